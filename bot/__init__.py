@@ -1,0 +1,1 @@
+"""The Slack bot. Knows Slack and asks kws_core; never OpenStack, never the database."""

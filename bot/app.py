@@ -1,0 +1,46 @@
+"""Builds the Bolt app: every handler, and the one place where errors of listeners end."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Executor
+from typing import Any
+
+from slack_bolt import App, BoltResponse
+from slack_sdk import WebClient
+
+from bot import errors
+from bot.desk import Desk, asker
+from bot.handlers import my_rentals, rent, status
+from bot.handlers.commands import Commands
+
+log = logging.getLogger(__name__)
+
+
+def build_app(desk: Desk, client: WebClient, listener_executor: Executor, signing_secret: str = "") -> App:
+    """The app with all its listeners. It needs no network: Slack may be away when it is built."""
+    app = App(
+        client=client,
+        signing_secret=signing_secret or "unused in Socket Mode",
+        token_verification_enabled=False,
+        listener_executor=listener_executor,
+        raise_error_for_unhandled_request=False,
+    )
+    commands = Commands(desk)
+    rent.register(app, desk, commands)
+    my_rentals.register(app, desk, commands)
+    status.register(desk, commands)
+    commands.register(app)
+    app.error(_error_listener(desk))
+    return app
+
+
+def _error_listener(desk: Desk) -> Any:
+    def on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
+        """A 200 keeps Slack from showing its own error; the person gets ours."""
+        user_id, _ = asker(body)
+        texts = desk.directory.texts_of(user_id)
+        reference = errors.new_reference(error, f"listener for {user_id}")
+        return BoltResponse(status=200, body=texts(errors.BUG, ref=reference) if "command" in body else "")
+
+    return on_error

@@ -1,0 +1,174 @@
+"""``kws``: the commands. Imports of OpenStack, Slack and the database wait until a command needs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from kws_core.core import Core
+
+app = typer.Typer(
+    name="kws",
+    help="Servers for a lab, rented from Slack, on independent OpenStack nodes.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+db = typer.Typer(help="The database.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(db, name="db")
+
+USAGE = 2  # exit code: wrong usage or configuration
+FAILED = 1
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="nodes.toml; else $KWS_CONFIG, else ./nodes.toml."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def run(
+    config: Config = None,
+    http: Annotated[
+        int | None, typer.Option("--http", metavar="PORT", help="Serve Request URLs instead of Socket Mode.")
+    ] = None,
+) -> None:
+    """Runs the bot until SIGTERM or Ctrl-C."""
+    from bot import logs
+    from bot.http_mode import serve
+    from bot.service import Service
+    from kws_core.config import load_config, load_environment
+    from kws_core.nodes.pool import Pool
+
+    environment = load_environment(http=http is not None)
+    logs.set_up(environment.log_format)
+    settings = load_config(config)
+    pool = Pool(settings)
+    service = Service(settings, environment, pool.nodes())
+    stop = _stop_on_signals()
+    service.start()
+    server = serve(service.app, http) if http is not None else None
+    service.connect()
+    stop.wait()
+    if server is not None:
+        server.shutdown()
+    service.stop()
+    pool.close()
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the local workspace; 0: any free one.")] = 0,
+    script: Annotated[
+        bool,
+        typer.Option("--script/--no-script", help="Play one rental and end, instead of waiting for input."),
+    ] = False,
+) -> None:
+    """Shows KWS at work: a local Slack workspace in the terminal, simulated nodes, a throw-away database."""
+    from bot.demo import play
+
+    raise typer.Exit(play(port=port, script=script))
+
+
+@app.command()
+def rentals(config: Config = None, as_json: Json = False) -> None:
+    """Lists everybody's rentals that are not over."""
+    core = _core(config)
+    rows = [
+        {
+            "id": r.id,
+            "name": r.name,
+            "owner": r.owner,
+            "kind": r.kind.value,
+            "status": r.status.value,
+            "node": r.held.node if r.held else None,
+            "address": r.held.floating_ip if r.held else None,
+            "image": r.image,
+            "size": r.size,
+            "ends_on": r.ends_on.isoformat(),
+        }
+        for r in core.all_rentals()
+    ]
+    _print(rows, as_json, "No rentals.")
+
+
+@app.command()
+def nodes(config: Config = None, as_json: Json = False) -> None:
+    """Lists the nodes as they were seen last, and what is free on them."""
+    rows = [
+        {
+            "name": status.room.node,
+            "up": status.room.up,
+            "free_vcpus": status.room.free_vcpus,
+            "free_ram_mb": status.room.free_ram_mb,
+            "free_disk_gb": status.room.free_disk_gb,
+            "builds": status.room.builds,
+            "drained": status.room.drained,
+            "seen_at": status.seen_at.isoformat() if status.seen_at else None,
+            "error": status.error,
+        }
+        for status in _core(config).nodes()
+    ]
+    _print(rows, as_json, "No nodes.")
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Brings the database to this version's tables; `kws run` does so itself at its start."""
+    from kws_core.config import DEFAULT_DATABASE_URL
+    from kws_core.store import Store
+
+    Store(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL).upgrade()
+    typer.echo("The database is up to date.")
+
+
+def _core(config: Path | None) -> Core:
+    from kws_core.config import DEFAULT_DATABASE_URL, load_config
+    from kws_core.core import Core
+    from kws_core.store import Store
+
+    store = Store(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL)
+    store.upgrade()
+    return Core(load_config(config), store)
+
+
+def _print(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    elif not rows:
+        typer.echo(nothing)
+    else:
+        cells = [list(rows[0])] + [["-" if v is None else str(v) for v in row.values()] for row in rows]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+        for row in cells:
+            typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def main() -> None:
+    """Entry point: exit 0 done, 1 failed, 2 wrong usage or configuration."""
+    try:
+        app()
+    except Exception as error:
+        from kws_core.errors import ConfigError
+
+        if not isinstance(error, ConfigError):
+            raise
+        for problem in error.problems:
+            typer.echo(f"kws: {problem}", err=True)
+        sys.exit(USAGE)

@@ -1,0 +1,103 @@
+"""Where requests from Slack are taken: acknowledged at once, served on our own threads.
+
+Bolt's threads only acknowledge. Everything that may wait (Slack, or a person who is not known yet) runs
+here, and whatever goes wrong ends as a sentence for the person, never as a traceback.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from slack_bolt import BoltContext, Respond
+from slack_sdk import WebClient
+from slack_sdk.models.blocks import Block, MarkdownTextObject, SectionBlock
+
+from bot import errors
+from bot.directory import Directory
+from bot.i18n import Texts
+from bot.views.text import clip
+from kws_core.core import Core, Who
+from kws_core.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of one person who was let in."""
+
+    who: Who
+    texts: Texts
+    body: dict[str, Any]
+    client: WebClient
+    respond: Respond
+
+    def say(self, text: str, blocks: list[Block] | None = None, *, replace: bool = False) -> None:
+        """Answers where the person asked, to them alone."""
+        self.respond(
+            text=clip(text, 3000),
+            blocks=[block.to_dict() for block in blocks or [paragraph(text)]],
+            response_type="ephemeral",
+            replace_original=replace,
+        )
+
+
+Serve = Callable[[Visit], None]
+
+
+class Desk:
+    """Takes requests; ``core`` does what is asked."""
+
+    def __init__(self, core: Core, directory: Directory, executor: Executor) -> None:
+        self.core = core
+        self.directory = directory
+        self.executor = executor
+
+    def take(self, serve: Serve, *, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+        """Serves the request soon, on a thread of ours; a repeated delivery is dropped."""
+        self.executor.submit(self._serve, serve, body, client, context["respond"])
+
+    def _serve(self, serve: Serve, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
+        user_id, team_id = asker(body)
+        try:
+            if self.core.first_time(f"trigger:{body.get('trigger_id')}"):
+                who, texts = self.directory.admit(user_id, team_id)
+                serve(Visit(who, texts, body, client, respond))
+        except Exception as error:
+            self._apologise(error, user_id, respond)
+
+    def _apologise(self, error: Exception, user_id: str, respond: Respond) -> None:
+        try:
+            texts = self.directory.texts_of(user_id)
+            text = self.explain(error, texts, user_id)
+            respond(
+                text=text,
+                blocks=[paragraph(text).to_dict()],
+                response_type="ephemeral",
+                replace_original=False,
+            )
+        except Exception:
+            log.exception("could not tell %s that something failed", user_id)
+
+    def explain(self, error: Exception, texts: Texts, user_id: str) -> str:
+        """A sentence about the error; what is our own fault gets a reference id that the log has too."""
+        if isinstance(error, UserError):
+            return errors.sentence(error, texts)
+        return texts(errors.BUG, ref=errors.new_reference(error, f"request of {user_id}"))
+
+
+def asker(body: dict[str, Any]) -> tuple[str, str | None]:
+    """(user id, team id) of whoever sent a command, a click or a form."""
+    if "user_id" in body:
+        return str(body["user_id"]), body.get("team_id")
+    user = body.get("user") or {}
+    return str(user.get("id", "")), user.get("team_id") or (body.get("team") or {}).get("id")
+
+
+def paragraph(text: str) -> SectionBlock:
+    """Text as one block."""
+    return SectionBlock(text=MarkdownTextObject(text=clip(text, 3000)))

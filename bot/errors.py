@@ -1,0 +1,99 @@
+"""From an error to a sentence that a person can act on; and the reference id for what is our bug."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterable
+from datetime import date
+from typing import cast
+
+from bot.i18n import N_, Mrkdwn, Texts
+from kws_core.errors import UserError
+from kws_core.placement import Room
+
+log = logging.getLogger(__name__)
+
+SENTENCES: dict[str, str] = {
+    "name_missing": N_("Give it a name."),
+    "name_invalid": N_(
+        "Use 1 to 63 lower-case letters (a-z), digits and hyphens; no hyphen at the start or the end. Example: web01"
+    ),
+    "name_taken": N_("The name {name} is in use. Choose another one."),
+    "image_missing": N_("Choose an image."),
+    "image_unknown": N_("No node has the image {image} any more. Choose another one."),
+    "size_missing": N_("Choose a size."),
+    "size_small": N_(
+        "The image {image} needs at least {disk_gb} GB of disk and {ram_mb} MB of memory. Choose a larger size."
+    ),
+    "quota_rentals": N_("You would have {wanted} rentals; {limit} are allowed. Return one first: /kws list"),
+    "quota_vcpus": N_("With this you would use {wanted} vCPUs; {limit} are allowed. Choose a smaller size."),
+    "quota_ram_mb": N_(
+        "With this you would use {wanted} MB of memory; {limit} MB are allowed. Choose a smaller size."
+    ),
+    "end_missing": N_("Choose the last day."),
+    "end_past": N_("That day is over. Today is {today}."),
+    "end_late": N_("At most {days} days from today are possible: until {last}."),
+    "key_is_private": N_(
+        "This is a PRIVATE key. Never paste it anywhere; paste the .pub file instead, and make a new pair."
+    ),
+    "key_invalid": N_("This is not one line of an OpenSSH public key. Accepted: {accepted}."),
+    "key_too_short": N_("This RSA key has {bits} bits; at least {minimum} are needed."),
+    "no_node": N_("No node can take this now. Please try again in a few minutes, or tell an admin."),
+    "no_room": N_("No node has room for {size} now. Free: {free}. {earliest}"),
+    "rental_unknown": N_("You have no rental called {name}. {hint}"),
+    "rental_gone": N_("This rental is not there any more, or it is not yours."),
+    "guest": N_("KWS is for members of this workspace. Ask a member of the lab to rent for you."),
+    "stranger": N_("KWS is only for people of this workspace."),
+    "form_stale": N_("This form is too old. Open a new one: /kws rent"),
+    "slack_silent": N_("Slack does not tell KWS who you are right now. Please try again in a minute."),
+    "container_later": N_("Containers can't be rented here yet. Servers can: /kws rent"),
+}
+BUG = N_(
+    "Something went wrong on our side. Nothing is lost; please try again. If it stays, tell an admin: {ref}"
+)
+
+
+def sentence(error: UserError, texts: Texts) -> Mrkdwn:
+    """The error in the person's language, as mrkdwn."""
+    return texts(SENTENCES[error.code], **_data(error, texts))
+
+
+def plain_sentence(error: UserError, texts: Texts) -> str:
+    """The error in the person's language, for an error at a field of a form."""
+    return texts.plain(SENTENCES[error.code], **_data(error, texts))
+
+
+def new_reference(error: BaseException, what: str) -> str:
+    """Logs a bug with its traceback; returns the reference id that the person is told."""
+    reference = secrets.token_hex(4)
+    log.error("ref %s: %s failed", reference, what, exc_info=error)
+    return reference
+
+
+def _data(error: UserError, texts: Texts) -> dict[str, object]:
+    data = {key: texts.date(value) if isinstance(value, date) else value for key, value in error.data.items()}
+    if error.code == "no_room":
+        rooms = cast(Iterable[Room], error.data["rooms"])
+        data["free"] = free_rooms(rooms, texts)
+        earliest = error.data["earliest"]
+        data["earliest"] = (
+            texts.plain(N_("The next rental ends on {day}."), day=texts.date(earliest))
+            if isinstance(earliest, date)
+            else ""
+        )
+    if error.code == "rental_unknown":
+        names = ", ".join(cast(Iterable[str], error.data["mine"]))
+        data["hint"] = (
+            texts.plain(N_("Yours: {names}."), names=names) if names else texts.plain(N_("You have none."))
+        )
+    return data
+
+
+def free_rooms(rooms: Iterable[Room], texts: Texts) -> str:
+    """What each node has left, in one line."""
+    parts = [
+        f"{room.node} {room.free_vcpus} vCPU / {room.free_ram_mb} MB / {room.free_disk_gb} GB"
+        for room in rooms
+    ]
+    return "; ".join(parts) or texts.plain(N_("nothing"))

@@ -1,0 +1,1 @@
+"""One module per thing that people want to do; each has ``register(app, desk)``."""

@@ -1,0 +1,102 @@
+"""``/kws``: which subcommand is meant, in either language; and the hub and help."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from slack_bolt import Ack, App, BoltContext
+from slack_sdk import WebClient
+from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject
+
+from bot.desk import Desk, Visit, paragraph
+from bot.i18n import N_, Texts
+from bot.views import ids, prose
+
+Subcommand = Callable[[Visit, str], None]  # the visit, and the words behind the subcommand
+
+ALIASES = {
+    "대여": "rent",
+    "목록": "list",
+    "반납": "return",
+    "상태": "status",
+    "도움말": "help",
+    "ls": "list",
+    "delete": "return",
+}
+
+
+class Commands:
+    """The table of subcommands; handlers add theirs."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._table: dict[str, Subcommand] = {"": _hub, "help": _help}
+
+    def add(self, name: str, serve: Subcommand) -> None:
+        """Serves ``/kws NAME …``."""
+        self._table[name] = serve
+
+    def register(self, app: App) -> None:
+        """Listens for ``/kws`` and for the hub's buttons."""
+        app.command(ids.COMMAND)(self._command)
+        for action, name in (
+            (ids.Action.OPEN_RENT, "rent"),
+            (ids.Action.SHOW_LIST, "list"),
+            (ids.Action.SHOW_STATUS, "status"),
+            (ids.Action.SHOW_HELP, "help"),
+        ):
+            app.action(action)(self._button(name))
+
+    def _command(self, ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+        ack()
+        self.desk.take(self._serve, body=body, client=client, context=context)
+
+    def _button(self, name: str) -> Callable[..., None]:
+        def listener(ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+            ack()
+            self.desk.take(
+                lambda visit: self._table[name](visit, ""), body=body, client=client, context=context
+            )
+
+        return listener
+
+    def _serve(self, visit: Visit) -> None:
+        word, _, rest = str(visit.body.get("text") or "").strip().partition(" ")
+        word = word.lower()
+        serve = self._table.get(ALIASES.get(word, word))
+        if serve is None:
+            self._unknown(visit, word)
+        else:
+            serve(visit, rest.strip())
+
+    def _unknown(self, visit: Visit, word: str) -> None:
+        near = difflib.get_close_matches(word, [*self._table, *ALIASES], n=1)
+        text = visit.texts(N_("There is no {word} here."), word=word)
+        if near:
+            text = visit.texts(N_("There is no {word} here. Did you mean {near}?"), word=word, near=near[0])
+        help_text = prose.help_text(ids.COMMAND, visit.texts)
+        visit.say(text, [paragraph(text), paragraph(help_text)])
+
+
+def _hub(visit: Visit, _rest: str) -> None:
+    text = visit.texts(N_("What would you like to do?"))
+    visit.say(text, [paragraph(text), ActionsBlock(elements=_hub_buttons(visit.texts))])
+
+
+def _hub_buttons(texts: Texts) -> list[ButtonElement]:
+    buttons = (
+        (ids.Action.OPEN_RENT, N_("Rent a server"), "primary"),
+        (ids.Action.SHOW_LIST, N_("My rentals"), None),
+        (ids.Action.SHOW_STATUS, N_("What is free"), None),
+        (ids.Action.SHOW_HELP, N_("Help"), None),
+    )
+    return [
+        ButtonElement(action_id=action, text=PlainTextObject(text=texts.plain(label)), style=style)
+        for action, label, style in buttons
+    ]
+
+
+def _help(visit: Visit, _rest: str) -> None:
+    visit.say(prose.help_text(ids.COMMAND, visit.texts))

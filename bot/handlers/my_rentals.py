@@ -1,0 +1,103 @@
+"""What a person has: list and return."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from slack_bolt import Ack, App, BoltContext
+from slack_sdk import WebClient
+from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, DividerBlock, PlainTextObject
+
+from bot.desk import Desk, Visit, paragraph
+from bot.handlers.commands import Commands
+from bot.i18n import N_
+from bot.views import ids, rental_card
+from kws_core.model import Rental
+
+MOST_LISTED = 15  # Slack takes 50 blocks in a message
+
+
+def register(app: App, desk: Desk, commands: Commands) -> None:
+    """Listens for ``/kws list``, ``/kws return`` and their buttons."""
+    mine = MyRentals(desk)
+    commands.add("list", mine.show)
+    commands.add("return", mine.ask_return)
+    app.action(ids.Action.RETURN)(mine.on_return)
+    app.action(ids.Action.KEEP)(mine.on_keep)
+
+
+class MyRentals:
+    """List and return."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.core = desk.core
+
+    def show(self, visit: Visit, _rest: str) -> None:
+        """Everything that is the person's and not over, the next to end first."""
+        rentals = self.core.my_rentals(visit.who)
+        if not rentals:
+            visit.say(visit.texts(N_("You have no rentals. {command} gets you one."), command="/kws rent"))
+            return
+        title = visit.texts(N_("Your rentals ({count})"), count=len(rentals))
+        visit.say(title, [paragraph(f"*{title}*"), *self._entries(visit, rentals)])
+
+    def ask_return(self, visit: Visit, name: str) -> None:
+        """Asks before it deletes; without a name it shows the list with its buttons."""
+        if not name:
+            self.show(visit, "")
+            return
+        rental = self.core.rental_named(visit.who, name.lower())
+        if not rental.live:
+            visit.say(visit.texts(N_("{name} is already being deleted."), name=rental.name))
+            return
+        text = visit.texts(
+            N_("Return {name}? The server and everything on it are deleted at once. There is no undo."),
+            name=rental.name,
+        )
+        visit.say(text, [paragraph(text), ActionsBlock(elements=self._question(visit, rental))])
+
+    def _question(self, visit: Visit, rental: Rental) -> list[ButtonElement]:
+        keep = ButtonElement(
+            action_id=ids.Action.KEEP,
+            value=rental.id,
+            text=PlainTextObject(text=visit.texts.plain(N_("Keep it"))),
+        )
+        return [rental_card.return_button(rental, visit.texts, confirmed=True), keep]
+
+    def on_return(self, ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+        """The return was confirmed."""
+        ack()
+        self.desk.take(self._return, body=body, client=client, context=context)
+
+    def _return(self, visit: Visit) -> None:
+        rental = self.core.give_back(visit.who, str(visit.body["actions"][0]["value"]))
+        text = visit.texts(N_("{name} is being deleted. You get word in your DM."), name=rental.name)
+        if _on_card(visit.body):
+            return  # the card itself is edited
+        visit.say(text, replace=True)
+
+    def on_keep(self, ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+        """The person thought better of it."""
+        ack()
+        self.desk.take(self._keep, body=body, client=client, context=context)
+
+    def _keep(self, visit: Visit) -> None:
+        rental = self.core.rental(visit.who, str(visit.body["actions"][0]["value"]))
+        visit.say(visit.texts(N_("{name} stays as it is."), name=rental.name), replace=True)
+
+    def _entries(self, visit: Visit, rentals: Sequence[Rental]) -> list[Block]:
+        blocks: list[Block] = []
+        for rental in rentals[:MOST_LISTED]:
+            blocks += [
+                DividerBlock(),
+                *rental_card.list_entry(rental, self.core.ends_at(rental), visit.texts),
+            ]
+        return blocks
+
+
+def _on_card(body: dict[str, Any]) -> bool:
+    """Whether the click was on a rental's own card, not on an answer that only the person sees."""
+    blocks = (body.get("message") or {}).get("blocks") or []
+    return any(str(block.get("block_id", "")).startswith(ids.CARD) for block in blocks)

@@ -1,0 +1,74 @@
+"""Brings a private key into its owner's DM, and nowhere else.
+
+The pair lives in this process's memory for the length of one upload. Slack gives a file its id before it
+is visible; that id and the public half are committed first. So whatever instant the process dies at, the
+next try can tell whether the file arrived: then its public half is the one in the database. If it did not,
+the file is deleted and a new pair is made; there is never a second key that looks valid.
+"""
+
+from __future__ import annotations
+
+import logging
+import urllib.request
+from typing import Any
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from bot.i18n import N_, Texts
+from bot.views import prose
+from kws_core import ssh_keys
+from kws_core.model import Rental
+from kws_core.outbox import Mail, Outbox
+
+log = logging.getLogger(__name__)
+
+UPLOAD_TIMEOUT = 30  # seconds
+
+
+def deliver(mail: Mail, client: WebClient, outbox: Outbox, texts: Texts) -> None:
+    """Uploads a fresh private key into the card's thread, unless an earlier try did arrive."""
+    rental = mail.rental
+    if rental.key_file and _arrived(client, rental):
+        outbox.key_sent(rental.id, rental.key_file)
+        return
+    if rental.key_file:
+        _withdraw(client, rental.key_file)
+    pair = ssh_keys.generate(f"kws-{rental.name}")
+    name = prose.key_name(rental)
+    slot = client.files_getUploadURLExternal(filename=name, length=len(pair.private))
+    file_id = str(slot["file_id"])
+    if not outbox.offer_key(rental.id, pair.public, pair.fingerprint, file_id):
+        return
+    _upload(str(slot["upload_url"]), pair.private)
+    rental.key_file = file_id
+    client.files_completeUploadExternal(
+        files=[{"id": file_id, "title": texts.plain(N_("Private key of {name}"), name=rental.name)}],
+        channel_id=rental.dm_channel,
+        thread_ts=rental.card_ts,
+        initial_comment=prose.key_message(rental, texts),
+    )
+    outbox.key_sent(rental.id, file_id)
+
+
+def _upload(url: str, data: bytes) -> None:
+    request = urllib.request.Request(url, data=data, method="POST")  # noqa: S310 - the URL is Slack's
+    request.add_header("Content-Type", "application/octet-stream")
+    urllib.request.urlopen(request, timeout=UPLOAD_TIMEOUT).close()  # noqa: S310 - HTTPError unless 2xx
+
+
+def _arrived(client: WebClient, rental: Rental) -> bool:
+    """Whether the file of an earlier try is in the card's thread."""
+    assert rental.dm_channel and rental.card_ts
+    answer = client.conversations_replies(channel=rental.dm_channel, ts=rental.card_ts, limit=200)
+    messages: list[dict[str, Any]] = answer.get("messages") or []
+    files = [file for message in messages for file in message.get("files") or ()]
+    return any(file.get("id") == rental.key_file and file.get("mode") != "tombstone" for file in files)
+
+
+def _withdraw(client: WebClient, file_id: str) -> None:
+    """Deletes a file that did not arrive (or did so after we looked): its key was never used."""
+    try:
+        client.files_delete(file=file_id)
+    except SlackApiError as error:
+        log.info("file %s of an earlier try: %s", file_id, error.response.get("error"))

@@ -1,0 +1,60 @@
+"""When a Slack call is sent again by itself.
+
+A 429 was not carried out: always safe. After a 5xx or a lost connection nobody knows, so only calls that
+may be repeated are; messages and uploads are retried by the outbox, which looks in Slack first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from slack_sdk.http_retry import HttpRequest, HttpResponse, RetryHandler, RetryState
+
+REPEATABLE = frozenset(
+    {
+        "auth.test", "apps.connections.open", "users.info", "usergroups.users.list", "conversations.open",
+        "conversations.history", "conversations.replies", "conversations.info", "chat.update", "views.publish",
+        "files.info", "team.info",
+    }
+)  # fmt: skip
+LONGEST_PAUSE = 30.0  # seconds
+
+
+class SlackRetryHandler(RetryHandler):
+    """429 after the time that Slack names; 5xx and lost connections where that can do no harm."""
+
+    def __init__(self, max_retry_count: int = 3, sleep: Callable[[float], None] = time.sleep) -> None:
+        super().__init__(max_retry_count)
+        self._sleep = sleep
+
+    def _can_retry(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> bool:
+        if response is not None and response.status_code == 429:
+            return True
+        repeatable = request.url.split("?")[0].rsplit("/", 1)[-1] in REPEATABLE
+        return repeatable and (error is not None or (response is not None and response.status_code >= 500))
+
+    def prepare_for_next_attempt(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> None:
+        """Waits as long as Slack says, else 0.5 s, 1 s, 2 s."""
+        state.next_attempt_requested = True
+        pause = 0.5 * 2**state.current_attempt
+        if response is not None and response.status_code == 429:
+            headers = {key.lower(): value for key, value in response.headers.items()}
+            after = headers.get("retry-after", ["1"])
+            pause = float(after[0] if isinstance(after, list) else after)
+        self._sleep(min(pause, LONGEST_PAUSE))
+        state.increment_current_attempt()

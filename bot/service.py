@@ -1,0 +1,166 @@
+"""The composition root: builds the whole bot, starts it, and stops it cleanly."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import datetime
+
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
+from slack_sdk import WebClient
+
+from bot.app import build_app
+from bot.desk import Desk
+from bot.directory import Directory
+from bot.notify import Notifier
+from bot.retries import SlackRetryHandler
+from kws_core.config import Config, Environment
+from kws_core.core import Core, utcnow
+from kws_core.loop import Loop
+from kws_core.nodes import Node
+from kws_core.reconciler import Reconciler
+from kws_core.store import Store
+
+log = logging.getLogger(__name__)
+
+CONNECTIONS = 2  # Socket Mode: one may be refreshed or lost while the other serves
+LISTENER_THREADS = 32
+WORKER_THREADS = 16
+NOTIFIER_THREADS = 8
+SLACK_TIMEOUT = 15  # seconds
+DRAIN = 25.0  # seconds that work under way gets to finish at a stop
+
+
+class NodeExecutors:
+    """Threads per node and sort of work, so that no node can take another's."""
+
+    def __init__(self, config: Config) -> None:
+        self._builds = {node.name: node.max_builds for node in config.nodes}
+        self._pools: dict[tuple[str, str], ThreadPoolExecutor] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, node: str, sort: str) -> Executor:
+        """The node's executor for "round", "refresh" or "work"."""
+        with self._lock:
+            if (node, sort) not in self._pools:
+                size = self._builds.get(node, 2) + 6 if sort == "work" else 1
+                self._pools[node, sort] = ThreadPoolExecutor(size, thread_name_prefix=f"{node}-{sort}")
+            return self._pools[node, sort]
+
+    def shutdown(self, deadline: float) -> None:
+        """Waits for work under way until ``deadline`` (time.monotonic); what has not begun is dropped."""
+        with self._lock:
+            pools = list(self._pools.values())
+        _drain(pools, deadline)
+
+
+class Service:
+    """The bot. ``nodes`` are the pool's or fakes; everything else is built here."""
+
+    def __init__(
+        self,
+        config: Config,
+        environment: Environment,
+        nodes: Mapping[str, Node],
+        now: Callable[[], datetime] = utcnow,
+    ) -> None:
+        self.environment = environment
+        self.store = Store(environment.database_url)
+        self.core = Core(config, self.store, now)
+        self.client = slack_client(environment)
+        self.directory = Directory(self.core, self.client)
+        self.node_threads = NodeExecutors(config)
+        self.workers = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="worker")
+        self.post_office = ThreadPoolExecutor(NOTIFIER_THREADS, thread_name_prefix="notify")
+        self.listeners = ThreadPoolExecutor(LISTENER_THREADS, thread_name_prefix="bolt")
+        self.reconciler = Reconciler(self.core, nodes, self.node_threads)
+        self.notifier = Notifier(self.core, self.client, self.directory, self.post_office)
+        self.desk = Desk(self.core, self.directory, self.workers)
+        self.app: App = build_app(self.desk, self.client, self.listeners, environment.signing_secret)
+        self.loops = [
+            Loop("reconciler", self.reconciler.tick, self.core.work),
+            Loop("notifier", self.notifier.tick, self.core.mail),
+        ]
+        self.sockets = [
+            SocketModeHandler(self.app, environment.app_token, concurrency=LISTENER_THREADS)
+            for _ in range(CONNECTIONS if environment.app_token else 0)
+        ]
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Brings the database up to date and begins to work; Slack and the nodes may still be away."""
+        self.store.upgrade()
+        self.core.forget_old_deliveries()
+        self.reconciler.start()
+        for loop in self.loops:
+            loop.start()
+
+    def connect(self) -> None:
+        """Opens the Socket Mode connections, each as soon as Slack answers."""
+        for number, socket in enumerate(self.sockets, 1):
+            threading.Thread(
+                target=self._connect, args=(socket, number), name=f"connect-{number}", daemon=True
+            ).start()
+
+    def _connect(self, socket: SocketModeHandler, number: int) -> None:
+        pause = 0.5
+        while not self._stopping.is_set():
+            try:
+                socket.connect()  # type: ignore[no-untyped-call]
+            except Exception as error:
+                log.warning(
+                    "Slack is not reachable (connection %d): %s; again in %.0f s", number, error, pause
+                )
+                self._stopping.wait(pause)
+                pause = min(pause * 2, 30)
+            else:
+                log.info("connected to Slack (%d of %d)", number, len(self.sockets))
+                return
+
+    def connected(self) -> int:
+        """How many Socket Mode connections are up."""
+        return sum(bool(socket.client and socket.client.is_connected()) for socket in self.sockets)
+
+    def stop(self) -> None:
+        """Takes nothing new, lets what is under way finish, gives the rest back."""
+        deadline = time.monotonic() + DRAIN
+        self._stopping.set()
+        for socket in self.sockets:
+            socket.close()  # type: ignore[no-untyped-call]
+        self.reconciler.stop()
+        self.notifier.stop()
+        _drain([self.listeners, self.workers, self.post_office], deadline)
+        self.node_threads.shutdown(deadline)
+        for loop in self.loops:
+            loop.stop(max(0.1, deadline - time.monotonic()))
+        self.reconciler.drop_leases()
+        self.store.close()
+        log.info("stopped")
+
+
+def slack_client(environment: Environment) -> WebClient:
+    """The one Web API client, with our own rules for sending again."""
+    return WebClient(
+        token=environment.bot_token,
+        base_url=environment.slack_api_url,
+        timeout=SLACK_TIMEOUT,
+        retry_handlers=[SlackRetryHandler()],
+    )
+
+
+def _drain(pools: list[ThreadPoolExecutor], deadline: float) -> None:
+    """Shuts pools down; waits for their threads, but not beyond the deadline."""
+    for pool in pools:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+    def wait_for_all() -> None:
+        for pool in pools:
+            pool.shutdown(wait=True)
+
+    waiter = threading.Thread(target=wait_for_all, daemon=True)
+    waiter.start()
+    waiter.join(max(0.1, deadline - time.monotonic()))

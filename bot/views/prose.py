@@ -1,0 +1,49 @@
+"""The longer texts, from Jinja2 templates."""
+
+from __future__ import annotations
+
+import functools
+from datetime import datetime
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bot.i18n import Mrkdwn, Texts, code, escape, slack_time
+from kws_core.model import Rental
+
+
+@functools.cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("bot"),
+        undefined=StrictUndefined,
+        autoescape=False,  # HTML's; values are escaped for Slack by finalize
+        finalize=escape,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["code"] = code
+    return environment
+
+
+def ready(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
+    """All that is needed to get in."""
+    return _render("ready.j2", texts, rental=rental, ends=slack_time(ends_at, texts), key=key_name(rental))
+
+
+def key_message(rental: Rental, texts: Texts) -> Mrkdwn:
+    """What is said with the private key."""
+    return _render("key.j2", texts, rental=rental, key=key_name(rental))
+
+
+def help_text(command: str, texts: Texts) -> Mrkdwn:
+    """What ``/kws help`` says."""
+    return _render("help.j2", texts, command=command)
+
+
+def key_name(rental: Rental) -> str:
+    """The private key's file name; safe as one, since the name is an RFC 1123 label."""
+    return f"kws-{rental.name}"
+
+
+def _render(template: str, texts: Texts, **data: object) -> Mrkdwn:
+    return Mrkdwn(_templates().get_template(template).render(_=texts, **data).strip())

@@ -1,0 +1,1 @@
+"""Rentals of servers on independent OpenStack nodes. Knows no Slack."""

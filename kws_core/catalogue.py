@@ -1,0 +1,149 @@
+"""What all nodes together offer, from what each said last. Never asks a node: forms and placement read here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from kws_core import store
+from kws_core.config import Config, NodeSection
+from kws_core.model import NodeRecord, Status
+from kws_core.nodes import Capacity, Image, Kind
+from kws_core.placement import Room
+from kws_core.store import Held
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """A node as an admin sees it."""
+
+    room: Room
+    seen_at: datetime | None
+    failing_since: datetime | None
+    error: str | None
+    measured: Capacity | None
+
+
+def rooms(session: Session, config: Config) -> list[Room]:
+    """What every configured node could lend now, everything in flight already taken off."""
+    return [status.room for status in statuses(session, config)]
+
+
+def statuses(session: Session, config: Config) -> list[NodeStatus]:
+    """Every configured node, in the file's order."""
+    records = {record.name: record for record in store.node_records(session)}
+    held = store.held_capacity(session)
+    return [
+        _status(node, records.get(node.name), [h for h in held if h.node == node.name])
+        for node in config.nodes
+    ]
+
+
+def images(session: Session, config: Config) -> list[Image]:
+    """Every image that some configured node has, each name once, by title; hidden ones left out."""
+    known = {node.name for node in config.nodes if Kind.SERVER in node.kinds}
+    by_name: dict[str, Image] = {}
+    for record in store.node_records(session):
+        if record.name in known:
+            for image in load_images(record):
+                by_name.setdefault(image.name, image)
+    offered = [image for image in by_name.values() if not image.hidden]
+    return sorted(offered, key=lambda image: (image.title or image.name).lower())
+
+
+def note_answer(
+    session: Session, name: str, images: Sequence[Image], capacity: Capacity, now: datetime
+) -> bool:
+    """Remembers what a node said of itself; True when it had been silent before."""
+    record = _record(session, name)
+    came_back = record.failing_since is not None
+    record.images = [{**asdict(image), "properties": dict(image.properties)} for image in images]
+    record.capacity = {**asdict(capacity), "at": capacity.at.isoformat()}
+    record.seen_at, record.failing_since, record.error = now, None, None
+    return came_back
+
+
+def note_failure(session: Session, name: str, error: str, now: datetime) -> bool:
+    """Remembers that a node does not answer, what it said last is kept; True when that is news."""
+    record = _record(session, name)
+    news = record.failing_since is None
+    record.failing_since = record.failing_since or now
+    record.error = error
+    return news
+
+
+def load_images(record: NodeRecord) -> list[Image]:
+    """The images in a record; keys that another version wrote are ignored."""
+    known = {field.name for field in fields(Image)}
+    return [Image(**{k: v for k, v in entry.items() if k in known}) for entry in record.images or []]
+
+
+def load_capacity(record: NodeRecord | None) -> Capacity | None:
+    """The capacity in a record, None when the node was never seen."""
+    if record is None or not record.capacity:
+        return None
+    known = {field.name for field in fields(Capacity)}
+    data: dict[str, Any] = {k: v for k, v in record.capacity.items() if k in known}
+    return Capacity(**{**data, "at": datetime.fromisoformat(data["at"])})
+
+
+def _record(session: Session, name: str) -> NodeRecord:
+    record = session.get(NodeRecord, name)
+    if record is None:
+        record = NodeRecord(name=name, images=[], capacity={})
+        session.add(record)
+    return record
+
+
+def _status(node: NodeSection, record: NodeRecord | None, held: Sequence[Held]) -> NodeStatus:
+    measured = load_capacity(record)
+    return NodeStatus(
+        room=_room(node, record, measured, held),
+        seen_at=record.seen_at if record else None,
+        failing_since=record.failing_since if record else None,
+        error=record.error if record else None,
+        measured=measured,
+    )
+
+
+def _room(
+    node: NodeSection, record: NodeRecord | None, measured: Capacity | None, held: Sequence[Held]
+) -> Room:
+    unseen = [h for h in held if measured is None or h.server_at is None or h.server_at > measured.at]
+    return Room(
+        node=node.name,
+        kinds=frozenset(node.kinds),
+        images=frozenset(image.name for image in load_images(record)) if record else frozenset(),
+        vcpus=node.vcpus,
+        ram_mb=node.ram_mb,
+        disk_gb=node.disk_gb,
+        free_vcpus=_free(node, measured, held, unseen, "vcpus"),
+        free_ram_mb=_free(node, measured, held, unseen, "ram_mb"),
+        free_disk_gb=_free(node, measured, held, unseen, "disk_gb"),
+        free_addresses=_less(measured.free_addresses if measured else None, len(unseen)),
+        free_machines=_less(measured.free_machines if measured else None, len(unseen)),
+        builds=sum(h.status in (Status.REQUESTED, Status.BUILDING) for h in held),
+        max_builds=node.max_builds,
+        up=record is not None and record.seen_at is not None and record.failing_since is None,
+        drained=record is not None and bool(record.drained),
+    )
+
+
+def _free(
+    node: NodeSection, measured: Capacity | None, held: Iterable[Held], unseen: Iterable[Held], what: str
+) -> int:
+    """What is left of what may be lent, or of what the node measured less what it can't have counted yet."""
+    lendable: int = getattr(node, what) - sum(getattr(h, what) for h in held)
+    total = getattr(measured, what) if measured else None
+    if measured is None or total is None:
+        return max(0, lendable)
+    left: float = total - getattr(measured, f"used_{what}") - sum(getattr(h, what) for h in unseen)
+    return max(0, min(lendable, int(left)))
+
+
+def _less(measured: int | None, taken: int) -> int | None:
+    return None if measured is None else max(0, measured - taken)

@@ -1,0 +1,275 @@
+"""nodes.toml and the environment, as frozen pydantic models that are passed around as they are.
+
+Every mistake is reported at once, each with its path (``nodes[1].vcpus: …``). No secret is kept here:
+``cloud`` names an entry of clouds.yaml, tokens come from the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from kws_core.errors import ConfigError
+from kws_core.nodes import Kind, PortRange, Size
+
+DEFAULT_PATH = "nodes.toml"
+DEFAULT_DATABASE_URL = "sqlite:///kws.db"
+DEFAULT_SLACK_API_URL = "https://slack.com/api/"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
+AdminId = Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]{2,}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class KwsSection(_Section):
+    """[kws]: who and where we are."""
+
+    timezone: str = "Asia/Seoul"
+    locale: Literal["ko", "en"] = "ko"
+    admins: tuple[AdminId, ...] = ()
+    admin_channel: Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{2,}$")] | None = None
+
+    @field_validator("admins", mode="before")
+    @classmethod
+    def _tuple(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"no such time zone: {value!r}; use a name such as 'Asia/Seoul'") from error
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The lab's time zone."""
+        return ZoneInfo(self.timezone)
+
+
+class Policy(_Section):
+    """[policy]: what a person may have, and for how long."""
+
+    default_days: Annotated[int, Field(ge=1)] = 14
+    max_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    max_rentals_per_user: Annotated[int, Field(ge=1)] = 3
+    max_vcpus_per_user: Annotated[int, Field(ge=1)] = 8
+    max_ram_mb_per_user: Annotated[int, Field(ge=1)] = 16384
+    warn_days: tuple[Annotated[int, Field(ge=1)], ...] = (7, 3, 1)
+    open_ports: tuple[Port, ...] = (80, 443)
+    grace_hours: Annotated[int, Field(ge=0)] = 0
+
+    @field_validator("warn_days", "open_ports", mode="before")
+    @classmethod
+    def _tuple(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _default_within_max(self) -> Policy:
+        if self.default_days > self.max_days:
+            raise ValueError("default_days is more than max_days")
+        return self
+
+    def open_port_ranges(self) -> tuple[PortRange, ...]:
+        """``open_ports`` as TCP ranges."""
+        return tuple(PortRange(port, port) for port in self.open_ports)
+
+
+class OpenStackSection(_Section):
+    """[openstack]: what every node has, by name."""
+
+    external_network: str = "public"
+    internal_network: str = "default"
+    router: str = "router"
+    ready_check: Literal["ssh", "active"] = "ssh"
+    connect_timeout: Annotated[float, Field(gt=0, le=60)] = 3.0  # seconds to open a connection to a node
+    read_timeout: Annotated[float, Field(gt=0, le=600)] = 60.0  # seconds a node may take over one answer
+    build_timeout: Annotated[int, Field(ge=30, le=7200)] = 900  # seconds from placement until it must answer
+
+    @field_validator("connect_timeout", "read_timeout", mode="before")
+    @classmethod
+    def _seconds(cls, value: Any) -> Any:
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class SizeEntry(_Section):
+    """One entry of [sizes]."""
+
+    vcpus: Annotated[int, Field(ge=1)]
+    ram_mb: Annotated[int, Field(ge=64)]
+    disk_gb: Annotated[int, Field(ge=1)]
+
+
+class NodeSection(_Section):
+    """One [[nodes]]: a PC, its entry in clouds.yaml, and how much of it may be lent."""
+
+    name: Label
+    cloud: Annotated[str, Field(min_length=1)]
+    kinds: tuple[Kind, ...] = (Kind.SERVER,)
+    vcpus: Annotated[int, Field(ge=1)]
+    ram_mb: Annotated[int, Field(ge=256)]
+    disk_gb: Annotated[int, Field(ge=1)]
+    max_builds: Annotated[int, Field(ge=1, le=64)] = 2
+
+    @field_validator("kinds", mode="before")
+    @classmethod
+    def _kinds(cls, value: Any) -> Any:
+        if not isinstance(value, list) or not value:
+            return value or None
+        known = {kind.value for kind in Kind}
+        unknown = [entry for entry in value if entry not in known]
+        if unknown:
+            raise ValueError(f"unknown kind {unknown[0]!r}; one of {', '.join(sorted(known))}")
+        return tuple(Kind(entry) for entry in value)
+
+
+class Config(_Section):
+    """All of nodes.toml."""
+
+    kws: KwsSection = KwsSection()
+    policy: Policy = Policy()
+    openstack: OpenStackSection = OpenStackSection()
+    sizes: Annotated[dict[Label, SizeEntry], Field(min_length=1)]
+    nodes: Annotated[tuple[NodeSection, ...], Field(min_length=1)]
+
+    @field_validator("nodes", mode="before")
+    @classmethod
+    def _tuple(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> Config:
+        for key in ("name", "cloud"):
+            values = [getattr(node, key) for node in self.nodes]
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                raise ValueError(f"nodes: two nodes have the same {key}: {', '.join(twice)}")
+        return self
+
+    def size(self, name: str) -> Size | None:
+        """The size of that name, or None."""
+        entry = self.sizes.get(name)
+        return Size(name, entry.vcpus, entry.ram_mb, entry.disk_gb) if entry else None
+
+    def all_sizes(self) -> list[Size]:
+        """Every size, in the file's order."""
+        return [Size(n, s.vcpus, s.ram_mb, s.disk_gb) for n, s in self.sizes.items()]
+
+    def node(self, name: str) -> NodeSection | None:
+        """The node of that name, or None."""
+        return next((node for node in self.nodes if node.name == name), None)
+
+
+def parse_config(text: str, source: str = DEFAULT_PATH) -> Config:
+    """``text`` as a Config; ConfigError with every mistake, each with ``source`` and its path."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{source}: not TOML: {error}"]) from error
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError([f"{source}: {_problem(entry)}" for entry in _first_hand(error)]) from error
+
+
+def load_config(path: str | os.PathLike[str] | None = None) -> Config:
+    """The Config in ``path``, else in $KWS_CONFIG, else in ./nodes.toml."""
+    source = Path(path or os.environ.get("KWS_CONFIG") or DEFAULT_PATH)
+    try:
+        text = source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError([f"{source}: can't be read: {reason}"]) from error
+    return parse_config(text, str(source))
+
+
+def _first_hand(error: ValidationError) -> list[Any]:
+    """The errors without those that only follow from one deeper inside (a list "too short" of bad items)."""
+    entries = error.errors()
+    locs = [entry["loc"] for entry in entries]
+    return [
+        entry
+        for entry in entries
+        if entry["type"] != "too_short"
+        or not any(len(loc) > len(entry["loc"]) and loc[: len(entry["loc"])] == entry["loc"] for loc in locs)
+    ]
+
+
+def _problem(entry: Mapping[str, Any]) -> str:
+    path = _path(entry["loc"])
+    if entry["type"] == "extra_forbidden":
+        message = f"unknown key {entry['loc'][-1]!r}"
+        path = _path(entry["loc"][:-1])
+    elif entry["type"] == "missing":
+        message = "missing"
+    else:
+        message = re.sub(r"^Value error, ", "", entry["msg"])
+        message = message[:1].lower() + message[1:]
+        if not isinstance(entry.get("input"), dict | list | tuple):
+            message += f" (it is {entry.get('input')!r})"
+    return f"{path}: {message}" if path else message
+
+
+def _path(loc: tuple[Any, ...]) -> str:
+    text = ""
+    for part in loc:
+        if part == "[key]":
+            continue
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+class Environment(BaseModel):
+    """What comes from the environment; tokens are kept out of ``repr``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bot_token: str = Field(default="", repr=False)
+    app_token: str = Field(default="", repr=False)
+    signing_secret: str = Field(default="", repr=False)
+    slack_api_url: str = DEFAULT_SLACK_API_URL
+    database_url: str = Field(default=DEFAULT_DATABASE_URL, repr=False)
+    log_format: Literal["auto", "pretty", "json"] = "auto"
+
+
+def load_environment(env: Mapping[str, str] | None = None, *, http: bool = False) -> Environment:
+    """The environment of ``kws run``; ConfigError names every missing or malformed variable."""
+    env = os.environ if env is None else env
+    problems = []
+    needed = {"SLACK_BOT_TOKEN": "xoxb-"}
+    needed |= {"SLACK_SIGNING_SECRET": ""} if http else {"SLACK_APP_TOKEN": "xapp-"}
+    for variable, prefix in needed.items():
+        value = env.get(variable, "")
+        if not value:
+            problems.append(
+                f"{variable}: not set" + (f" (a token that begins with {prefix})" if prefix else "")
+            )
+        elif not value.startswith(prefix):
+            problems.append(f"{variable}: should begin with {prefix}")
+    log_format = env.get("KWS_LOG_FORMAT") or "auto"
+    if log_format not in ("auto", "pretty", "json"):
+        problems.append(f"KWS_LOG_FORMAT: {log_format!r} is none of auto, pretty, json")
+    if problems:
+        raise ConfigError(problems)
+    url = env.get("SLACK_API_URL") or DEFAULT_SLACK_API_URL
+    return Environment(
+        bot_token=env.get("SLACK_BOT_TOKEN", ""),
+        app_token=env.get("SLACK_APP_TOKEN", ""),
+        signing_secret=env.get("SLACK_SIGNING_SECRET", ""),
+        slack_api_url=url if url.endswith("/") else url + "/",
+        database_url=env.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL,
+        log_format=log_format,
+    )

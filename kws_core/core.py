@@ -1,0 +1,365 @@
+"""The service: one method is one use case is one transaction. Asks no node and no Slack."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from kws_core import catalogue, store
+from kws_core.config import Config
+from kws_core.errors import FormError, UserError
+from kws_core.model import (
+    SYSTEM,
+    Access,
+    Event,
+    EventKind,
+    Person,
+    Placement,
+    PlacementState,
+    Reason,
+    Rental,
+    Status,
+    new_id,
+)
+from kws_core.nodes import Image, Kind, Size
+from kws_core.placement import Room, Ruling, Wish, choose
+from kws_core.ssh_keys import check_public_key
+from kws_core.ssh_keys import fingerprint as key_fingerprint
+from kws_core.store import Store
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123 label, lower case
+DEFAULT_LOGIN = "student"  # for images that don't say whose login is theirs
+FORGET_AFTER = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The person who asks."""
+
+    id: str
+    admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RentForm:
+    """What the form says, parsed but not yet checked. None: left empty."""
+
+    name: str | None = None
+    image: str | None = None
+    size: str | None = None
+    ends_on: date | None = None
+    public_key: str | None = None  # the person's own; None: KWS makes a pair
+    kind: Kind = Kind.SERVER
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the form shows."""
+
+    images: Sequence[Image]
+    sizes: Sequence[Size]
+    rooms: Sequence[Room]
+    today: date
+    default_end: date
+    last_end: date
+    mine: Sequence[Rental] = field(default_factory=tuple)
+
+
+def utcnow() -> datetime:
+    """The real clock; everything takes its time from one of these."""
+    return datetime.now(UTC)
+
+
+class Core:
+    """Rentals. ``work`` and ``mail`` are set when the reconciler and the notifier have something new."""
+
+    def __init__(self, config: Config, store_: Store, now: Callable[[], datetime] = utcnow) -> None:
+        self.config = config
+        self.store = store_
+        self.now = now
+        self.work = threading.Event()
+        self.mail = threading.Event()
+
+    def today(self) -> date:
+        """The date in the lab's zone."""
+        return self.now().astimezone(self.config.kws.zone).date()
+
+    def ends_at(self, rental: Rental) -> datetime:
+        """The instant a rental is over: the midnight after its end date, in the lab's zone."""
+        day_after = rental.ends_on + timedelta(days=1)
+        return datetime(day_after.year, day_after.month, day_after.day, tzinfo=self.config.kws.zone)
+
+    # -- asking
+
+    def offer(self, who: Who) -> Offer:
+        """What the form shows to this person, from what the nodes said last."""
+        today, policy = self.today(), self.config.policy
+        with self.store.read() as session:
+            return Offer(
+                images=catalogue.images(session, self.config),
+                sizes=self.config.all_sizes(),
+                rooms=catalogue.rooms(session, self.config),
+                today=today,
+                default_end=today + timedelta(days=policy.default_days),
+                last_end=today + timedelta(days=policy.max_days),
+                mine=store.rentals_of(session, who.id),
+            )
+
+    def request(self, who: Who, form: RentForm, request_key: str) -> Rental:
+        """Accepts the form: the rental is placed and its capacity reserved when this returns.
+
+        ``request_key`` names the form: sent twice it makes one rental. FormError has every field's error.
+        """
+        try:
+            with self.store.write() as session:
+                rental = self._request(session, who, form, request_key)
+        except IntegrityError as error:
+            rental = self._who_won(form, request_key, error)
+        self.work.set()
+        self.mail.set()
+        return rental
+
+    def _request(self, session: Session, who: Who, form: RentForm, request_key: str) -> Rental:
+        store.lock_capacity(session)
+        done = store.rental_by_request(session, request_key)
+        if done is not None:
+            return done
+        images = {image.name: image for image in catalogue.images(session, self.config)}
+        errors = self._form_errors(session, who, form, images)
+        if errors:
+            raise FormError(errors)
+        assert form.image and form.size and form.name and form.ends_on  # checked above
+        size = self.config.size(form.size)
+        assert size
+        ruling = choose(catalogue.rooms(session, self.config), Wish(form.kind, form.image, size))
+        if ruling.node is None:
+            raise FormError(self._no_room(session, ruling, size))
+        rental = self._new_rental(who, form, size, images[form.image], request_key)
+        session.add(rental)
+        place(rental, ruling.node, self.now())
+        rental.record(EventKind.REQUESTED, self.now(), actor=who.id, node=ruling.node)
+        session.flush()
+        return rental
+
+    def _who_won(self, form: RentForm, request_key: str, error: IntegrityError) -> Rental:
+        """Two transactions met (PostgreSQL): the same form twice, or the same name twice."""
+        with self.store.read() as session:
+            rental = store.rental_by_request(session, request_key)
+        if rental is None:
+            raise FormError({"name": UserError("name_taken", name=form.name)}) from error
+        return rental
+
+    def _form_errors(
+        self, session: Session, who: Who, form: RentForm, images: dict[str, Image]
+    ) -> dict[str, UserError]:
+        checks: dict[str, Callable[[], object]] = {
+            "name": lambda: self._check_name(session, form.name),
+            "image": lambda: self._check_image(form, images),
+            "size": lambda: self._check_size(session, who, form, images),
+            "ends_on": lambda: self.check_end(form.ends_on),
+            "public_key": lambda: form.public_key and check_public_key(form.public_key),
+        }
+        errors = {}
+        for name, check in checks.items():
+            try:
+                check()
+            except UserError as error:
+                errors[name] = error
+        return errors
+
+    def _check_name(self, session: Session, name: str | None) -> None:
+        if not name:
+            raise UserError("name_missing")
+        if not NAME.fullmatch(name):
+            raise UserError("name_invalid")
+        if store.live_by_name(session, name):
+            raise UserError("name_taken", name=name)
+
+    def _check_image(self, form: RentForm, images: dict[str, Image]) -> None:
+        if not form.image:
+            raise UserError("image_missing")
+        if form.image not in images:
+            raise UserError("image_unknown", image=form.image)
+
+    def _check_size(self, session: Session, who: Who, form: RentForm, images: dict[str, Image]) -> None:
+        size = self.config.size(form.size or "")
+        if size is None:
+            raise UserError("size_missing")
+        image = images.get(form.image or "")
+        if image and (size.disk_gb < image.min_disk_gb or size.ram_mb < image.min_ram_mb):
+            raise UserError(
+                "size_small", image=image.name, disk_gb=image.min_disk_gb, ram_mb=image.min_ram_mb
+            )
+        self._check_quota(session, who, size)
+
+    def _check_quota(self, session: Session, who: Who, size: Size) -> None:
+        policy = self.config.policy
+        mine = [rental for rental in store.rentals_of(session, who.id) if rental.live]
+        used = {
+            "rentals": (len(mine) + 1, policy.max_rentals_per_user),
+            "vcpus": (sum(r.vcpus for r in mine) + size.vcpus, policy.max_vcpus_per_user),
+            "ram_mb": (sum(r.ram_mb for r in mine) + size.ram_mb, policy.max_ram_mb_per_user),
+        }
+        for what, (wanted, limit) in used.items():
+            if wanted > limit:
+                raise UserError(f"quota_{what}", wanted=wanted, limit=limit)
+
+    def check_end(self, ends_on: date | None) -> None:
+        """UserError unless a rental may end on that date."""
+        today = self.today()
+        last = today + timedelta(days=self.config.policy.max_days)
+        if ends_on is None:
+            raise UserError("end_missing")
+        if ends_on < today:
+            raise UserError("end_past", today=today)
+        if ends_on > last:
+            raise UserError("end_late", last=last, days=self.config.policy.max_days)
+
+    def _no_room(self, session: Session, ruling: Ruling, size: Size) -> dict[str, UserError]:
+        if not ruling.full:
+            return {"image": UserError("no_node", reasons=dict(ruling.refused))}
+        first = store.earliest_end(session)
+        rooms = [r for r in catalogue.rooms(session, self.config) if r.up and not r.drained]
+        return {
+            "size": UserError(
+                "no_room", size=size.name, rooms=rooms, earliest=first.ends_on if first else None
+            )
+        }
+
+    def _new_rental(self, who: Who, form: RentForm, size: Size, image: Image, request_key: str) -> Rental:
+        public = check_public_key(form.public_key) if form.public_key else None
+        return Rental(
+            id=new_id(),
+            request_key=request_key,
+            kind=form.kind,
+            name=form.name or "",
+            owner=who.id,
+            image=image.name,
+            login=image.login or DEFAULT_LOGIN,
+            size=size.name,
+            vcpus=size.vcpus,
+            ram_mb=size.ram_mb,
+            disk_gb=size.disk_gb,
+            open_ports=[
+                {"first": p.first, "last": p.last, "protocol": p.protocol}
+                for p in self.config.policy.open_port_ranges()
+            ],
+            ends_on=form.ends_on,
+            status=Status.REQUESTED,
+            access=Access.OWN_KEY if public else Access.GENERATED,
+            public_key=public,
+            key_fingerprint=key_fingerprint(public) if public else None,
+            host_keys=[],
+            created_at=self.now(),
+        )
+
+    # -- looking
+
+    def my_rentals(self, who: Who) -> Sequence[Rental]:
+        """The person's rentals that are not over."""
+        with self.store.read() as session:
+            return store.rentals_of(session, who.id)
+
+    def all_rentals(self) -> Sequence[Rental]:
+        """Everybody's rentals that are not over (for admins: the caller checks)."""
+        with self.store.read() as session:
+            return store.all_rentals(session)
+
+    def rental(self, who: Who, rental_id: str) -> Rental:
+        """One rental, if this person may see it; UserError otherwise, the same for absent and forbidden."""
+        with self.store.read() as session:
+            return self._allowed(store.rental(session, rental_id), who)
+
+    def rental_named(self, who: Who, name: str) -> Rental:
+        """The person's own rental of that name that is not over."""
+        mine = self.my_rentals(who)
+        for rental in sorted(mine, key=lambda r: not r.live):
+            if rental.name == name:
+                return rental
+        raise UserError("rental_unknown", name=name, mine=[r.name for r in mine if r.live])
+
+    def history(self, rental_id: str) -> Sequence[Event]:
+        """A rental's events, oldest first."""
+        with self.store.read() as session:
+            return store.history(session, rental_id)
+
+    def nodes(self) -> list[catalogue.NodeStatus]:
+        """Every configured node as it was seen last."""
+        with self.store.read() as session:
+            return catalogue.statuses(session, self.config)
+
+    # -- ending
+
+    def give_back(self, who: Who, rental_id: str) -> Rental:
+        """Starts the return; done twice it is done once. Finished only when the node shows nothing of it."""
+        with self.store.write() as session:
+            rental = self._allowed(store.rental(session, rental_id, lock=True), who)
+            if rental.live:
+                reason = Reason.RETURNED if rental.owner == who.id else Reason.ADMIN
+                end(rental, reason, self.now(), actor=who.id, event=EventKind.RETURNED)
+        self.work.set()
+        self.mail.set()
+        return rental
+
+    def _allowed(self, rental: Rental | None, who: Who) -> Rental:
+        if rental is None or (rental.owner != who.id and not who.admin):
+            raise UserError("rental_gone")
+        return rental
+
+    # -- people and deliveries
+
+    def person(self, user_id: str) -> Person | None:
+        """What is remembered of a person, None when never seen."""
+        with self.store.read() as session:
+            return store.person(session, user_id)
+
+    def remember_person(self, user_id: str, *, locale: str | None, guest: bool, stranger: bool) -> Person:
+        """Keeps what Slack says of a person."""
+        with self.store.write() as session:
+            person = store.person(session, user_id) or Person(id=user_id)
+            person.locale, person.guest, person.stranger = locale, guest, stranger
+            person.seen_at = self.now()
+            session.add(person)
+        return person
+
+    def first_time(self, key: str) -> bool:
+        """Whether this Slack delivery has not been acted on before."""
+        return store.first_delivery(self.store, key, self.now())
+
+    def forget_old_deliveries(self) -> None:
+        """Keeps the table of deliveries short."""
+        with self.store.write() as session:
+            store.forget_deliveries(session, self.now() - FORGET_AFTER)
+
+
+def place(rental: Rental, node: str, now: datetime) -> Placement:
+    """Holds capacity for the rental on ``node`` and makes it due there."""
+    placement = Placement(node=node, state=PlacementState.HELD, held_at=now, next_look_at=now, tries=0)
+    rental.placements.append(placement)
+    return placement
+
+
+def end(
+    rental: Rental, reason: Reason, now: datetime, *, event: EventKind, actor: str = SYSTEM, **data: Any
+) -> None:
+    """Sets a live rental on its way out: from here on the reconciler deletes until the nodes show nothing.
+
+    A rental that no node has heard of yet is over at once.
+    """
+    untouched = rental.status is Status.REQUESTED
+    for placement in rental.placements:
+        if placement.state is PlacementState.HELD:
+            placement.state = PlacementState.GONE if untouched else PlacementState.LEAVING
+            placement.next_look_at, placement.tries, placement.down_since = now, 0, None
+    target = Status.ENDED if untouched else Status.ENDING
+    rental.move_to(target, now, event=event, actor=actor, reason=reason, **data)
+    if untouched:
+        rental.ended_at = now
+        rental.record(EventKind.ENDED, now, reason=reason)

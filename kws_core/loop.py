@@ -1,0 +1,44 @@
+"""A thread that runs a tick again and again, at once when there is news."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+log = logging.getLogger(__name__)
+
+AFTER_ERROR = timedelta(seconds=2)
+
+
+class Loop:
+    """Calls ``tick``, then waits as long as it said, or until ``wake`` is set."""
+
+    def __init__(self, name: str, tick: Callable[[], timedelta], wake: threading.Event) -> None:
+        self._tick = tick
+        self._wake = wake
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begins."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 10) -> None:
+        """Ends after the tick that is under way."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            self._wake.wait(self._safe_tick().total_seconds())
+
+    def _safe_tick(self) -> timedelta:
+        try:
+            return self._tick()
+        except Exception:
+            log.exception("%s: tick failed", self._thread.name)
+            return AFTER_ERROR

@@ -1,0 +1,353 @@
+"""The state of every rental, as data: tables, statuses and the transitions that are allowed.
+
+``Rental.move_to`` is the only door through which a status changes; it checks ``TRANSITIONS`` and writes
+the event that is audit trail and outbox in one. Times are aware UTC; dates are in the lab's zone.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, DateTime, Enum, ForeignKey, Index, String, Text, TypeDecorator, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, WriteOnlyMapped, mapped_column, relationship
+
+from kws_core.nodes import Kind, Size, mark_of
+
+log = logging.getLogger(__name__)
+
+ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no look-alikes: people read ids to each other
+SYSTEM = "kws"  # the actor of what nobody asked for
+
+
+class Status(StrEnum):
+    """Where a rental is."""
+
+    REQUESTED = "requested"  # accepted, placed, capacity reserved; the node knows nothing yet
+    BUILDING = "building"  # the node may hold something of it
+    READY = "ready"  # it answered; the person has been told
+    STOPPED = "stopped"  # past its end, kept for the grace time
+    ENDING = "ending"  # to be deleted; the node may still hold something of it
+    ENDED = "ended"  # seen gone
+
+
+class Reason(StrEnum):
+    """Why a rental ended."""
+
+    RETURNED = "returned"
+    EXPIRED = "expired"
+    ADMIN = "admin"
+    NO_NODE = "no_node"  # every node refused
+    NO_ANSWER = "no_answer"  # built, but never reachable
+    VANISHED = "vanished"  # deleted behind our back
+    NO_KEY = "no_key"  # the key could not be delivered: the person can't be reached
+
+
+TRANSITIONS: dict[Status, frozenset[Status]] = {
+    Status.REQUESTED: frozenset({Status.BUILDING, Status.ENDED}),
+    Status.BUILDING: frozenset({Status.READY, Status.ENDING}),
+    Status.READY: frozenset({Status.STOPPED, Status.ENDING}),
+    Status.STOPPED: frozenset({Status.READY, Status.ENDING}),
+    Status.ENDING: frozenset({Status.ENDED}),
+    Status.ENDED: frozenset(),
+}
+LIVE = frozenset({Status.REQUESTED, Status.BUILDING, Status.READY, Status.STOPPED})
+FAILURES = frozenset({Reason.NO_NODE, Reason.NO_ANSWER, Reason.NO_KEY})
+
+
+class PlacementState(StrEnum):
+    """Where one try of a rental on one node is."""
+
+    HELD = "held"  # this is the rental's node
+    LEAVING = "leaving"  # to be deleted there
+    GONE = "gone"  # the node shows nothing of it
+
+
+class Access(StrEnum):
+    """How the owner gets in."""
+
+    GENERATED = "generated"  # a key pair that KWS makes; the private half goes to the DM
+    OWN_KEY = "own_key"  # the owner's own public key
+
+
+class EventKind(StrEnum):
+    """What happened to a rental: one word per line of its history."""
+
+    REQUESTED = "requested"
+    PLACED = "placed"
+    MOVED = "moved"  # a node refused; data: node (new), refused, refusal
+    WAITING = "waiting"  # a node refused and no other fits: tried again there
+    KEY_SENT = "key_sent"
+    BUILDING = "building"
+    READY = "ready"
+    RETURNED = "returned"
+    FAILED = "failed"
+    VANISHED = "vanished"
+    ENDED = "ended"
+
+
+class IllegalMoveError(RuntimeError):
+    """A bug: somebody tried a move that TRANSITIONS does not have."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in and out; SQLite would silently drop the offset."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime {value!r}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)  # type: ignore[no-any-return]
+
+
+def _words(enum: type[StrEnum], length: int) -> Enum:
+    """A StrEnum kept as its values in a plain string column."""
+    return Enum(
+        enum, native_enum=False, length=length, values_callable=lambda e: [member.value for member in e]
+    )
+
+
+def new_id() -> str:
+    """A rental id: 10 characters, about 49 bits, safe in names, tags and speech."""
+    return "".join(secrets.choice(ID_ALPHABET) for _ in range(10))
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime,
+        Status: _words(Status, 16),
+        Reason: _words(Reason, 16),
+        PlacementState: _words(PlacementState, 16),
+        Access: _words(Access, 16),
+        EventKind: _words(EventKind, 24),
+        Kind: _words(Kind, 16),
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+        list[dict[str, Any]]: JSON,
+    }
+
+
+class Rental(Base):
+    """One server (or container) lent to one person until the end of ``ends_on`` in the lab's zone."""
+
+    __tablename__ = "rentals"
+    __table_args__ = (
+        Index(
+            "uq_rentals_live_name",
+            "name",
+            unique=True,
+            sqlite_where=text("status NOT IN ('ending', 'ended')"),
+            postgresql_where=text("status NOT IN ('ending', 'ended')"),
+        ),
+        Index("ix_rentals_owner_status", "owner", "status"),
+        Index("ix_rentals_status_ends_on", "status", "ends_on"),
+    )
+
+    id: Mapped[str] = mapped_column(String(10), primary_key=True)
+    request_key: Mapped[str] = mapped_column(String(255), unique=True)  # one form makes one rental
+    kind: Mapped[Kind]
+    name: Mapped[str] = mapped_column(String(63))
+    owner: Mapped[str] = mapped_column(String(32))
+    image: Mapped[str] = mapped_column(String(255))
+    login: Mapped[str] = mapped_column(String(64))
+    size: Mapped[str] = mapped_column(String(64))
+    vcpus: Mapped[int]
+    ram_mb: Mapped[int]
+    disk_gb: Mapped[int]
+    open_ports: Mapped[list[dict[str, Any]]]
+    ends_on: Mapped[date]
+    status: Mapped[Status]
+    reason: Mapped[Reason | None]
+    access: Mapped[Access]
+    public_key: Mapped[str | None] = mapped_column(Text)
+    key_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    key_file: Mapped[str | None] = mapped_column(
+        String(32)
+    )  # Slack file id, known before the file is visible
+    key_sent_at: Mapped[datetime | None]
+    host_keys: Mapped[list[str]] = mapped_column(default=list)
+    created_at: Mapped[datetime]
+    ready_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    dm_channel: Mapped[str | None] = mapped_column(String(32))
+    card_ts: Mapped[str | None] = mapped_column(String(32))  # the progress message
+    version: Mapped[int] = mapped_column()
+
+    placements: Mapped[list[Placement]] = relationship(
+        back_populates="rental", order_by="Placement.id", lazy="selectin", cascade="all, delete-orphan"
+    )
+    events: WriteOnlyMapped[Event] = relationship(cascade="all, delete-orphan", passive_deletes=True)
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own way
+
+    @property
+    def mark(self) -> str:
+        """What everything of this rental carries on a node."""
+        return mark_of(self.id)
+
+    @property
+    def wanted_size(self) -> Size:
+        """The size as it was when rented, whatever nodes.toml says now."""
+        return Size(self.size, self.vcpus, self.ram_mb, self.disk_gb)
+
+    @property
+    def held(self) -> Placement | None:
+        """The placement on the rental's node, None once it is leaving."""
+        return next((p for p in self.placements if p.state is PlacementState.HELD), None)
+
+    @property
+    def live(self) -> bool:
+        """Whether it still counts as the person's."""
+        return self.status in LIVE
+
+    @property
+    def key_settled(self) -> bool:
+        """Whether the owner is known to hold the private half, so that a server may be made."""
+        return self.public_key is not None and (self.access is Access.OWN_KEY or self.key_sent_at is not None)
+
+    def move_to(
+        self,
+        status: Status,
+        now: datetime,
+        *,
+        event: EventKind,
+        actor: str = SYSTEM,
+        reason: Reason | None = None,
+        **data: Any,
+    ) -> Event:
+        """The one door: changes the status, writes the event, logs the one line."""
+        if status not in TRANSITIONS[self.status]:
+            raise IllegalMoveError(f"rental {self.id}: {self.status} -> {status}")
+        log.info(
+            "rental %s %s: %s -> %s%s",
+            self.id,
+            self.name,
+            self.status,
+            status,
+            f" ({reason})" if reason else "",
+        )
+        self.status = status
+        if reason is not None:
+            self.reason = reason
+        return self.record(event, now, actor=actor, reason=reason, **data)
+
+    def record(self, kind: EventKind, now: datetime, *, actor: str = SYSTEM, **data: Any) -> Event:
+        """Adds a line to the history; it is delivered to the owner by the outbox."""
+        clean = {key: value for key, value in data.items() if value is not None}
+        event = Event(at=now, kind=kind, actor=actor, data=clean, tries=0)
+        self.events.add(event)
+        return event
+
+
+class Placement(Base):
+    """One try of a rental on one node; it holds capacity there until it is seen gone."""
+
+    __tablename__ = "placements"
+    __table_args__ = (
+        Index("ix_placements_node_state", "node", "state", "next_look_at"),
+        Index("uq_placements_rental_node", "rental_id", "node", unique=True),
+        Index(
+            "uq_placements_held",
+            "rental_id",
+            unique=True,
+            sqlite_where=text("state = 'held'"),
+            postgresql_where=text("state = 'held'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rental_id: Mapped[str] = mapped_column(ForeignKey("rentals.id", ondelete="CASCADE"))
+    node: Mapped[str] = mapped_column(String(64))
+    state: Mapped[PlacementState]
+    refusal: Mapped[str | None] = mapped_column(String(24))
+    detail: Mapped[str | None] = mapped_column(Text)  # the node's words, for the log and the admin
+    floating_ip: Mapped[str | None] = mapped_column(String(64))
+    floating_ip_id: Mapped[str | None] = mapped_column(String(64))
+    fixed_ip: Mapped[str | None] = mapped_column(String(64))
+    port_id: Mapped[str | None] = mapped_column(String(64))
+    server_id: Mapped[str | None] = mapped_column(String(64))
+    server_at: Mapped[datetime | None]  # when the server was asked for
+    held_at: Mapped[datetime]
+    down_since: Mapped[datetime | None]  # first of the failures in a row
+    tries: Mapped[int] = mapped_column(default=0)
+    next_look_at: Mapped[datetime]
+    leased_until: Mapped[datetime | None]
+    leased_by: Mapped[str | None] = mapped_column(String(64))
+
+    rental: Mapped[Rental] = relationship(back_populates="placements", lazy="raise")
+
+
+class Event(Base):
+    """A line of a rental's history: audit trail, and outbox until ``delivered_at`` is set."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index(
+            "ix_events_undelivered",
+            "next_try_at",
+            sqlite_where=text("delivered_at IS NULL"),
+            postgresql_where=text("delivered_at IS NULL"),
+        ),
+        Index("ix_events_rental", "rental_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rental_id: Mapped[str] = mapped_column(ForeignKey("rentals.id", ondelete="CASCADE"))
+    at: Mapped[datetime]
+    kind: Mapped[EventKind]
+    actor: Mapped[str] = mapped_column(String(32))
+    data: Mapped[dict[str, Any]]
+    delivered_at: Mapped[datetime | None]
+    next_try_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(default=0)
+
+
+class Person(Base):
+    """What KWS remembers of a Slack user, so that no handler has to ask Slack."""
+
+    __tablename__ = "people"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    locale: Mapped[str | None] = mapped_column(String(16))
+    dm_channel: Mapped[str | None] = mapped_column(String(32))
+    guest: Mapped[bool] = mapped_column(default=False)
+    stranger: Mapped[bool] = mapped_column(default=False)  # of another workspace
+    seen_at: Mapped[datetime]
+
+
+class NodeRecord(Base):
+    """What a node said last: the catalogue and capacity that forms and placement use."""
+
+    __tablename__ = "nodes"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    images: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    capacity: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    seen_at: Mapped[datetime | None]
+    failing_since: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    drained: Mapped[bool] = mapped_column(default=False)
+
+
+class Delivery(Base):
+    """A Slack delivery that was acted on: Slack delivers at least once, KWS acts once."""
+
+    __tablename__ = "deliveries"
+
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,141 @@
+"""What the person still has to be told, and what is known of the telling.
+
+Every event of a rental is undelivered until the notifier says otherwise. Before each call to Slack whose
+effect would be visible, the intent is committed here; after a crash the notifier then looks in Slack
+before it says anything again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select, update
+
+from kws_core import store
+from kws_core.core import Core, end
+from kws_core.model import Access, Event, EventKind, Person, PlacementState, Reason, Rental, Status
+
+RETRY_FIRST = timedelta(seconds=2)
+RETRY_MOST = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A rental with news: its whole history, and which of it the person has not seen."""
+
+    rental: Rental
+    events: Sequence[Event]
+    person: Person | None
+
+    @property
+    def unseen(self) -> list[Event]:
+        """Events not delivered yet, oldest first."""
+        return [event for event in self.events if event.delivered_at is None]
+
+    @property
+    def wants_key(self) -> bool:
+        """Whether a generated key still has to reach the owner."""
+        rental = self.rental
+        wanted = rental.status in (Status.REQUESTED, Status.BUILDING)
+        return wanted and rental.access is Access.GENERATED and rental.key_sent_at is None
+
+
+class Outbox:
+    """The notifier's side of the core."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def due(self) -> Sequence[str]:
+        """Rentals with something to tell now, the longest waiting first."""
+        with self.core.store.read() as session:
+            return store.undelivered(session, self.core.now())
+
+    def mail(self, rental_id: str) -> Mail | None:
+        """Everything needed to tell it; None when the rental is unknown."""
+        with self.core.store.read() as session:
+            rental = store.rental(session, rental_id)
+            if rental is None:
+                return None
+            return Mail(rental, store.history(session, rental_id), store.person(session, rental.owner))
+
+    def keep_channel(self, rental_id: str, owner: str, channel: str) -> None:
+        """The DM that the card is about to be posted to: from now on it may be there."""
+        with self.core.store.write() as session:
+            session.execute(update(Rental).where(Rental.id == rental_id).values(dm_channel=channel))
+            session.execute(update(Person).where(Person.id == owner).values(dm_channel=channel))
+
+    def keep_card(self, rental_id: str, ts: str) -> None:
+        """The card was posted."""
+        with self.core.store.write() as session:
+            session.execute(update(Rental).where(Rental.id == rental_id).values(card_ts=ts))
+
+    def trying(self, event_id: int) -> None:
+        """This event's own message is about to be posted: from now on it may be there."""
+        with self.core.store.write() as session:
+            session.execute(update(Event).where(Event.id == event_id).values(tries=Event.tries + 1))
+
+    def delivered(self, rental_id: str, upto: int) -> None:
+        """The person has seen this rental's events up to that id."""
+        with self.core.store.write() as session:
+            session.execute(
+                update(Event)
+                .where(Event.rental_id == rental_id, Event.id <= upto, Event.delivered_at.is_(None))
+                .values(delivered_at=self.core.now())
+            )
+
+    def postpone(self, rental_id: str, wait: timedelta | None = None) -> None:
+        """Slack did not take it: again after ``wait``, else after ever longer pauses."""
+        with self.core.store.write() as session:
+            events = session.scalars(
+                select(Event).where(Event.rental_id == rental_id, Event.delivered_at.is_(None))
+            ).all()
+            for event in events:
+                event.tries += 1
+                pause = wait or min(RETRY_MOST, RETRY_FIRST * 2 ** min(event.tries - 1, 10))
+                event.next_try_at = self.core.now() + pause
+
+    # -- the key
+
+    def offer_key(self, rental_id: str, public: str, fingerprint: str, file_id: str) -> bool:
+        """Commits the public half and the file that will carry the private one, before anybody sees it.
+
+        False when the key is no longer wanted.
+        """
+        with self.core.store.write() as session:
+            rental = store.rental(session, rental_id, lock=True)
+            if rental is None or not Mail(rental, (), None).wants_key:
+                return False
+            rental.public_key, rental.key_fingerprint, rental.key_file = public, fingerprint, file_id
+        return True
+
+    def key_sent(self, rental_id: str, file_id: str) -> None:
+        """Slack has confirmed the file: the server may be made."""
+        with self.core.store.write() as session:
+            rental = store.rental(session, rental_id, lock=True)
+            if rental is None or rental.key_file != file_id or rental.key_sent_at is not None:
+                return
+            rental.key_sent_at = self.core.now()
+            rental.record(EventKind.KEY_SENT, self.core.now(), fingerprint=rental.key_fingerprint)
+            for placement in rental.placements:
+                if placement.state is PlacementState.HELD:
+                    placement.next_look_at = self.core.now()
+        self.core.work.set()
+
+    def unreachable(self, rental_id: str, why: str) -> None:
+        """Slack says that this person can't get a DM: a rental whose key can't be delivered ends."""
+        with self.core.store.write() as session:
+            rental = store.rental(session, rental_id, lock=True)
+            if rental is None:
+                return
+            if rental.live and not rental.key_settled:
+                end(rental, Reason.NO_KEY, self.core.now(), event=EventKind.FAILED, why=why)
+            session.flush()
+            session.execute(
+                update(Event)
+                .where(Event.rental_id == rental_id, Event.delivered_at.is_(None))
+                .values(delivered_at=self.core.now())
+            )
+        self.core.work.set()

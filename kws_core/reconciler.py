@@ -1,0 +1,163 @@
+"""The loop that closes the gap between what the database wants and what the nodes show.
+
+A *placement* (one try of a rental on one node) is the unit of work: load it, act on the node with no
+transaction open, apply what was seen in one guarded transaction (``steps.py`` has the acts). Each node has
+its own executors, so a dead or slow one delays nobody else's.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from kws_core import catalogue, store
+from kws_core.core import Core
+from kws_core.errors import NodeDown, NodeError
+from kws_core.nodes import Machine, Node
+from kws_core.steps import RETRY_MOST, Job, Steps, waits_for_list
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=10)
+REFRESH = timedelta(seconds=60)
+REFRESH_DOWN = timedelta(seconds=5)
+IDLE = timedelta(seconds=1)
+
+
+class Executors(Protocol):
+    """Gives the threads that a node's work of one sort ("round", "work", "refresh") runs on."""
+
+    def __call__(self, node: str, sort: str) -> Executor:
+        """The executor; the same one for the same arguments."""
+
+
+class Reconciler:
+    """``tick()`` starts what is due and returns; the work runs on the nodes' executors."""
+
+    def __init__(
+        self, core: Core, nodes: Mapping[str, Node], executors: Executors, who: str | None = None
+    ) -> None:
+        self.core = core
+        self.nodes = nodes
+        self.executors = executors
+        self.who = who or uuid.uuid4().hex
+        self.steps = Steps(core, nodes, self.who)
+        self._guard = threading.Lock()
+        self._busy: set[tuple[str, str]] = set()  # (node, sort) under way: one round at a time
+        self._refresh_at: dict[str, datetime] = {}
+        self._stopping = False
+
+    def start(self) -> None:
+        """To be called once before the first tick: a process that is alone takes its old leases back."""
+        if self.core.store.single_process:
+            with self.core.store.write() as session:
+                store.drop_leases(session)
+
+    def stop(self) -> None:
+        """No new work is begun; what is under way finishes on its executors."""
+        self._stopping = True
+
+    def drop_leases(self) -> None:
+        """Gives back what this process had claimed, for another to take over at once."""
+        with self.core.store.write() as session:
+            store.drop_leases(session, self.who)
+
+    def tick(self) -> timedelta:
+        """Starts a round on each node with something due; returns how long nothing more is due."""
+        now = self.core.now()
+        if self._stopping:
+            return IDLE
+        with self.core.store.read() as session:
+            due = set(store.due_nodes(session, now))
+            following = store.next_look(session)
+        for name in self.nodes:
+            if name in due:
+                self._start(name, "round", self._round)
+            if self._refresh_at.get(name, now) <= now:
+                self._refresh_at[name] = now + REFRESH
+                self._start(name, "refresh", self._refresh)
+        return IDLE if due or following is None else max(timedelta(0), min(IDLE, following - now))
+
+    def _start(self, name: str, sort: str, act: Callable[[str], None]) -> None:
+        with self._guard:
+            if (name, sort) in self._busy:
+                return
+            self._busy.add((name, sort))
+        self.executors(name, sort).submit(self._run, name, sort, act)
+
+    def _run(self, name: str, sort: str, act: Callable[[str], None]) -> None:
+        try:
+            act(name)
+        except Exception:
+            log.exception("node %s: %s failed", name, sort)
+        finally:
+            with self._guard:
+                self._busy.discard((name, sort))
+            self.core.work.set()
+
+    def _round(self, name: str) -> None:
+        """One look at the node, shared by all that wait for it; then each placement by itself."""
+        with self.core.store.write() as session:
+            claimed = store.claim_due(session, name, self.core.now(), self.who, LEASE)
+        jobs = [Job(placement, placement.rental) for placement in claimed]
+        machines = self._look(name) if any(map(waits_for_list, jobs)) else {}
+        for job in jobs:
+            self.executors(name, "work").submit(self._advance, job, machines)
+
+    def _look(self, name: str) -> dict[str, Machine] | NodeError:
+        try:
+            return self.nodes[name].machines()
+        except NodeError as error:
+            return error
+
+    def _advance(self, job: Job, machines: dict[str, Machine] | NodeError) -> None:
+        """One step of one placement; whatever happens its lease is given back."""
+        wait = RETRY_MOST
+        try:
+            wait = self._step(job, machines)
+        except Exception:
+            log.exception("rental %s on %s: step failed", job.rental.id, job.placement.node)
+        finally:
+            self._give_back(job.placement.id, wait)
+
+    def _step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
+        try:
+            return self.steps.step(job, machines)
+        except NodeError as error:
+            log.warning("rental %s: %s", job.rental.id, error)
+            if isinstance(error, NodeDown):
+                self._note_down(error.node, error)
+            return self.steps.failed(job, error)
+
+    def _give_back(self, placement_id: int, wait: timedelta) -> None:
+        with self.core.store.write() as session:
+            store.give_back(session, placement_id, self.who, self.core.now() + wait)
+        self.core.work.set()
+
+    # -- news of nodes
+
+    def _refresh(self, name: str) -> None:
+        """Asks a node for its images and capacity; its answer, or its silence, is remembered."""
+        node, now = self.nodes[name], self.core.now()
+        try:
+            capacity, images = node.capacity(), node.images()
+        except NodeError as error:
+            self._note_down(name, error)
+            return
+        with self.core.store.write() as session:
+            came_back = catalogue.note_answer(session, name, images, capacity, now)
+            if came_back:
+                log.info("node %s answers", name)
+                store.poke_node(session, name, now)
+
+    def _note_down(self, name: str, error: NodeError) -> None:
+        now = self.core.now()
+        self._refresh_at[name] = now + REFRESH_DOWN
+        with self.core.store.write() as session:
+            if catalogue.note_failure(session, name, str(error), now):
+                log.warning("node %s does not answer: %s", name, error.detail or error.reason)

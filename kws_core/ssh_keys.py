@@ -1,0 +1,70 @@
+"""Key pairs: made in memory, never written anywhere; and people's own public keys, checked."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_ssh_public_key,
+)
+
+from kws_core.errors import UserError
+
+ACCEPTED = frozenset(
+    {"ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"}
+)
+MIN_RSA_BITS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """An ed25519 pair in OpenSSH's own formats; the private half stays out of ``repr`` and logs."""
+
+    private: bytes = field(repr=False)
+    public: str
+    fingerprint: str
+
+
+def generate(comment: str) -> KeyPair:
+    """A new pair. ``comment`` goes behind the public half (it may hold no line break)."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    return KeyPair(private, f"{public} {' '.join(comment.split())}".strip(), fingerprint(public))
+
+
+def fingerprint(public: str) -> str:
+    """``SHA256:…`` as ``ssh-keygen -l`` prints it."""
+    digest = hashlib.sha256(base64.b64decode(public.split()[1])).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def check_public_key(text: str) -> str:
+    """A person's own public key as one clean line; UserError says what is wrong with it.
+
+    Options in front (``command="…"``), several lines and security-key types are refused: the line goes
+    into authorized_keys as it is.
+    """
+    line = text.strip()
+    if "PRIVATE KEY" in line:
+        raise UserError("key_is_private")
+    parts = line.split(None, 2)
+    if "\n" in line or "\r" in line or len(parts) < 2 or parts[0] not in ACCEPTED:
+        raise UserError("key_invalid", accepted=", ".join(sorted(ACCEPTED)))
+    comment = "".join(c for c in (parts[2] if len(parts) > 2 else "") if c.isprintable())[:100]
+    try:
+        key = load_ssh_public_key(f"{parts[0]} {parts[1]}".encode())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise UserError("key_invalid", accepted=", ".join(sorted(ACCEPTED))) from error
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < MIN_RSA_BITS:
+        raise UserError("key_too_short", bits=key.key_size, minimum=MIN_RSA_BITS)
+    return f"{parts[0]} {parts[1]} {comment}".strip()

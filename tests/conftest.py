@@ -1,0 +1,54 @@
+"""Fixtures for all tests: a clock that stands still, and worlds of fake nodes on real SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from world import Clock, Inline, World, make_config
+
+from kws_core.core import Core
+from kws_core.nodes.fake import FakeNode
+from kws_core.outbox import Outbox
+from kws_core.reconciler import Reconciler
+from kws_core.store import Store
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Noon in Seoul on 2026-12-01."""
+    return Clock()
+
+
+@pytest.fixture
+def make_world(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., World]]:
+    """Makes a World of ``nodes`` fakes; keyword arguments go to ``make_config``."""
+    stores = []
+
+    def make(nodes: int = 2, fakes: dict[str, Any] | None = None, **settings: Any) -> World:
+        config = make_config(nodes, **settings)
+        store = Store(f"sqlite:///{tmp_path / 'kws.db'}")
+        stores.append(store)
+        store.upgrade()
+        core = Core(config, store, clock)
+        fake_nodes = {
+            node.name: FakeNode(node.name, clock, vcpus=64, ram_mb=65536, **(fakes or {}))
+            for node in config.nodes
+        }
+        reconciler = Reconciler(core, fake_nodes, lambda node, sort: Inline())
+        world = World(config, store, clock, fake_nodes, core, Outbox(core), reconciler)
+        reconciler.start()
+        reconciler.tick()
+        return world
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """Two nodes of 8 vCPUs that have just told what they have."""
+    return make_world()

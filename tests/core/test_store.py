@@ -1,0 +1,78 @@
+"""Migrations make exactly the tables of the model; transactions on SQLite lose nothing."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from kws_core.errors import ConfigError
+from kws_core.model import Base, UtcDateTime
+from kws_core.store import Store, make_engine
+from world import MINA, World
+
+
+def test_migrations_make_the_models_tables(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'a.db'}")
+    store.upgrade()
+    store.upgrade()
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, Base.metadata) == []
+        indexes = {index["name"]: index for index in inspect(connection).get_indexes("rentals")}
+    assert indexes["uq_rentals_live_name"]["unique"]
+    store.close()
+
+
+def test_a_moment_without_a_zone_is_refused() -> None:
+    from datetime import datetime
+
+    with pytest.raises(ValueError, match="naive"):
+        UtcDateTime().process_bind_param(datetime(2026, 1, 1), None)  # type: ignore[arg-type]
+
+
+def test_concurrent_read_then_write_loses_no_update(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'a.db'}")
+    with store.write() as session:
+        session.execute(text("CREATE TABLE counter (n INTEGER)"))
+        session.execute(text("INSERT INTO counter VALUES (0)"))
+
+    def increment(_: int) -> None:
+        with store.write() as session:
+            n = session.execute(text("SELECT n FROM counter")).scalar_one()
+            session.execute(text("UPDATE counter SET n = :n"), {"n": n + 1})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(increment, range(80)))
+    with store.read() as session:
+        assert session.execute(text("SELECT n FROM counter")).scalar_one() == 80
+    store.close()
+
+
+def test_a_delivery_is_acted_on_once(world: World) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        firsts = list(pool.map(lambda _: world.core.first_time("trigger:1"), range(8)))
+    assert firsts.count(True) == 1
+    world.clock.advance(days=8)
+    world.core.forget_old_deliveries()
+    assert world.core.first_time("trigger:1")
+
+
+def test_no_private_key_is_in_the_database(world: World, tmp_path: Path) -> None:
+    world.ready()
+    world.store.close()
+    content = b"".join(path.read_bytes() for path in tmp_path.glob("kws.db*"))
+    assert b"ssh-ed25519" in content
+    assert b"PRIVATE KEY" not in content
+    assert MINA.id.encode() in content
+
+
+def test_a_wrong_url_is_one_clear_line() -> None:
+    with pytest.raises(ConfigError, match="KWS_DATABASE_URL"):
+        make_engine("nonsense")
+    with pytest.raises(ConfigError, match="no driver"):
+        make_engine("nosuchdb://localhost/x")

@@ -1,0 +1,156 @@
+"""The world that most tests live in: real SQLite, the shipped fake nodes, a clock that they move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from kws_core import ssh_keys
+from kws_core.config import Config, parse_config
+from kws_core.core import Core, RentForm, Who
+from kws_core.model import Rental, Status
+from kws_core.nodes.fake import FakeNode
+from kws_core.outbox import Outbox
+from kws_core.reconciler import Reconciler
+from kws_core.store import Store
+
+START = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)  # noon in Seoul
+MINA = Who("U0MINA00001")
+JOON = Who("U0JOON00001")
+ADMIN = Who("U0ADMIN001", admin=True)
+
+TOML = """
+[kws]
+admins = ["U0ADMIN001"]
+[policy]
+max_rentals_per_user = {max_rentals}
+[openstack]
+[sizes]
+small = {{ vcpus = 1, ram_mb = 512, disk_gb = 5 }}
+medium = {{ vcpus = 1, ram_mb = 1024, disk_gb = 10 }}
+large = {{ vcpus = 2, ram_mb = 2048, disk_gb = 20 }}
+huge = {{ vcpus = 8, ram_mb = 8192, disk_gb = 20 }}
+"""
+NODE = """
+[[nodes]]
+name = "{name}"
+cloud = "{name}"
+vcpus = {vcpus}
+ram_mb = 8192
+disk_gb = 100
+max_builds = {max_builds}
+"""
+
+
+def make_config(nodes: int = 2, *, vcpus: int = 8, max_builds: int = 4, max_rentals: int = 3) -> Config:
+    """A configuration of ``nodes`` equal nodes, node1, node2, …"""
+    text = TOML.format(max_rentals=max_rentals)
+    text += "".join(
+        NODE.format(name=f"node{i + 1}", vcpus=vcpus, max_builds=max_builds) for i in range(nodes)
+    )
+    return parse_config(text)
+
+
+class Clock:
+    """Time that stands still until it is moved."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self.at = start
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def advance(self, **by: float) -> None:
+        """``clock.advance(minutes=5)``."""
+        self.at += timedelta(**by)
+
+
+class Inline(Executor):
+    """Runs what is submitted at once, in the caller's thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@dataclass
+class World:
+    """A core with its nodes, without Slack: ``settle`` plays the loop, and a Slack that takes every key."""
+
+    config: Config
+    store: Store
+    clock: Clock
+    nodes: dict[str, FakeNode]
+    core: Core
+    outbox: Outbox
+    reconciler: Reconciler
+    keys: dict[str, list[str]] = field(default_factory=dict)  # rental id -> public halves handed over
+
+    def restart(self) -> None:
+        """The process died and is started again: all that was in memory is gone."""
+        self.core = Core(self.config, self.store, self.clock)
+        self.outbox = Outbox(self.core)
+        self.reconciler = Reconciler(self.core, self.nodes, lambda node, sort: Inline())
+        self.reconciler.start()
+
+    def tick(self) -> None:
+        """One tick, and Slack takes every key that is wanted."""
+        self.reconciler.tick()
+        for rental_id in self.outbox.due():
+            mail = self.outbox.mail(rental_id)
+            assert mail is not None
+            if mail.wants_key:
+                self.deliver_key(rental_id)
+
+    def deliver_key(self, rental_id: str) -> None:
+        """What the notifier does, without Slack."""
+        pair = ssh_keys.generate("test")
+        file_id = f"F{len(self.keys.get(rental_id, ()))}{rental_id}"
+        if self.outbox.offer_key(rental_id, pair.public, pair.fingerprint, file_id):
+            self.keys.setdefault(rental_id, []).append(pair.public)
+            self.outbox.key_sent(rental_id, file_id)
+
+    def settle(self, ticks: int = 12) -> None:
+        """Ticks a few seconds away, two in three of which nothing should be left to do."""
+        for _ in range(ticks):
+            self.tick()
+            self.clock.advance(seconds=1)
+
+    def rent(self, name: str = "web01", who: Who = MINA, **changes: Any) -> Rental:
+        """A rental as the form asks for it."""
+        values: dict[str, Any] = {
+            "name": name,
+            "image": "debian-12",
+            "size": "small",
+            "ends_on": self.day(14),
+        }
+        form = RentForm(**{**values, **changes})
+        return self.core.request(who, form, request_key=f"view:{name}:{who.id}:{self.clock.at}")
+
+    def ready(self, name: str = "web01", who: Who = MINA, **changes: Any) -> Rental:
+        """A rental that is ready."""
+        rental = self.rent(name, who, **changes)
+        self.settle()
+        rental = self.look(rental)
+        assert rental.status is Status.READY
+        return rental
+
+    def look(self, rental: Rental) -> Rental:
+        """The rental as it is now."""
+        return self.core.rental(Who(rental.owner), rental.id)
+
+    def day(self, days: int) -> date:
+        """The date in so many days."""
+        return self.core.today() + timedelta(days=days)
+
+    def kinds(self, rental: Rental) -> list[str]:
+        """The history in one word a line."""
+        return [event.kind.value for event in self.core.history(rental.id)]
+
+    def left(self) -> dict[str, Any]:
+        """Everything that any node still shows."""
+        return {name: node.resources() for name, node in self.nodes.items() if node.resources()}
