@@ -15,6 +15,8 @@ from bot.handlers import my_rentals, rent, status
 from bot.handlers.commands import Commands
 
 log = logging.getLogger(__name__)
+SLACK_LOG = logging.getLogger("bot.slack")  # Bolt and its sockets: chatty about every reconnect
+SLACK_LOG.setLevel(logging.WARNING)
 
 
 def build_app(desk: Desk, client: WebClient, listener_executor: Executor, signing_secret: str = "") -> App:
@@ -25,6 +27,7 @@ def build_app(desk: Desk, client: WebClient, listener_executor: Executor, signin
         token_verification_enabled=False,
         listener_executor=listener_executor,
         raise_error_for_unhandled_request=False,
+        logger=SLACK_LOG,
     )
     commands = Commands(desk)
     rent.register(app, desk, commands)

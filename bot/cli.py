@@ -50,9 +50,12 @@ def run(
     from kws_core.nodes.pool import Pool
 
     environment = load_environment(http=http is not None)
+    for variable in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"):
+        os.environ.pop(variable, None)  # no library and no child process picks them up by itself
     logs.set_up(environment.log_format)
     settings = load_config(config)
     pool = Pool(settings)
+    pool.check()
     service = Service(settings, environment, pool.nodes())
     stop = _stop_on_signals()
     service.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -27,7 +27,7 @@ def _templates() -> Environment:
 
 def ready(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
     """All that is needed to get in."""
-    return _render("ready.j2", texts, rental=rental, ends=slack_time(ends_at, texts), key=key_name(rental))
+    return _render("ready.j2", texts, rental=rental, ends=slack_time(last_minute(ends_at), texts), key=key_name(rental))
 
 
 def key_message(rental: Rental, texts: Texts) -> Mrkdwn:
@@ -38,6 +38,11 @@ def key_message(rental: Rental, texts: Texts) -> Mrkdwn:
 def help_text(command: str, texts: Texts) -> Mrkdwn:
     """What ``/kws help`` says."""
     return _render("help.j2", texts, command=command)
+
+
+def last_minute(ends_at: datetime) -> datetime:
+    """What people read as the end: 23:59 of the last day, not 00:00 of the day after."""
+    return ends_at - timedelta(minutes=1)
 
 
 def key_name(rental: Rental) -> str:

@@ -142,7 +142,7 @@ def ssh_command(rental: Rental) -> str:
 
 def _facts(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
     node = rental.held.node if rental.held else None
-    until = texts(N_("until {moment}"), moment=slack_time(ends_at, texts))
+    until = texts(N_("until {moment}"), moment=slack_time(prose.last_minute(ends_at), texts))
     parts = [texts("{image}", image=rental.image), Mrkdwn(size_line(rental.wanted_size)), until]
     if node:
         parts.append(texts("{node}", node=node))

@@ -1,0 +1,112 @@
+"""Images (Glance)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from kws_core.nodes.cloud.rest import Json, Rest, inner, pick
+from kws_core.nodes.cloud.types import StoredImage
+
+_GIB = 1024**3
+_OWN = frozenset(
+    {
+        "id",
+        "name",
+        "status",
+        "size",
+        "virtual_size",
+        "visibility",
+        "protected",
+        "checksum",
+        "min_ram",
+        "min_disk",
+        "owner",
+        "os_hidden",
+        "os_hash_algo",
+        "os_hash_value",
+        "created_at",
+        "updated_at",
+        "tags",
+        "self",
+        "file",
+        "schema",
+        "stores",
+        "direct_url",
+        "locations",
+        "disk_format",
+        "container_format",
+    }
+)
+
+
+class Images:
+    """See :mod:`kws_core.nodes.cloud`."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+
+    def list(self, status: str = "") -> Sequence[StoredImage]:
+        """All images that our project sees, or those in ``status`` ("active")."""
+        params = {"status": status} if status else {}
+        return [_image(entry) for entry in self._rest.pages("image", "/images", "images", params)]
+
+    def find(self, name_or_id: str) -> StoredImage:
+        """One image."""
+        return pick(self._rest, "image", self.list(), name_or_id)
+
+    def id_of(self, name_or_id: str) -> str:
+        """Its id."""
+        return self.find(name_or_id).id
+
+    def create(
+        self,
+        name: str,
+        file: Path,
+        disk_format: str = "qcow2",
+        visibility: str = "private",
+        properties: Mapping[str, str] | None = None,
+    ) -> StoredImage:
+        """Upload ``file``. When the upload fails the empty image is taken away again."""
+        wanted = {
+            "name": name,
+            "disk_format": disk_format,
+            "container_format": "bare",
+            "visibility": visibility,
+        }
+        answer = self._rest.post("image", "/images", {**(properties or {}), **wanted})
+        image_id = str(answer.get("id") or "") or inner(self._rest, answer, "image")["id"]
+        try:
+            with file.open("rb") as data:
+                headers = {"Content-Type": "application/octet-stream"}
+                self._rest.send("image", "PUT", f"/images/{image_id}/file", data=data, headers=headers)
+        except BaseException:
+            self.delete(image_id)
+            raise
+        return _image(self._rest.get("image", f"/images/{image_id}"))
+
+    def set_properties(self, image_id: str, properties: Mapping[str, str]) -> None:
+        """Add or replace properties, ``name`` and ``visibility`` among them."""
+        patch = [{"op": "add", "path": f"/{key}", "value": value} for key, value in properties.items()]
+        headers = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+        self._rest.send("image", "PATCH", f"/images/{image_id}", json=patch, headers=headers)
+
+    def delete(self, image_id: str) -> bool:
+        """Delete an image; a protected one is refused."""
+        return self._rest.delete("image", f"/images/{image_id}")
+
+
+def _image(entry: Json) -> StoredImage:
+    virtual = -(-int(entry.get("virtual_size") or 0) // _GIB)
+    return StoredImage(
+        id=str(entry["id"]),
+        name=str(entry.get("name") or ""),
+        status=str(entry.get("status") or ""),
+        size_bytes=int(entry.get("size") or 0),
+        min_disk_gb=max(int(entry.get("min_disk") or 0), virtual),
+        min_ram_mb=int(entry.get("min_ram") or 0),
+        checksum=str(entry.get("os_hash_value") or entry.get("checksum") or ""),
+        visibility=str(entry.get("visibility") or ""),
+        created_at=str(entry.get("created_at") or ""),
+        properties={key: str(value) for key, value in entry.items() if key not in _OWN},
+    )

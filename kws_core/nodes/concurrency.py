@@ -1,0 +1,110 @@
+"""Small tools for a node that is used by several threads at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from threading import Lock, RLock
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Locks:
+    """One lock per key, kept only while somebody holds it or waits for it."""
+
+    def __init__(self) -> None:
+        self._guard = Lock()
+        self._locks: dict[Hashable, tuple[RLock, int]] = {}
+
+    @contextmanager
+    def of(self, key: Hashable) -> Iterator[None]:
+        """Hold the key's lock within this block."""
+        with self._guard:
+            lock, users = self._locks.get(key, (RLock(), 0))
+            self._locks[key] = (lock, users + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                lock, users = self._locks[key]
+                if users == 1:
+                    del self._locks[key]
+                else:
+                    self._locks[key] = (lock, users - 1)
+
+
+class Memory:
+    """Answers that are true for some minutes, such as the ids behind names."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._locks = Locks()
+        self._known: dict[Hashable, tuple[float, Any]] = {}
+
+    def get(self, key: Hashable, load: Callable[[], T]) -> T:
+        """What is remembered of ``key``, else ``load()``; several threads load it once."""
+        with self._locks.of(key):
+            until, value = self._known.get(key, (0.0, None))
+            if until <= self._clock():
+                value = load()
+                self._forget_old()
+                self.put(key, value)
+            return value  # type: ignore[no-any-return]
+
+    def known(self, key: Hashable) -> Any:
+        """What is remembered of ``key``, else None."""
+        until, value = self._known.get(key, (0.0, None))
+        return value if until > self._clock() else None
+
+    def _forget_old(self) -> None:
+        for key, (until, _) in list(self._known.items()):
+            if until <= self._clock():
+                self._known.pop(key, None)
+
+    def put(self, key: Hashable, value: Any) -> None:
+        """Remember this."""
+        self._known[key] = (self._clock() + self._seconds, value)
+
+    def drop(self, *keys: Hashable) -> None:
+        """Forget these."""
+        for key in keys:
+            self._known.pop(key, None)
+
+
+class Workers:
+    """A few threads for look-ups that do not depend on each other. Not to be used from its own threads."""
+
+    def __init__(self, name: str, count: int = 4) -> None:
+        self._name = name
+        self._count = count
+        self._lock = Lock()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def gather(self, *calls: Callable[[], Any]) -> list[Any]:
+        """All results in order. Waits for every call, then raises the first error there was."""
+        futures: list[Future[Any]] = [self._executor().submit(call) for call in calls[1:]]
+        first: Future[Any] = Future()
+        try:
+            first.set_result(calls[0]())
+        except Exception as error:
+            first.set_exception(error)
+        wait(futures)
+        return [future.result() for future in (first, *futures)]
+
+    def close(self) -> None:
+        """Let the threads end; the next gather() starts new ones."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _executor(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._count, thread_name_prefix=f"kws-{self._name}")
+            return self._pool

@@ -1,0 +1,228 @@
+"""A node that is an OpenStack: Nova, Neutron and Glance behind the contract.
+
+Everything is looked for before it is made, by the mark; whatever a listing returns is checked for the
+mark again. Requests that make something are sent once: what an ambiguous failure left is found by the
+next call. One lock per mark keeps two threads of this process from making the same thing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+
+from kws_core.config import OpenStackSection
+from kws_core.errors import NodeRefused
+from kws_core.nodes import (
+    MARK_PREFIX,
+    Address,
+    Capacity,
+    Image,
+    Machine,
+    MachineState,
+    Refusal,
+    Remains,
+    ServerSpec,
+)
+from kws_core.nodes.address_set import AddressSet, Wiring, look_up_wiring
+from kws_core.nodes.cloud import Cloud
+from kws_core.nodes.cloud.types import Server, StoredImage
+from kws_core.nodes.concurrency import Locks, Memory, Workers
+from kws_core.nodes.connection import Handle
+from kws_core.nodes.faults import Refused, status_of, translated
+from kws_core.nodes.flavor_shelf import FLAVORS, FlavorShelf
+from kws_core.nodes.measure import Measure
+from kws_core.nodes.probe import fingerprints, ssh_answers
+from kws_core.nodes.survey import delete_pass, remains, survey
+from kws_core.nodes.tables import OWNER_KEY, RENTAL_KEY, image, machine, machine_state, mark_of_server
+
+REMEMBERED_SECONDS = 300.0
+_WIRING, _IMAGES = "wiring", "images"
+_STALE = (400, 404)  # what Nova and Neutron answer to an id that is no more
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class OpenStackNode:
+    """See :class:`kws_core.nodes.Node`."""
+
+    def __init__(
+        self,
+        name: str,
+        connection: Handle,
+        settings: OpenStackSection,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._name = name
+        self._connection = connection
+        self._settings = settings
+        self._now = now
+        self._lock = Lock()
+        self._cloud_once: Cloud | None = None
+        self._marks = Locks()
+        self._memory = Memory(REMEMBERED_SECONDS)
+        self._workers = Workers(name)
+        self._flavors = FlavorShelf(name, self._memory)
+        self._measure = Measure(self._workers)
+
+    @property
+    def name(self) -> str:
+        """As in nodes.toml."""
+        return self._name
+
+    @property
+    def cloud(self) -> Cloud:
+        """The facade over this node's connection, for what the contract does not have."""
+        with self._lock, translated(self._name):
+            if self._cloud_once is None:
+                self._cloud_once = Cloud(self._connection.openstack, self._name)
+            return self._cloud_once
+
+    def images(self) -> list[Image]:
+        """See Node."""
+        self._memory.drop(_IMAGES)
+        return [image(stored) for stored in self._stored_images()]
+
+    def capacity(self) -> Capacity:
+        """See Node."""
+        return self._measure.capacity(self.cloud, lambda: self._wiring().external_id, self._now())
+
+    def ensure_address(self, spec: ServerSpec) -> Address:
+        """See Node."""
+        with self._marks.of(spec.mark):
+            wiring = self._wiring()
+            try:
+                return AddressSet(self.cloud, self._workers, wiring, spec).ensure()
+            except Refused as error:
+                if status_of(error) in _STALE:
+                    self._memory.drop(_WIRING)
+                raise
+
+    def ensure_server(self, spec: ServerSpec, address: Address) -> str:
+        """See Node."""
+        with self._marks.of(spec.mark):
+            found = [
+                server
+                for server in self.cloud.servers.list()
+                if mark_of_server(server) == spec.mark and server.status != "DELETED"
+            ]
+            return self._keep_one(found) if found else self._create(spec, address)
+
+    def machines(self) -> dict[str, Machine]:
+        """See Node."""
+        found: dict[str, list[Server]] = {}
+        for server in self.cloud.servers.list():
+            mark = mark_of_server(server)
+            if mark:
+                found.setdefault(mark, []).append(server)
+        return {mark: machine(self._with_fault(_ranked(servers)[0])) for mark, servers in found.items()}
+
+    def release(self, mark: str) -> Remains:
+        """See Node."""
+        _check_mark(self._name, mark)
+        with self._marks.of(mark):
+            items = survey(self.cloud, self._workers).get(mark, ())
+            left = delete_pass(self.cloud, self._workers, items)
+        if "server" not in left.kinds():
+            self._flavors.sweep(self.cloud)
+        return left
+
+    def marked(self) -> dict[str, Remains]:
+        """See Node."""
+        return {mark: remains(items) for mark, items in survey(self.cloud, self._workers).items()}
+
+    def answers(self, address: Address) -> bool:
+        """See Node."""
+        return self._settings.ready_check == "active" or ssh_answers(address.floating_ip)
+
+    def host_keys(self, machine_id: str, address: Address) -> list[str]:
+        """See Node."""
+        with suppress(NodeRefused):  # no console on this hypervisor, or the machine is gone
+            return fingerprints(self.cloud.servers.console(machine_id))
+        return []
+
+    def raw(self) -> Any:
+        """See Node."""
+        return self._connection.openstack
+
+    def close(self) -> None:
+        """See Node. A later call connects anew."""
+        with self._lock:
+            self._cloud_once = None
+        self._workers.close()
+        self._connection.close()
+
+    def _with_fault(self, server: Server) -> Server:
+        """Nova's listing leaves out why a server broke when its scheduler gave up: ask for it, once."""
+        if machine_state(server) is not MachineState.BROKEN or server.fault:
+            return server
+        with suppress(NodeRefused):  # it is just gone
+            key = "fault", server.id
+            fault = self._memory.get(key, lambda: self.cloud.servers.get(server.id).fault)
+            return replace(server, fault=fault)
+        return server
+
+    def _wiring(self) -> Wiring:
+        wanted = self._settings
+        names = (wanted.external_network, wanted.internal_network, wanted.router)
+        return self._memory.get(_WIRING, lambda: look_up_wiring(self.cloud, self._name, *names))
+
+    def _stored_images(self) -> Sequence[StoredImage]:
+        return self._memory.get(_IMAGES, lambda: self.cloud.images.list("active"))
+
+    def _image_id(self, name: str) -> str:
+        found = [stored for stored in self._stored_images() if name == stored.name]
+        if not found:  # what we knew may be old
+            self._memory.drop(_IMAGES)
+            found = [stored for stored in self._stored_images() if name == stored.name]
+        if not found:
+            raise Refused(self._name, Refusal.NO_IMAGE, f"no active image {name!r}")
+        return max(found, key=lambda stored: stored.created_at).id  # a newer upload replaces an older one
+
+    def _create(self, spec: ServerSpec, address: Address) -> str:
+        with self._flavors.in_use(spec.size):
+            ids = self._ids(spec)
+            try:
+                return self._post(spec, address, *ids)
+            except Refused as error:
+                if status_of(error) not in _STALE:
+                    raise
+                self._memory.drop(_IMAGES, FLAVORS)
+                fresh = self._ids(spec)
+                if fresh == ids:
+                    raise
+                return self._post(spec, address, *fresh)  # the first was a clear no: this makes no second one
+
+    def _ids(self, spec: ServerSpec) -> tuple[str, str]:
+        return self._image_id(spec.image), self._flavors.id_for(self.cloud, spec.size)
+
+    def _post(self, spec: ServerSpec, address: Address, image_id: str, flavor_id: str) -> str:
+        metadata = {RENTAL_KEY: spec.mark.removeprefix(MARK_PREFIX), OWNER_KEY: spec.owner}
+        return self.cloud.servers.create_by_ids(
+            spec.name, image_id, flavor_id, [address.port_id], spec.user_data, metadata, description=spec.mark
+        )
+
+    def _keep_one(self, found: Sequence[Server]) -> str:
+        kept, *doubles = _ranked(found)
+        for double in doubles:
+            if machine_state(double) is not MachineState.DELETING:
+                self.cloud.servers.delete(double.id)
+        return kept.id
+
+
+def _ranked(servers: Sequence[Server]) -> list[Server]:
+    """Best first: one that lives, then the oldest."""
+    dead = (MachineState.DELETING, MachineState.BROKEN)
+    oldest = datetime.max.replace(tzinfo=UTC)
+    return sorted(servers, key=lambda s: (machine_state(s) in dead, s.created_at or oldest, s.id))
+
+
+def _check_mark(node: str, mark: str) -> None:
+    # The only caller's slip that could cost somebody else's things.
+    if not mark.startswith(MARK_PREFIX) or mark == MARK_PREFIX:
+        raise Refused(node, Refusal.INVALID, f"{mark!r} is no mark")

@@ -1,0 +1,132 @@
+"""OpenStack's words into ours, as tables."""
+
+from __future__ import annotations
+
+import re
+
+from kws_core.nodes import Image, Kind, Machine, MachineState, Refusal, mark_of
+from kws_core.nodes.cloud.types import Server, StoredImage
+
+RENTAL_KEY = "kws_rental"  # metadata of a server: the rental's id
+OWNER_KEY = "kws_owner"
+
+_STATES = {
+    "ACTIVE": MachineState.ACTIVE,
+    "BUILD": MachineState.BUILDING,
+    "REBUILD": MachineState.BUILDING,
+    "REBOOT": MachineState.ACTIVE,
+    "HARD_REBOOT": MachineState.ACTIVE,
+    "PASSWORD": MachineState.ACTIVE,
+    "MIGRATING": MachineState.ACTIVE,
+    "RESCUE": MachineState.ACTIVE,
+    "RESIZE": MachineState.ACTIVE,
+    "VERIFY_RESIZE": MachineState.ACTIVE,
+    "REVERT_RESIZE": MachineState.ACTIVE,
+    "SHUTOFF": MachineState.STOPPED,
+    "PAUSED": MachineState.STOPPED,
+    "SUSPENDED": MachineState.STOPPED,
+    "SHELVED": MachineState.STOPPED,
+    "SHELVED_OFFLOADED": MachineState.STOPPED,
+    "UNKNOWN": MachineState.STOPPED,  # Nova lost sight of the host: no reason to call the machine broken
+    "ERROR": MachineState.BROKEN,
+    "DELETED": MachineState.DELETING,  # listed for half a second after the deletion
+    "SOFT_DELETED": MachineState.DELETING,
+}
+_DELETING_TASKS = frozenset({"deleting", "soft-deleting"})
+
+_LOGINS = {
+    "ubuntu": "ubuntu",
+    "debian": "debian",
+    "centos": "cloud-user",
+    "rhel": "cloud-user",
+    "almalinux": "almalinux",
+    "rocky": "rocky",
+    "fedora": "fedora",
+    "alpine": "alpine",
+    "arch": "arch",
+    "opensuse": "opensuse",
+    "freebsd": "freebsd",
+    "amazon": "ec2-user",
+    "amzn": "ec2-user",
+    "cirros": "cirros",
+}
+_YES = frozenset({"1", "true", "yes", "on"})
+
+
+def machine_state(server: Server) -> MachineState:
+    """The state of a Nova server."""
+    if server.task in _DELETING_TASKS or server.vm_state in ("deleted", "soft-delete"):
+        return MachineState.DELETING
+    return _STATES.get(server.status, MachineState.STOPPED)
+
+
+def fault_refusal(fault: str) -> Refusal:
+    """What kind of failure a server's fault text tells. Nova gives every fault the same code 500."""
+    text = fault.lower()
+    if "no valid host" in text:
+        return Refusal.NO_HOST
+    if "quota" in text:
+        return Refusal.QUOTA
+    return Refusal.FAILED
+
+
+def mark_of_server(server: Server) -> str:
+    """The server's mark, empty when it is none of ours."""
+    rental = server.metadata.get(RENTAL_KEY, "")
+    return mark_of(rental) if rental else ""
+
+
+def machine(server: Server) -> Machine:
+    """A Nova server as the contract's Machine."""
+    state = machine_state(server)
+    broken = state is MachineState.BROKEN
+    return Machine(
+        id=server.id,
+        mark=mark_of_server(server),
+        name=server.name,
+        kind=Kind.SERVER,
+        state=state,
+        fault=server.fault,
+        refusal=fault_refusal(server.fault) if broken else None,
+        created_at=server.created_at,
+    )
+
+
+def login_of(name: str, os_distro: str = "", os_version: str = "", admin_user: str = "") -> str:
+    """The user that an image's cloud-init makes: as the image says, else by distribution; "" when unknown."""
+    if admin_user:
+        return admin_user
+    distro = os_distro.lower() or name.lower()
+    for prefix, login in _LOGINS.items():
+        if distro.startswith(prefix):
+            if prefix == "centos" and _is_seven(name, os_version):
+                return "centos"
+            return login
+    return ""
+
+
+def _is_seven(name: str, os_version: str) -> bool:
+    version = os_version or "".join(re.findall(r"^\D*(\d+)", name))
+    return version.split(".")[0] == "7"
+
+
+def image(stored: StoredImage) -> Image:
+    """A Glance image as the contract's Image."""
+    properties = stored.properties
+    return Image(
+        id=stored.id,
+        name=stored.name,
+        title=properties.get("kws_title", ""),
+        size_bytes=stored.size_bytes,
+        min_disk_gb=stored.min_disk_gb,
+        min_ram_mb=stored.min_ram_mb,
+        login=login_of(
+            stored.name,
+            properties.get("os_distro", ""),
+            properties.get("os_version", ""),
+            properties.get("os_admin_user", ""),
+        ),
+        checksum=stored.checksum,
+        hidden=properties.get("kws_hidden", "").lower() in _YES,
+        properties=properties,
+    )

@@ -1,0 +1,151 @@
+"""The breaker keeps a dead node from costing everybody a timeout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from kws_core.errors import NodeDown, NodeRefused
+from kws_core.nodes import Address, Refusal
+from kws_core.nodes.breaker import Breaker, GuardedNode
+from kws_core.nodes.fake import FakeNode
+
+from .kit import Clock
+
+DOWN = NodeDown("fake", Refusal.DOWN, "no answer")
+
+
+@pytest.fixture
+def fake(clock: Clock) -> FakeNode:  # type: ignore[override]
+    return FakeNode("fake", clock)
+
+
+@pytest.fixture
+def node(fake: FakeNode, clock: Clock) -> GuardedNode:
+    ticks = iter(range(1000))
+    return GuardedNode(fake, Breaker(clock), lambda: float(next(ticks)))
+
+
+def fails(call: Callable[[], object]) -> NodeDown:
+    with pytest.raises(NodeDown) as raised:
+        call()
+    return raised.value
+
+
+def test_two_failures_open_it_and_calls_fail_at_once(fake: FakeNode, node: GuardedNode) -> None:
+    fake.go_down()
+    fails(node.machines)
+    assert node.healthy
+    fails(node.machines)
+    assert not node.healthy
+    error = fails(node.images)
+    assert fake.calls == ["machines", "machines"]
+    assert error.reason == Refusal.DOWN
+    assert "12:00:05" in error.detail
+    assert node.last_error == "switched off"
+
+
+def test_failures_must_be_in_a_row(fake: FakeNode, node: GuardedNode) -> None:
+    for _ in range(3):
+        fake.fail_next("machines", DOWN)
+        fails(node.machines)
+        node.machines()
+    assert node.healthy
+
+
+def test_one_call_is_let_through_after_the_pause(fake: FakeNode, node: GuardedNode, clock: Clock) -> None:
+    fake.go_down()
+    fails(node.machines)
+    fails(node.machines)
+    fake.come_back()
+    clock.advance(4.9)
+    fails(node.machines)
+    clock.advance(0.1)
+    assert node.machines() == {}
+    assert node.healthy
+    assert node.last_error == ""
+
+
+def test_the_pause_doubles_up_to_a_minute(clock: Clock) -> None:
+    breaker = Breaker(clock)
+    breaker.failed()
+    pauses = []
+    for _ in range(6):
+        if breaker.open_until:
+            clock.moment = breaker.open_until
+            assert breaker.admit()
+        breaker.failed()
+        assert breaker.open_until
+        pauses.append((breaker.open_until - clock()).total_seconds())
+    assert pauses == [5, 10, 20, 40, 60, 60]
+    clock.advance(60)
+    assert breaker.admit()
+    breaker.succeeded()
+    breaker.failed()
+    breaker.failed()
+    assert breaker.open_until
+    assert (breaker.open_until - clock()).total_seconds() == 5
+
+
+def test_only_one_probe_at_a_time(clock: Clock) -> None:
+    breaker = Breaker(clock)
+    breaker.failed()
+    breaker.failed()
+    clock.advance(5)
+    assert [breaker.admit() for _ in range(3)] == [True, False, False]
+    breaker.abandoned()
+    assert breaker.admit()
+
+
+def test_a_late_failure_does_not_prolong_the_pause(clock: Clock) -> None:
+    breaker = Breaker(clock)
+    breaker.failed()
+    breaker.failed()
+    until = breaker.open_until
+    clock.advance(3)
+    breaker.failed()
+    assert breaker.open_until == until
+
+
+def test_a_refusal_is_an_answer(fake: FakeNode, node: GuardedNode) -> None:
+    refused = NodeRefused("fake", Refusal.QUOTA)
+    for _ in range(3):
+        fake.fail_next("machines", refused)
+        with pytest.raises(NodeRefused):
+            node.machines()
+    assert node.healthy
+    assert node.latency == 1.0
+
+
+def test_a_bug_of_ours_says_nothing_about_the_node(
+    fake: FakeNode, node: GuardedNode, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.go_down()
+    fails(node.machines)
+    fails(node.machines)
+    fake.come_back()
+    clock.advance(5)
+    with monkeypatch.context() as patch:
+        patch.setattr(fake, "machines", lambda: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            node.machines()
+    assert node.images()
+
+
+def test_answers_neither_opens_nor_closes_it(fake: FakeNode, node: GuardedNode) -> None:
+    address = Address("p", "a", "203.0.113.9")
+    fake.go_down()
+    fails(node.machines)
+    assert node.answers(address) is False
+    fails(node.machines)
+    fails(lambda: node.answers(address))
+
+
+def test_the_node_itself_stays_within_reach(fake: FakeNode, node: GuardedNode) -> None:
+    fake.go_down()
+    fails(node.machines)
+    fails(node.machines)
+    assert node.raw() is fake
+    assert node.unguarded is fake
+    node.close()

@@ -1,0 +1,128 @@
+"""The node in memory: its faults, its limits, and that it shows what leaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from kws_core.errors import NodeDown, NodeRefused
+from kws_core.nodes import Address, MachineState, Node, Refusal, ServerSpec, Size
+from kws_core.nodes.fake import FakeNode
+
+from .kit import Clock
+
+LOST = NodeDown("fake", Refusal.DOWN, "timeout")
+
+
+def spec(mark: str, size: Size | None = None, image: str = "debian-12") -> ServerSpec:
+    return ServerSpec(mark, "web", image, size or Size("small", 1, 512, 5), f"#cloud-config\n# {mark}\n")
+
+
+def rent(node: Node, wanted: ServerSpec) -> str:
+    return node.ensure_server(wanted, node.ensure_address(wanted))
+
+
+def test_time_passes_only_by_the_clock(clock: Clock) -> None:
+    node = FakeNode("fake", clock, build_seconds=10, boot_seconds=5, delete_seconds=3)
+    wanted = spec("kws-1")
+    address = node.ensure_address(wanted)
+    node.ensure_server(wanted, address)
+    assert node.machines()["kws-1"].state is MachineState.BUILDING
+    clock.advance(10)
+    assert node.machines()["kws-1"].state is MachineState.ACTIVE
+    assert not node.answers(address)
+    clock.advance(5)
+    assert node.answers(address)
+    assert node.release("kws-1").kinds() == ["port", "security_group", "server"]
+    assert node.machines()["kws-1"].state is MachineState.DELETING
+    clock.advance(3)
+    assert node.machines() == {}
+    assert node.release("kws-1").kinds() == []
+    assert node.resources() == {}
+
+
+def test_a_lost_answer_takes_effect(clock: Clock) -> None:
+    node = FakeNode("fake", clock)
+    wanted = spec("kws-1")
+    address = node.ensure_address(wanted)
+    node.fail_next("ensure_server", LOST, after=True)
+    with pytest.raises(NodeDown):
+        node.ensure_server(wanted, address)
+    server = node.machines()["kws-1"].id
+    assert node.ensure_server(wanted, address) == server
+    assert node.doubles() == []
+
+
+def test_a_failure_beforehand_has_no_effect(clock: Clock) -> None:
+    node = FakeNode("fake", clock)
+    node.fail_next("ensure_address", LOST, times=2)
+    for _ in range(2):
+        with pytest.raises(NodeDown):
+            node.ensure_address(spec("kws-1"))
+    assert node.resources() == {}
+    assert node.ensure_address(spec("kws-1"))
+    assert node.calls == ["ensure_address"] * 3
+
+
+def test_its_limits(clock: Clock) -> None:
+    node = FakeNode("fake", clock, images=["debian-12"], vcpus=2, addresses=2)
+    rent(node, spec("kws-1", Size("large", 2, 2048, 20)))
+    capacity = node.capacity()
+    assert (capacity.vcpus, capacity.used_vcpus, capacity.free_addresses) == (2, 2, 1)
+    for wanted, reason in (
+        (spec("kws-2", image="windows"), Refusal.NO_IMAGE),
+        (spec("kws-2"), Refusal.NO_HOST),
+        (spec("kws-3"), Refusal.NO_ADDRESS),
+    ):
+        with pytest.raises(NodeRefused) as raised:
+            rent(node, wanted)
+        assert raised.value.reason == reason
+    with pytest.raises(NodeRefused):
+        node.ensure_server(spec("kws-4", Size("tiny", 0, 1, 1)), Address("nowhere", "", ""))
+    assert node.images()[0].login == "debian"
+
+
+def test_a_machine_that_breaks(clock: Clock) -> None:
+    node = FakeNode("fake", clock, build_seconds=1)
+    node.break_next(Refusal.NO_HOST)
+    rent(node, spec("kws-1"))
+    assert node.machines()["kws-1"].state is MachineState.BUILDING
+    clock.advance(1)
+    machine = node.machines()["kws-1"]
+    assert (machine.state, machine.refusal) == (MachineState.BROKEN, Refusal.NO_HOST)
+    assert "No valid host" in machine.fault
+    node.release("kws-1")
+    rent(node, spec("kws-1"))
+    assert node.doubles() == []
+
+
+def test_what_vanished_and_is_made_again_is_a_double(clock: Clock) -> None:
+    node = FakeNode("fake", clock)
+    rent(node, spec("kws-1"))
+    node.vanish("kws-1")
+    assert node.resources()["kws-1"].kinds() == ["floating_ip", "port", "security_group"]
+    rent(node, spec("kws-1"))
+    assert node.doubles() == ["kws-1"]
+    assert node.user_data("kws-1") == "#cloud-config\n# kws-1\n"
+    with pytest.raises(KeyError):
+        node.user_data("kws-2")
+
+
+def test_down_and_back(clock: Clock) -> None:
+    node = FakeNode("fake", clock)
+    wanted = spec("kws-1")
+    address = node.ensure_address(wanted)
+    server = node.ensure_server(wanted, address)
+    node.go_down()
+    with pytest.raises(NodeDown):
+        node.machines()
+    assert not node.answers(address)
+    node.come_back()
+    assert node.machines()["kws-1"].id == server
+    assert node.host_keys(server, address)[0].startswith("SHA256:")
+
+
+def test_planted_things_are_shown_and_can_be_released(clock: Clock) -> None:
+    node = FakeNode("fake", clock)
+    node.plant("kws-leak")
+    assert node.marked()["kws-leak"].kinds() == ["floating_ip", "port", "security_group", "server"]
+    assert not node.release("kws-leak")

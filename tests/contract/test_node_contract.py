@@ -1,0 +1,149 @@
+"""What every Node keeps, tried on the node in memory and on a real OpenStack alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TypeVar
+
+import pytest
+
+from kws_core.errors import NodeRefused
+from kws_core.nodes import MachineState, Refusal
+
+from .kit import IMAGE, Kit
+
+T = TypeVar("T")
+ONE_ADDRESS = Counter({"security_group": 1, "port": 1, "floating_ip": 1})
+
+
+def four_times(call: Callable[[], T]) -> list[T]:
+    with ThreadPoolExecutor(4) as pool:
+        return [future.result() for future in [pool.submit(call) for _ in range(4)]]
+
+
+def test_images_has_what_servers_can_be_made_from(kit: Kit) -> None:
+    image = next(image for image in kit.node.images() if image.name == IMAGE)
+    assert image.id
+    assert image.login == "debian"
+    assert not image.hidden
+
+
+def test_capacity_tells_totals_use_and_what_is_free(kit: Kit) -> None:
+    capacity = kit.node.capacity()
+    assert capacity.vcpus and capacity.ram_mb and capacity.disk_gb
+    assert capacity.used_vcpus <= capacity.vcpus
+    assert capacity.free_addresses and capacity.free_addresses > 0
+    assert capacity.at.tzinfo is not None
+
+
+def test_an_address_is_made_once(kit: Kit) -> None:
+    spec = kit.spec()
+    first = kit.node.ensure_address(spec)
+    assert first.floating_ip and first.fixed_ip
+    assert kit.node.ensure_address(spec) == first
+    assert kit.count(spec.mark) == ONE_ADDRESS
+
+
+def test_an_address_is_made_once_by_four_threads(kit: Kit) -> None:
+    spec = kit.spec()
+    assert len(set(four_times(lambda: kit.node.ensure_address(spec)))) == 1
+    assert kit.count(spec.mark) == ONE_ADDRESS
+
+
+@pytest.mark.parametrize(
+    "lost", [("floating_ip",), ("port",), ("floating_ip", "port"), ("port", "security_group")], ids="+".join
+)
+def test_a_half_made_address_is_completed(kit: Kit, lost: tuple[str, ...]) -> None:
+    spec = kit.spec()
+    before = kit.node.ensure_address(spec)
+    for kind in lost:
+        kit.lose(spec.mark, kind)
+    after = kit.node.ensure_address(spec)
+    assert kit.count(spec.mark) == ONE_ADDRESS
+    assert (after.floating_ip_id == before.floating_ip_id) == ("floating_ip" not in lost)
+    assert (after.port_id == before.port_id) == ("port" not in lost)
+    assert kit.node.ensure_address(spec) == after
+
+
+def test_two_rentals_of_one_name_share_nothing(kit: Kit) -> None:
+    one, two = kit.node.ensure_address(kit.spec()), kit.node.ensure_address(kit.spec())
+    assert one.floating_ip != two.floating_ip
+    assert one.port_id != two.port_id
+
+
+def test_a_server_is_made_once_and_becomes_active(kit: Kit) -> None:
+    spec = kit.spec()
+    address = kit.node.ensure_address(spec)
+    server = kit.node.ensure_server(spec, address)
+    assert kit.node.ensure_server(spec, address) == server
+    kit.until(lambda: kit.node.machines()[spec.mark].state is MachineState.ACTIVE)
+    machine = kit.node.machines()[spec.mark]
+    assert (machine.id, machine.mark, machine.name, machine.refusal) == (server, spec.mark, "web", None)
+    kit.until(lambda: kit.node.answers(address))
+    assert isinstance(kit.node.host_keys(server, address), list)
+    assert kit.node.ensure_server(spec, address) == server
+    assert kit.count(spec.mark) == ONE_ADDRESS + Counter({"server": 1})
+
+
+def test_a_server_is_made_once_by_four_threads(kit: Kit) -> None:
+    spec = kit.spec()
+    address = kit.node.ensure_address(spec)
+    assert len(set(four_times(lambda: kit.node.ensure_server(spec, address)))) == 1
+    assert kit.count(spec.mark)["server"] == 1
+
+
+def test_an_unknown_image_is_refused_and_nothing_is_made(kit: Kit) -> None:
+    spec = replace(kit.spec(), image="no-such-image")
+    address = kit.node.ensure_address(spec)
+    with pytest.raises(NodeRefused) as refused:
+        kit.node.ensure_server(spec, address)
+    assert refused.value.reason == Refusal.NO_IMAGE
+    assert kit.count(spec.mark) == ONE_ADDRESS
+
+
+def test_release_goes_on_until_nothing_is_shown(kit: Kit) -> None:
+    spec = kit.spec()
+    kit.node.ensure_server(spec, kit.node.ensure_address(spec))
+    kit.until(lambda: not kit.node.release(spec.mark))
+    assert spec.mark not in kit.node.marked()
+    assert spec.mark not in kit.node.machines()
+    assert not kit.node.release(spec.mark)
+
+
+def test_release_of_nothing_is_fine(kit: Kit) -> None:
+    assert not kit.node.release(kit.spec().mark)
+
+
+def test_release_of_half_a_set(kit: Kit) -> None:
+    spec = kit.spec()
+    kit.node.ensure_address(spec)
+    kit.lose(spec.mark, "port")
+    kit.until(lambda: not kit.node.release(spec.mark))
+    assert not kit.count(spec.mark)
+
+
+def test_release_by_four_threads(kit: Kit) -> None:
+    spec = kit.spec()
+    kit.node.ensure_server(spec, kit.node.ensure_address(spec))
+    kit.until(lambda: not any(four_times(lambda: kit.node.release(spec.mark))))
+
+
+def test_release_leaves_others_alone(kit: Kit) -> None:
+    goes, stays = kit.spec(), kit.spec()
+    kit.node.ensure_address(goes)
+    server = kit.node.ensure_server(stays, kit.node.ensure_address(stays))
+    before = kit.node.marked()[stays.mark]
+    kit.until(lambda: not kit.node.release(goes.mark))
+    assert kit.node.marked()[stays.mark] == before
+    assert kit.node.machines()[stays.mark].id == server
+
+
+def test_a_released_mark_can_be_made_anew(kit: Kit) -> None:
+    spec = kit.spec()
+    kit.node.ensure_address(spec)
+    kit.until(lambda: not kit.node.release(spec.mark))
+    assert kit.node.ensure_address(spec).floating_ip
+    assert kit.count(spec.mark) == ONE_ADDRESS

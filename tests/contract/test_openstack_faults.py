@@ -1,0 +1,182 @@
+"""Every way in which a node may fail becomes the right NodeDown or NodeRefused, and nothing is sent twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kws_core.errors import NodeDown, NodeError, NodeRefused
+from kws_core.nodes import Address, Node, Refusal, ServerSpec, Size
+from kws_core.nodes.pool import Pool
+
+from .kit import config_for
+from .stub import Answer, Stub
+
+SPEC = ServerSpec("kws-1", "web", "debian-12", Size("small", 1, 512, 5), "#cloud-config\n{}\n")
+ADDRESS = Address("p1", "a1", "203.0.113.9")
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    server = Stub()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def node(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(stub.clouds_yaml(tmp_path)))
+    pool = Pool(config_for("stub", read_timeout=0.5))
+    yield pool.nodes()["stub"].unguarded
+    pool.close()
+
+
+def neutron(error_type: str) -> Any:
+    return {"NeutronError": {"type": error_type, "message": "no", "detail": ""}}
+
+
+def nova(key: str, message: str) -> Any:
+    return {key: {"code": 0, "message": message}}
+
+
+CASES = [
+    (Answer(400, nova("badRequest", "Invalid input")), NodeRefused, Refusal.INVALID),
+    (Answer(403, nova("forbidden", "Quota exceeded for instances: Requested 1")), NodeRefused, Refusal.QUOTA),
+    (Answer(403, nova("forbidden", "Policy doesn't allow it")), NodeRefused, Refusal.AUTH),
+    (Answer(404, nova("itemNotFound", "gone")), NodeRefused, Refusal.MISSING),
+    (Answer(409, nova("conflictingRequest", "busy")), NodeRefused, Refusal.INVALID),
+    (Answer(413, nova("overLimit", "too much")), NodeRefused, Refusal.QUOTA),
+    (Answer(429, nova("overLimit", "slower")), NodeDown, Refusal.DOWN),
+    (Answer(500, nova("computeFault", "oops")), NodeDown, Refusal.DOWN),
+    (Answer(502, "<html>bad gateway</html>"), NodeDown, Refusal.DOWN),
+    (Answer(503, nova("serviceUnavailable", "later")), NodeDown, Refusal.DOWN),
+    (Answer(202, '{"server": {"id": "s1"}}', cut=True), NodeDown, Refusal.DOWN),
+    (Answer(202, '{"server": {"id"'), NodeDown, Refusal.DOWN),
+    (Answer(202, ["not", "an", "object"]), NodeDown, Refusal.DOWN),
+    (Answer(202, {"server": {}}), NodeDown, Refusal.DOWN),
+    (Answer(silent=True), NodeDown, Refusal.DOWN),
+]
+
+
+@pytest.mark.parametrize(("answer", "error", "reason"), CASES, ids=lambda case: str(case)[:60])
+def test_a_failing_create_is_told_and_sent_once(
+    stub: Stub, node: Node, answer: Answer, error: type[NodeError], reason: Refusal
+) -> None:
+    stub.on("POST", "/servers", answer)
+    with pytest.raises(error) as raised:
+        node.ensure_server(SPEC, ADDRESS)
+    assert raised.value.reason == reason
+    assert stub.count("POST", "/servers") == 1
+
+
+def test_a_create_that_goes_well_is_sent_once(stub: Stub, node: Node) -> None:
+    assert node.ensure_server(SPEC, ADDRESS) == "s1"
+    assert stub.count("POST", "/servers") == 1
+
+
+def test_stale_ids_are_looked_up_again_and_the_create_repeated(stub: Stub, node: Node) -> None:
+    stub.on("POST", "/servers", Answer(400, nova("badRequest", "Flavor f1 could not be found.")))
+    first = Answer(200, {"flavors": [{"id": "old", "name": "s", "vcpus": 1, "ram": 512, "disk": 5}]})
+    stub.on("GET", "/flavors/detail", first)
+    assert node.ensure_server(SPEC, ADDRESS) == "s1"
+    assert stub.count("POST", "/servers") == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "error_type", "reason"),
+    [
+        (409, "OverQuota", Refusal.QUOTA),
+        (409, "IpAddressGenerationFailure", Refusal.NO_ADDRESS),
+        (400, "ExternalIpAddressExhausted", Refusal.NO_ADDRESS),
+        (404, "NetworkNotFound", Refusal.MISSING),
+    ],
+)
+def test_neutron_says_why(stub: Stub, node: Node, status: int, error_type: str, reason: Refusal) -> None:
+    stub.on("GET", "/networks", Answer(status, neutron(error_type)))
+    with pytest.raises(NodeRefused) as raised:
+        node.ensure_address(SPEC)
+    assert raised.value.reason == reason
+
+
+def test_a_network_that_is_not_there_is_missing(node: Node) -> None:
+    with pytest.raises(NodeRefused) as raised:
+        node.ensure_address(SPEC)
+    assert raised.value.reason == Refusal.MISSING
+
+
+def test_a_token_that_dies_is_renewed(stub: Stub, node: Node) -> None:
+    stub.on("GET", "/servers/detail", Answer(401, nova("unauthorized", "who?")))
+    assert node.machines() == {}
+    assert stub.count("POST", "/auth/tokens") == 2
+
+
+def test_a_token_that_another_thread_renewed_is_not_a_refusal(stub: Stub, node: Node) -> None:
+    again = Answer(401, nova("unauthorized", "who?"))
+    stub.on("GET", "/servers/detail", again, again)
+    assert node.machines() == {}
+
+
+def test_wrong_credentials_are_refused_after_one_try(stub: Stub, node: Node) -> None:
+    stub.on("POST", "/auth/tokens", *[Answer(401, {"error": {"code": 401, "message": "no"}})] * 3)
+    with pytest.raises(NodeRefused) as raised:
+        node.machines()
+    assert raised.value.reason == Refusal.AUTH
+    assert stub.count("POST", "/auth/tokens") == 1
+
+
+def test_a_listing_without_metadata_is_not_believed(stub: Stub, node: Node) -> None:
+    stub.on("GET", "/servers/detail", Answer(200, {"servers": [{"id": "s0", "status": "UNKNOWN"}]}))
+    with pytest.raises(NodeDown):
+        node.ensure_server(SPEC, ADDRESS)
+    assert stub.count("POST", "/servers") == 0
+
+
+def test_a_listing_is_read_page_by_page(stub: Stub, node: Node) -> None:
+    def server(number: int) -> Any:
+        return {"id": f"s{number}", "status": "ACTIVE", "metadata": {"kws_rental": str(number)}}
+
+    link = {"rel": "next", "href": "https://elsewhere/compute/v2.1/servers/detail?marker=s1"}
+    stub.on("GET", "/servers/detail", Answer(200, {"servers": [server(1)], "servers_links": [link]}))
+    stub.on("GET", "/servers/detail", Answer(200, {"servers": [server(2)]}))
+    assert sorted(node.machines()) == ["kws-1", "kws-2"]
+
+
+def test_an_image_service_that_is_busy_is_not_waited_for(stub: Stub, node: Node) -> None:
+    stub.on("GET", "/images", *[Answer(503)] * 6)
+    with pytest.raises(NodeDown):
+        node.images()
+    assert stub.count("GET", "/images") == 1
+
+
+def test_capacity_goes_without_what_is_lacking(stub: Stub, node: Node) -> None:
+    absolute = {"maxTotalInstances": 10, "totalInstancesUsed": 4, "maxTotalCores": -1, "totalCoresUsed": 9}
+    stub.on("GET", "/limits", Answer(200, {"limits": {"absolute": absolute}}))
+    stub.on("GET", "/os-hypervisors/detail", Answer(403, nova("forbidden", "admins only")))
+    stub.on("GET", "/details.json", Answer(404))
+    capacity = node.capacity()  # no Placement in this catalogue, no admin role, no quota details
+    assert (capacity.vcpus, capacity.free_addresses, capacity.free_machines) == (None, None, 6)
+    stub.on("GET", "/limits", Answer(200, {"limits": {"absolute": absolute}}))
+    node.capacity()
+    assert stub.count("GET", "/os-hypervisors/detail") == 1
+
+
+def test_broken_servers_tell_what_kind_of_failure_it_was(stub: Stub, node: Node) -> None:
+    faults = {"1": "No valid host was found. ", "2": "Quota exceeded", "3": "libvirt said no"}
+    servers = [
+        {"id": n, "status": "ERROR", "metadata": {"kws_rental": n}, "fault": {"message": text}}
+        for n, text in faults.items()
+    ]
+    stub.on("GET", "/servers/detail", Answer(200, {"servers": servers}))
+    found = node.machines()
+    reasons = [found[f"kws-{n}"].refusal for n in faults]
+    assert reasons == [Refusal.NO_HOST, Refusal.QUOTA, Refusal.FAILED]
+
+
+def test_release_is_for_marks_only(stub: Stub, node: Node) -> None:
+    for text in ("", "kws-", "web"):
+        with pytest.raises(NodeRefused):
+            node.release(text)
+    assert stub.requests == []

@@ -1,0 +1,185 @@
+"""The pool: lazy, one connection per node, and a dead node is told quickly."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kws_core.config import Config
+from kws_core.errors import ConfigError, NodeDown, NodeRefused
+from kws_core.nodes import Refusal
+from kws_core.nodes.pool import Pool
+
+from .kit import config_for
+from .stub import Stub, write_clouds
+
+
+@pytest.fixture
+def black_hole() -> Iterator[str]:
+    """The URL of a place where connections are neither taken nor refused: a listener whose queue is full."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    queue = []
+    for _ in range(4):
+        client = socket.socket()
+        client.setblocking(False)
+        client.connect_ex(listener.getsockname())
+        queue.append(client)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    for client in queue:
+        client.close()
+    listener.close()
+
+
+@pytest.fixture
+def mute() -> Iterator[str]:
+    """The URL of a server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def pool_on(monkeypatch: pytest.MonkeyPatch, clouds: Path, config: Config) -> Pool:
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
+    return Pool(config)
+
+
+def test_a_black_hole_is_told_within_the_connect_timeout(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, black_hole: str
+) -> None:
+    pool = pool_on(
+        monkeypatch, write_clouds(tmp_path, hole=black_hole), config_for("hole", connect_timeout=0.3)
+    )
+    node = pool.nodes()["hole"]
+    node.raw()  # the import of the SDK is not the node's fault
+    for call in (node.machines, node.marked):
+        started = time.monotonic()
+        with pytest.raises(NodeDown) as raised:
+            call()
+        assert time.monotonic() - started < 1.0
+        assert raised.value.reason == Refusal.DOWN
+    assert not node.healthy
+    started = time.monotonic()
+    with pytest.raises(NodeDown):
+        node.capacity()
+    assert time.monotonic() - started < 0.05
+
+
+def test_a_mute_server_is_told_within_the_read_timeout(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mute: str
+) -> None:
+    pool = pool_on(monkeypatch, write_clouds(tmp_path, mute=mute), config_for("mute", read_timeout=0.3))
+    started = time.monotonic()
+    with pytest.raises(NodeDown):
+        pool.nodes()["mute"].machines()
+    assert time.monotonic() - started < 1.5
+
+
+def test_a_refused_connection_is_down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pool = pool_on(monkeypatch, write_clouds(tmp_path, dead="http://127.0.0.1:9"), config_for("dead"))
+    with pytest.raises(NodeDown):
+        pool.nodes()["dead"].machines()
+
+
+def test_making_a_pool_imports_no_openstack_and_reads_nothing() -> None:
+    code = (
+        "import sys; from kws_core.nodes.pool import Pool; from kws_core.config import parse_config\n"
+        "text = '[sizes]\\ns = {vcpus=1, ram_mb=64, disk_gb=1}\\n"
+        '[[nodes]]\\nname="n"\\ncloud="c"\\nvcpus=1\\nram_mb=256\\ndisk_gb=1\'\n'
+        "Pool(parse_config(text)).nodes()\n"
+        "print([name for name in sys.modules if name in ('openstack', 'keystoneauth1', 'zunclient', 'requests')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_cloud_is_named_with_those_that_exist(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    clouds = write_clouds(tmp_path, alpha="http://127.0.0.1:9", beta="http://127.0.0.1:9")
+    pool = pool_on(monkeypatch, clouds, config_for("gamma"))
+    line = f"nodes.gamma.cloud: no entry 'gamma' in {clouds}; it has alpha, beta"
+    with pytest.raises(ConfigError) as raised:
+        pool.check()
+    assert raised.value.problems == [line]
+    with pytest.raises(ConfigError):
+        _ = pool["gamma"].openstack
+    with pytest.raises(NodeRefused) as refused:  # the contract knows node errors only
+        pool.nodes()["gamma"].machines()
+    assert (refused.value.reason, refused.value.detail) == (Refusal.MISSING, line)
+
+
+def test_clouds_yaml_that_is_no_yaml(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "clouds.yaml"
+    path.write_text("clouds: [unclosed")
+    with pytest.raises(ConfigError) as raised:
+        pool_on(monkeypatch, path, config_for("stub")).check()
+    assert len(raised.value.problems) == 1
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    server = Stub()
+    yield server
+    server.close()
+
+
+def test_the_environment_does_not_leak_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stub: Stub
+) -> None:
+    monkeypatch.setenv("OS_AUTH_URL", "http://127.0.0.1:9/v3")
+    monkeypatch.setenv("OS_CLOUD", "elsewhere")
+    monkeypatch.setenv("OS_USERNAME", "somebody")
+    pool = pool_on(monkeypatch, stub.clouds_yaml(tmp_path), config_for("stub"))
+    assert pool.nodes()["stub"].machines() == {}
+    assert b"somebody" not in b"".join(stub.bodies)
+    pool.close()
+
+
+def test_one_connection_per_node_with_both_timeouts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stub: Stub
+) -> None:
+    config = config_for("stub", connect_timeout=1.5, read_timeout=7.0)
+    pool = pool_on(monkeypatch, stub.clouds_yaml(tmp_path), config)
+    connection = pool["stub"].openstack
+    assert connection is pool["stub"].openstack is pool.nodes()["stub"].raw()
+    assert connection.session.timeout == (1.5, 7.0)
+    assert stub.requests == []
+    assert list(pool) == ["stub"]
+    assert pool.nodes()["stub"] is pool.nodes()["stub"]
+    with pytest.raises(KeyError):
+        _ = pool["other"]
+
+
+def test_no_container_service_is_a_refusal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stub: Stub
+) -> None:
+    pytest.importorskip("zunclient")
+    pool = pool_on(monkeypatch, stub.clouds_yaml(tmp_path), config_for("stub"))
+    with pytest.raises(NodeRefused) as raised:
+        _ = pool["stub"].zun
+    assert raised.value.reason == Refusal.MISSING
+
+
+def test_zun_on_a_dead_node_is_down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("zunclient")
+    pool = pool_on(monkeypatch, write_clouds(tmp_path, dead="http://127.0.0.1:9"), config_for("dead"))
+    with pytest.raises(NodeDown):
+        _ = pool["dead"].zun
+
+
+def test_a_closed_pool_connects_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stub: Stub) -> None:
+    pool = pool_on(monkeypatch, stub.clouds_yaml(tmp_path), config_for("stub"))
+    node = pool.nodes()["stub"]
+    first = node.raw()
+    assert node.marked() == {}
+    pool.close()
+    assert node.marked() == {}
+    assert node.raw() is not first
+    pool.close()

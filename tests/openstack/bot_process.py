@@ -1,0 +1,110 @@
+"""The bot as its users run it: ``kws run`` in a process of its own, on the lab's nodes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from bot.workspace import Workspace
+
+TOML = """
+[kws]
+admins = ["U0ADMIN001"]
+[policy]
+max_rentals_per_user = 20
+max_vcpus_per_user = 64
+[openstack]
+ready_check = "active"
+connect_timeout = 2
+read_timeout = 30
+[sizes]
+small = {{ vcpus = 1, ram_mb = 256, disk_gb = 2 }}
+{nodes}
+"""
+NODE = """
+[[nodes]]
+name = "{name}"
+cloud = "{cloud}"
+vcpus = {vcpus}
+ram_mb = 8192
+disk_gb = 80
+max_builds = 3
+"""
+
+
+class BotProcess:
+    """``start``, ``kill`` (kill -9) and ``stop`` (SIGTERM) as often as a test likes."""
+
+    def __init__(self, folder: Path, workspace: Workspace, nodes: dict[str, str], vcpus: int = 6) -> None:
+        self.folder = folder
+        self.workspace = workspace
+        self.process: subprocess.Popen[bytes] | None = None
+        toml = TOML.format(
+            nodes="".join(NODE.format(name=name, cloud=cloud, vcpus=vcpus) for name, cloud in nodes.items())
+        )
+        (folder / "nodes.toml").write_text(toml)
+
+    @property
+    def log(self) -> Path:
+        """Everything that it ever wrote."""
+        return self.folder / "bot.log"
+
+    def start(self) -> None:
+        """Starts it; it has both connections when this returns."""
+        environment = {
+            **os.environ,
+            "KWS_CONFIG": str(self.folder / "nodes.toml"),
+            "KWS_DATABASE_URL": f"sqlite:///{self.folder / 'kws.db'}",
+            "SLACK_BOT_TOKEN": self.workspace.bot_token,
+            "SLACK_APP_TOKEN": self.workspace.app_token,
+            "SLACK_API_URL": self.workspace.api_url,
+        }
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "bot", "run"], cwd=self.folder, env=environment, stdout=log, stderr=log
+            )
+        self.workspace.wait_connected(2, timeout=20)
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.process
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; its exit code."""
+        assert self.process
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+def rent(workspace: Workspace, person: Any, name: str, **fields: Any) -> None:
+    """Opens the form once the images are known, fills it in and submits it."""
+    for _ in range(60):
+        person.command("/kws rent")
+        view = workspace.wait_for(lambda: person.open_view, timeout=5)
+        if view.get("submit"):
+            break
+        person.close()
+        time.sleep(0.5)
+    person.fill_form({"name": name, "image": "debian-12", **fields})
+    outcome = person.submit()
+    assert outcome.errors == {} and outcome.acked, outcome
+
+
+def cards(person: Any) -> list[dict[str, Any]]:
+    """The progress messages in a person's DM."""
+    return [m for m in person.dm() if str((m.get("blocks") or [{}])[0].get("block_id", "")).startswith("card-")]
+
+
+def card_of(person: Any, name: str) -> str:
+    """All text of the card of that name, empty when there is none."""
+    found = [str(message["blocks"]) for message in cards(person) if f"*{name}*" in str(message["blocks"])]
+    assert len(found) <= 1, "one progress message per rental"
+    return found[0] if found else ""

@@ -1,0 +1,56 @@
+"""Stories: the real Bolt app on Socket Mode, the local workspace, fake nodes, and a clock that is moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.service import Service
+from bot.workspace import Workspace
+from kws_core.config import Config, Environment
+from kws_core.nodes.fake import FakeNode
+from storybook import Story
+from world import Clock, Inline, make_config
+
+
+@pytest.fixture
+def make_story(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Story]]:
+    """Makes a Story; keyword arguments go to ``make_config``."""
+    stories: list[Story] = []
+
+    def make(nodes: int = 2, config: Config | None = None, **settings: Any) -> Story:
+        workspace = Workspace().start()
+        config = config or make_config(nodes, **settings)
+        fakes = {node.name: FakeNode(node.name, clock, vcpus=64, ram_mb=65536) for node in config.nodes}
+        environment = Environment(
+            bot_token=workspace.bot_token,
+            app_token=workspace.app_token,
+            slack_api_url=workspace.api_url,
+            database_url=f"sqlite:///{tmp_path / 'kws.db'}",
+        )
+        service = Service(config, environment, fakes, clock)
+        service.reconciler.executors = lambda node, sort: Inline()
+        service.notifier.executor = Inline()
+        service.store.upgrade()
+        service.reconciler.start()
+        service.reconciler.tick()
+        service.connect()
+        workspace.wait_connected(2)
+        story = Story(workspace, service, fakes, clock)
+        stories.append(story)
+        return story
+
+    yield make
+    for story in stories:
+        story.service.stop()
+        story.workspace.stop()
+        assert story.workspace.violations == []
+
+
+@pytest.fixture
+def story(make_story: Callable[..., Story]) -> Story:
+    """A bot with two nodes."""
+    return make_story()

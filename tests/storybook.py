@@ -1,0 +1,41 @@
+"""A bot on a local workspace, driven step by step: what the stories are told with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bot.service import Service
+from bot.workspace import Workspace
+from kws_core.model import Rental
+from kws_core.nodes.fake import FakeNode
+from world import Clock
+
+
+@dataclass
+class Story:
+    """A bot on a workspace; ``settle`` lets the reconciler and the notifier do what is due."""
+
+    workspace: Workspace
+    service: Service
+    nodes: dict[str, FakeNode]
+    clock: Clock
+
+    def settle(self, rounds: int = 12) -> None:
+        """A few seconds pass."""
+        for _ in range(rounds):
+            self.service.reconciler.tick()
+            self.service.notifier.tick()
+            self.clock.advance(seconds=1)
+        self.service.notifier.tick()
+
+    def rent(self, person: Any, name: str = "web01", **fields: Any) -> None:
+        """Opens the form, fills it in, and submits it."""
+        person.command("/kws rent")
+        self.workspace.wait_for(lambda: person.open_view)
+        person.fill_form({"name": name, "image": "debian-12", **fields})
+        person.submit()
+
+    def rentals(self) -> list[Rental]:
+        """Everybody's rentals."""
+        return list(self.service.core.all_rentals())
