@@ -20,7 +20,8 @@ from bot import errors
 from bot.directory import Directory
 from bot.i18n import Texts
 from bot.views.text import clip
-from kws_core.core import Core, Who
+from kws_core.admission import Who
+from kws_core.core import Core
 from kws_core.errors import UserError
 
 log = logging.getLogger(__name__)

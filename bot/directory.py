@@ -10,7 +10,8 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.i18n import Texts, texts_for
-from kws_core.core import Core, Who
+from kws_core.admission import Who
+from kws_core.core import Core
 from kws_core.errors import UserError
 from kws_core.model import Person
 

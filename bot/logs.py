@@ -33,7 +33,7 @@ def set_up(log_format: str = "auto", level: int = logging.INFO) -> None:
         "urllib3.connectionpool",
         "keystoneauth",
         "openstack",
-        "slack_bolt", 
+        "slack_bolt",
         "slack_sdk",
         "alembic",
     ):

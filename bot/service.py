@@ -32,6 +32,8 @@ LISTENER_THREADS = 32
 WORKER_THREADS = 16
 NOTIFIER_THREADS = 8
 SLACK_TIMEOUT = 15  # seconds
+OPEN = 10.0  # seconds that a new connection gets before the monitor looks after it
+CLOSE = 0.3  # seconds that a connection gets to say goodbye
 DRAIN = 25.0  # seconds that work under way gets to finish at a stop
 
 
@@ -110,7 +112,7 @@ class Service:
         pause = 0.5
         while not self._stopping.is_set():
             try:
-                socket.connect()  # type: ignore[no-untyped-call]
+                _open(socket)
             except Exception as error:
                 log.warning(
                     "Slack is not reachable (connection %d): %s; again in %.0f s", number, error, pause
@@ -129,17 +131,32 @@ class Service:
         """Takes nothing new, lets what is under way finish, gives the rest back."""
         deadline = time.monotonic() + DRAIN
         self._stopping.set()
-        for socket in self.sockets:
-            socket.close()  # type: ignore[no-untyped-call]
+        closers = [threading.Thread(target=socket.close, daemon=True) for socket in self.sockets]
+        for closer in closers:
+            closer.start()  # websocket-client may sit in a select() for ten seconds when it is closed
         self.reconciler.stop()
         self.notifier.stop()
         _drain([self.listeners, self.workers, self.post_office], deadline)
         self.node_threads.shutdown(deadline)
+        for closer in closers:
+            closer.join(CLOSE)
         for loop in self.loops:
             loop.stop(max(0.1, deadline - time.monotonic()))
         self.reconciler.drop_leases()
         self.store.close()
         log.info("stopped")
+
+
+def _open(socket: SocketModeHandler) -> None:
+    """Connects; the SDK's monitor begins only then, else it finds no session yet and connects once more."""
+    opened = threading.Event()
+    client = socket.client
+    client.on_open_listeners.append(lambda _: opened.set())
+    client.current_app_monitor_started = True
+    socket.connect()  # type: ignore[no-untyped-call]
+    opened.wait(OPEN)
+    if not client.current_app_monitor.is_alive():
+        client.current_app_monitor.start()
 
 
 def slack_client(environment: Environment) -> WebClient:

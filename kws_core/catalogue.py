@@ -67,13 +67,12 @@ def note_answer(
     return came_back
 
 
-def note_failure(session: Session, name: str, error: str, now: datetime) -> bool:
-    """Remembers that a node does not answer, what it said last is kept; True when that is news."""
+def note_failure(session: Session, name: str, error: str, now: datetime) -> datetime:
+    """Remembers that a node does not answer, what it said last is kept; returns since when it is silent."""
     record = _record(session, name)
-    news = record.failing_since is None
     record.failing_since = record.failing_since or now
     record.error = error
-    return news
+    return record.failing_since
 
 
 def load_images(record: NodeRecord) -> list[Image]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from kws_core import catalogue, store
+from kws_core.admission import RentForm, Who, form_errors
 from kws_core.config import Config
 from kws_core.errors import FormError, UserError
 from kws_core.model import (
@@ -28,35 +28,14 @@ from kws_core.model import (
     Status,
     new_id,
 )
-from kws_core.nodes import Image, Kind, Size
+from kws_core.nodes import Image, Size
 from kws_core.placement import Room, Ruling, Wish, choose
 from kws_core.ssh_keys import check_public_key
 from kws_core.ssh_keys import fingerprint as key_fingerprint
 from kws_core.store import Store
 
-NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123 label, lower case
 DEFAULT_LOGIN = "student"  # for images that don't say whose login is theirs
 FORGET_AFTER = timedelta(days=7)
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """The person who asks."""
-
-    id: str
-    admin: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RentForm:
-    """What the form says, parsed but not yet checked. None: left empty."""
-
-    name: str | None = None
-    image: str | None = None
-    size: str | None = None
-    ends_on: date | None = None
-    public_key: str | None = None  # the person's own; None: KWS makes a pair
-    kind: Kind = Kind.SERVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +111,7 @@ class Core:
         if done is not None:
             return done
         images = {image.name: image for image in catalogue.images(session, self.config)}
-        errors = self._form_errors(session, who, form, images)
+        errors = form_errors(session, self.config, who, form, images, self.today())
         if errors:
             raise FormError(errors)
         assert form.image and form.size and form.name and form.ends_on  # checked above
@@ -155,72 +134,6 @@ class Core:
         if rental is None:
             raise FormError({"name": UserError("name_taken", name=form.name)}) from error
         return rental
-
-    def _form_errors(
-        self, session: Session, who: Who, form: RentForm, images: dict[str, Image]
-    ) -> dict[str, UserError]:
-        checks: dict[str, Callable[[], object]] = {
-            "name": lambda: self._check_name(session, form.name),
-            "image": lambda: self._check_image(form, images),
-            "size": lambda: self._check_size(session, who, form, images),
-            "ends_on": lambda: self.check_end(form.ends_on),
-            "public_key": lambda: form.public_key and check_public_key(form.public_key),
-        }
-        errors = {}
-        for name, check in checks.items():
-            try:
-                check()
-            except UserError as error:
-                errors[name] = error
-        return errors
-
-    def _check_name(self, session: Session, name: str | None) -> None:
-        if not name:
-            raise UserError("name_missing")
-        if not NAME.fullmatch(name):
-            raise UserError("name_invalid")
-        if store.live_by_name(session, name):
-            raise UserError("name_taken", name=name)
-
-    def _check_image(self, form: RentForm, images: dict[str, Image]) -> None:
-        if not form.image:
-            raise UserError("image_missing")
-        if form.image not in images:
-            raise UserError("image_unknown", image=form.image)
-
-    def _check_size(self, session: Session, who: Who, form: RentForm, images: dict[str, Image]) -> None:
-        size = self.config.size(form.size or "")
-        if size is None:
-            raise UserError("size_missing")
-        image = images.get(form.image or "")
-        if image and (size.disk_gb < image.min_disk_gb or size.ram_mb < image.min_ram_mb):
-            raise UserError(
-                "size_small", image=image.name, disk_gb=image.min_disk_gb, ram_mb=image.min_ram_mb
-            )
-        self._check_quota(session, who, size)
-
-    def _check_quota(self, session: Session, who: Who, size: Size) -> None:
-        policy = self.config.policy
-        mine = [rental for rental in store.rentals_of(session, who.id) if rental.live]
-        used = {
-            "rentals": (len(mine) + 1, policy.max_rentals_per_user),
-            "vcpus": (sum(r.vcpus for r in mine) + size.vcpus, policy.max_vcpus_per_user),
-            "ram_mb": (sum(r.ram_mb for r in mine) + size.ram_mb, policy.max_ram_mb_per_user),
-        }
-        for what, (wanted, limit) in used.items():
-            if wanted > limit:
-                raise UserError(f"quota_{what}", wanted=wanted, limit=limit)
-
-    def check_end(self, ends_on: date | None) -> None:
-        """UserError unless a rental may end on that date."""
-        today = self.today()
-        last = today + timedelta(days=self.config.policy.max_days)
-        if ends_on is None:
-            raise UserError("end_missing")
-        if ends_on < today:
-            raise UserError("end_past", today=today)
-        if ends_on > last:
-            raise UserError("end_late", last=last, days=self.config.policy.max_days)
 
     def _no_room(self, session: Session, ruling: Ruling, size: Size) -> dict[str, UserError]:
         if not ruling.full:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import secrets
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Enum, ForeignKey, Index, String, Text, TypeDecorator, text
-from sqlalchemy.engine import Dialect
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, WriteOnlyMapped, mapped_column, relationship
 
+from kws_core.columns import UtcDateTime, words
 from kws_core.nodes import Kind, Size, mark_of
 
 log = logging.getLogger(__name__)
@@ -94,32 +94,6 @@ class IllegalMoveError(RuntimeError):
     """A bug: somebody tried a move that TRANSITIONS does not have."""
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC in and out; SQLite would silently drop the offset."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"naive datetime {value!r}")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)  # type: ignore[no-any-return]
-
-
-def _words(enum: type[StrEnum], length: int) -> Enum:
-    """A StrEnum kept as its values in a plain string column."""
-    return Enum(
-        enum, native_enum=False, length=length, values_callable=lambda e: [member.value for member in e]
-    )
-
-
 def new_id() -> str:
     """A rental id: 10 characters, about 49 bits, safe in names, tags and speech."""
     return "".join(secrets.choice(ID_ALPHABET) for _ in range(10))
@@ -130,12 +104,12 @@ class Base(DeclarativeBase):
 
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UtcDateTime,
-        Status: _words(Status, 16),
-        Reason: _words(Reason, 16),
-        PlacementState: _words(PlacementState, 16),
-        Access: _words(Access, 16),
-        EventKind: _words(EventKind, 24),
-        Kind: _words(Kind, 16),
+        Status: words(Status, 16),
+        Reason: words(Reason, 16),
+        PlacementState: words(PlacementState, 16),
+        Access: words(Access, 16),
+        EventKind: words(EventKind, 24),
+        Kind: words(Kind, 16),
         dict[str, Any]: JSON,
         list[str]: JSON,
         list[dict[str, Any]]: JSON,

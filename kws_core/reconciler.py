@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=10)
 REFRESH = timedelta(seconds=60)
+PING = timedelta(seconds=10)
+SILENT = timedelta(seconds=4)  # after so long a silence what is not built yet goes elsewhere
 REFRESH_DOWN = timedelta(seconds=5)
 IDLE = timedelta(seconds=1)
 
@@ -50,6 +52,7 @@ class Reconciler:
         self._guard = threading.Lock()
         self._busy: set[tuple[str, str]] = set()  # (node, sort) under way: one round at a time
         self._refresh_at: dict[str, datetime] = {}
+        self._ping_at: dict[str, datetime] = {}
         self._stopping = False
 
     def start(self) -> None:
@@ -81,6 +84,9 @@ class Reconciler:
             if self._refresh_at.get(name, now) <= now:
                 self._refresh_at[name] = now + REFRESH
                 self._start(name, "refresh", self._refresh)
+            elif self._ping_at.get(name, now) <= now:
+                self._ping_at[name] = now + PING
+                self._start(name, "ping", self._ping)
         return IDLE if due or following is None else max(timedelta(0), min(IDLE, following - now))
 
     def _start(self, name: str, sort: str, act: Callable[[str], None]) -> None:
@@ -155,9 +161,21 @@ class Reconciler:
                 log.info("node %s answers", name)
                 store.poke_node(session, name, now)
 
+    def _ping(self, name: str) -> None:
+        """Notices a silence long before anybody waits for it."""
+        try:
+            self.nodes[name].ping()
+        except NodeDown as error:
+            self._note_down(name, error)
+        except NodeError as error:
+            log.warning("node %s: %s", name, error)
+
     def _note_down(self, name: str, error: NodeError) -> None:
         now = self.core.now()
         self._refresh_at[name] = now + REFRESH_DOWN
         with self.core.store.write() as session:
-            if catalogue.note_failure(session, name, str(error), now):
-                log.warning("node %s does not answer: %s", name, error.detail or error.reason)
+            since = catalogue.note_failure(session, name, str(error), now)
+        if since == now:
+            log.warning("node %s does not answer: %s", name, error.detail or error.reason)
+        if now - since >= SILENT:
+            self.steps.abandon(name, error)

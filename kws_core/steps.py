@@ -34,6 +34,7 @@ POLL_RELEASE = timedelta(milliseconds=700)
 LAG = timedelta(seconds=30)  # how long a new server may be missing from the list
 GIVE_UP_NODE = timedelta(seconds=45)  # a node silent for so long in the middle of a build is left
 RETRY_MOST = timedelta(seconds=60)
+PASS_EVERY = 10  # looks at a server that is being deleted between two passes of deletion
 
 
 @dataclass(slots=True)
@@ -55,7 +56,8 @@ Change = Callable[[Session, Rental, Placement], object]
 
 def waits_for_list(job: Job) -> bool:
     """Whether the next step needs the node's list of machines."""
-    return job.placement.state is PlacementState.HELD and job.placement.server_id is not None
+    placement = job.placement
+    return placement.server_id is not None and (placement.state is PlacementState.HELD or placement.tries > 0)
 
 
 class Steps:
@@ -69,10 +71,11 @@ class Steps:
     def step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
         """The next act for this placement. NodeError when the node did not do it: see ``failed``."""
         if job.placement.state is PlacementState.LEAVING:
-            return self._release(job)
+            return self._release(job, machines)
         if job.rental.status is Status.REQUESTED and not self._apply(job, self._begin):
             return AT_ONCE
         if job.placement.floating_ip is None:
+            self._node(job).ping()  # a dead node costs seconds here, not a long read timeout
             address = self._node(job).ensure_address(self._spec(job.rental))
             self._apply(job, lambda s, r, p: _keep_address(p, address))
         if not job.rental.key_settled:
@@ -226,10 +229,33 @@ class Steps:
         self._fail(rental, Reason.NO_NODE, node=held.node, refusal=error.reason)
         return AT_ONCE
 
+    def abandon(self, node: str, error: NodeError) -> None:
+        """Moves on what a silent node has not yet made a server for, where another node has room.
+
+        A thread may still hang in a call to the node; what it finds changed it leaves, and what it made
+        is deleted with the placement.
+        """
+        with self.core.store.read() as session:
+            waiting = [p.rental_id for p in store.unbuilt_on(session, node)]
+        for rental_id in waiting:
+            with self.core.store.write() as session:
+                rental = store.rental(session, rental_id, lock=True)
+                held = rental.held if rental else None
+                if rental and held and held.node == node and held.server_id is None:
+                    self._move_on(session, rental, held, error)
+            self.core.mail.set()
+
     # -- releasing
 
-    def _release(self, job: Job) -> timedelta:
-        """One pass of deletion; gone is believed only when the node shows nothing."""
+    def _release(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
+        """One pass of deletion; gone is believed only when the node shows nothing.
+
+        While the shared list still shows the server, another pass would find nothing new to do.
+        """
+        tries = job.placement.tries
+        if tries % PASS_EVERY and isinstance(machines, dict) and job.rental.mark in machines:
+            self._apply(job, lambda s, r, p: setattr(p, "tries", tries + 1))
+            return POLL_RELEASE
         remains = self._node(job).release(job.rental.mark)
         if not remains:
             self._apply(job, self._gone)

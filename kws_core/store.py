@@ -246,6 +246,19 @@ def building_on(session: Session, node: str) -> int:
     return session.scalar(query) or 0
 
 
+def unbuilt_on(session: Session, node: str) -> Sequence[Placement]:
+    """What is held on a node and to be built, and has no server there yet."""
+    query = select(Placement).join(Rental)
+    return session.scalars(
+        query.where(
+            Placement.node == node,
+            Placement.state == PlacementState.HELD,
+            Placement.server_id.is_(None),
+            Rental.status.in_((Status.REQUESTED, Status.BUILDING)),
+        )
+    ).all()
+
+
 def drop_leases(session: Session, who: str | None = None) -> None:
     """Frees the leases of ``who``, or all of them (a process that is alone has just started)."""
     query = update(Placement).where(Placement.leased_until.is_not(None))

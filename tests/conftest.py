@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,26 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database without rows, to be copied: migrations are tried once, not with every test."""
+    path = tmp_path_factory.mktemp("database") / "empty.db"
+    store = Store(f"sqlite:///{path}")
+    store.upgrade()
+    store.close()  # the last connection folds the write-ahead log into the file
+    return path
+
+
 @pytest.fixture
-def make_world(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., World]]:
+def make_world(tmp_path: Path, clock: Clock, empty_database: Path) -> Iterator[Callable[..., World]]:
     """Makes a World of ``nodes`` fakes; keyword arguments go to ``make_config``."""
     stores = []
 
     def make(nodes: int = 2, fakes: dict[str, Any] | None = None, **settings: Any) -> World:
         config = make_config(nodes, **settings)
+        shutil.copy(empty_database, tmp_path / "kws.db")
         store = Store(f"sqlite:///{tmp_path / 'kws.db'}")
         stores.append(store)
-        store.upgrade()
         core = Core(config, store, clock)
         fake_nodes = {
             node.name: FakeNode(node.name, clock, vcpus=64, ram_mb=65536, **(fakes or {}))

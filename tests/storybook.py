@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from world import Clock
+
 from bot.service import Service
 from bot.workspace import Workspace
 from kws_core.model import Rental
 from kws_core.nodes.fake import FakeNode
-from world import Clock
 
 
 @dataclass

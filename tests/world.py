@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from kws_core import ssh_keys
+from kws_core.admission import RentForm, Who
 from kws_core.config import Config, parse_config
-from kws_core.core import Core, RentForm, Who
+from kws_core.core import Core
 from kws_core.model import Rental, Status
 from kws_core.nodes.fake import FakeNode
 from kws_core.outbox import Outbox

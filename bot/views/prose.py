@@ -27,7 +27,9 @@ def _templates() -> Environment:
 
 def ready(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
     """All that is needed to get in."""
-    return _render("ready.j2", texts, rental=rental, ends=slack_time(last_minute(ends_at), texts), key=key_name(rental))
+    return _render(
+        "ready.j2", texts, rental=rental, ends=slack_time(last_minute(ends_at), texts), key=key_name(rental)
+    )
 
 
 def key_message(rental: Rental, texts: Texts) -> Mrkdwn:

@@ -22,8 +22,9 @@ from slack_sdk.models.views import View
 from bot.i18n import N_, Texts
 from bot.views import ids
 from bot.views.text import clip, size_line, used_line
+from kws_core.admission import RentForm
 from kws_core.config import Policy
-from kws_core.core import Offer, RentForm
+from kws_core.core import Offer
 from kws_core.nodes import Image, Size
 
 MOST_OPTIONS = 100  # Slack's limit for one select

@@ -14,7 +14,7 @@ from .views import LiveView
 
 
 def visible_text(thing: Any) -> str:
-    """All the words in a message, a view or some blocks, one per line: `"vm1" in visible_text(message)`."""
+    """One per line, all the words that a person reads in a message, a view or some blocks."""
     return "\n".join(_words(thing))
 
 

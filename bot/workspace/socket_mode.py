@@ -201,14 +201,16 @@ class Sockets:
                 }
             )  # fmt: skip
 
-    def disconnect(
-        self, which: str = "all", *, reason: str = "refresh_requested", abrupt: bool = False
-    ) -> None:
-        """Ask `all` or `one` of the connections to leave, or cut them off without a word (`abrupt`)."""
-        if self.loop:
-            asyncio.run_coroutine_threadsafe(self._disconnect(which, reason, abrupt), self.loop).result(5)
+    def disconnect(self, which: str, *, reason: str, abrupt: bool, linger: float) -> None:
+        """Ask `all` or `one` of the connections to leave, or cut them off without a word (`abrupt`).
 
-    async def _disconnect(self, which: str, reason: str, abrupt: bool) -> None:
+        Who is still there `linger` seconds after being asked is closed.
+        """
+        if self.loop:
+            work = self._disconnect(which, reason, abrupt, linger)
+            asyncio.run_coroutine_threadsafe(work, self.loop).result(5)
+
+    async def _disconnect(self, which: str, reason: str, abrupt: bool, linger: float) -> None:
         chosen = list(self.connections)
         for connection in chosen if which == "all" else chosen[:1]:
             if abrupt:
@@ -217,6 +219,7 @@ class Sockets:
                 connection.retiring = True
                 with suppress(ConnectionError):
                     await connection.socket.send_json(self._farewell(reason))
+                asyncio.get_running_loop().call_later(linger, self.cut, connection)
 
     def cut(self, connection: Connection) -> None:
         """Drop the TCP connection; to be called on the loop."""

@@ -174,10 +174,19 @@ class Workspace:
             return [dict(one) for one in self.state.channel(channel).messages]
 
     def disconnect(
-        self, which: str = "all", *, reason: str = "refresh_requested", abrupt: bool = False
+        self,
+        which: str = "all",
+        *,
+        reason: str = "refresh_requested",
+        abrupt: bool = False,
+        linger: float = 10.0,
     ) -> None:
-        """Ask `all` or `one` of the bot's sockets to reconnect, or cut them off (`abrupt`)."""
-        self._core.sockets.disconnect(which, reason=reason, abrupt=abrupt)
+        """Ask `all` or `one` of the bot's sockets to reconnect, or cut them off without a word (`abrupt`).
+
+        A socket that was asked is cut off after `linger` seconds; until then it gets payloads only when
+        there is no other.
+        """
+        self._core.sockets.disconnect(which, reason=reason, abrupt=abrupt, linger=linger)
 
     def down(self) -> None:
         """Slack is unreachable: nothing listens on the port, every connection is gone."""

@@ -168,6 +168,9 @@ class Node(Protocol):
     def name(self) -> str:
         """As in nodes.toml."""
 
+    def ping(self) -> None:
+        """The cheapest question that shows whether the node works; NodeDown within a few seconds if not."""
+
     def images(self) -> list[Image]:
         """Every image that a server could be made from now."""
 

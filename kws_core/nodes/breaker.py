@@ -99,6 +99,10 @@ class GuardedNode:
         """The node itself."""
         return self._node
 
+    def ping(self) -> None:
+        """See Node."""
+        self._guard(self._node.ping)
+
     def images(self) -> list[Image]:
         """See Node."""
         return self._guard(self._node.images)

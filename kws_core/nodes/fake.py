@@ -1,7 +1,7 @@
 """A node in memory, for the demo and for tests: no threads, no sleep, time only through ``now``.
 
 It keeps security groups, ports, floating IPs and servers one by one, each with an id and its mark, so
-that what is leaked or made twice can be seen. Faults are ordered beforehand: ``fail_next``, ``go_down``,
+that what is leaked or made twice can be seen; faults are ordered beforehand: ``fail_next``, ``go_down``,
 ``break_next``, ``vanish``, ``plant``.
 """
 
@@ -33,7 +33,6 @@ from kws_core.nodes import (
 from kws_core.nodes.tables import login_of
 
 T = TypeVar("T")
-
 GROUP, PORT, ADDRESS, SERVER = "security_group", "port", "floating_ip", "server"
 FAULTS = {Refusal.NO_HOST: "No valid host was found.", Refusal.QUOTA: "Quota exceeded for instances."}
 _IMAGES = (
@@ -112,12 +111,14 @@ class FakeNode:
         self._down = False
         self.calls: list[str] = []
 
-    # -- the contract -------------------------------------------------------------------------
-
     @property
     def name(self) -> str:
         """As in nodes.toml."""
         return self._name
+
+    def ping(self) -> None:
+        """See Node."""
+        self._call("ping", lambda: None)
 
     def images(self) -> list[Image]:
         """See Node."""
@@ -171,8 +172,6 @@ class FakeNode:
     def close(self) -> None:
         """See Node."""
 
-    # -- what a test or the demo sees ---------------------------------------------------------
-
     def resources(self) -> dict[str, Remains]:
         """Everything that exists here, by mark. Not a call of the contract: never fails."""
         with self._lock:
@@ -197,8 +196,6 @@ class FakeNode:
         if not found:
             raise KeyError(mark)
         return found[-1].spec.user_data
-
-    # -- faults -------------------------------------------------------------------------------
 
     def fail_next(self, method: str, error: NodeError, after: bool = False, times: int = 1) -> None:
         """The next ``times`` calls of ``method`` raise ``error``; with ``after`` they take effect first."""
@@ -232,8 +229,6 @@ class FakeNode:
         with self._lock:
             address = self._ensure_address(mark)
             self._add_server(spec, address)
-
-    # -- inside -------------------------------------------------------------------------------
 
     def _call(self, method: str, do: Callable[[], T]) -> T:
         with self._lock:
@@ -327,6 +322,9 @@ class FakeNode:
         if self._now() < server.created_at + self._build:
             return MachineState.BUILDING
         return MachineState.BROKEN if server.broken else MachineState.ACTIVE
+
+    def _machines(self) -> dict[str, Machine]:
+        return {server.spec.mark: self._machine(server) for server in self._servers.values()}
 
     def _machine(self, server: _Server) -> Machine:
         state = self._state(server)

@@ -40,6 +40,7 @@ from kws_core.nodes.survey import delete_pass, remains, survey
 from kws_core.nodes.tables import OWNER_KEY, RENTAL_KEY, image, machine, machine_state, mark_of_server
 
 REMEMBERED_SECONDS = 300.0
+PING_SECONDS = 5.0
 _WIRING, _IMAGES = "wiring", "images"
 _STALE = (400, 404)  # what Nova and Neutron answer to an id that is no more
 
@@ -82,6 +83,10 @@ class OpenStackNode:
             if self._cloud_once is None:
                 self._cloud_once = Cloud(self._connection.openstack, self._name)
             return self._cloud_once
+
+    def ping(self) -> None:
+        """See Node. Nova asks Keystone and its database for this."""
+        self.cloud.servers.ping((self._settings.connect_timeout, PING_SECONDS))
 
     def images(self) -> list[Image]:
         """See Node."""

@@ -17,7 +17,7 @@ DOWN = NodeDown("fake", Refusal.DOWN, "no answer")
 
 
 @pytest.fixture
-def fake(clock: Clock) -> FakeNode:  # type: ignore[override]
+def fake(clock: Clock) -> FakeNode:
     return FakeNode("fake", clock)
 
 

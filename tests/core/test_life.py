@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
 
 import pytest
 import yaml
-from world import ADMIN, JOON, MINA, World
+from world import ADMIN, JOON, MINA, Inline, World
 
 from kws_core.errors import NodeDown, NodeRefused, UserError
 from kws_core.model import TRANSITIONS, IllegalMoveError, PlacementState, Reason, Status
@@ -274,3 +276,50 @@ def test_only_listed_moves_are_possible(world: World) -> None:
     with pytest.raises(IllegalMoveError):
         rental.move_to(Status.ENDED, world.clock(), event=world.core.history(rental.id)[0].kind)
     assert TRANSITIONS[Status.ENDED] == frozenset()
+
+
+def test_a_node_found_dead_at_the_start_costs_one_question(world: World) -> None:
+    rental = world.rent()
+    first = rental.placements[0].node
+    world.nodes[first].go_down()
+    world.settle()
+    rental = world.look(rental)
+    assert rental.status is Status.READY
+    assert rental.held and rental.held.node != first
+    assert "ensure_address" not in world.nodes[first].calls
+
+
+class Hanging(Inline):
+    """Threads that never come back."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return Future()
+
+
+def test_what_hangs_in_a_silent_node_is_built_elsewhere(world: World) -> None:
+    rental = world.rent()
+    first = rental.placements[0].node
+    world.reconciler.executors = lambda node, sort: Hanging() if (node, sort) == (first, "work") else Inline()
+    world.tick()
+    world.nodes[first].go_down()
+    world.settle(25)
+    moved = world.look(rental)
+    assert moved.status is Status.READY
+    assert moved.held and moved.held.node != first
+    world.nodes[first].come_back()
+    world.reconciler.executors = lambda node, sort: Inline()
+    world.clock.advance(minutes=11)
+    world.settle(5)
+    assert [p.state for p in world.look(rental).placements] == [PlacementState.GONE, PlacementState.HELD]
+
+
+def test_a_server_that_is_being_deleted_is_watched_by_the_shared_list(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(fakes={"delete_seconds": 8})
+    rentals = [world.ready(name) for name in ("a", "b", "c")]
+    for rental in rentals:
+        world.core.give_back(MINA, rental.id)
+    world.settle(25)
+    assert world.left() == {}
+    assert sum(node.calls.count("release") for node in world.nodes.values()) <= 3 * len(rentals)

@@ -9,7 +9,7 @@ import pytest
 from world import JOON, MINA, World
 
 from kws_core import ssh_keys
-from kws_core.core import RentForm
+from kws_core.admission import RentForm
 from kws_core.errors import FormError
 from kws_core.nodes import Image
 from kws_core.nodes.fake import FakeNode

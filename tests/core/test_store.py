@@ -9,11 +9,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
-
-from kws_core.errors import ConfigError
-from kws_core.model import Base, UtcDateTime
-from kws_core.store import Store, make_engine
 from world import MINA, World
+
+from kws_core.columns import UtcDateTime
+from kws_core.errors import ConfigError
+from kws_core.model import Base
+from kws_core.store import Store, make_engine
 
 
 def test_migrations_make_the_models_tables(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ class BotProcess:
         self.folder = folder
         self.workspace = workspace
         self.process: subprocess.Popen[bytes] | None = None
+        self.environment: dict[str, str] = {}
         toml = TOML.format(
             nodes="".join(NODE.format(name=name, cloud=cloud, vcpus=vcpus) for name, cloud in nodes.items())
         )
@@ -58,6 +59,7 @@ class BotProcess:
         """Starts it; it has both connections when this returns."""
         environment = {
             **os.environ,
+            **self.environment,
             "KWS_CONFIG": str(self.folder / "nodes.toml"),
             "KWS_DATABASE_URL": f"sqlite:///{self.folder / 'kws.db'}",
             "SLACK_BOT_TOKEN": self.workspace.bot_token,
@@ -100,7 +102,9 @@ def rent(workspace: Workspace, person: Any, name: str, **fields: Any) -> None:
 
 def cards(person: Any) -> list[dict[str, Any]]:
     """The progress messages in a person's DM."""
-    return [m for m in person.dm() if str((m.get("blocks") or [{}])[0].get("block_id", "")).startswith("card-")]
+    return [
+        m for m in person.dm() if str((m.get("blocks") or [{}])[0].get("block_id", "")).startswith("card-")
+    ]
 
 
 def card_of(person: Any, name: str) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bot_process import BotProcess
 
 from bot.workspace import Workspace
-from bot_process import BotProcess
 
 NODES = ("node1", "node2")
 
@@ -53,7 +53,9 @@ def workspace() -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def make_bot(tmp_path: Path, workspace: Workspace, clouds: dict[str, Any]) -> Iterator[Callable[..., BotProcess]]:
+def make_bot(
+    tmp_path: Path, workspace: Workspace, clouds: dict[str, Any]
+) -> Iterator[Callable[..., BotProcess]]:
     """Makes a bot process that is stopped at the end."""
     bots: list[BotProcess] = []
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
+from bot_process import BotProcess, card_of, rent
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
 
 from bot.workspace import Workspace
-from bot_process import BotProcess, card_of, rent
 
 pytestmark = pytest.mark.openstack
 
@@ -25,7 +25,9 @@ def rental_row(bot: BotProcess, name: str) -> dict[str, Any]:
     with sqlite3.connect(bot.folder / "kws.db") as database:
         database.row_factory = sqlite3.Row
         return dict(
-            database.execute("SELECT * FROM rentals WHERE name = ? ORDER BY created_at DESC", (name,)).fetchone()
+            database.execute(
+                "SELECT * FROM rentals WHERE name = ? ORDER BY created_at DESC", (name,)
+            ).fetchone()
         )
 
 
@@ -60,7 +62,9 @@ def assert_key_matches(person: Any, clouds: dict[str, Any], bot: BotProcess, nam
 def give_back(workspace: Workspace, person: Any, name: str) -> None:
     """Returns it by command and waits until the card says that it is gone."""
     person.command(f"/kws return {name}")
-    workspace.wait_for(lambda: any(name in str(m) and "rental_return" in str(m) for m in person.ephemeral()), timeout=10)
+    workspace.wait_for(
+        lambda: any(name in str(m) and "rental_return" in str(m) for m in person.ephemeral()), timeout=10
+    )
     person.click("rental_return", message=person.ephemeral()[-1]["ts"])
     workspace.wait_for(lambda: ":white_circle:" in card_of(person, name), timeout=READY)
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from slack_sdk.socket_mode.interval_runner import IntervalRunner
+from storybook import Story
+from world import Clock, Inline, make_config
 
 from bot.service import Service
 from bot.workspace import Workspace
 from kws_core.config import Config, Environment
 from kws_core.nodes.fake import FakeNode
-from storybook import Story
-from world import Clock, Inline, make_config
 
 
 @pytest.fixture
-def make_story(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Story]]:
+def make_story(
+    tmp_path: Path, clock: Clock, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Story]]:
     """Makes a Story; keyword arguments go to ``make_config``."""
     stories: list[Story] = []
 
@@ -31,12 +35,18 @@ def make_story(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Story]]:
             slack_api_url=workspace.api_url,
             database_url=f"sqlite:///{tmp_path / 'kws.db'}",
         )
+        shutil.copy(empty_database, tmp_path / "kws.db")
+        monkeypatch.setattr("bot.service.CLOSE", 0.02)
         service = Service(config, environment, fakes, clock)
         service.reconciler.executors = lambda node, sort: Inline()
         service.notifier.executor = Inline()
-        service.store.upgrade()
         service.reconciler.start()
         service.reconciler.tick()
+        for socket in service.sockets:  # slack_sdk looks for a new session only twice a second
+            socket.client.current_session_runner.event.set()
+            socket.client.current_session_runner = IntervalRunner(
+                socket.client._run_current_session, 0.01
+            ).start()
         service.connect()
         workspace.wait_connected(2)
         story = Story(workspace, service, fakes, clock)

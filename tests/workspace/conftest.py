@@ -41,8 +41,8 @@ def join(workspace: Workspace) -> Iterator[Join]:
     """`join(app)` connects an app by Socket Mode and waits until the workspace sees it."""
     handlers: list[SocketModeHandler] = []
 
-    def connect(app: App) -> SocketModeHandler:
-        handlers.append(connected(app, workspace))
+    def connect(app: App, ping_interval: float = 5, hasty: bool = True) -> SocketModeHandler:
+        handlers.append(connected(app, workspace, ping_interval=ping_interval, hasty=hasty))
         return handlers[-1]
 
     yield connect

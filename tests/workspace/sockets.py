@@ -6,7 +6,7 @@ end, and websocket-client sleeps up to ten in a select() when it closes by itsel
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
 
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
@@ -15,22 +15,41 @@ from slack_sdk.socket_mode.interval_runner import IntervalRunner
 from bot.workspace import Workspace
 
 
-def connected(app: App, workspace: Workspace, *, ping_interval: float = 0.2) -> SocketModeHandler:
-    """The app, joined by Socket Mode and seen by the workspace."""
+def connected(
+    app: App, workspace: Workspace, *, ping_interval: float = 5, hasty: bool = True
+) -> SocketModeHandler:
+    """The app, joined by Socket Mode and seen by the workspace.
+
+    The client looks after its connection every `ping_interval` seconds; make it short for outages.
+    Not `hasty`, it is left as it comes: for the sake of what happens when it reconnects.
+    """
     before = workspace.connections
     handler = SocketModeHandler(app, workspace.app_token, ping_interval=ping_interval)
-    handler.client.current_session_runner.event.set()
-    handler.client.current_session_runner = IntervalRunner(handler.client._run_current_session, 0.01).start()
+    if hasty:
+        handler.client.current_session_runner.event.set()
+        handler.client.current_session_runner = IntervalRunner(
+            handler.client._run_current_session, 0.01
+        ).start()
     handler.connect()
     workspace.wait_connected(before + 1)
     return handler
 
 
-def end(handlers: Iterable[SocketModeHandler], workspace: Workspace) -> None:
+def end(handlers: list[SocketModeHandler], workspace: Workspace) -> None:
     """Close them all; the workspace cuts its end first, which wakes them."""
-    for handler in handlers:
-        handler.client.closed, handler.client.auto_reconnect_enabled = True, False
+    ended = [_ended(handler) for handler in handlers]
     workspace.disconnect(abrupt=True)
-    for handler in handlers:
+    for handler, event in zip(handlers, ended, strict=True):
+        event.wait(2)
         handler.client.enqueue_message('{"type": "end"}')
         handler.client.close()
+
+
+def _ended(handler: SocketModeHandler) -> threading.Event:
+    """Set when the client has noticed the end of its session, after which it does not come back."""
+    event, client = threading.Event(), handler.client
+    client.on_close_listeners.append(lambda _: event.set())
+    client.closed, client.auto_reconnect_enabled = True, False
+    if not client.is_connected():
+        event.set()
+    return event

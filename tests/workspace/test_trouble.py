@@ -113,9 +113,9 @@ def test_the_bot_comes_back_after_a_disconnect(
     workspace: Workspace, app: App, join: Any, mina: Person, abrupt: bool
 ) -> None:
     app.command("/kws")(lambda ack: ack("here"))
-    join(app)
+    join(app, hasty=False)
     opened = len(workspace.calls_of("apps.connections.open"))
-    workspace.disconnect(abrupt=abrupt)
+    workspace.disconnect(abrupt=abrupt, linger=0)
     workspace.wait_for(lambda: len(workspace.calls_of("apps.connections.open")) > opened, 5)
     workspace.wait_for(lambda: workspace.connections == 1 and not _retiring(workspace), 5)
     assert mina.command("/kws").text == "here"
@@ -129,7 +129,7 @@ def test_the_bot_comes_back_after_an_outage(
     workspace: Workspace, app: App, join: Any, mina: Person, client: WebClient
 ) -> None:
     app.command("/kws")(lambda ack: ack("here"))
-    join(app)
+    join(app, ping_interval=0.2)
     port = workspace.port
     workspace.down()
     assert mina.command("/kws").error == "dispatch_failed"

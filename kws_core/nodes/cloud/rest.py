@@ -50,9 +50,16 @@ class Rest:
         self._proxies: dict[str, Any] = {}
         self._services: frozenset[str] | None = None
 
-    def get(self, service: str, path: str, params: Params | None = None, version: str | None = None) -> Json:
-        """The JSON object at ``path``."""
-        return self._send(service, "GET", path, params=params, microversion=version)
+    def get(
+        self,
+        service: str,
+        path: str,
+        params: Params | None = None,
+        version: str | None = None,
+        timeout: tuple[float, float] | None = None,
+    ) -> Json:
+        """The JSON object at ``path``; ``timeout`` in seconds (connect, read) where the usual one won't do."""
+        return self._send(service, "GET", path, params=params, microversion=version, timeout=timeout)
 
     def post(self, service: str, path: str, body: Any, version: str | None = None) -> Json:
         """The JSON object in the answer to a POST, sent exactly once."""

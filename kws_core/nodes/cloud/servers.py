@@ -31,6 +31,10 @@ class Servers:
             raise NodeDown(self._rest.node, Refusal.DOWN, "GET /servers/detail: the listing is incomplete")
         return [_server(entry) for entry in found]
 
+    def ping(self, timeout: tuple[float, float]) -> None:
+        """Asks for one server at most; ``timeout``: seconds to connect and to answer."""
+        self._rest.get("compute", "/servers", {"limit": 1}, NOVA, timeout)
+
     def find(self, name_or_id: str) -> Server:
         """One server. Looks through the listing: Nova's own name filter is a regular expression."""
         return pick(self._rest, "server", self.list(), name_or_id)

@@ -1,0 +1,48 @@
+# The environment lives in .venv/; `make` alone says what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.done: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "KWS needs Python 3.11 or newer; try make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+setup: $(VENV)/.done ## make the environment
+
+demo: setup ## see the main job: local Slack workspace, simulated nodes
+	$(BIN)/kws demo
+
+test: setup ## the fast tests
+	$(BIN)/pytest -m "not openstack"
+
+lint: setup ## style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test-openstack: setup ## the contract suite and the stories on two real nodes (needs the lab kit)
+	eval "$$(bash tests/lab/up.sh)" && $(BIN)/pytest -m openstack
+
+check: lint test test-openstack ## everything
+
+fix: setup ## what the linter can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+messages: setup ## what has to be translated
+	$(BIN)/pybabel -q extract -F babel.cfg -k N_ --omit-header -o - .
+
+lock: setup ## pin the dependencies anew
+	$(BIN)/pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --all-extras --output-file requirements.txt pyproject.toml
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+
+.PHONY: help setup demo test lint test-openstack check fix messages lock clean
