@@ -7,13 +7,17 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from kws_core.core import Core
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 app = typer.Typer(
     name="kws",
@@ -49,11 +53,12 @@ def run(
     from kws_core.config import load_config, load_environment
     from kws_core.nodes.pool import Pool
 
-    environment = load_environment(http=http is not None)
+    environment, settings = _all_or_errors(
+        lambda: load_environment(http=http is not None), lambda: load_config(config)
+    )
     for variable in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"):
         os.environ.pop(variable, None)  # no library and no child process picks them up by itself
     logs.set_up(environment.log_format)
-    settings = load_config(config)
     pool = Pool(settings)
     pool.check()
     service = Service(settings, environment, pool.nodes())
@@ -132,6 +137,22 @@ def db_upgrade() -> None:
 
     Store(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL).upgrade()
     typer.echo("The database is up to date.")
+
+
+def _all_or_errors(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
+    """Both, or one ConfigError with the mistakes of both."""
+    from kws_core.errors import ConfigError
+
+    problems: list[str] = []
+    results: list[Any] = []
+    for load in (first, second):
+        try:
+            results.append(load())
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return results[0], results[1]
 
 
 def _core(config: Path | None) -> Core:

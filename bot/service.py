@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
 from slack_sdk import WebClient
@@ -61,7 +63,10 @@ class NodeExecutors:
 
 
 class Service:
-    """The bot. ``nodes`` are the pool's or fakes; everything else is built here."""
+    """The bot. ``nodes`` are the pool's or fakes; everything else is built here.
+
+    APScheduler ticks the chores that may be late; what must not be lost are rows that the loops look for.
+    """
 
     def __init__(
         self,
@@ -91,12 +96,16 @@ class Service:
             SocketModeHandler(self.app, environment.app_token, concurrency=LISTENER_THREADS)
             for _ in range(CONNECTIONS if environment.app_token else 0)
         ]
+        self.scheduler = BackgroundScheduler(timezone=UTC)
+        self.scheduler.add_job(
+            self.core.forget_old_deliveries, IntervalTrigger(hours=6), next_run_time=utcnow()
+        )
         self._stopping = threading.Event()
 
     def start(self) -> None:
         """Brings the database up to date and begins to work; Slack and the nodes may still be away."""
         self.store.upgrade()
-        self.core.forget_old_deliveries()
+        self.scheduler.start()
         self.reconciler.start()
         for loop in self.loops:
             loop.start()
@@ -131,6 +140,8 @@ class Service:
         """Takes nothing new, lets what is under way finish, gives the rest back."""
         deadline = time.monotonic() + DRAIN
         self._stopping.set()
+        if self.scheduler.running:
+            self.scheduler.shutdown(wait=False)
         closers = [threading.Thread(target=socket.close, daemon=True) for socket in self.sockets]
         for closer in closers:
             closer.start()  # websocket-client may sit in a select() for ten seconds when it is closed

@@ -9,7 +9,9 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
 from storybook import Story
+from world import make_config
 
+from bot.workspace import UserGroup
 from kws_core import ssh_keys
 from kws_core.errors import NodeRefused
 from kws_core.model import Reason, Status
@@ -272,10 +274,17 @@ def test_the_hubs_button_opens_the_form(story: Story) -> None:
 
 
 def test_an_admin_by_group(make_story: Callable[..., Story]) -> None:
-    story = make_story()
+    config = make_config()
+    groups = config.kws.model_copy(update={"admins": ("S0ADMINS01",)})
+    story = make_story(config=config.model_copy(update={"kws": groups}))
+    story.workspace.add_group(UserGroup("S0ADMINS01", "admins", ["U0ADMIN001"]))
+    mina, admin = story.workspace.person("mina"), story.workspace.person("admin")
+    story.rent(mina)
+    story.settle()
     directory = story.service.directory
-    assert directory.admit("U0ADMIN001", None)[0].admin
-    assert not directory.admit(story.workspace.person("mina").id, None)[0].admin
+    assert directory.admit(admin.id, None)[0].admin
+    assert not directory.admit(mina.id, None)[0].admin
+    assert len(story.workspace.calls_of("usergroups.users.list")) == 1, "asked once, then remembered"
 
 
 def test_a_person_who_cannot_be_reached_gets_no_server(story: Story) -> None:

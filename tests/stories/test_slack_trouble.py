@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from storybook import Story
 
+from bot.service import Service
 from kws_core.model import Status
 
 
@@ -113,3 +114,12 @@ def test_a_bug_in_the_form_is_told_at_the_form(story: Story) -> None:
     outcome = joon.submit()
     assert "went wrong" in (outcome.errors or outcome.payload["errors"])["name"]
     assert joon.open_view is not None
+
+
+def test_the_start_waits_for_slack(story: Story) -> None:
+    story.workspace.down()
+    late = Service(story.service.core.config, story.service.environment, story.nodes, story.clock)
+    late.connect()
+    story.workspace.up()
+    story.workspace.wait_for(lambda: late.connected() == 2, timeout=20)
+    late.stop()

@@ -1,0 +1,118 @@
+"""The commands as people type them: exit codes, and one clear line for each mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GOOD = """
+[sizes]
+small = { vcpus = 1, ram_mb = 512, disk_gb = 5 }
+[[nodes]]
+name = "node1"
+cloud = "lab-a"
+vcpus = 6
+ram_mb = 6144
+disk_gb = 80
+"""
+TOKENS = {"SLACK_BOT_TOKEN": "xoxb-planted-secret", "SLACK_APP_TOKEN": "xapp-planted-secret"}
+
+
+def kws(
+    folder: Path, *arguments: str, toml: str | None = None, clouds: str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs ``kws`` in a folder of its own, without this machine's settings."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("SLACK_", "KWS_", "OS_"))}
+    if toml is not None:
+        (folder / "nodes.toml").write_text(toml)
+    if clouds is not None:
+        (folder / "clouds.yaml").write_text(clouds)
+        clean["OS_CLIENT_CONFIG_FILE"] = str(folder / "clouds.yaml")
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *arguments],
+        check=False, cwd=folder, env={**clean, "HOME": str(folder), **environment}, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+
+
+def test_help(tmp_path: Path) -> None:
+    result = kws(tmp_path, "--help")
+    assert result.returncode == 0
+    for command in ("run", "demo", "rentals", "nodes", "db"):
+        assert command in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["run", "--http", "abc"], ["rentals", "--wrong"]])
+def test_wrong_usage_is_exit_2(tmp_path: Path, arguments: list[str]) -> None:
+    assert kws(tmp_path, *arguments).returncode == 2
+
+
+def test_every_mistake_of_nodes_toml_and_of_the_environment_at_once(tmp_path: Path) -> None:
+    result = kws(tmp_path, "run", toml=GOOD.replace("vcpus = 6", 'vcpus = "6"') + "colour = 3\n[polcy]\n")
+    assert result.returncode == 2
+    lines = result.stderr.splitlines()
+    assert all(line.startswith("kws: ") for line in lines)
+    for needed in (
+        "SLACK_BOT_TOKEN",
+        "SLACK_APP_TOKEN",
+        "nodes[0].vcpus",
+        "unknown key 'colour'",
+        "unknown key 'polcy'",
+    ):
+        assert sum(needed in line for line in lines) == 1, needed
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [(None, "nodes.toml: can't be read"), ("[[nodes", "not TOML"), ("", "sizes: missing")],
+)
+def test_a_configuration_that_is_not_there(tmp_path: Path, toml: str | None, message: str) -> None:
+    result = kws(tmp_path, "run", toml=toml, **TOKENS)
+    assert result.returncode == 2
+    assert message in result.stderr
+
+
+def test_kws_config_names_another_file(tmp_path: Path) -> None:
+    result = kws(tmp_path, "rentals", KWS_CONFIG="elsewhere.toml")
+    assert result.returncode == 2
+    assert "elsewhere.toml: can't be read" in result.stderr
+
+
+def test_an_unknown_cloud_is_one_clear_line(tmp_path: Path) -> None:
+    clouds = "clouds:\n  lab-b:\n    auth: {auth_url: 'http://127.0.0.1:9/v3', username: u, password: planted-secret, project_name: p}\n"
+    result = kws(tmp_path, "run", toml=GOOD, clouds=clouds, **TOKENS)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "'lab-a'" in result.stderr
+    assert "lab-b" in result.stderr
+    assert "planted-secret" not in result.stderr + result.stdout
+
+
+def test_a_database_that_has_no_driver(tmp_path: Path) -> None:
+    result = kws(
+        tmp_path, "db", "upgrade", KWS_DATABASE_URL="mysql+nodriver://u:planted-secret@localhost/kws"
+    )
+    assert result.returncode == 2
+    assert "KWS_DATABASE_URL" in result.stderr
+    assert "planted-secret" not in result.stderr
+
+
+def test_listings_of_an_empty_lab(tmp_path: Path) -> None:
+    assert kws(tmp_path, "rentals", toml=GOOD).stdout == "No rentals.\n"
+    assert json.loads(kws(tmp_path, "rentals", "--json").stdout) == []
+    nodes = json.loads(kws(tmp_path, "nodes", "--json").stdout)
+    assert [(node["name"], node["up"]) for node in nodes] == [("node1", False)]
+    assert "node1" in kws(tmp_path, "nodes").stdout
+
+
+def test_the_demo_plays_the_main_job(tmp_path: Path) -> None:
+    result = kws(tmp_path, "demo", "--script")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "ssh -i ~/.ssh/kws-web01" in result.stdout
+    assert ":white_circle:" in result.stdout
+    assert list(tmp_path.glob("*.db")) == [], "everything is thrown away"
