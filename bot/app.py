@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 
 from bot import errors
 from bot.desk import Desk, asker
-from bot.handlers import my_rentals, rent, status
+from bot.handlers import keys, my_rentals, rent, status
 from bot.handlers.commands import Commands
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ def build_app(desk: Desk, client: WebClient, listener_executor: Executor, signin
     rent.register(app, desk, commands)
     my_rentals.register(app, desk, commands)
     status.register(desk, commands)
+    keys.register(app, desk, commands)
     commands.register(app)
     app.error(_error_listener(desk))
     return app

@@ -96,7 +96,8 @@ def _rental(terminal: Terminal) -> None:
     terminal.fill({"name": "web01", "image": "Debian 12", "size": "small"})
     terminal.submit()
     terminal.wait("the ready message", lambda: terminal.sees_card(":large_green_circle:"), PATIENCE)
-    assert [file["name"] for file in terminal.person.files()] == ["kws-web01"], "one key file in the DM"
+    names = [file["name"] for file in terminal.person.files()]
+    assert names == ["kws-web01", "kws-web01.ppk"], "the key in the DM, for OpenSSH and for PuTTY"
     terminal.command("/kws list")
     terminal.wait("the list", lambda: terminal.sees_ephemeral("web01"), PATIENCE)
     terminal.command("/kws return web01")

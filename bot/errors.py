@@ -39,6 +39,22 @@ SENTENCES: dict[str, str] = {
     ),
     "key_invalid": N_("This is not one line of an OpenSSH public key. Accepted: {accepted}."),
     "key_too_short": N_("This RSA key has {bits} bits; at least {minimum} are needed."),
+    "key_saved_already": N_("You have saved this key already, as {name}."),
+    "key_name_taken": N_("You have a key called {name} already. Give this one another name."),
+    "key_name_long": N_("At most {maximum} characters."),
+    "keys_full": N_("You have {maximum} keys, and no more can be saved. Remove one first: /kws keys"),
+    "keys_words": N_(
+        "Type /kws keys, /kws keys add with the line of your public key, or /kws keys remove NAME."
+    ),
+    "saved_key_gone": N_("This key is not there any more, or it is not yours."),
+    "saved_key_unknown": N_("You have no key called {name}. {hint}"),
+    "password_short": N_("The password needs at least {minimum} characters."),
+    "password_long": N_("The password may have at most {maximum} characters."),
+    "password_characters": N_(
+        "Use only letters (a-z, A-Z), digits, spaces and the usual signs for the password."
+    ),
+    "password_has_name": N_("The password must not contain {word}."),
+    "password_simple": N_("This password is easily guessed. Four or five unrelated words make a good one."),
     "no_node": N_("No node can take this now. Please try again in a few minutes, or tell an admin."),
     "no_room": N_("No node has room for {size} now. Free: {free}. {earliest}"),
     "rental_unknown": N_("You have no rental called {name}. {hint}"),
@@ -48,6 +64,10 @@ SENTENCES: dict[str, str] = {
     "form_stale": N_("This form is too old. Open a new one: /kws rent"),
     "slack_silent": N_("Slack does not tell KWS who you are right now. Please try again in a minute."),
     "container_later": N_("Containers can't be rented here yet. Servers can: /kws rent"),
+}
+HINTS = {  # behind a name that is not known: what there is, and that there is nothing
+    "rental_unknown": (N_("Yours: {names}."), N_("You have none.")),
+    "saved_key_unknown": (N_("Your keys: {names}."), N_("You have saved no key yet.")),
 }
 BUG = N_(
     "Something went wrong on our side. Nothing is lost; please try again. If it stays, tell an admin: {ref}"
@@ -82,11 +102,10 @@ def _data(error: UserError, texts: Texts) -> dict[str, object]:
             if isinstance(earliest, date)
             else ""
         )
-    if error.code == "rental_unknown":
+    if error.code in HINTS:
         names = ", ".join(cast(Iterable[str], error.data["mine"]))
-        data["hint"] = (
-            texts.plain(N_("Yours: {names}."), names=names) if names else texts.plain(N_("You have none."))
-        )
+        some, none = HINTS[error.code]
+        data["hint"] = texts.plain(some, names=names) if names else texts.plain(none)
     return data
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError
 from sqlalchemy.orm import Session, selectinload, sessionmaker
 
+from kws_core import saved_keys as _saved_keys  # noqa: F401 - its table belongs to the migrations' metadata
 from kws_core.errors import ConfigError
 from kws_core.model import (
     LIVE,

@@ -21,6 +21,7 @@ ALIASES = {
     "목록": "list",
     "반납": "return",
     "상태": "status",
+    "키": "keys",
     "도움말": "help",
     "ls": "list",
     "delete": "return",

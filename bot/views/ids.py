@@ -11,6 +11,7 @@ class View(StrEnum):
     """callback_id of modals."""
 
     RENT = "rent"
+    KEY = "key"
 
 
 class Field(StrEnum):
@@ -33,6 +34,8 @@ class Action(StrEnum):
     SHOW_HELP = "show_help"
     RETURN = "rental_return"
     KEEP = "rental_keep"
+    ADD_KEY = "key_add"
+    REMOVE_KEY = "key_remove"
 
 
 CARD = "card-"  # block_id of a rental's card: CARD + rental id

@@ -25,8 +25,10 @@ def assert_told_once(story: Story, person: Any) -> None:
     assert rental.status is Status.READY
     assert len(top_level(person)) == 1
     assert len(bells(person)) == 1
-    assert len(person.files()) == 1
-    assert b"PRIVATE KEY" in person.download(person.files()[0])
+    key, putty = person.files()
+    assert (key["name"], putty["name"]) == ("kws-web01", "kws-web01.ppk")
+    assert b"PRIVATE KEY" in person.download(key)
+    assert rental.public_key.split()[1][:64].encode() in person.download(putty)  # type: ignore[union-attr]
     assert rental.public_key in story.nodes[rental.held.node].user_data(rental.mark)  # type: ignore[union-attr]
     assert ":large_green_circle:" in str(top_level(person)[0])
 

@@ -1,0 +1,139 @@
+"""A person's saved keys: the list with its buttons, and the form for one more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    Block,
+    ButtonElement,
+    ConfirmObject,
+    InputBlock,
+    MarkdownTextObject,
+    PlainTextInputElement,
+    PlainTextObject,
+    SectionBlock,
+)
+from slack_sdk.models.views import View
+
+from bot.i18n import N_, Texts, code, slack_time
+from bot.views import ids
+from bot.views.text import clip
+from kws_core.saved_keys import LONGEST_NAME, SavedKey
+
+
+class Origin(NamedTuple):
+    """Where the form was opened from: the answer goes there, as a list that is new or replaces the old."""
+
+    response_url: str | None
+    replace: bool
+
+
+class KeyInput(NamedTuple):
+    """What the form says."""
+
+    name: str | None
+    public_key: str
+
+
+def listing(keys: Sequence[SavedKey], texts: Texts, news: str | None = None) -> list[Block]:
+    """Every key with its Remove button; ``news`` is said first."""
+    title = texts(N_("Your saved keys ({count})"), count=len(keys))
+    hint = texts(N_("With a saved key a new server needs no key file."))
+    head = f"*{title}*" if keys else f"{texts(N_('You have saved no key yet.'))} {hint}"
+    blocks: list[Block] = [_section(f"{news}\n{head}" if news else head)]
+    blocks += [_entry(key, texts) for key in keys]
+    add = ButtonElement(
+        action_id=ids.Action.ADD_KEY,
+        text=PlainTextObject(text=texts.plain(N_("Add a key"))),
+        style=None if keys else "primary",
+    )
+    return [*blocks, ActionsBlock(elements=[add])]
+
+
+def build(origin: Origin, texts: Texts) -> View:
+    """The form for one more key."""
+    return View(
+        type="modal",
+        callback_id=ids.View.KEY,
+        title=PlainTextObject(text=texts.plain(N_("Add a key"))),
+        submit=PlainTextObject(text=texts.plain(N_("Save"))),
+        close=PlainTextObject(text=texts.plain(N_("Cancel"))),
+        private_metadata=json.dumps(origin),
+        blocks=[_public_key(texts), _name(texts)],
+    )
+
+
+def parse(view: Mapping[str, Any]) -> KeyInput:
+    """What the person filled in, unchecked."""
+    values: Mapping[str, Any] = view["state"]["values"]
+    typed = {
+        field: str((values.get(field) or {}).get(ids.Action.VALUE, {}).get("value") or "").strip()
+        for field in (ids.Field.NAME, ids.Field.PUBLIC_KEY)
+    }
+    return KeyInput(typed[ids.Field.NAME] or None, typed[ids.Field.PUBLIC_KEY])
+
+
+def origin_of(view: Mapping[str, Any]) -> Origin:
+    """Where the form was opened from."""
+    return Origin(*json.loads(view["private_metadata"]))
+
+
+def _entry(key: SavedKey, texts: Texts) -> SectionBlock:
+    added = texts(N_("added {moment}"), moment=slack_time(key.added_at, texts))
+    section = _section(f"{code(key.name)}\n{key.type} · {code(key.fingerprint)} · {added}")
+    section.accessory = ButtonElement(
+        action_id=ids.Action.REMOVE_KEY,
+        value=str(key.id),
+        text=PlainTextObject(text=texts.plain(N_("Remove"))),
+        confirm=_confirm(key, texts),
+    )
+    return section
+
+
+def _confirm(key: SavedKey, texts: Texts) -> ConfirmObject:
+    text = texts.plain(
+        N_("It is only no longer offered. Servers that were rented with it still open with it.")
+    )
+    return ConfirmObject(
+        title=PlainTextObject(text=clip(texts.plain(N_("Remove {name}?"), name=key.name), 100)),
+        text=PlainTextObject(text=text),
+        confirm=PlainTextObject(text=texts.plain(N_("Remove"))),
+        deny=PlainTextObject(text=texts.plain(N_("Keep it"))),
+    )
+
+
+def _public_key(texts: Texts) -> InputBlock:
+    element = PlainTextInputElement(
+        action_id=ids.Action.VALUE,
+        multiline=True,
+        max_length=3000,
+        placeholder=PlainTextObject(text="ssh-ed25519 AAAA… me@laptop"),
+        focus_on_load=True,
+    )
+    hint = texts.plain(N_("The one line of the .pub file, for example of ~/.ssh/id_ed25519.pub."))
+    return InputBlock(
+        block_id=ids.Field.PUBLIC_KEY,
+        label=PlainTextObject(text=texts.plain(N_("Public key"))),
+        element=element,
+        hint=PlainTextObject(text=hint),
+    )
+
+
+def _name(texts: Texts) -> InputBlock:
+    element = PlainTextInputElement(action_id=ids.Action.VALUE, max_length=LONGEST_NAME)
+    hint = texts.plain(N_("Leave it empty and the comment at the end of the line is the name."))
+    return InputBlock(
+        block_id=ids.Field.NAME,
+        label=PlainTextObject(text=texts.plain(N_("Name"))),
+        element=element,
+        hint=PlainTextObject(text=hint),
+        optional=True,
+    )
+
+
+def _section(text: str) -> SectionBlock:
+    return SectionBlock(text=MarkdownTextObject(text=clip(text, 3000)))

@@ -1,0 +1,150 @@
+"""People's own public keys, saved once and chosen by name when they rent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Index, String, Text, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from kws_core.errors import FormError, UserError
+from kws_core.model import Base
+from kws_core.ssh_keys import check_public_key, fingerprint
+
+if TYPE_CHECKING:
+    from kws_core.admission import Who
+    from kws_core.core import Core
+
+log = logging.getLogger(__name__)
+
+MOST = 10  # keys a person
+LONGEST_NAME = 60  # characters
+
+
+class SavedKey(Base):
+    """One public key of one person."""
+
+    __tablename__ = "saved_keys"
+    __table_args__ = (
+        Index("uq_saved_keys_owner_name", "owner", "name", unique=True),
+        Index("uq_saved_keys_owner_fingerprint", "owner", "fingerprint", unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(String(LONGEST_NAME))
+    public_key: Mapped[str] = mapped_column(Text)  # one clean line of authorized_keys
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    added_at: Mapped[datetime]
+
+    @property
+    def type(self) -> str:
+        """``ssh-ed25519`` and the like."""
+        return self.public_key.split()[0]
+
+
+def keys_of(session: Session, owner: str) -> Sequence[SavedKey]:
+    """A person's keys, by name."""
+    return session.scalars(select(SavedKey).where(SavedKey.owner == owner).order_by(SavedKey.name)).all()
+
+
+def saved_key(session: Session, owner: str, key_id: int) -> SavedKey:
+    """One of the person's keys; UserError otherwise, the same for absent and somebody else's."""
+    key = session.get(SavedKey, key_id)
+    if key is None or key.owner != owner:
+        raise UserError("saved_key_gone")
+    return key
+
+
+class KeyRing:
+    """The use cases. A rental has its own copy of the key, so a removed one still opens what it was rented with."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def list(self, who: Who) -> Sequence[SavedKey]:
+        """The person's keys, by name."""
+        with self.core.store.read() as session:
+            return keys_of(session, who.id)
+
+    def get(self, who: Who, key_id: int) -> SavedKey:
+        """One of the person's keys."""
+        with self.core.store.read() as session:
+            return saved_key(session, who.id, key_id)
+
+    def named(self, who: Who, name: str) -> SavedKey:
+        """The person's key of that name."""
+        mine = self.list(who)
+        for key in mine:
+            if key.name == _clean(name):
+                return key
+        raise UserError("saved_key_unknown", name=name, mine=[key.name for key in mine])
+
+    def add(self, who: Who, name: str | None, text: str) -> SavedKey:
+        """Saves a key; FormError has the errors of the fields ``name`` and ``public_key``.
+
+        Without a name it is called as the comment in its line says, else by its fingerprint.
+        """
+        try:
+            key = self._add(who, name, text)
+        except IntegrityError:  # two transactions met (PostgreSQL): the second look sees the first one's key
+            key = self._add(who, name, text)
+        log.info("%s saved the key %s", who.id, key.fingerprint)
+        return key
+
+    def remove(self, who: Who, key_id: int) -> SavedKey:
+        """Forgets a key; what it opens already stays open."""
+        with self.core.store.write() as session:
+            key = saved_key(session, who.id, key_id)
+            session.delete(key)
+        log.info("%s removed the key %s", who.id, key.fingerprint)
+        return key
+
+    def _add(self, who: Who, name: str | None, text: str) -> SavedKey:
+        with self.core.store.write() as session:
+            mine = keys_of(session, who.id)
+            errors, public = {}, ""
+            try:
+                public = _check_key(text, mine)
+            except UserError as error:
+                errors["public_key"] = error
+            wanted = _clean(name or "") or (_own_name(public) if public else "")
+            if len(wanted) > LONGEST_NAME:
+                errors["name"] = UserError("key_name_long", maximum=LONGEST_NAME)
+            elif any(key.name == wanted for key in mine):
+                errors["name"] = UserError("key_name_taken", name=wanted)
+            if errors:
+                raise FormError(errors)
+            key = SavedKey(
+                owner=who.id,
+                name=wanted,
+                public_key=public,
+                fingerprint=fingerprint(public),
+                added_at=self.core.now(),
+            )
+            session.add(key)
+        return key
+
+
+def _check_key(text: str, mine: Sequence[SavedKey]) -> str:
+    public = check_public_key(text)
+    same = next((key for key in mine if key.fingerprint == fingerprint(public)), None)
+    if same is not None:
+        raise UserError("key_saved_already", name=same.name)
+    if len(mine) >= MOST:
+        raise UserError("keys_full", maximum=MOST)
+    return public
+
+
+def _own_name(public: str) -> str:
+    """What a key is called without a name of its own."""
+    comment = _clean(public.partition(" ")[2].partition(" ")[2])
+    return comment[:LONGEST_NAME].strip() or "key-" + "".join(filter(str.isalnum, fingerprint(public)))[6:14]
+
+
+def _clean(name: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())
