@@ -9,7 +9,7 @@ rental carries it, and a node never touches anything that carries no KWS mark.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -28,6 +28,14 @@ class Kind(StrEnum):
 
     SERVER = "server"
     CONTAINER = "container"
+
+
+class Action(StrEnum):
+    """What a person may do to a machine that they have. See :meth:`Node.act`."""
+
+    REBOOT = "reboot"
+    START = "start"
+    STOP = "stop"
 
 
 class Refusal(StrEnum):
@@ -107,7 +115,17 @@ class Capacity:
     used_ram_mb: int = 0
     used_disk_gb: int = 0
     free_addresses: int | None = None  # floating IPs that can still be made
-    free_machines: int | None = None  # machines that the project's quotas still allow
+    free_machines: int | None = None  # machines that the network's quotas still allow
+    free_servers: int | None = None  # servers that Nova's quota still allows; containers don't count there
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    """A network of a person's own: made on a node with the first address that needs it, by its own mark."""
+
+    mark: str
+    name: str  # a label only
+    cidr: str  # IPv4, overlapping no other network of the node
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +139,26 @@ class ServerSpec:
     user_data: str  # the whole cloud-config, not base64
     owner: str = ""  # Slack user id, kept as metadata for the person who runs the node
     open_ports: Sequence[PortRange] = ()  # besides SSH and ICMP
+    network: NetworkSpec | None = None  # None: the node's internal network
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """A container to run. ``mark`` identifies it; names are labels only and need not be unique on the node.
+
+    Of ``size`` only vCPUs and RAM count: containers share the node's disk. A ``name`` that the container
+    service does not take (other than ASCII letters, digits and ``_.-``) is replaced by one that it takes.
+    """
+
+    mark: str
+    name: str
+    image: str  # as a registry knows it, e.g. "nginx:latest"
+    size: Size
+    command: Sequence[str] = ()  # words; empty: what the image says
+    environment: Mapping[str, str] = field(default_factory=dict)  # readable by whoever runs the node
+    owner: str = ""  # Slack user id, kept as a label for the person who runs the node
+    open_ports: Sequence[PortRange] = ()  # besides ICMP; SSH only if it is among them
+    network: NetworkSpec | None = None  # None: the node's internal network
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +180,7 @@ class Machine:
     name: str
     kind: Kind
     state: MachineState
-    fault: str = ""  # the node's own words, for the log only
+    fault: str = ""  # the node's own words, for the log only; of a stopped container how it ended
     refusal: Refusal | None = None  # for BROKEN: what kind of failure the fault is
     created_at: datetime | None = None
 
@@ -174,11 +212,17 @@ class Node(Protocol):
     def images(self) -> list[Image]:
         """Every image that a server could be made from now."""
 
+    def cidrs(self) -> list[str]:
+        """The CIDR of every subnet on the node, KWS's or not."""
+
     def capacity(self) -> Capacity:
         """Totals and use, measured now."""
 
-    def ensure_address(self, spec: ServerSpec) -> Address:
-        """Look for the mark's security group, port and floating IP; make what lacks. Repeat-safe."""
+    def ensure_address(self, spec: ServerSpec | ContainerSpec) -> Address:
+        """Look for the mark's security group, port and floating IP; make what lacks. Repeat-safe.
+
+        A server's group lets in SSH, ICMP and its ``open_ports``; a container's only ICMP and its ports.
+        """
 
     def ensure_server(self, spec: ServerSpec, address: Address) -> str:
         """Look for the mark's server; make it on the address's port if there is none. Returns its id.
@@ -186,8 +230,20 @@ class Node(Protocol):
         Repeat-safe, also after an ambiguous failure: never makes a second one for the same mark.
         """
 
-    def machines(self) -> dict[str, Machine]:
-        """All machines with a KWS mark, by mark; one list call per service, whatever their number."""
+    def ensure_container(self, spec: ContainerSpec, address: Address) -> str:
+        """Look for the mark's container; run it on the address's port if there is none. Returns its id.
+
+        Repeat-safe as ensure_server(). A node without a container service refuses (``missing``). Most
+        refusals come later, as a BROKEN machine: no such image, bad command, no room on the node.
+        """
+
+    def machines(self, kinds: Collection[Kind] = tuple(Kind)) -> dict[str, Machine]:
+        """All machines with a KWS mark, by mark; one list call per service, whatever their number.
+
+        A container that ended by itself may be shown as ACTIVE for a minute more. A node without a
+        container service shows servers only. When a service does not answer nobody
+        knows what it has: NodeDown; ask for the other one's ``kinds`` alone to see those at least.
+        """
 
     def release(self, mark: str) -> Remains:
         """One pass of deletion over everything that carries the mark; absent is fine.
@@ -199,8 +255,25 @@ class Node(Protocol):
     def marked(self) -> dict[str, Remains]:
         """Everything with a KWS mark on this node, of every kind, by mark (for sweeps and reports)."""
 
+    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
+        """Ask for a reboot, a start or a stop; machines() shows when it is done.
+
+        Repeat-safe: a machine that is already so, or on its way, is fine. A reboot starts a stopped one.
+        NodeRefused ``missing`` when there is no such machine with a KWS mark, ``invalid`` when its state
+        does not allow it now (still building, broken, paused, another action under way).
+        """
+
+    def console(self, kind: Kind, machine_id: str, lines: int) -> str:
+        """The last ``lines`` of a server's console, or of what a container wrote (stdout and stderr).
+
+        "" when there is none (yet), or the hypervisor keeps none; NodeRefused ``missing`` as act().
+        """
+
     def answers(self, address: Address) -> bool:
-        """Whether the machine is reachable the way ``ready_check`` says (TCP 22, or always for "active")."""
+        """Whether the server is reachable the way ``ready_check`` says (TCP 22, or always for "active").
+
+        For servers: nothing says that a container listens anywhere, it is ready when it is ACTIVE.
+        """
 
     def host_keys(self, machine_id: str, address: Address) -> list[str]:
         """SSH host-key fingerprints (``SHA256:…``) as far as they can be read, else an empty list."""

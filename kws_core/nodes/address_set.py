@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from kws_core.nodes import Address, Refusal, ServerSpec
+from kws_core.nodes import Address, ContainerSpec, Refusal, ServerSpec
 from kws_core.nodes.cloud import Cloud
 from kws_core.nodes.cloud.types import FloatingIp, Port, Rule, SecurityGroup
 from kws_core.nodes.concurrency import Workers
@@ -34,16 +34,19 @@ def look_up_wiring(cloud: Cloud, node: str, external: str, internal: str, router
     return Wiring(outside.id, inside.id)
 
 
-def wanted_rules(spec: ServerSpec) -> frozenset[Rule]:
+def wanted_rules(spec: ServerSpec | ContainerSpec) -> frozenset[Rule]:
     """What the rental's security group lets in."""
-    opened = (Rule(ports.protocol, ports.first, ports.last) for ports in spec.open_ports)
-    return frozenset({Rule("tcp", 22, 22), Rule("icmp"), *opened})
+    opened = frozenset(Rule(ports.protocol, ports.first, ports.last) for ports in spec.open_ports)
+    always = {Rule("icmp")} if isinstance(spec, ContainerSpec) else {Rule("tcp", 22, 22), Rule("icmp")}
+    return opened | always
 
 
 class AddressSet:
     """One rental's set on one node. The caller holds the mark's lock."""
 
-    def __init__(self, cloud: Cloud, workers: Workers, wiring: Wiring, spec: ServerSpec) -> None:
+    def __init__(
+        self, cloud: Cloud, workers: Workers, wiring: Wiring, spec: ServerSpec | ContainerSpec
+    ) -> None:
         self._cloud = cloud
         self._workers = workers
         self._wiring = wiring

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any, TypeVar
 
 from kws_core.errors import NodeDown, NodeRefused
-from kws_core.nodes import Address, Capacity, Image, Machine, Node, Refusal, Remains, ServerSpec
+from kws_core.nodes import (
+    Action,
+    Address,
+    Capacity,
+    ContainerSpec,
+    Image,
+    Kind,
+    Machine,
+    Node,
+    Refusal,
+    Remains,
+    ServerSpec,
+)
 
 T = TypeVar("T")
 
@@ -107,11 +119,15 @@ class GuardedNode:
         """See Node."""
         return self._guard(self._node.images)
 
+    def cidrs(self) -> list[str]:
+        """See Node."""
+        return self._guard(self._node.cidrs)
+
     def capacity(self) -> Capacity:
         """See Node."""
         return self._guard(self._node.capacity)
 
-    def ensure_address(self, spec: ServerSpec) -> Address:
+    def ensure_address(self, spec: ServerSpec | ContainerSpec) -> Address:
         """See Node."""
         return self._guard(lambda: self._node.ensure_address(spec))
 
@@ -119,9 +135,13 @@ class GuardedNode:
         """See Node."""
         return self._guard(lambda: self._node.ensure_server(spec, address))
 
-    def machines(self) -> dict[str, Machine]:
+    def ensure_container(self, spec: ContainerSpec, address: Address) -> str:
         """See Node."""
-        return self._guard(self._node.machines)
+        return self._guard(lambda: self._node.ensure_container(spec, address))
+
+    def machines(self, kinds: Collection[Kind] = tuple(Kind)) -> dict[str, Machine]:
+        """See Node."""
+        return self._guard(lambda: self._node.machines(kinds))
 
     def release(self, mark: str) -> Remains:
         """See Node."""
@@ -130,6 +150,14 @@ class GuardedNode:
     def marked(self) -> dict[str, Remains]:
         """See Node."""
         return self._guard(self._node.marked)
+
+    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
+        """See Node."""
+        self._guard(lambda: self._node.act(kind, machine_id, action))
+
+    def console(self, kind: Kind, machine_id: str, lines: int) -> str:
+        """See Node."""
+        return self._guard(lambda: self._node.console(kind, machine_id, lines))
 
     def host_keys(self, machine_id: str, address: Address) -> list[str]:
         """See Node."""

@@ -1,8 +1,8 @@
 """A node in memory, for the demo and for tests: no threads, no sleep, time only through ``now``.
 
-It keeps security groups, ports, floating IPs and servers one by one, each with an id and its mark, so
-that what is leaked or made twice can be seen; faults are ordered beforehand: ``fail_next``, ``go_down``,
-``break_next``, ``vanish``, ``plant``.
+It keeps security groups, ports, floating IPs, servers and containers one by one, each with an id and its
+mark, so that what is leaked or made twice can be seen; faults are ordered beforehand: ``fail_next``,
+``go_down``, ``break_next``, ``vanish``, ``plant``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -19,8 +19,10 @@ from typing import TypeVar
 
 from kws_core.errors import NodeDown, NodeError, NodeRefused
 from kws_core.nodes import (
+    Action,
     Address,
     Capacity,
+    ContainerSpec,
     Image,
     Kind,
     Machine,
@@ -30,40 +32,11 @@ from kws_core.nodes import (
     ServerSpec,
     Size,
 )
-from kws_core.nodes.tables import login_of
+from kws_core.nodes.fake_machines import FAULTS, IMAGES, REGISTRY, FakeMachine, Times, image_called, verdict
+from kws_core.nodes.fake_network import ADDRESS, GROUP, NETWORK, PORT, FakeNetwork
 
 T = TypeVar("T")
-GROUP, PORT, ADDRESS, SERVER = "security_group", "port", "floating_ip", "server"
-FAULTS = {Refusal.NO_HOST: "No valid host was found.", Refusal.QUOTA: "Quota exceeded for instances."}
-_IMAGES = (
-    Image(id="fake-debian-12", name="debian-12", title="Debian 12", min_disk_gb=2, login="debian"),
-    Image(id="fake-ubuntu-24.04", name="ubuntu-24.04", title="Ubuntu 24.04", min_disk_gb=3, login="ubuntu"),
-)
-
-
-def _image(name: str) -> Image:
-    return Image(id=f"fake-{name}", name=name, login=login_of(name))
-
-
-@dataclass(frozen=True, slots=True)
-class _Thing:
-    """A security group, port or floating IP."""
-
-    id: str
-    kind: str
-    mark: str
-    text: str = ""  # the address
-    port_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Server:
-    id: str
-    spec: ServerSpec
-    port_id: str
-    created_at: datetime
-    broken: Refusal | None = None
-    deleted_at: datetime | None = None
+SERVER, CONTAINER = Kind.SERVER.value, Kind.CONTAINER.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +48,19 @@ class _Fault:
 class FakeNode:
     """See :class:`kws_core.nodes.Node`. RAM in MiB, disk in GiB, times in seconds.
 
-    A server is ACTIVE ``build_seconds`` after it was asked for and answers ``boot_seconds`` later; a
-    deleted one is shown for ``delete_seconds``. What doesn't fit is refused at once (``no_host``), as
-    is an address too many (``no_address``) and an unknown image (``no_image``).
+    A machine is ACTIVE ``build_seconds`` after it was asked for and answers ``boot_seconds`` later, also
+    after an action that starts it; a deleted one is shown for ``delete_seconds``. A server that doesn't
+    fit is refused at once (``no_host``), as is an address too many (``no_address``) and an unknown image
+    (``no_image``). A container goes BROKEN instead, as in Zun: one that doesn't fit, one whose image is
+    not in ``registry`` (``no_image``), one whose command is "no-such-command" (``invalid``). Without
+    ``registry`` (empty) the node has no container service.
     """
 
     def __init__(
         self,
         name: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        images: Iterable[Image | str] = _IMAGES,
+        images: Iterable[Image | str] = IMAGES,
         vcpus: int = 8,
         ram_mb: int = 16384,
         disk_gb: int = 200,
@@ -92,20 +68,19 @@ class FakeNode:
         build_seconds: float = 0,
         boot_seconds: float = 0,
         delete_seconds: float = 0,
+        registry: Collection[str] = REGISTRY,
     ) -> None:
         self._name = name
         self._now = now
-        self._images = [_image(image) if isinstance(image, str) else image for image in images]
+        self._images = [image_called(image) if isinstance(image, str) else image for image in images]
+        self._registry = registry
         self._size = Size(name, vcpus, ram_mb, disk_gb)
-        self._addresses = addresses
-        self._build = timedelta(seconds=build_seconds)
-        self._boot = timedelta(seconds=boot_seconds)
-        self._delete = timedelta(seconds=delete_seconds)
+        self._times = Times(*(timedelta(seconds=s) for s in (build_seconds, boot_seconds, delete_seconds)))
         self._lock = RLock()
         self._ids = count(1)
-        self._things: dict[str, _Thing] = {}
-        self._servers: dict[str, _Server] = {}
-        self._ever: list[_Server] = []
+        self._network = FakeNetwork(name, addresses, self._new_id)
+        self._servers: dict[str, FakeMachine] = {}  # by id; containers too
+        self._ever: list[FakeMachine] = []
         self._faults: defaultdict[str, deque[_Fault]] = defaultdict(deque)
         self._breaks: deque[Refusal] = deque()
         self._down = False
@@ -124,21 +99,29 @@ class FakeNode:
         """See Node."""
         return self._call("images", lambda: list(self._images))
 
+    def cidrs(self) -> list[str]:
+        """See Node."""
+        return self._call("cidrs", lambda: ["10.0.0.0/24", *self._network.cidrs])
+
     def capacity(self) -> Capacity:
         """See Node."""
         return self._call("capacity", self._capacity)
 
-    def ensure_address(self, spec: ServerSpec) -> Address:
+    def ensure_address(self, spec: ServerSpec | ContainerSpec) -> Address:
         """See Node."""
-        return self._call("ensure_address", lambda: self._ensure_address(spec.mark))
+        return self._call("ensure_address", lambda: self._network.ensure(spec))
 
     def ensure_server(self, spec: ServerSpec, address: Address) -> str:
         """See Node."""
         return self._call("ensure_server", lambda: self._ensure_server(spec, address))
 
-    def machines(self) -> dict[str, Machine]:
+    def ensure_container(self, spec: ContainerSpec, address: Address) -> str:
         """See Node."""
-        return self._call("machines", lambda: {s.spec.mark: self._machine(s) for s in self._servers.values()})
+        return self._call("ensure_container", lambda: self._ensure_container(spec, address))
+
+    def machines(self, kinds: Collection[Kind] = tuple(Kind)) -> dict[str, Machine]:
+        """See Node."""
+        return self._call("machines", lambda: self._machines(kinds))
 
     def release(self, mark: str) -> Remains:
         """See Node."""
@@ -148,17 +131,21 @@ class FakeNode:
         """See Node."""
         return self._call("marked", self.resources)
 
+    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
+        """See Node."""
+        self._call("act", lambda: self._act(kind, machine_id, action))
+
+    def console(self, kind: Kind, machine_id: str, lines: int) -> str:
+        """See Node. What write() has put there."""
+        return self._call("console", lambda: self._console(kind, machine_id, lines))
+
     def answers(self, address: Address) -> bool:
         """See Node. False, not an error, while the node is down."""
         with self._lock:
             self.calls.append("answers")
             self._pass_time()
-            return not self._down and any(
-                server.port_id == address.port_id
-                and self._state(server) is MachineState.ACTIVE
-                and self._now() >= server.created_at + self._build + self._boot
-                for server in self._servers.values()
-            )
+            here = [one for one in self._servers.values() if one.port_id == address.port_id]
+            return not self._down and any(one.answers(self._now(), self._times) for one in here)
 
     def host_keys(self, machine_id: str, address: Address) -> list[str]:
         """See Node. One made-up fingerprint per machine."""
@@ -177,25 +164,32 @@ class FakeNode:
         with self._lock:
             self._pass_time()
             found: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
-            for thing in self._things.values():
+            for thing in self._network:
                 found[thing.mark].add((thing.kind, thing.id))
-            for server in self._servers.values():
-                found[server.spec.mark].add((SERVER, server.id))
+            for one in self._servers.values():
+                found[one.spec.mark].add((one.kind.value, one.id))
             return {mark: Remains(frozenset(items)) for mark, items in found.items()}
 
     def doubles(self) -> list[str]:
-        """Marks for which more than one server was ever made; those that broke don't count."""
+        """Marks for which more than one machine was ever made; those that broke don't count."""
         with self._lock:
-            made = Counter(server.spec.mark for server in self._ever if server.broken is None)
+            made = Counter(one.spec.mark for one in self._ever if one.broken is None)
         return sorted(mark for mark, number in made.items() if number > 1)
+
+    def spec(self, mark: str) -> ServerSpec | ContainerSpec:
+        """The spec of the mark's newest machine, also of one that is gone; KeyError without one."""
+        with self._lock:
+            found = [one for one in self._ever if one.spec.mark == mark]
+        if not found:
+            raise KeyError(mark)
+        return found[-1].spec
 
     def user_data(self, mark: str) -> str:
         """The user data of the mark's newest server, also of one that is gone; KeyError without one."""
-        with self._lock:
-            found = [server for server in self._ever if server.spec.mark == mark]
-        if not found:
+        spec = self.spec(mark)
+        if isinstance(spec, ContainerSpec):
             raise KeyError(mark)
-        return found[-1].spec.user_data
+        return spec.user_data
 
     def fail_next(self, method: str, error: NodeError, after: bool = False, times: int = 1) -> None:
         """The next ``times`` calls of ``method`` raise ``error``; with ``after`` they take effect first."""
@@ -211,24 +205,32 @@ class FakeNode:
         self._down = False
 
     def break_next(self, refusal: Refusal = Refusal.FAILED) -> None:
-        """The next server that is made goes BROKEN where it would have become ACTIVE."""
+        """The next machine that is made goes BROKEN where it would have become ACTIVE."""
         with self._lock:
             self._breaks.append(refusal)
 
     def vanish(self, mark: str, kind: str = SERVER) -> None:
         """Something is deleted behind our back: the mark's server, or its things of another ``kind``."""
         with self._lock:
-            if kind == SERVER:
-                self._servers = {i: s for i, s in self._servers.items() if s.spec.mark != mark}
-            else:
-                self._drop_things(mark, kind)
+            self._network.drop(mark, kind)
+            here = self._servers.items()
+            self._servers = {i: one for i, one in here if (one.spec.mark, one.kind.value) != (mark, kind)}
+
+    def end(self, mark: str, code: int = 0) -> None:
+        """The mark's container ends by itself."""
+        for one in self._of(mark):
+            self._put(replace(one, stopped=True, ending=f"Exited({code}) 1 second ago"))
+
+    def write(self, mark: str, text: str) -> None:
+        """The mark's machine writes this to its console."""
+        for one in self._of(mark):
+            self._put(replace(one, output=one.output + text))
 
     def plant(self, mark: str) -> None:
         """Make a whole set (group, port, floating IP, server) that nobody asked for."""
         spec = ServerSpec(mark, "planted", self._images[0].name, Size("planted", 1, 512, 1), "")
         with self._lock:
-            address = self._ensure_address(mark)
-            self._add_server(spec, address)
+            self._add(spec, self._network.ensure(spec))
 
     def _call(self, method: str, do: Callable[[], T]) -> T:
         with self._lock:
@@ -245,68 +247,64 @@ class FakeNode:
             return result
 
     def _pass_time(self) -> None:
-        def shown(server: _Server) -> bool:
-            return server.deleted_at is None or self._now() < server.deleted_at + self._delete
+        def shown(one: FakeMachine) -> bool:
+            return one.deleted_at is None or self._now() < one.deleted_at + self._times.delete
 
-        self._servers = {i: s for i, s in self._servers.items() if shown(s)}
+        self._servers = {i: one for i, one in self._servers.items() if shown(one)}
 
     def _new_id(self, kind: str) -> str:
         return f"{self._name}-{kind}-{next(self._ids)}"
 
+    def _of(self, mark: str) -> list[FakeMachine]:
+        with self._lock:
+            return [one for one in self._servers.values() if one.spec.mark == mark]
+
+    def _put(self, machine: FakeMachine) -> None:
+        with self._lock:
+            self._servers[machine.id] = machine
+
     def _capacity(self) -> Capacity:
-        used = [server.spec.size for server in self._servers.values()]
+        held = [one for one in self._servers.values() if one.kind is Kind.SERVER or not one.broken]
         return Capacity(
             at=self._now(),
             vcpus=self._size.vcpus,
             ram_mb=self._size.ram_mb,
             disk_gb=self._size.disk_gb,
-            used_vcpus=sum(size.vcpus for size in used),
-            used_ram_mb=sum(size.ram_mb for size in used),
-            used_disk_gb=sum(size.disk_gb for size in used),
-            free_addresses=self._addresses - sum(t.kind == ADDRESS for t in self._things.values()),
+            used_vcpus=sum(one.spec.size.vcpus for one in held),
+            used_ram_mb=sum(one.spec.size.ram_mb for one in held),
+            used_disk_gb=sum(one.spec.size.disk_gb for one in held if one.kind is Kind.SERVER),
+            free_addresses=self._network.free_addresses,
         )
 
-    def _ensure_address(self, mark: str) -> Address:
-        self._one(mark, GROUP)
-        port = self._one(mark, PORT)
-        address = self._one(mark, ADDRESS)
-        if address.port_id != port.id:
-            address = self._things[address.id] = replace(address, port_id=port.id)
-        return Address(port.id, address.id, address.text, port.text)
-
-    def _one(self, mark: str, kind: str) -> _Thing:
-        found = [t for t in self._things.values() if (t.mark, t.kind) == (mark, kind)]
-        if found:
-            return found[0]
-        if kind == ADDRESS and sum(t.kind == ADDRESS for t in self._things.values()) >= self._addresses:
-            raise NodeRefused(self._name, Refusal.NO_ADDRESS, "no floating IP left")
-        thing = _Thing(self._new_id(kind), kind, mark, self._free_ip(kind))
-        self._things[thing.id] = thing
-        return thing
-
-    def _free_ip(self, kind: str) -> str:
-        net = {ADDRESS: "203.0.113", PORT: "10.0.0"}.get(kind)
-        taken = {thing.text for thing in self._things.values()}
-        return next(ip for ip in (f"{net}.{n}" for n in range(10, 10_000)) if ip not in taken) if net else ""
-
     def _ensure_server(self, spec: ServerSpec, address: Address) -> str:
-        for server in self._servers.values():
-            if server.spec.mark == spec.mark:
-                return server.id
+        for one in self._of(spec.mark):
+            return one.id
         if spec.image not in {image.name for image in self._images}:
             raise NodeRefused(self._name, Refusal.NO_IMAGE, f"no image {spec.image!r}")
-        if address.port_id not in self._things:
+        if address.port_id not in self._network:
             raise NodeRefused(self._name, Refusal.INVALID, f"no port {address.port_id!r}")
         if not self._fits(spec.size):
-            raise NodeRefused(self._name, Refusal.NO_HOST, FAULTS[Refusal.NO_HOST])
-        return self._add_server(spec, address)
+            raise NodeRefused(self._name, Refusal.NO_HOST, FAULTS[Kind.SERVER][Refusal.NO_HOST])
+        return self._add(spec, address)
 
-    def _add_server(self, spec: ServerSpec, address: Address) -> str:
-        broken = self._breaks.popleft() if self._breaks else None
-        server = _Server(self._new_id(SERVER), spec, address.port_id, self._now(), broken)
-        self._servers[server.id] = server
-        self._ever.append(server)
-        return server.id
+    def _ensure_container(self, spec: ContainerSpec, address: Address) -> str:
+        if not self._registry:
+            raise NodeRefused(self._name, Refusal.MISSING, "no container service")
+        for one in self._of(spec.mark):
+            return one.id
+        if address.port_id not in self._network:
+            raise NodeRefused(self._name, Refusal.MISSING, f"no port {address.port_id!r}")
+        fits = self._fits(replace(spec.size, disk_gb=0))
+        return self._add(spec, address, verdict(spec, self._registry, fits))
+
+    def _add(self, spec: ServerSpec | ContainerSpec, address: Address, broken: Refusal | None = None) -> str:
+        kind = CONTAINER if isinstance(spec, ContainerSpec) else SERVER
+        if self._breaks:
+            broken = self._breaks.popleft()
+        machine = FakeMachine(self._new_id(kind), spec, address.port_id, self._now(), broken)
+        self._servers[machine.id] = machine
+        self._ever.append(machine)
+        return machine.id
 
     def _fits(self, size: Size) -> bool:
         now = self._capacity()
@@ -316,39 +314,34 @@ class FakeNode:
             and now.used_disk_gb + size.disk_gb <= self._size.disk_gb
         )
 
-    def _state(self, server: _Server) -> MachineState:
-        if server.deleted_at is not None:
-            return MachineState.DELETING
-        if self._now() < server.created_at + self._build:
-            return MachineState.BUILDING
-        return MachineState.BROKEN if server.broken else MachineState.ACTIVE
+    def _machines(self, kinds: Collection[Kind]) -> dict[str, Machine]:
+        wanted = [one for one in self._servers.values() if one.kind in kinds]
+        return {one.spec.mark: one.shown(self._now(), self._times) for one in wanted}
 
-    def _machines(self) -> dict[str, Machine]:
-        return {server.spec.mark: self._machine(server) for server in self._servers.values()}
+    def _find(self, kind: Kind, machine_id: str) -> FakeMachine:
+        found = self._servers.get(machine_id)
+        if found is None or found.kind is not kind:
+            raise NodeRefused(self._name, Refusal.MISSING, f"no {kind} {machine_id!r}")
+        return found
 
-    def _machine(self, server: _Server) -> Machine:
-        state = self._state(server)
-        refusal = server.broken if state is MachineState.BROKEN else None
-        fault = FAULTS.get(refusal, "Build of instance aborted.") if refusal else ""
-        return Machine(
-            id=server.id,
-            mark=server.spec.mark,
-            name=server.spec.name,
-            kind=Kind.SERVER,
-            state=state,
-            fault=fault,
-            refusal=refusal,
-            created_at=server.created_at,
-        )
+    def _act(self, kind: Kind, machine_id: str, action: Action) -> None:
+        machine = self._find(kind, machine_id)
+        after = machine.after(action, self._now(), self._times)
+        if after is None:
+            raise NodeRefused(self._name, Refusal.INVALID, f"cannot {action} while it is not there to run")
+        self._put(after)
+
+    def _console(self, kind: Kind, machine_id: str, lines: int) -> str:
+        machine = self._find(kind, machine_id)
+        if machine.state(self._now(), self._times) is MachineState.BUILDING:
+            return ""
+        return "".join(machine.output.splitlines(keepends=True)[-lines:])
 
     def _release(self, mark: str) -> Remains:
-        self._drop_things(mark, ADDRESS)
-        for server in [s for s in self._servers.values() if s.spec.mark == mark and not s.deleted_at]:
-            self._servers[server.id] = replace(server, deleted_at=self._now())
+        self._network.drop(mark, ADDRESS)
+        for one in self._of(mark):
+            self._put(replace(one, deleted_at=one.deleted_at or self._now()))
         self._pass_time()
-        if not any(server.spec.mark == mark for server in self._servers.values()):
-            self._drop_things(mark, PORT, GROUP)
+        if not self._of(mark):
+            self._network.drop(mark, PORT, GROUP, NETWORK)
         return self.resources().get(mark, Remains())
-
-    def _drop_things(self, mark: str, *kinds: str) -> None:
-        self._things = {i: t for i, t in self._things.items() if t.mark != mark or t.kind not in kinds}

@@ -33,6 +33,7 @@ _STATUSES = {
     413: Refusal.QUOTA,
 }
 _BUSY = frozenset({408, 425, 429})  # not done, and nothing is wrong with the request: look again later
+_NEVER = 501  # a feature that this node does not have: no better later
 
 
 class Refused(NodeRefused):
@@ -51,7 +52,7 @@ def status_of(error: BaseException) -> int:
 def from_status(node: str, status: int, message: str = "", error_type: str = "") -> NodeError:
     """The error for an HTTP answer of 400 and above."""
     detail = f"{status} {message}".strip()[:DETAIL_LENGTH]
-    if status >= 500 or status in _BUSY:
+    if (status >= 500 and status != _NEVER) or status in _BUSY:
         return NodeDown(node, Refusal.DOWN, detail)
     reason = _NEUTRON_TYPES.get(error_type) or _STATUSES.get(status, Refusal.INVALID)
     if status == 403 and "quota" in message.lower():  # Nova has no other sign: a policy's no is a 403 too

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -43,7 +43,7 @@ class Measure:
             lambda: self._hardware(cloud),
             lambda: self._try("addresses", lambda: limits.addresses(external_id()).free),
         )
-        quota: dict[str, Usage] = {**(network or {}), **compute}
+        quota = network or {}
         pool = [free, quota["floatingip"].free if "floatingip" in quota else None]
         counted = {}
         if hardware:
@@ -55,7 +55,13 @@ class Measure:
                 "used_ram_mb": hardware.ram_mb.used,
                 "used_disk_gb": hardware.disk_gb.used,
             }
-        return Capacity(at=at, free_addresses=_least(pool), free_machines=_machines(quota), **counted)
+        return Capacity(
+            at=at,
+            free_addresses=_least(pool),
+            free_machines=_machines(quota),
+            free_servers=_machines(compute),
+            **counted,
+        )
 
     def _hardware(self, cloud: Cloud) -> Hardware | None:
         return self._try("placement", cloud.limits.placement) or self._try("nova", cloud.limits.hypervisors)
@@ -75,7 +81,8 @@ class Measure:
             self._not_admin.add(what)
 
 
-def _machines(quota: dict[str, Usage]) -> int | None:
+def _machines(quota: Mapping[str, Usage]) -> int | None:
+    """How many machines the given quotas still allow."""
     return _least(
         [
             None if quota[name].free is None else quota[name].free // take  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""A node that is an OpenStack: Nova, Neutron and Glance behind the contract.
+"""A node that is an OpenStack: Nova, Neutron, Glance and Zun behind the contract.
 
 Everything is looked for before it is made, by the mark; whatever a listing returns is checked for the
 mark again. Requests that make something are sent once: what an ambiguous failure left is found by the
@@ -7,7 +7,7 @@ next call. One lock per mark keeps two threads of this process from making the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,26 +18,44 @@ from kws_core.config import OpenStackSection
 from kws_core.errors import NodeRefused
 from kws_core.nodes import (
     MARK_PREFIX,
+    Action,
     Address,
     Capacity,
+    ContainerSpec,
     Image,
+    Kind,
     Machine,
     MachineState,
+    NetworkSpec,
     Refusal,
     Remains,
     ServerSpec,
+    actions,
 )
 from kws_core.nodes.address_set import AddressSet, Wiring, look_up_wiring
 from kws_core.nodes.cloud import Cloud
-from kws_core.nodes.cloud.types import Server, StoredImage
+from kws_core.nodes.cloud.types import Container, Server, StoredImage
 from kws_core.nodes.concurrency import Locks, Memory, Workers
 from kws_core.nodes.connection import Handle
 from kws_core.nodes.faults import Refused, status_of, translated
 from kws_core.nodes.flavor_shelf import FLAVORS, FlavorShelf
 from kws_core.nodes.measure import Measure
+from kws_core.nodes.own_network import ensure_network
 from kws_core.nodes.probe import fingerprints, ssh_answers
 from kws_core.nodes.survey import delete_pass, remains, survey
-from kws_core.nodes.tables import OWNER_KEY, RENTAL_KEY, image, machine, machine_state, mark_of_server
+from kws_core.nodes.tables import (
+    OWNER_KEY,
+    RENTAL_KEY,
+    container_is_gone,
+    container_machine,
+    image,
+    machine,
+    machine_state,
+    mark_of_container,
+    mark_of_server,
+)
+from kws_core.nodes.zun import ContainerDock
+from kws_core.nodes.zun import ranked as ranked_containers
 
 REMEMBERED_SECONDS = 300.0
 PING_SECONDS = 5.0
@@ -69,6 +87,7 @@ class OpenStackNode:
         self._memory = Memory(REMEMBERED_SECONDS)
         self._workers = Workers(name)
         self._flavors = FlavorShelf(name, self._memory)
+        self._dock = ContainerDock(name)
         self._measure = Measure(self._workers)
 
     @property
@@ -81,7 +100,7 @@ class OpenStackNode:
         """The facade over this node's connection, for what the contract does not have."""
         with self._lock, translated(self._name):
             if self._cloud_once is None:
-                self._cloud_once = Cloud(self._connection.openstack, self._name)
+                self._cloud_once = Cloud(self._connection.openstack, self._name, lambda: self._connection.zun)
             return self._cloud_once
 
     def ping(self) -> None:
@@ -93,15 +112,21 @@ class OpenStackNode:
         self._memory.drop(_IMAGES)
         return [image(stored) for stored in self._stored_images()]
 
+    def cidrs(self) -> list[str]:
+        """See Node."""
+        return sorted({subnet.cidr for subnet in self.cloud.subnets.list()})
+
     def capacity(self) -> Capacity:
         """See Node."""
         return self._measure.capacity(self.cloud, lambda: self._wiring().external_id, self._now())
 
-    def ensure_address(self, spec: ServerSpec) -> Address:
+    def ensure_address(self, spec: ServerSpec | ContainerSpec) -> Address:
         """See Node."""
         with self._marks.of(spec.mark):
             wiring = self._wiring()
             try:
+                if spec.network:
+                    wiring = replace(wiring, internal_id=self._own_network(spec.network))
                 return AddressSet(self.cloud, self._workers, wiring, spec).ensure()
             except Refused as error:
                 if status_of(error) in _STALE:
@@ -118,21 +143,26 @@ class OpenStackNode:
             ]
             return self._keep_one(found) if found else self._create(spec, address)
 
-    def machines(self) -> dict[str, Machine]:
+    def ensure_container(self, spec: ContainerSpec, address: Address) -> str:
         """See Node."""
-        found: dict[str, list[Server]] = {}
-        for server in self.cloud.servers.list():
-            mark = mark_of_server(server)
-            if mark:
-                found.setdefault(mark, []).append(server)
-        return {mark: machine(self._with_fault(_ranked(servers)[0])) for mark, servers in found.items()}
+        with self._marks.of(spec.mark):
+            return self._dock.ensure(self.cloud, spec, address)
+
+    def machines(self, kinds: Collection[Kind] = tuple(Kind)) -> dict[str, Machine]:
+        """See Node."""
+        listings = {Kind.CONTAINER: self._containers, Kind.SERVER: self._servers}
+        if not self.cloud.containers.offered():  # also gets the token, in this thread: wrong ones count once
+            del listings[Kind.CONTAINER]
+        wanted = [listings[kind] for kind in listings if kind in kinds]
+        found = self._workers.gather(*wanted) if wanted else []
+        return {mark: one for machines in found for mark, one in machines.items()}
 
     def release(self, mark: str) -> Remains:
         """See Node."""
         _check_mark(self._name, mark)
         with self._marks.of(mark):
             items = survey(self.cloud, self._workers).get(mark, ())
-            left = delete_pass(self.cloud, self._workers, items)
+            left = delete_pass(self.cloud, self._workers, items, self._dock.end)
         if "server" not in left.kinds():
             self._flavors.sweep(self.cloud)
         return left
@@ -140,6 +170,15 @@ class OpenStackNode:
     def marked(self) -> dict[str, Remains]:
         """See Node."""
         return {mark: remains(items) for mark, items in survey(self.cloud, self._workers).items()}
+
+    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
+        """See Node."""
+        with self._marks.of(machine_id):  # Nova answers two at once with a 500
+            actions.act(self.cloud, kind, machine_id, action)
+
+    def console(self, kind: Kind, machine_id: str, lines: int) -> str:
+        """See Node."""
+        return actions.console(self.cloud, kind, machine_id, lines)
 
     def answers(self, address: Address) -> bool:
         """See Node."""
@@ -162,6 +201,22 @@ class OpenStackNode:
         self._workers.close()
         self._connection.close()
 
+    def _servers(self) -> dict[str, Machine]:
+        found: dict[str, list[Server]] = {}
+        for server in self.cloud.servers.list():
+            mark = mark_of_server(server)
+            if mark:
+                found.setdefault(mark, []).append(server)
+        return {mark: machine(self._with_fault(_ranked(servers)[0])) for mark, servers in found.items()}
+
+    def _containers(self) -> dict[str, Machine]:
+        found: dict[str, list[Container]] = {}
+        for container in self.cloud.containers.list():
+            mark = mark_of_container(container)
+            if mark and not container_is_gone(container):
+                found.setdefault(mark, []).append(container)
+        return {mark: container_machine(ranked_containers(same)[0]) for mark, same in found.items()}
+
     def _with_fault(self, server: Server) -> Server:
         """Nova's listing leaves out why a server broke when its scheduler gave up: ask for it, once."""
         if machine_state(server) is not MachineState.BROKEN or server.fault:
@@ -176,6 +231,10 @@ class OpenStackNode:
         wanted = self._settings
         names = (wanted.external_network, wanted.internal_network, wanted.router)
         return self._memory.get(_WIRING, lambda: look_up_wiring(self.cloud, self._name, *names))
+
+    def _own_network(self, spec: NetworkSpec) -> str:
+        with self._marks.of(spec.mark):
+            return ensure_network(self.cloud, self._settings.router, spec)
 
     def _stored_images(self) -> Sequence[StoredImage]:
         return self._memory.get(_IMAGES, lambda: self.cloud.images.list("active"))

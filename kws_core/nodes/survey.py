@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kws_core.nodes import MARK_PREFIX, Remains, mark_of
 from kws_core.nodes.cloud import Cloud
+from kws_core.nodes.cloud.types import Container
 from kws_core.nodes.concurrency import Workers
 from kws_core.nodes.faults import Refused, status_of
-from kws_core.nodes.tables import RENTAL_KEY, mark_of_server
+from kws_core.nodes.own_network import delete_network
+from kws_core.nodes.tables import RENTAL_KEY, mark_of_container, mark_of_server
 
 _MARK = re.compile(re.escape(MARK_PREFIX) + r"[A-Za-z0-9._-]+")
 
 # In this order; a step waits for nothing, what can't go yet is left for the next pass.
-_AT_ONCE = (("floating_ip", "server"),)
-_AFTER_THE_SERVER = (("port", "volume", "keypair"), ("security_group", "router"), ("network",))
+_AT_ONCE = (("floating_ip", "server", "container"),)
+_MACHINES = frozenset({"server", "container"})
+_AFTER_THE_MACHINE = (("port", "volume", "keypair"), ("security_group", "router"), ("network",))
 _TAKES_TIME = frozenset({"server", "volume"})  # accepted is not yet gone
 
 
@@ -29,9 +32,11 @@ class Item:
     kind: str
     id: str
     deleted: bool = False  # still listed, but nothing is left to be asked for
+    container: Container | None = field(default=None, compare=False)
 
 
 Survey = Mapping[str, Sequence[Item]]
+EndContainer = Callable[[Cloud, Container], bool]  # whether it is certainly gone
 
 
 def survey(cloud: Cloud, workers: Workers) -> Survey:
@@ -46,6 +51,8 @@ def survey(cloud: Cloud, workers: Workers) -> Survey:
         lambda: _marked("keypair", ((k.id, (k.name,)) for k in cloud.keypairs.list())),
         lambda: _volumes(cloud),
     ]
+    if cloud.containers.offered():
+        looks.append(lambda: _containers(cloud))
     found: defaultdict[str, list[Item]] = defaultdict(list)
     for items in workers.gather(*looks):
         for item in items:
@@ -58,20 +65,23 @@ def remains(items: Iterable[Item]) -> Remains:
     return Remains(frozenset((item.kind, item.id) for item in items))
 
 
-def delete_pass(cloud: Cloud, workers: Workers, items: Sequence[Item]) -> Remains:
+def delete_pass(cloud: Cloud, workers: Workers, items: Sequence[Item], end: EndContainer) -> Remains:
     """Ask for everything that can go now; what is left afterwards."""
     left = set(items)
     steps: tuple[tuple[str, ...], ...] = _AT_ONCE
-    if not any(item.kind == "server" for item in items):
-        steps += _AFTER_THE_SERVER
+    if not any(item.kind in _MACHINES for item in items):
+        steps += _AFTER_THE_MACHINE
     for kinds in steps:
         step = [item for item in items if item.kind in kinds]
-        gone = workers.gather(*(_deletion(cloud, item) for item in step)) if step else []
+        gone = workers.gather(*(_deletion(cloud, item, end) for item in step)) if step else []
         left -= {item for item, is_gone in zip(step, gone, strict=True) if is_gone}
     return remains(left)
 
 
-def _deletion(cloud: Cloud, item: Item) -> Callable[[], bool]:
+def _deletion(cloud: Cloud, item: Item, end: EndContainer) -> Callable[[], bool]:
+    if item.container is not None:
+        container = item.container
+        return lambda: end(cloud, container)
     return lambda: _delete(cloud, item)
 
 
@@ -84,7 +94,7 @@ def _delete(cloud: Cloud, item: Item) -> bool:
         "floating_ip": cloud.addresses.delete,
         "port": cloud.ports.delete,
         "security_group": cloud.security_groups.delete,
-        "network": cloud.networks.delete,
+        "network": lambda network_id: delete_network(cloud, network_id),
         "router": cloud.routers.delete,
         "keypair": cloud.keypairs.delete,
         "volume": cloud.volumes.delete,
@@ -103,6 +113,14 @@ def _servers(cloud: Cloud) -> list[Item]:
         Item(mark, "server", server.id, deleted=server.status == "DELETED")
         for server in cloud.servers.list()
         if (mark := mark_of_server(server))
+    ]
+
+
+def _containers(cloud: Cloud) -> list[Item]:
+    return [
+        Item(mark, "container", container.id, container=container)
+        for container in cloud.containers.list()
+        if (mark := mark_of_container(container))
     ]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from kws_core.nodes import Image, Kind, Machine, MachineState, Refusal, mark_of
-from kws_core.nodes.cloud.types import Server, StoredImage
+from kws_core.nodes.cloud.types import Container, Server, StoredImage
 
-RENTAL_KEY = "kws_rental"  # metadata of a server: the rental's id
+RENTAL_KEY = "kws_rental"  # metadata of a server, label of a container: the rental's id
 OWNER_KEY = "kws_owner"
 
 _STATES = {
@@ -33,6 +33,33 @@ _STATES = {
     "SOFT_DELETED": MachineState.DELETING,
 }
 _DELETING_TASKS = frozenset({"deleting", "soft-deleting"})
+
+_CONTAINER_STATES = {
+    "Creating": MachineState.BUILDING,
+    "Created": MachineState.BUILDING,
+    "Rebuilding": MachineState.BUILDING,
+    "Running": MachineState.ACTIVE,
+    "Restarting": MachineState.ACTIVE,
+    "Stopped": MachineState.STOPPED,
+    "Exited": MachineState.STOPPED,
+    "Paused": MachineState.STOPPED,
+    "Unknown": MachineState.STOPPED,  # as Nova's
+    "Error": MachineState.BROKEN,
+    "Deleting": MachineState.DELETING,
+    "Deleted": MachineState.DELETING,
+    "Dead": MachineState.DELETING,
+}
+_GONE_CONTAINERS = frozenset({"Deleted", "Dead"})  # only their record is left
+# What a container's status_reason says; the first that fits counts.
+_CONTAINER_FAULTS = (
+    (re.compile(r"cannot download image|image .*(not found|not be found)", re.I), Refusal.NO_IMAGE),
+    (re.compile(r"not enough hosts|no valid host", re.I), Refusal.NO_HOST),
+    (re.compile(r"quota", re.I), Refusal.QUOTA),
+    (
+        re.compile(r"docker internal error: 4\d\d|oci runtime|executable file not found", re.I),
+        Refusal.INVALID,
+    ),
+)
 
 _LOGINS = {
     "ubuntu": "ubuntu",
@@ -89,6 +116,46 @@ def machine(server: Server) -> Machine:
         fault=server.fault,
         refusal=fault_refusal(server.fault) if broken else None,
         created_at=server.created_at,
+    )
+
+
+def container_state(container: Container) -> MachineState:
+    """The state of a Zun container. One whose command can't be started stays, or goes back to, Created."""
+    if container.task == "container_deleting":
+        return MachineState.DELETING
+    if container.status == "Created" and container.reason and not container.task:
+        return MachineState.BROKEN
+    return _CONTAINER_STATES.get(container.status, MachineState.STOPPED)
+
+
+def container_is_gone(container: Container) -> bool:
+    """Whether Zun shows no more than a record of what was."""
+    return container.status in _GONE_CONTAINERS
+
+
+def container_refusal(reason: str) -> Refusal:
+    """What kind of failure a container's status_reason tells."""
+    return next((kind for pattern, kind in _CONTAINER_FAULTS if pattern.search(reason)), Refusal.FAILED)
+
+
+def mark_of_container(container: Container) -> str:
+    """The container's mark, empty when it is none of ours."""
+    rental = container.labels.get(RENTAL_KEY, "")
+    return mark_of(rental) if rental else ""
+
+
+def container_machine(container: Container) -> Machine:
+    """A Zun container as the contract's Machine."""
+    state = container_state(container)
+    return Machine(
+        id=container.id,
+        mark=mark_of_container(container),
+        name=container.name,
+        kind=Kind.CONTAINER,
+        state=state,
+        fault=container.reason or (container.detail if state is MachineState.STOPPED else ""),
+        refusal=container_refusal(container.reason) if state is MachineState.BROKEN else None,
+        created_at=container.created_at,
     )
 
 

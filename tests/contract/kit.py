@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from kws_core.config import Config, parse_config
-from kws_core.nodes import Node, PortRange, ServerSpec, Size
+from kws_core.errors import NodeRefused
+from kws_core.nodes import (
+    Action,
+    ContainerSpec,
+    Machine,
+    MachineState,
+    Node,
+    PortRange,
+    Refusal,
+    ServerSpec,
+    Size,
+)
 from kws_core.nodes.fake import FakeNode
 from kws_core.nodes.openstack import OpenStackNode
 
 IMAGE = "debian-12"
+NGINX, BUSYBOX = "nginx:latest", "busybox:latest"
 
 
 def config_for(cloud: str, **openstack: object) -> Config:
@@ -55,6 +69,11 @@ class Kit:
         self._step = step
         self._steps = steps
         self._marks: list[str] = []
+        self._containers: list[str] = []
+
+    @property
+    def is_fake(self) -> bool:
+        return isinstance(self.node, FakeNode)
 
     def spec(self, image: str = IMAGE, size: Size | None = None, user_data: str = "") -> ServerSpec:
         """A new rental; whatever is made for it is released after the test."""
@@ -63,6 +82,61 @@ class Kit:
         size = size or Size("small", 1, 512, 5)
         ports = (PortRange(80, 80), PortRange(6000, 6010, "udp"))
         return ServerSpec(mark, "web", image, size, user_data or "#cloud-config\n{}\n", "U0TEST", ports)
+
+    def container(
+        self, image: str = NGINX, command: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> ContainerSpec:
+        """A new container; whatever is made for it is released after the test."""
+        mark = f"kws-test{secrets.token_hex(5)}"
+        self._marks.append(mark)
+        size, ports = Size("small", 1, 64, 5), (PortRange(80, 80), PortRange(6000, 6010, "udp"))
+        return ContainerSpec(mark, "web", image, size, command, environment or {}, "U0TEST", ports)
+
+    def run(self, spec: ContainerSpec) -> str:
+        """The whole way to a container, without waiting for it."""
+        container = self.node.ensure_container(spec, self.node.ensure_address(spec))
+        self._containers.append(container)
+        return container
+
+    def act(self, shown: Machine, action: Action) -> None:
+        """Ask for it until nothing else is under way there."""
+
+        def accepted() -> bool:
+            try:
+                self.node.act(shown.kind, shown.id, action)
+            except NodeRefused as error:
+                if error.reason != Refusal.INVALID:
+                    raise
+                return False
+            return True
+
+        self.until(accepted)
+
+    def in_docker(self) -> list[str]:
+        """Of the containers that run() made, those that Docker still has, whatever Zun says."""
+        if self.is_fake or not os.environ.get("KWS_TEST_DOCKER"):
+            return []
+        command = ["docker", "-H", os.environ["KWS_TEST_DOCKER"], "ps", "-a", "--format", "{{.Names}}"]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return [container for container in self._containers if container in shown]
+
+    def machine(self, mark: str) -> Machine | None:
+        """What the node shows of the mark's machine."""
+        return self.node.machines().get(mark)
+
+    def until_state(self, mark: str, state: MachineState) -> Machine:
+        """Wait for that state; fails at once when the machine is broken instead."""
+
+        def is_so() -> bool:
+            shown = self.machine(mark)
+            if shown is not None and shown.state is MachineState.BROKEN is not state:
+                pytest.fail(f"broken: {shown.fault}")
+            return shown is not None and shown.state is state
+
+        self.until(is_so)
+        found = self.machine(mark)
+        assert found is not None
+        return found
 
     def until(self, happened: Callable[[], bool]) -> None:
         """Let time pass until ``happened()``; fails after a minute."""
@@ -88,12 +162,19 @@ class Kit:
             "floating_ip": cloud.addresses.delete,
             "port": cloud.ports.delete,
             "security_group": cloud.security_groups.delete,
+            "container": lambda container: cloud.containers.delete(container, stop=True),
         }
         for found, resource_id in self.node.marked()[mark].items:
             if found == kind:
                 deletions[kind](resource_id)
 
     def release_all(self) -> None:
-        """Everything that the test made."""
-        for mark in self._marks:
-            self.until(lambda mark=mark: not self.node.release(mark))  # type: ignore[misc]
+        """Everything that the test made. All at once: a container takes 10 s to stop."""
+        left = set(self._marks)
+
+        def gone() -> bool:
+            left.difference_update([mark for mark in left if not self.node.release(mark)])
+            return not left
+
+        self.until(gone)
+        assert self.in_docker() == []

@@ -29,7 +29,8 @@ class Answer:
 class Stub:
     """``stub.on("POST", "/servers", Answer(500))`` orders the next answers; without an order all goes well."""
 
-    def __init__(self) -> None:
+    def __init__(self, containers: bool = False) -> None:
+        self.services = {**SERVICES, **({"container": "/container/v1"} if containers else {})}
         self.requests: list[tuple[str, str]] = []
         self.bodies: list[Any] = []
         self._orders: defaultdict[tuple[str, str], deque[Answer]] = defaultdict(deque)
@@ -47,6 +48,11 @@ class Stub:
     def count(self, method: str, path: str) -> int:
         """How often that was asked."""
         return sum(m == method and p.endswith(path) for m, p in self.requests)
+
+    def sent(self, method: str, path: str) -> Any:
+        """The JSON of the last such request."""
+        numbers = [n for n, (m, p) in enumerate(self.requests) if m == method and p.endswith(path)]
+        return json.loads(self.bodies[numbers[-1]])
 
     def clouds_yaml(self, folder: Path) -> Path:
         """A clouds.yaml with one entry, ``stub``."""
@@ -78,6 +84,11 @@ class Stub:
             service, number = path.strip("/"), "v2.0" if "network" in path else "v2.2"
             link = {"rel": "self", "href": f"{self.url}/{service}/{number[:2]}"}
             return Answer(200, {"versions": [{"id": number, "status": "CURRENT", "links": [link]}]})
+        if path.rstrip("/") == "/container":
+            version = {"id": "v1", "status": "CURRENT", "max_version": "1.40", "min_version": "1.1"}
+            return Answer(200, {"versions": [version]})
+        if method == "POST" and path.endswith("/containers"):
+            return Answer(202, {"uuid": "c1"})
         if method == "POST" and path.endswith("/servers"):
             return Answer(202, {"server": {"id": "s1"}})
         if method == "DELETE":
@@ -102,7 +113,7 @@ class Stub:
             }
             return {"type": kind, "name": kind, "id": kind, "endpoints": [place]}
 
-        catalog = [entry(kind, path) for kind, path in {**SERVICES, "identity": "/v3"}.items()]
+        catalog = [entry(kind, path) for kind, path in {**self.services, "identity": "/v3"}.items()]
         project = {"id": "p1", "name": "p", "domain": {"id": "d", "name": "D"}}
         times = {"expires_at": "2999-01-01T00:00:00.000000Z", "issued_at": "2026-01-01T00:00:00.000000Z"}
         user = {"id": "u", "name": "u", "domain": {"id": "d", "name": "D"}}

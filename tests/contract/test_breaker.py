@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from kws_core.errors import NodeDown, NodeRefused
-from kws_core.nodes import Address, Refusal
+from kws_core.nodes import Action, Address, ContainerSpec, Kind, MachineState, Refusal, Size
 from kws_core.nodes.breaker import Breaker, GuardedNode
 from kws_core.nodes.fake import FakeNode
 
@@ -127,7 +127,7 @@ def test_a_bug_of_ours_says_nothing_about_the_node(
     fake.come_back()
     clock.advance(5)
     with monkeypatch.context() as patch:
-        patch.setattr(fake, "machines", lambda: 1 // 0)
+        patch.setattr(fake, "machines", lambda kinds: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             node.machines()
     assert node.images()
@@ -149,3 +149,19 @@ def test_the_node_itself_stays_within_reach(fake: FakeNode, node: GuardedNode) -
     assert node.raw() is fake
     assert node.unguarded is fake
     node.close()
+
+
+def test_containers_actions_and_consoles_are_guarded_too(fake: FakeNode, node: GuardedNode) -> None:
+    spec = ContainerSpec("kws-1", "web", "nginx:latest", Size("small", 1, 512, 5))
+    address = node.ensure_address(spec)
+    container = node.ensure_container(spec, address)
+    node.act(Kind.CONTAINER, container, Action.STOP)
+    assert node.machines([Kind.CONTAINER])["kws-1"].state is MachineState.STOPPED
+    assert node.console(Kind.CONTAINER, container, 1)
+    fake.go_down()
+    fails(lambda: node.act(Kind.CONTAINER, container, Action.START))
+    fails(lambda: node.console(Kind.CONTAINER, container, 1))
+    assert not node.healthy
+    calls = len(fake.calls)
+    fails(lambda: node.ensure_container(spec, address))
+    assert len(fake.calls) == calls

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from kws_core.errors import NodeDown, NodeRefused
-from kws_core.nodes import Address, MachineState, Node, Refusal, ServerSpec, Size
+from kws_core.nodes import (
+    Action,
+    Address,
+    ContainerSpec,
+    Kind,
+    MachineState,
+    Node,
+    Refusal,
+    ServerSpec,
+    Size,
+)
 from kws_core.nodes.fake import FakeNode
 
 from .kit import Clock
@@ -126,3 +138,81 @@ def test_planted_things_are_shown_and_can_be_released(clock: Clock) -> None:
     node.plant("kws-leak")
     assert node.marked()["kws-leak"].kinds() == ["floating_ip", "port", "security_group", "server"]
     assert not node.release("kws-leak")
+
+
+def container(mark: str, image: str = "nginx:latest", command: Sequence[str] = ()) -> ContainerSpec:
+    return ContainerSpec(mark, "web", image, Size("small", 1, 512, 5), command, {"A": "b"})
+
+
+def run(node: Node, wanted: ContainerSpec) -> str:
+    return node.ensure_container(wanted, node.ensure_address(wanted))
+
+
+def test_containers_break_as_in_zun_after_they_were_accepted(clock: Clock) -> None:
+    node = FakeNode("fake", clock, vcpus=1, build_seconds=2, registry=("busybox:latest",))
+    cases = {
+        "kws-1": (container("kws-1"), Refusal.NO_IMAGE),
+        "kws-2": (container("kws-2", "busybox:latest", ["no-such-command"]), Refusal.INVALID),
+        "kws-3": (container("kws-3", "busybox:latest"), None),
+        "kws-4": (container("kws-4", "busybox:latest"), Refusal.NO_HOST),
+    }
+    for wanted, _ in cases.values():
+        run(node, wanted)
+    assert {one.state for one in node.machines().values()} == {MachineState.BUILDING}
+    clock.advance(2)
+    assert {m: one.refusal for m, one in node.machines().items()} == {m: why for m, (_, why) in cases.items()}
+    assert node.capacity().used_vcpus == 1
+    assert node.doubles() == []
+
+
+def test_a_container_that_ends_is_stopped_and_can_be_started(clock: Clock) -> None:
+    node = FakeNode("fake", clock, boot_seconds=3)
+    wanted = container("kws-1")
+    run(node, wanted)
+    node.end("kws-1", 3)
+    shown = node.machines()["kws-1"]
+    assert (shown.state, shown.fault) == (MachineState.STOPPED, "Exited(3) 1 second ago")
+    node.act(Kind.CONTAINER, shown.id, Action.START)
+    address = node.ensure_address(wanted)
+    assert node.machines()["kws-1"].state is MachineState.ACTIVE
+    assert not node.answers(address)
+    clock.advance(3)
+    assert node.answers(address)
+    assert node.spec("kws-1") == wanted
+
+
+def test_faults_of_the_newer_calls(clock: Clock) -> None:
+    node = FakeNode("fake", clock)
+    wanted = container("kws-1")
+    address = node.ensure_address(wanted)
+    for method in ("ensure_container", "act", "console"):
+        node.fail_next(method, LOST, after=method == "ensure_container")
+    with pytest.raises(NodeDown):
+        node.ensure_container(wanted, address)
+    machine = node.machines()["kws-1"].id
+    assert node.ensure_container(wanted, address) == machine
+    with pytest.raises(NodeDown):
+        node.act(Kind.CONTAINER, machine, Action.STOP)
+    assert node.machines()["kws-1"].state is MachineState.ACTIVE
+    with pytest.raises(NodeDown):
+        node.console(Kind.CONTAINER, machine, 5)
+    node.vanish("kws-1", "container")
+    assert node.machines() == {}
+
+
+def test_a_console_has_what_was_written(clock: Clock) -> None:
+    node = FakeNode("fake", clock, build_seconds=1)
+    machine = rent(node, spec("kws-1"))
+    assert node.console(Kind.SERVER, machine, 5) == ""
+    with pytest.raises(NodeRefused):
+        node.act(Kind.SERVER, machine, Action.STOP)
+    clock.advance(1)
+    node.write("kws-1", "one\ntwo\n")
+    assert node.console(Kind.SERVER, machine, 2) == "one\ntwo\n"
+
+
+def test_a_broken_container_by_order(clock: Clock) -> None:
+    node = FakeNode("fake", clock)
+    node.break_next(Refusal.FAILED)
+    run(node, container("kws-1"))
+    assert node.machines()["kws-1"].refusal == Refusal.FAILED

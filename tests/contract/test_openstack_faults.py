@@ -157,7 +157,7 @@ def test_capacity_goes_without_what_is_lacking(stub: Stub, node: Node) -> None:
     stub.on("GET", "/os-hypervisors/detail", Answer(403, nova("forbidden", "admins only")))
     stub.on("GET", "/details.json", Answer(404))
     capacity = node.capacity()  # no Placement in this catalogue, no admin role, no quota details
-    assert (capacity.vcpus, capacity.free_addresses, capacity.free_machines) == (None, None, 6)
+    assert (capacity.vcpus, capacity.free_addresses, capacity.free_servers) == (None, None, 6)
     stub.on("GET", "/limits", Answer(200, {"limits": {"absolute": absolute}}))
     node.capacity()
     assert stub.count("GET", "/os-hypervisors/detail") == 1

@@ -24,25 +24,6 @@ work_folder() {
   if passable "$cache"; then echo "$cache"; else echo /var/tmp/kws-lab/openstack; fi
 }
 
-# Keystone's [fernet_receipts] stays at its default place, which no package has made on a bare machine.
-receipts_key() {
-  local keys=/etc/keystone/fernet-keys
-  if [ ! -e $keys/0 ] && mkdir -p -m 700 $keys 2>/dev/null; then
-    head -c 32 /dev/urandom | base64 | tr '+/' '-_' >$keys/0
-    chmod 600 $keys/0
-  fi
-}
-
-# Keystone keeps the keys of its receipts here unless told otherwise, which the kit does not do,
-# and does not start without them.
-receipt_keys() {
-  local folder=/etc/keystone/fernet-keys number
-  [ -e "$folder" ] && return
-  mkdir -p "$folder"
-  chmod 700 "$folder"
-  for number in 0 1; do head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n' >"$folder/$number"; done
-}
-
 answers() { curl --silent --fail --max-time 3 --output /dev/null "http://127.0.$1.1:5000/v3"; }
 
 all_answer() {
@@ -59,7 +40,6 @@ else
     say "lab: no kit at $KIT (set KWS_LAB_KIT)"
     exit 1
   fi
-  receipts_key
   say "lab: starting $NODES nodes in $LAB"
   receipt_keys
   bash "$KIT/openstack/lab.sh" up $NODES >&2

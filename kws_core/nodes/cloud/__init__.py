@@ -13,9 +13,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from kws_core.nodes.cloud.addresses import FloatingIps, Ports
+from kws_core.nodes.cloud.containers import Containers
 from kws_core.nodes.cloud.flavors import Flavors
 from kws_core.nodes.cloud.images import Images
 from kws_core.nodes.cloud.keypairs import Keypairs
@@ -33,14 +35,21 @@ __all__ = ["Cloud"]
 
 
 class Cloud:
-    """The facade over one connection; safe to share among threads. Making it costs no network call."""
+    """The facade over one connection; safe to share among threads. Making it costs no network call.
 
-    def __init__(self, connection: Connection, node: str = "openstack") -> None:
+    ``zun`` gives the python-zunclient Client when it is first needed; without it no containers are offered.
+    """
+
+    def __init__(
+        self, connection: Connection, node: str = "openstack", zun: Callable[[], Any] | None = None
+    ) -> None:
         self.connection = connection
+        self.node = node
         rest = Rest(connection, node)
         self.images = Images(rest)
         self.flavors = Flavors(rest)
         self.servers = Servers(rest, self.images, self.flavors)
+        self.containers = Containers(rest, zun)
         self.keypairs = Keypairs(rest)
         self.networks = Networks(rest)
         self.subnets = Subnets(rest, self.networks)

@@ -19,14 +19,19 @@ class Limits:
         self._rest = rest
 
     def placement(self) -> Hardware:
-        """From Placement: totals with the allocation ratio, less what is reserved. Needs the admin role."""
+        """From Placement: totals with the allocation ratio, less what is reserved. Needs the admin role.
+
+        Zun reports the same PC once more, as a provider of its own: it counts for what is used only.
+        """
         totals, used = dict.fromkeys(_CLASSES, 0), dict.fromkeys(_CLASSES, 0)
+        hosts = self._rest.pages("compute", "/os-hypervisors", "hypervisors", version=_HYPERVISORS)
+        novas = {str(host.get("id")) for host in hosts}  # since 2.53 the provider's id
         for provider in self._rest.pages("placement", "/resource_providers", "resource_providers"):
             path = f"/resource_providers/{provider['uuid']}"
             inventories = self._rest.get("placement", f"{path}/inventories").get("inventories") or {}
             usages = self._rest.get("placement", f"{path}/usages").get("usages") or {}
             for name in _CLASSES:
-                totals[name] += _lendable(inventories.get(name))
+                totals[name] += _lendable(inventories.get(name)) if provider["uuid"] in novas else 0
                 used[name] += int(usages.get(name) or 0)
         return Hardware(*(Usage(totals[name], used[name]) for name in _CLASSES))
 

@@ -114,6 +114,13 @@ class Routers:
             if entry.get("device_id") == router_id
         )
 
+    def detach_network(self, network_id: str) -> None:
+        """Take every subnet of a network off the routers that it is wired to."""
+        for entry in self._interfaces({"network_id": network_id}):
+            if entry.get("network_id") == network_id and entry.get("device_id"):
+                body = {"port_id": entry["id"]}
+                self._rest.put("network", f"/routers/{entry['device_id']}/remove_router_interface", body)
+
     def delete(self, router_id: str) -> bool:
         """Take off the router's interfaces, then delete it."""
         for entry in self._interfaces({"device_id": router_id}):

@@ -48,7 +48,6 @@ class Rest:
         self._connection = connection
         self._lock = Lock()
         self._proxies: dict[str, Any] = {}
-        self._services: frozenset[str] | None = None
 
     def get(
         self,
@@ -103,12 +102,10 @@ class Rest:
 
     def has(self, *types: str) -> bool:
         """Whether the node's catalogue offers one of these service types."""
-        if self._services is None:
-            with translated(self.node):
-                session: Any = self._connection.session
-                catalog = session.auth.get_access(session).service_catalog.catalog
-            self._services = frozenset(str(entry.get("type")) for entry in catalog)
-        return not self._services.isdisjoint(types)
+        with translated(self.node):
+            session: Any = self._connection.session
+            catalog = session.auth.get_access(session).service_catalog.catalog  # comes with each new token
+        return any(entry.get("type") in types for entry in catalog)
 
     def project_id(self) -> str:
         """The project that the credentials belong to."""

@@ -95,6 +95,22 @@ class Servers:
         answer = self._rest.post("compute", f"/servers/{server_id}/action", action, NOVA)
         return str(answer.get("output") or "")
 
+    def reboot(self, server_id: str) -> None:
+        """Ask for a soft reboot; refused (409) unless it runs."""
+        self._act(server_id, {"reboot": {"type": "SOFT"}})
+
+    def start(self, server_id: str) -> None:
+        """Ask for a start; refused (409) unless it is shut off."""
+        self._act(server_id, {"os-start": None})
+
+    def stop(self, server_id: str) -> None:
+        """Ask for a shutdown; refused (409) unless it runs."""
+        self._act(server_id, {"os-stop": None})
+
+    def _act(self, server_id: str, action: Json) -> None:
+        path = f"/servers/{server_id}/action"
+        self._rest.send("compute", "POST", path, json=action, microversion=NOVA)
+
     def delete(self, server_id: str) -> bool:
         """Ask for deletion; the server is listed until it is done."""
         return self._rest.delete("compute", f"/servers/{server_id}", NOVA)

@@ -23,6 +23,21 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Container:
+    """A Zun container. ``status`` and ``task`` are Zun's own words, ``reason`` why it failed."""
+
+    id: str
+    name: str
+    status: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    task: str = ""
+    reason: str = ""
+    detail: str = ""  # Docker's words, e.g. "Exited(3) 5 mins ago"; as old as Zun's last look
+    image: str = ""
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Flavor:
     """A flavor. RAM in MiB, disk in GiB; ``plain``: no ephemeral disk, no swap, no extra specs."""
 
