@@ -19,7 +19,7 @@ demo: setup ## see the main job: local Slack workspace, simulated nodes
 	$(BIN)/kws demo
 
 test: setup ## the fast tests
-	$(BIN)/pytest -m "not openstack"
+	$(BIN)/pytest -m "not openstack" -n 2
 
 lint: setup ## style and types
 	$(BIN)/ruff format --check .

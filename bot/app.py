@@ -7,22 +7,32 @@ from concurrent.futures import Executor
 from typing import Any
 
 from slack_bolt import App, BoltResponse
+from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
 from bot import errors
 from bot.desk import Desk, asker
-from bot.handlers import keys, my_rentals, rent, status
+from bot.handlers import keys, machine, my_rentals, rent, status
 from bot.handlers.commands import Commands
+from kws_core.operations import Operations
 
 log = logging.getLogger(__name__)
 SLACK_LOG = logging.getLogger("bot.slack")  # Bolt and its sockets: chatty about every reconnect
 SLACK_LOG.setLevel(logging.WARNING)
+SLACK_LOG.addFilter(lambda record: "will be ignored" not in record.getMessage())  # we authorize by ourselves
 
 
-def build_app(desk: Desk, client: WebClient, listener_executor: Executor, signing_secret: str = "") -> App:
+def build_app(
+    desk: Desk,
+    operations: Operations,
+    client: WebClient,
+    listener_executor: Executor,
+    signing_secret: str = "",
+) -> App:
     """The app with all its listeners. It needs no network: Slack may be away when it is built."""
     app = App(
         client=client,
+        authorize=_authorize(client.token or ""),
         signing_secret=signing_secret or "unused in Socket Mode",
         token_verification_enabled=False,
         listener_executor=listener_executor,
@@ -32,11 +42,20 @@ def build_app(desk: Desk, client: WebClient, listener_executor: Executor, signin
     commands = Commands(desk)
     rent.register(app, desk, commands)
     my_rentals.register(app, desk, commands)
+    machine.register(app, desk, operations)
     status.register(desk, commands)
     keys.register(app, desk, commands)
     commands.register(app)
     app.error(_error_listener(desk))
     return app
+
+
+def _authorize(token: str) -> Any:
+    def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        """One workspace, one token: nothing to ask Slack for while a person waits for the ack."""
+        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=token)
+
+    return authorize
 
 
 def _error_listener(desk: Desk) -> Any:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from kws_core.core import Core
 
 A = TypeVar("A")
-B = TypeVar("B")
 
 app = typer.Typer(
     name="kws",
@@ -45,26 +44,34 @@ def run(
     http: Annotated[
         int | None, typer.Option("--http", metavar="PORT", help="Serve Request URLs instead of Socket Mode.")
     ] = None,
+    host: Annotated[str, typer.Option(help="Address that --http listens on.")] = "127.0.0.1",
 ) -> None:
     """Runs the bot until SIGTERM or Ctrl-C."""
     from bot import logs
     from bot.http_mode import serve
     from bot.service import Service
-    from kws_core.config import load_config, load_environment
+    from kws_core.config import DEFAULT_DATABASE_URL, load_config, load_environment
     from kws_core.nodes.pool import Pool
+    from kws_core.store import make_engine
 
-    environment, settings = _all_or_errors(
-        lambda: load_environment(http=http is not None), lambda: load_config(config)
-    )
+    problems = Problems()
+    environment = problems.of(lambda: load_environment(http=http is not None))
+    settings = problems.of(lambda: load_config(config))
+    pool = Pool(settings) if settings else None
+    if pool:
+        problems.of(pool.check)
+    problems.of(lambda: make_engine(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL))
+    problems.tell()
+    assert environment
+    assert settings
+    assert pool
     for variable in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"):
         os.environ.pop(variable, None)  # no library and no child process picks them up by itself
     logs.set_up(environment.log_format)
-    pool = Pool(settings)
-    pool.check()
     service = Service(settings, environment, pool.nodes())
     stop = _stop_on_signals()
     service.start()
-    server = serve(service.app, http) if http is not None else None
+    server = serve(service.app, http, host) if http is not None else None
     service.connect()
     stop.wait()
     if server is not None:
@@ -139,20 +146,28 @@ def db_upgrade() -> None:
     typer.echo("The database is up to date.")
 
 
-def _all_or_errors(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
-    """Both, or one ConfigError with the mistakes of both."""
-    from kws_core.errors import ConfigError
+class Problems:
+    """Collects the mistakes of several parts of the configuration, to be told all at once."""
 
-    problems: list[str] = []
-    results: list[Any] = []
-    for load in (first, second):
+    def __init__(self) -> None:
+        self._found: list[str] = []
+
+    def of(self, load: Callable[[], A]) -> A | None:
+        """What ``load`` gives; None when it was wrong."""
+        from kws_core.errors import ConfigError
+
         try:
-            results.append(load())
+            return load()
         except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(problems)
-    return results[0], results[1]
+            self._found += error.problems
+            return None
+
+    def tell(self) -> None:
+        """ConfigError with everything found, if anything was."""
+        from kws_core.errors import ConfigError
+
+        if self._found:
+            raise ConfigError(self._found)
 
 
 def _core(config: Path | None) -> Core:
@@ -160,9 +175,10 @@ def _core(config: Path | None) -> Core:
     from kws_core.core import Core
     from kws_core.store import Store
 
+    settings = load_config(config)
     store = Store(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL)
     store.upgrade()
-    return Core(load_config(config), store)
+    return Core(settings, store)
 
 
 def _print(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
@@ -189,8 +205,11 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        from kws_core.errors import ConfigError
+        from kws_core.errors import ConfigError, StoreDown
 
+        if isinstance(error, StoreDown):
+            typer.echo(f"kws: the database can't be used: {error}", err=True)
+            sys.exit(FAILED)
         if not isinstance(error, ConfigError):
             raise
         for problem in error.problems:

@@ -30,12 +30,14 @@ large = { vcpus = 2, ram_mb = 2048, disk_gb = 20 }
 [[nodes]]
 name = "node1"
 cloud = "node1"
+kinds = ["server", "container"]
 vcpus = 6
 ram_mb = 6144
 disk_gb = 80
 [[nodes]]
 name = "node2"
 cloud = "node2"
+kinds = ["server", "container"]
 vcpus = 6
 ram_mb = 6144
 disk_gb = 80

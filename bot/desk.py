@@ -65,7 +65,8 @@ class Desk:
     def _serve(self, serve: Serve, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
         user_id, team_id = asker(body)
         try:
-            if self.core.first_time(f"trigger:{body.get('trigger_id')}"):
+            trigger = body.get("trigger_id")
+            if not trigger or self.core.first_time(f"trigger:{trigger}"):
                 who, texts = self.directory.admit(user_id, team_id)
                 serve(Visit(who, texts, body, client, respond))
         except Exception as error:

@@ -13,7 +13,7 @@ from bot.i18n import Texts, texts_for
 from kws_core.admission import Who
 from kws_core.core import Core
 from kws_core.errors import UserError
-from kws_core.model import Person
+from kws_core.records import Person
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import cast
 
+from bot.form_sentences import SENTENCES as FORM_SENTENCES
 from bot.i18n import N_, Mrkdwn, Texts
 from kws_core.errors import UserError
 from kws_core.placement import Room
@@ -63,7 +64,18 @@ SENTENCES: dict[str, str] = {
     "stranger": N_("KWS is only for people of this workspace."),
     "form_stale": N_("This form is too old. Open a new one: /kws rent"),
     "slack_silent": N_("Slack does not tell KWS who you are right now. Please try again in a minute."),
-    "container_later": N_("Containers can't be rented here yet. Servers can: /kws rent"),
+    "kind_unknown": N_("No node of this lab offers that."),
+    "key_missing": N_("Paste your public key, or choose another way to log in."),
+    "password_missing": N_("Choose a password, or another way to log in."),
+    "node_unknown": N_("Only admins choose a node, and only one of nodes.toml."),
+    "network_gone": N_("This network is not there any more. Choose another one."),
+    "network_taken": N_("You have a network called {name} already."),
+    "number_range": N_("A whole number from {least} to {most}."),
+    "word_near": N_("{word} fits nothing here. Did you mean {near}?"),
+    "word_unknown": N_("{word} fits nothing here. Known: {known}"),
+    "not_ready": N_("{name} is not ready, so that is not possible now."),
+    **FORM_SENTENCES,
+    "node_silent": N_("{node} did not do it. Please try again in a minute, or tell an admin."),
 }
 HINTS = {  # behind a name that is not known: what there is, and that there is nothing
     "rental_unknown": (N_("Yours: {names}."), N_("You have none.")),
@@ -102,6 +114,11 @@ def _data(error: UserError, texts: Texts) -> dict[str, object]:
             if isinstance(earliest, date)
             else ""
         )
+    if error.code == "cloud_init_unknown":
+        guess = error.data["guess"]
+        data["guess"] = texts.plain(N_(" Did you mean {guess}?"), guess=guess) if guess else ""
+    if error.code == "word_unknown":
+        data["known"] = ", ".join(cast(Iterable[str], error.data["known"]))
     if error.code in HINTS:
         names = ", ".join(cast(Iterable[str], error.data["mine"]))
         some, none = HINTS[error.code]

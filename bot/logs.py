@@ -9,7 +9,10 @@ import structlog
 
 
 def set_up(log_format: str = "auto", level: int = logging.INFO) -> None:
-    """Sends every log record to stderr as ``auto``, ``pretty`` or ``json``."""
+    """Sends every log record to stderr as ``auto``, ``pretty`` or ``json``.
+
+    Tracebacks are plain: structlog's own would print local variables, and with them keys and passwords.
+    """
     pretty = log_format == "pretty" or (log_format == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
@@ -17,7 +20,11 @@ def set_up(log_format: str = "auto", level: int = logging.INFO) -> None:
         structlog.processors.TimeStamper(fmt="iso"),
     ]
     renderer: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
         if pretty
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
@@ -36,5 +43,7 @@ def set_up(log_format: str = "auto", level: int = logging.INFO) -> None:
         "slack_bolt",
         "slack_sdk",
         "alembic",
+        "apscheduler",
     ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # "pool is full" costs nothing

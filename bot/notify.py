@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import timedelta
+from http.client import HTTPException
 from typing import Any
 
 from slack_sdk import WebClient
@@ -18,10 +19,11 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot import key_delivery
 from bot.directory import Directory
+from bot.retries import retry_after
 from bot.views import ids, rental_card
 from bot.views.rental_card import Message
 from kws_core.core import Core
-from kws_core.model import Event, EventKind
+from kws_core.model import Event
 from kws_core.outbox import Mail, Outbox
 
 log = logging.getLogger(__name__)
@@ -30,15 +32,12 @@ UNREACHABLE = frozenset(
     {
         "user_disabled",
         "cannot_dm_bot",
-        "account_inactive",
         "user_not_found",
-        "is_bot",
         "users_not_found",
         "user_not_visible",
     }
 )
 LOOK_BACK = 200  # messages of a DM searched for one that may have been posted
-BELLS = frozenset({EventKind.READY, EventKind.FAILED, EventKind.VANISHED})
 
 
 class Notifier:
@@ -92,7 +91,7 @@ class Notifier:
             self._tell(mail)
         except SlackApiError as error:
             self._refused(mail, error)
-        except (SlackClientError, OSError, ValueError) as error:
+        except (SlackClientError, HTTPException, OSError, ValueError) as error:
             log.warning("rental %s: Slack did not take it: %s", rental_id, error)
             self.outbox.postpone(rental_id)
 
@@ -102,7 +101,7 @@ class Notifier:
         if code in UNREACHABLE:
             self.outbox.unreachable(mail.rental.id, code)
         else:
-            self.outbox.postpone(mail.rental.id)
+            self.outbox.postpone(mail.rental.id, retry_after(error))
 
     def _tell(self, mail: Mail) -> None:
         mail = self._card(mail)
@@ -110,7 +109,7 @@ class Notifier:
             key_delivery.deliver(mail, self.client, self.outbox, self.directory.texts(mail.person))
             return  # key_sent is news: the card is edited by the next delivery, which settles all events
         for event in mail.unseen:
-            if event.kind in BELLS:
+            if rental_card.rings(mail.rental, event):
                 self._ring(mail, event)
         self.outbox.delivered(mail.rental.id, mail.events[-1].id)
 
@@ -136,7 +135,7 @@ class Notifier:
     def _first_card(self, mail: Mail, message: Message) -> Mail:
         rental = mail.rental
         channel = str(self.client.conversations_open(users=[rental.owner])["channel"]["id"])
-        self.outbox.keep_channel(rental.id, rental.owner, channel)
+        self.outbox.keep_channel(rental.id, channel)
         rental.dm_channel = channel
         rental.card_ts = self._post(channel, message)
         self.outbox.keep_card(rental.id, rental.card_ts)

@@ -7,8 +7,11 @@ may be repeated are; messages and uploads are retried by the outbox, which looks
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
 
+from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry import HttpRequest, HttpResponse, RetryHandler, RetryState
 
 REPEATABLE = frozenset(
@@ -37,7 +40,7 @@ class SlackRetryHandler(RetryHandler):
         error: Exception | None = None,
     ) -> bool:
         if response is not None and response.status_code == 429:
-            return True
+            return _seconds(response.headers) <= LONGEST_PAUSE  # a longer one is for the outbox to wait out
         repeatable = request.url.split("?")[0].rsplit("/", 1)[-1] in REPEATABLE
         return repeatable and (error is not None or (response is not None and response.status_code >= 500))
 
@@ -53,8 +56,21 @@ class SlackRetryHandler(RetryHandler):
         state.next_attempt_requested = True
         pause = 0.5 * 2**state.current_attempt
         if response is not None and response.status_code == 429:
-            headers = {key.lower(): value for key, value in response.headers.items()}
-            after = headers.get("retry-after", ["1"])
-            pause = float(after[0] if isinstance(after, list) else after)
-        self._sleep(min(pause, LONGEST_PAUSE))
+            pause = _seconds(response.headers)
+        self._sleep(pause)
         state.increment_current_attempt()
+
+
+def retry_after(error: SlackApiError) -> timedelta | None:
+    """How long Slack wants to be left alone, None when it does not say."""
+    if getattr(error.response, "status_code", None) != 429:
+        return None
+    return timedelta(seconds=_seconds(error.response.headers))
+
+
+def _seconds(headers: Mapping[str, Any]) -> float:
+    found = {key.lower(): value for key, value in headers.items()}.get("retry-after", "1")
+    try:
+        return max(0.0, float(found[0] if isinstance(found, list) else found))
+    except ValueError:
+        return 1.0

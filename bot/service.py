@@ -24,6 +24,7 @@ from kws_core.config import Config, Environment
 from kws_core.core import Core, utcnow
 from kws_core.loop import Loop
 from kws_core.nodes import Node
+from kws_core.operations import Operations
 from kws_core.reconciler import Reconciler
 from kws_core.store import Store
 
@@ -59,7 +60,7 @@ class NodeExecutors:
         """Waits for work under way until ``deadline`` (time.monotonic); what has not begun is dropped."""
         with self._lock:
             pools = list(self._pools.values())
-        _drain(pools, deadline)
+        _drain(pools, deadline, drop=True)
 
 
 class Service:
@@ -87,7 +88,10 @@ class Service:
         self.reconciler = Reconciler(self.core, nodes, self.node_threads)
         self.notifier = Notifier(self.core, self.client, self.directory, self.post_office)
         self.desk = Desk(self.core, self.directory, self.workers)
-        self.app: App = build_app(self.desk, self.client, self.listeners, environment.signing_secret)
+        self.operations = Operations(self.core, nodes, self.node_threads)
+        self.app: App = build_app(
+            self.desk, self.operations, self.client, self.listeners, environment.signing_secret
+        )
         self.loops = [
             Loop("reconciler", self.reconciler.tick, self.core.work),
             Loop("notifier", self.notifier.tick, self.core.mail),
@@ -147,7 +151,7 @@ class Service:
             closer.start()  # websocket-client may sit in a select() for ten seconds when it is closed
         self.reconciler.stop()
         self.notifier.stop()
-        _drain([self.listeners, self.workers, self.post_office], deadline)
+        _drain([self.listeners, self.workers, self.post_office], deadline)  # what was acknowledged is served
         self.node_threads.shutdown(deadline)
         for closer in closers:
             closer.join(CLOSE)
@@ -180,10 +184,10 @@ def slack_client(environment: Environment) -> WebClient:
     )
 
 
-def _drain(pools: list[ThreadPoolExecutor], deadline: float) -> None:
-    """Shuts pools down; waits for their threads, but not beyond the deadline."""
+def _drain(pools: list[ThreadPoolExecutor], deadline: float, *, drop: bool = False) -> None:
+    """Shuts pools down and waits for their work, but not beyond the deadline; ``drop`` what has not begun."""
     for pool in pools:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=drop)
 
     def wait_for_all() -> None:
         for pool in pools:

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from kws_core import store
 from kws_core.config import Config, NodeSection
-from kws_core.model import NodeRecord, Status
+from kws_core.model import PlacementState, Status
 from kws_core.nodes import Capacity, Image, Kind
 from kws_core.placement import Room
+from kws_core.records import NodeRecord
 from kws_core.store import Held
 
 
@@ -56,12 +57,18 @@ def images(session: Session, config: Config) -> list[Image]:
 
 
 def note_answer(
-    session: Session, name: str, images: Sequence[Image], capacity: Capacity, now: datetime
+    session: Session,
+    name: str,
+    images: Sequence[Image],
+    capacity: Capacity,
+    cidrs: Sequence[str],
+    now: datetime,
 ) -> bool:
     """Remembers what a node said of itself; True when it had been silent before."""
     record = _record(session, name)
     came_back = record.failing_since is not None
     record.images = [{**asdict(image), "properties": dict(image.properties)} for image in images]
+    record.cidrs = list(cidrs)
     record.capacity = {**asdict(capacity), "at": capacity.at.isoformat()}
     record.seen_at, record.failing_since, record.error = now, None, None
     return came_back
@@ -125,7 +132,8 @@ def _room(
         free_disk_gb=_free(node, measured, held, unseen, "disk_gb"),
         free_addresses=_less(measured.free_addresses if measured else None, len(unseen)),
         free_machines=_less(measured.free_machines if measured else None, len(unseen)),
-        builds=sum(h.status in (Status.REQUESTED, Status.BUILDING) for h in held),
+        free_servers=_less(measured.free_servers if measured else None, len(unseen)),
+        builds=sum(_to_build(h) for h in held),
         max_builds=node.max_builds,
         up=record is not None and record.seen_at is not None and record.failing_since is None,
         drained=record is not None and bool(record.drained),
@@ -142,6 +150,10 @@ def _free(
         return max(0, lendable)
     left: float = total - getattr(measured, f"used_{what}") - sum(getattr(h, what) for h in unseen)
     return max(0, min(lendable, int(left)))
+
+
+def _to_build(held: Held) -> bool:
+    return held.state is PlacementState.HELD and held.status in (Status.REQUESTED, Status.BUILDING)
 
 
 def _less(measured: int | None, taken: int) -> int | None:

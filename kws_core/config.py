@@ -50,7 +50,7 @@ class KwsSection(_Section):
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"no such time zone: {value!r}; use a name such as 'Asia/Seoul'") from error
         return value
 
@@ -150,15 +150,6 @@ class Config(_Section):
     def _tuple(cls, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
 
-    @model_validator(mode="after")
-    def _unique_names(self) -> Config:
-        for key in ("name", "cloud"):
-            values = [getattr(node, key) for node in self.nodes]
-            twice = sorted({value for value in values if values.count(value) > 1})
-            if twice:
-                raise ValueError(f"nodes: two nodes have the same {key}: {', '.join(twice)}")
-        return self
-
     def size(self, name: str) -> Size | None:
         """The size of that name, or None."""
         entry = self.sizes.get(name)
@@ -179,10 +170,29 @@ def parse_config(text: str, source: str = DEFAULT_PATH) -> Config:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([f"{source}: not TOML: {error}"]) from error
+    problems = _twice(data.get("nodes"))
     try:
-        return Config.model_validate(data)
+        config = Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError([f"{source}: {_problem(entry)}" for entry in _first_hand(error)]) from error
+        problems = [_problem(entry) for entry in _first_hand(error)] + problems
+        raise ConfigError([f"{source}: {problem}" for problem in problems]) from error
+    if problems:
+        raise ConfigError([f"{source}: {problem}" for problem in problems])
+    return config
+
+
+def _twice(nodes: Any) -> list[str]:
+    """Names and clouds that two nodes share; looked for in the raw data, beside any other mistake."""
+    found = []
+    for key in ("name", "cloud"):
+        entries = (
+            [node.get(key) for node in nodes if isinstance(node, dict)] if isinstance(nodes, list) else []
+        )
+        values = [value for value in entries if isinstance(value, str)]
+        twice = sorted({value for value in values if values.count(value) > 1})
+        if twice:
+            found.append(f"nodes: two nodes have the same {key}: {', '.join(twice)}")
+    return found
 
 
 def load_config(path: str | os.PathLike[str] | None = None) -> Config:
@@ -267,7 +277,7 @@ def load_environment(env: Mapping[str, str] | None = None, *, http: bool = False
     url = env.get("SLACK_API_URL") or DEFAULT_SLACK_API_URL
     return Environment(
         bot_token=env.get("SLACK_BOT_TOKEN", ""),
-        app_token=env.get("SLACK_APP_TOKEN", ""),
+        app_token="" if http else env.get("SLACK_APP_TOKEN", ""),
         signing_secret=env.get("SLACK_SIGNING_SECRET", ""),
         slack_api_url=url if url.endswith("/") else url + "/",
         database_url=env.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL,

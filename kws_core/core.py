@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from kws_core import catalogue, store
-from kws_core.admission import RentForm, Who, form_errors
+from kws_core.admission import CUSTOM, Grant, RentForm, Who, examine
 from kws_core.config import Config
 from kws_core.errors import FormError, UserError
 from kws_core.model import (
@@ -20,7 +20,7 @@ from kws_core.model import (
     Access,
     Event,
     EventKind,
-    Person,
+    Network,
     Placement,
     PlacementState,
     Reason,
@@ -28,13 +28,13 @@ from kws_core.model import (
     Status,
     new_id,
 )
-from kws_core.nodes import Image, Size
+from kws_core.nodes import Image, Kind, Size
 from kws_core.placement import Room, Ruling, Wish, choose
-from kws_core.ssh_keys import check_public_key
+from kws_core.records import Person
+from kws_core.saved_keys import SavedKey, keys_of
 from kws_core.ssh_keys import fingerprint as key_fingerprint
 from kws_core.store import Store
 
-DEFAULT_LOGIN = "student"  # for images that don't say whose login is theirs
 FORGET_AFTER = timedelta(days=7)
 
 
@@ -49,6 +49,8 @@ class Offer:
     default_end: date
     last_end: date
     mine: Sequence[Rental] = field(default_factory=tuple)
+    keys: Sequence[SavedKey] = field(default_factory=tuple)
+    networks: Sequence[Network] = field(default_factory=tuple)
 
 
 def utcnow() -> datetime:
@@ -89,6 +91,8 @@ class Core:
                 default_end=today + timedelta(days=policy.default_days),
                 last_end=today + timedelta(days=policy.max_days),
                 mine=store.rentals_of(session, who.id),
+                keys=keys_of(session, who.id),
+                networks=store.networks_of(session, who.id),
             )
 
     def request(self, who: Who, form: RentForm, request_key: str) -> Rental:
@@ -111,16 +115,15 @@ class Core:
         if done is not None:
             return done
         images = {image.name: image for image in catalogue.images(session, self.config)}
-        errors = form_errors(session, self.config, who, form, images, self.today())
-        if errors:
-            raise FormError(errors)
-        assert form.image and form.size and form.name and form.ends_on  # checked above
-        size = self.config.size(form.size)
-        assert size
-        ruling = choose(catalogue.rooms(session, self.config), Wish(form.kind, form.image, size))
+        grant = examine(session, self.config, who, form, images, self.today())
+        wish = Wish(form.kind, grant.image, grant.size, only=form.node)
+        ruling = choose(catalogue.rooms(session, self.config), wish)
         if ruling.node is None:
-            raise FormError(self._no_room(session, ruling, size))
-        rental = self._new_rental(who, form, size, images[form.image], request_key)
+            raise FormError(self._no_room(session, ruling, grant.size))
+        rental = self._new_rental(who, form, grant, request_key)
+        if grant.new_network:
+            name, cidr = grant.new_network
+            rental.network = Network(id=new_id(), owner=who.id, name=name, cidr=cidr, created_at=self.now())
         session.add(rental)
         place(rental, ruling.node, self.now())
         rental.record(EventKind.REQUESTED, self.now(), actor=who.id, node=ruling.node)
@@ -136,39 +139,42 @@ class Core:
         return rental
 
     def _no_room(self, session: Session, ruling: Ruling, size: Size) -> dict[str, UserError]:
+        field_of_size = "vcpus" if size.name == CUSTOM else "size"
         if not ruling.full:
             return {"image": UserError("no_node", reasons=dict(ruling.refused))}
         first = store.earliest_end(session)
         rooms = [r for r in catalogue.rooms(session, self.config) if r.up and not r.drained]
         return {
-            "size": UserError(
+            field_of_size: UserError(
                 "no_room", size=size.name, rooms=rooms, earliest=first.ends_on if first else None
             )
         }
 
-    def _new_rental(self, who: Who, form: RentForm, size: Size, image: Image, request_key: str) -> Rental:
-        public = check_public_key(form.public_key) if form.public_key else None
+    def _new_rental(self, who: Who, form: RentForm, grant: Grant, request_key: str) -> Rental:
         return Rental(
             id=new_id(),
             request_key=request_key,
             kind=form.kind,
-            name=form.name or "",
+            name=grant.name,
             owner=who.id,
-            image=image.name,
-            login=image.login or DEFAULT_LOGIN,
-            size=size.name,
-            vcpus=size.vcpus,
-            ram_mb=size.ram_mb,
-            disk_gb=size.disk_gb,
-            open_ports=[
-                {"first": p.first, "last": p.last, "protocol": p.protocol}
-                for p in self.config.policy.open_port_ranges()
-            ],
-            ends_on=form.ends_on,
+            image=grant.image,
+            login=grant.login,
+            size=grant.size.name,
+            vcpus=grant.size.vcpus,
+            ram_mb=grant.size.ram_mb,
+            disk_gb=grant.size.disk_gb,
+            open_ports=[asdict(ports) for ports in grant.open_ports],
+            ends_on=grant.ends_on,
             status=Status.REQUESTED,
-            access=Access.OWN_KEY if public else Access.GENERATED,
-            public_key=public,
-            key_fingerprint=key_fingerprint(public) if public else None,
+            access=Access.NONE if form.kind is Kind.CONTAINER else form.access,
+            public_key=grant.public_key,
+            key_fingerprint=key_fingerprint(grant.public_key) if grant.public_key else None,
+            password_hash=grant.password_hash,
+            cloud_init=dict(grant.cloud_init),
+            command=list(grant.command),
+            environment=dict(grant.environment),
+            network_id=grant.network,
+            pinned=form.node is not None,
             host_keys=[],
             created_at=self.now(),
         )
@@ -269,8 +275,9 @@ def end(
     untouched = rental.status is Status.REQUESTED
     for placement in rental.placements:
         if placement.state is PlacementState.HELD:
-            placement.state = PlacementState.GONE if untouched else PlacementState.LEAVING
-            placement.next_look_at, placement.tries, placement.down_since = now, 0, None
+            placement.leave(now)
+            if untouched:
+                placement.state = PlacementState.GONE
     target = Status.ENDED if untouched else Status.ENDING
     rental.move_to(target, now, event=event, actor=actor, reason=reason, **data)
     if untouched:

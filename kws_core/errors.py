@@ -22,6 +22,10 @@ class ConfigError(KwsError):
         self.problems = problems
 
 
+class StoreDown(KwsError):
+    """The database can't be reached or written."""
+
+
 class UserError(KwsError):
     """Refused for a reason that the person can understand and act on.
 

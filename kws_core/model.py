@@ -16,7 +16,7 @@ from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, WriteOnlyMapped, mapped_column, relationship
 
 from kws_core.columns import UtcDateTime, words
-from kws_core.nodes import Kind, Size, mark_of
+from kws_core.nodes import Kind, Refusal, Size, mark_of
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,8 @@ class Access(StrEnum):
 
     GENERATED = "generated"  # a key pair that KWS makes; the private half goes to the DM
     OWN_KEY = "own_key"  # the owner's own public key
+    PASSWORD = "password"  # kept as a SHA-512 crypt hash only
+    NONE = "none"  # containers: nobody logs in
 
 
 class EventKind(StrEnum):
@@ -84,6 +86,9 @@ class EventKind(StrEnum):
     KEY_SENT = "key_sent"
     BUILDING = "building"
     READY = "ready"
+    REBOOTED = "rebooted"
+    SWITCHED_OFF = "switched_off"
+    SWITCHED_ON = "switched_on"
     RETURNED = "returned"
     FAILED = "failed"
     VANISHED = "vanished"
@@ -154,6 +159,13 @@ class Rental(Base):
         String(32)
     )  # Slack file id, known before the file is visible
     key_sent_at: Mapped[datetime | None]
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    cloud_init: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the person's own part, parsed
+    command: Mapped[list[str]] = mapped_column(default=list)  # containers only, as is the next
+    environment: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    network_id: Mapped[str | None] = mapped_column(ForeignKey("networks.id", ondelete="SET NULL"))
+    pinned: Mapped[bool] = mapped_column(default=False)  # an admin chose the node: it moves nowhere
+    switched_off: Mapped[bool] = mapped_column(default=False)  # by its owner
     host_keys: Mapped[list[str]] = mapped_column(default=list)
     created_at: Mapped[datetime]
     ready_at: Mapped[datetime | None]
@@ -162,6 +174,7 @@ class Rental(Base):
     card_ts: Mapped[str | None] = mapped_column(String(32))  # the progress message
     version: Mapped[int] = mapped_column()
 
+    network: Mapped[Network | None] = relationship(lazy="selectin")
     placements: Mapped[list[Placement]] = relationship(
         back_populates="rental", order_by="Placement.id", lazy="selectin", cascade="all, delete-orphan"
     )
@@ -191,8 +204,10 @@ class Rental(Base):
 
     @property
     def key_settled(self) -> bool:
-        """Whether the owner is known to hold the private half, so that a server may be made."""
-        return self.public_key is not None and (self.access is Access.OWN_KEY or self.key_sent_at is not None)
+        """Whether the owner is known to have what opens the machine, so that it may be made."""
+        if self.access is Access.GENERATED:
+            return self.public_key is not None and self.key_sent_at is not None
+        return True
 
     def move_to(
         self,
@@ -228,6 +243,19 @@ class Rental(Base):
         return event
 
 
+class Network(Base):
+    """A network of a person's own; made on a node when a rental there first needs it."""
+
+    __tablename__ = "networks"
+    __table_args__ = (Index("uq_networks_owner_name", "owner", "name", unique=True),)
+
+    id: Mapped[str] = mapped_column(String(10), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(String(63))
+    cidr: Mapped[str] = mapped_column(String(32))
+    created_at: Mapped[datetime]
+
+
 class Placement(Base):
     """One try of a rental on one node; it holds capacity there until it is seen gone."""
 
@@ -257,13 +285,26 @@ class Placement(Base):
     server_id: Mapped[str | None] = mapped_column(String(64))
     server_at: Mapped[datetime | None]  # when the server was asked for
     held_at: Mapped[datetime]
+    left_at: Mapped[datetime | None]  # since when it is to be deleted there
     down_since: Mapped[datetime | None]  # first of the failures in a row
     tries: Mapped[int] = mapped_column(default=0)
+    missing: Mapped[int] = mapped_column(default=0)  # looks in a row at a ready machine that found none
     next_look_at: Mapped[datetime]
     leased_until: Mapped[datetime | None]
     leased_by: Mapped[str | None] = mapped_column(String(64))
 
     rental: Mapped[Rental] = relationship(back_populates="placements", lazy="raise")
+
+    def leave(self, now: datetime) -> None:
+        """From here on it is deleted there until the node shows nothing."""
+        self.state, self.left_at = PlacementState.LEAVING, now
+        self.next_look_at, self.tries, self.down_since = now, 0, None
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether the node was asked for something and nobody knows what came of it."""
+        unanswered = self.refusal is None and self.server_at is not None and self.server_id is None
+        return self.refusal == Refusal.DOWN or unanswered
 
 
 class Event(Base):
@@ -289,39 +330,3 @@ class Event(Base):
     delivered_at: Mapped[datetime | None]
     next_try_at: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(default=0)
-
-
-class Person(Base):
-    """What KWS remembers of a Slack user, so that no handler has to ask Slack."""
-
-    __tablename__ = "people"
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    locale: Mapped[str | None] = mapped_column(String(16))
-    dm_channel: Mapped[str | None] = mapped_column(String(32))
-    guest: Mapped[bool] = mapped_column(default=False)
-    stranger: Mapped[bool] = mapped_column(default=False)  # of another workspace
-    seen_at: Mapped[datetime]
-
-
-class NodeRecord(Base):
-    """What a node said last: the catalogue and capacity that forms and placement use."""
-
-    __tablename__ = "nodes"
-
-    name: Mapped[str] = mapped_column(String(64), primary_key=True)
-    images: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
-    capacity: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    seen_at: Mapped[datetime | None]
-    failing_since: Mapped[datetime | None]
-    error: Mapped[str | None] = mapped_column(Text)
-    drained: Mapped[bool] = mapped_column(default=False)
-
-
-class Delivery(Base):
-    """A Slack delivery that was acted on: Slack delivers at least once, KWS acts once."""
-
-    __tablename__ = "deliveries"
-
-    key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    at: Mapped[datetime] = mapped_column(index=True)

@@ -15,7 +15,8 @@ from sqlalchemy import select, update
 
 from kws_core import store
 from kws_core.core import Core, end
-from kws_core.model import Access, Event, EventKind, Person, PlacementState, Reason, Rental, Status
+from kws_core.model import Access, Event, EventKind, PlacementState, Reason, Rental, Status
+from kws_core.records import Person
 
 RETRY_FIRST = timedelta(seconds=2)
 RETRY_MOST = timedelta(minutes=5)
@@ -61,11 +62,10 @@ class Outbox:
                 return None
             return Mail(rental, store.history(session, rental_id), store.person(session, rental.owner))
 
-    def keep_channel(self, rental_id: str, owner: str, channel: str) -> None:
+    def keep_channel(self, rental_id: str, channel: str) -> None:
         """The DM that the card is about to be posted to: from now on it may be there."""
         with self.core.store.write() as session:
             session.execute(update(Rental).where(Rental.id == rental_id).values(dm_channel=channel))
-            session.execute(update(Person).where(Person.id == owner).values(dm_channel=channel))
 
     def keep_card(self, rental_id: str, ts: str) -> None:
         """The card was posted."""

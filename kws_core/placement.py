@@ -22,6 +22,7 @@ class No(StrEnum):
     ADDRESSES = "addresses"
     QUOTA = "quota"
     TRIED = "tried"
+    NOT_CHOSEN = "not_chosen"
 
 
 FULL = frozenset({No.VCPUS, No.RAM, No.DISK, No.ADDRESSES, No.QUOTA})
@@ -42,6 +43,7 @@ class Room:
     free_disk_gb: int
     free_addresses: int | None = None
     free_machines: int | None = None
+    free_servers: int | None = None
     builds: int = 0  # servers being built or waiting to be
     max_builds: int = 2
     up: bool = True
@@ -56,6 +58,7 @@ class Wish:
     image: str
     size: Size
     tried: frozenset[str] = frozenset()  # nodes that refused it already
+    only: str | None = None  # the one node that an admin chose
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ def ruling_of(room: Room, wish: Wish) -> No | None:
     size = wish.size
     checks = (
         (wish.kind not in room.kinds, No.KIND),
+        (wish.only not in (None, room.node), No.NOT_CHOSEN),
         (room.node in wish.tried, No.TRIED),
         (room.drained, No.DRAINED),
         (not room.up, No.DOWN),
@@ -103,6 +107,7 @@ def ruling_of(room: Room, wish: Wish) -> No | None:
         (size.disk_gb > room.free_disk_gb, No.DISK),
         (room.free_addresses is not None and room.free_addresses < 1, No.ADDRESSES),
         (room.free_machines is not None and room.free_machines < 1, No.QUOTA),
+        (wish.kind is Kind.SERVER and room.free_servers is not None and room.free_servers < 1, No.QUOTA),
     )
     return next((no for wrong, no in checks if wrong), None)
 

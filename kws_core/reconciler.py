@@ -15,15 +15,19 @@ from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from kws_core import catalogue, store
+from kws_core import catalogue, work_queue
 from kws_core.core import Core
 from kws_core.errors import NodeDown, NodeError
-from kws_core.nodes import Machine, Node
-from kws_core.steps import RETRY_MOST, Job, Steps, waits_for_list
+from kws_core.jobs import Job
+from kws_core.model import PlacementState
+from kws_core.nodes import Machine, Node, Refusal
+from kws_core.releasing import RETRY_MOST
+from kws_core.steps import Steps, waits_for_list
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=10)
+GIVE_BACK_TRIES = 3  # the database itself waits ten seconds each time
 REFRESH = timedelta(seconds=60)
 PING = timedelta(seconds=10)
 SILENT = timedelta(seconds=4)  # after so long a silence what is not built yet goes elsewhere
@@ -51,6 +55,7 @@ class Reconciler:
         self.steps = Steps(core, nodes, self.who)
         self._guard = threading.Lock()
         self._busy: set[tuple[str, str]] = set()  # (node, sort) under way: one round at a time
+        self._jobs: set[int] = set()  # placements whose step is under way here
         self._refresh_at: dict[str, datetime] = {}
         self._ping_at: dict[str, datetime] = {}
         self._stopping = False
@@ -59,7 +64,11 @@ class Reconciler:
         """To be called once before the first tick: a process that is alone takes its old leases back."""
         if self.core.store.single_process:
             with self.core.store.write() as session:
-                store.drop_leases(session)
+                work_queue.drop_leases(session)
+        with self.core.store.read() as session:
+            for name in work_queue.nodes_in_use(session):
+                if name not in self.nodes:
+                    log.warning("node %s holds rentals but is not in nodes.toml: they stay as they are", name)
 
     def stop(self) -> None:
         """No new work is begun; what is under way finishes on its executors."""
@@ -68,7 +77,7 @@ class Reconciler:
     def drop_leases(self) -> None:
         """Gives back what this process had claimed, for another to take over at once."""
         with self.core.store.write() as session:
-            store.drop_leases(session, self.who)
+            work_queue.drop_leases(session, self.who)
 
     def tick(self) -> timedelta:
         """Starts a round on each node with something due; returns how long nothing more is due."""
@@ -76,8 +85,8 @@ class Reconciler:
         if self._stopping:
             return IDLE
         with self.core.store.read() as session:
-            due = set(store.due_nodes(session, now))
-            following = store.next_look(session)
+            due = set(work_queue.due_nodes(session, now))
+            following = work_queue.next_look(session)
         for name in self.nodes:
             if name in due:
                 self._start(name, "round", self._round)
@@ -109,8 +118,8 @@ class Reconciler:
     def _round(self, name: str) -> None:
         """One look at the node, shared by all that wait for it; then each placement by itself."""
         with self.core.store.write() as session:
-            claimed = store.claim_due(session, name, self.core.now(), self.who, LEASE)
-        jobs = [Job(placement, placement.rental) for placement in claimed]
+            claimed = work_queue.claim_due(session, name, self.core.now(), self.who, LEASE)
+        jobs = [Job(p, p.rental) for p in claimed if self._begin(p.id)]
         machines = self._look(name) if any(map(waits_for_list, jobs)) else {}
         for job in jobs:
             self.executors(name, "work").submit(self._advance, job, machines)
@@ -120,6 +129,17 @@ class Reconciler:
             return self.nodes[name].machines()
         except NodeError as error:
             return error
+        except Exception as error:
+            log.exception("node %s: its list can't be read", name)
+            return NodeDown(name, Refusal.DOWN, repr(error))
+
+    def _begin(self, placement_id: int) -> bool:
+        """False when a step that outlived its lease is still under way here."""
+        with self._guard:
+            if placement_id in self._jobs:
+                return False
+            self._jobs.add(placement_id)
+            return True
 
     def _advance(self, job: Job, machines: dict[str, Machine] | NodeError) -> None:
         """One step of one placement; whatever happens its lease is given back."""
@@ -129,6 +149,10 @@ class Reconciler:
         except Exception:
             log.exception("rental %s on %s: step failed", job.rental.id, job.placement.node)
         finally:
+            with self._guard:
+                self._jobs.discard(job.placement.id)
+            if job.placement.state is PlacementState.GONE:
+                self._refresh_at.pop(job.placement.node, None)  # there is room again
             self._give_back(job.placement.id, wait)
 
     def _step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
@@ -141,8 +165,13 @@ class Reconciler:
             return self.steps.failed(job, error)
 
     def _give_back(self, placement_id: int, wait: timedelta) -> None:
-        with self.core.store.write() as session:
-            store.give_back(session, placement_id, self.who, self.core.now() + wait)
+        for _ in range(GIVE_BACK_TRIES):
+            try:
+                with self.core.store.write() as session:
+                    work_queue.give_back(session, placement_id, self.who, self.core.now() + wait)
+                break
+            except Exception:
+                log.exception("placement %s: its lease can't be given back", placement_id)
         self.core.work.set()
 
     # -- news of nodes
@@ -151,15 +180,15 @@ class Reconciler:
         """Asks a node for its images and capacity; its answer, or its silence, is remembered."""
         node, now = self.nodes[name], self.core.now()
         try:
-            capacity, images = node.capacity(), node.images()
+            capacity, images, cidrs = node.capacity(), node.images(), node.cidrs()
         except NodeError as error:
             self._note_down(name, error)
             return
         with self.core.store.write() as session:
-            came_back = catalogue.note_answer(session, name, images, capacity, now)
+            came_back = catalogue.note_answer(session, name, images, capacity, cidrs, now)
             if came_back:
                 log.info("node %s answers", name)
-                store.poke_node(session, name, now)
+                work_queue.poke_node(session, name, now)
 
     def _ping(self, name: str) -> None:
         """Notices a silence long before anybody waits for it."""

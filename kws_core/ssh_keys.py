@@ -60,8 +60,10 @@ def check_public_key(text: str) -> str:
     parts = line.split(None, 2)
     if "\n" in line or "\r" in line or len(parts) < 2 or parts[0] not in ACCEPTED:
         raise UserError("key_invalid", accepted=", ".join(sorted(ACCEPTED)))
-    comment = "".join(c for c in (parts[2] if len(parts) > 2 else "") if c.isprintable())[:100]
+    printable = "".join(c for c in (parts[2] if len(parts) > 2 else "") if c.isprintable())
+    comment = " ".join(printable[:100].split())
     try:
+        base64.b64decode(parts[1], validate=True)  # cryptography skips what ssh-keygen refuses
         key = load_ssh_public_key(f"{parts[0]} {parts[1]}".encode())
     except (ValueError, UnsupportedAlgorithm) as error:
         raise UserError("key_invalid", accepted=", ".join(sorted(ACCEPTED))) from error

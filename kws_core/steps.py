@@ -8,19 +8,30 @@ placement is still what it was when it was loaded, so a return that came meanwhi
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from kws_core import catalogue, cloud_init, store
+from kws_core import catalogue, store, work_queue
 from kws_core.core import Core, end, place
 from kws_core.errors import NodeDown, NodeError, NodeRefused
+from kws_core.jobs import Job, Rows
 from kws_core.model import EventKind, Placement, PlacementState, Reason, Rental, Status
-from kws_core.nodes import Address, Machine, MachineState, Node, PortRange, Refusal, ServerSpec
+from kws_core.nodes import (
+    Address,
+    ContainerSpec,
+    Kind,
+    Machine,
+    MachineState,
+    Node,
+    Refusal,
+    ServerSpec,
+)
 from kws_core.placement import Wish, choose
+from kws_core.releasing import RETRY_MOST, Releaser
+from kws_core.specs import spec_of
 
 log = logging.getLogger(__name__)
 
@@ -28,30 +39,11 @@ AT_ONCE = timedelta(0)
 POLL_BUILD = timedelta(seconds=1)
 POLL_NEW = timedelta(milliseconds=500)
 POLL_KEY = timedelta(seconds=30)  # key_sent wakes it at once; this is only the net below
+KEY_DEADLINE = timedelta(hours=24)  # Slack may be away for hours; capacity is not held for ever
 POLL_READY = timedelta(minutes=5)
 POLL_MISSING = timedelta(seconds=10)
-POLL_RELEASE = timedelta(milliseconds=700)
 LAG = timedelta(seconds=30)  # how long a new server may be missing from the list
 GIVE_UP_NODE = timedelta(seconds=45)  # a node silent for so long in the middle of a build is left
-RETRY_MOST = timedelta(seconds=60)
-PASS_EVERY = 10  # looks at a server that is being deleted between two passes of deletion
-
-
-@dataclass(slots=True)
-class Job:
-    """A placement with its rental, as loaded; replaced by the fresh rows at each change."""
-
-    placement: Placement
-    rental: Rental
-
-    @property
-    def building(self) -> bool:
-        """Whether it is on its way to ready."""
-        wanted = self.rental.status in (Status.REQUESTED, Status.BUILDING)
-        return wanted and self.placement.state is PlacementState.HELD
-
-
-Change = Callable[[Session, Rental, Placement], object]
 
 
 def waits_for_list(job: Job) -> bool:
@@ -66,24 +58,27 @@ class Steps:
     def __init__(self, core: Core, nodes: Mapping[str, Node], who: str) -> None:
         self.core = core
         self.nodes = nodes
-        self.who = who
+        self.rows = Rows(core, who)
+        self.releaser = Releaser(core, nodes, self.rows)
 
     def step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
         """The next act for this placement. NodeError when the node did not do it: see ``failed``."""
         if job.placement.state is PlacementState.LEAVING:
-            return self._release(job, machines)
-        if job.rental.status is Status.REQUESTED and not self._apply(job, self._begin):
+            return self.releaser.release(job, machines)
+        if job.rental.status is Status.REQUESTED and not self.rows.apply(job, self._begin):
             return AT_ONCE
         if job.placement.floating_ip is None:
             self._node(job).ping()  # a dead node costs seconds here, not a long read timeout
-            address = self._node(job).ensure_address(self._spec(job.rental))
-            self._apply(job, lambda s, r, p: _keep_address(p, address))
+            address = self._node(job).ensure_address(spec_of(job.rental))
+            self.rows.apply(job, lambda s, r, p: _keep_address(p, address))
         if not job.rental.key_settled:
             return self._look_for_key(job)
         if job.placement.server_id is None:
             return self._build(job)
         if isinstance(machines, NodeError):
             raise machines
+        if job.placement.down_since is not None:
+            self.rows.apply(job, lambda s, r, p: setattr(p, "down_since", None))
         machine = machines.get(job.rental.mark)
         return (
             self._watch_ready(job, machine)
@@ -98,22 +93,27 @@ class Steps:
 
     def _look_for_key(self, job: Job) -> timedelta:
         """The key may have been sent while the address was made."""
-        self._apply(job, lambda s, r, p: None)
-        return AT_ONCE if job.rental.key_settled else POLL_KEY
+        self.rows.apply(job, lambda s, r, p: None)
+        if job.rental.key_settled:
+            return AT_ONCE
+        if self.core.now() - job.rental.created_at > KEY_DEADLINE:
+            self.rows.apply(job, lambda s, r, p: self._fail(r, Reason.NO_KEY, node=p.node))
+        return POLL_KEY
 
     def _build(self, job: Job) -> timedelta:
         """Asks for the server, at most ``max_builds`` on a node at a time."""
-        if not self._apply(job, self._take_slot):
+        if not self.rows.apply(job, self._take_slot):
             return POLL_BUILD
-        server_id = self._node(job).ensure_server(self._spec(job.rental), _address(job.placement))
-        self._apply(job, lambda s, r, p: setattr(p, "server_id", server_id))
+        server_id = _ensure_machine(self._node(job), spec_of(job.rental), _address(job.placement))
+        self.rows.apply(job, lambda s, r, p: setattr(p, "server_id", server_id))
         return POLL_NEW
 
     def _take_slot(self, session: Session, rental: Rental, placement: Placement) -> bool:
         if placement.server_at is not None:
             return True
+        store.lock_capacity(session)
         section = self.core.config.node(placement.node)
-        if store.building_on(session, placement.node) >= (section.max_builds if section else 1):
+        if work_queue.building_on(session, placement.node) >= (section.max_builds if section else 1):
             return False
         placement.server_at = self.core.now()
         rental.record(EventKind.BUILDING, self.core.now(), node=placement.node)
@@ -125,19 +125,25 @@ class Steps:
             self._check_lag(job.placement)
         elif machine.state is MachineState.BROKEN:
             raise NodeRefused(job.placement.node, machine.refusal or Refusal.FAILED, machine.fault)
-        elif machine.state is MachineState.ACTIVE and self._node(job).answers(_address(job.placement)):
+        elif machine.state is MachineState.ACTIVE and self._answers(job):
             keys = self._host_keys(job, machine)
-            self._apply(job, lambda s, r, p: self._ready(r, p, keys))
+            self.rows.apply(job, lambda s, r, p: self._ready(r, p, keys))
             return POLL_READY
         if self._too_late(job.placement):
-            self._apply(job, lambda s, r, p: self._fail(r, Reason.NO_ANSWER, node=p.node))
+            self.rows.apply(job, lambda s, r, p: self._fail(r, Reason.NO_ANSWER, node=p.node))
         return POLL_BUILD
+
+    def _answers(self, job: Job) -> bool:
+        """A container that runs is ready: nobody knows what its ports speak."""
+        return job.rental.kind is Kind.CONTAINER or self._node(job).answers(_address(job.placement))
 
     def _check_lag(self, placement: Placement) -> None:
         if placement.server_at and self.core.now() - placement.server_at > LAG:
             raise NodeRefused(placement.node, Refusal.FAILED, "the server is not there any more")
 
     def _host_keys(self, job: Job, machine: Machine) -> list[str]:
+        if job.rental.kind is Kind.CONTAINER:
+            return []
         try:
             return self._node(job).host_keys(machine.id, _address(job.placement))
         except NodeError as error:
@@ -162,13 +168,13 @@ class Steps:
     def _watch_ready(self, job: Job, machine: Machine | None) -> timedelta:
         """A machine deleted behind our back ends its rental; it has to be missing twice."""
         if machine is not None:
-            if job.placement.tries:
-                self._apply(job, lambda s, r, p: setattr(p, "tries", 0))
+            if job.placement.missing or job.placement.tries:
+                self.rows.apply(job, _seen)
             return POLL_READY
-        if job.placement.tries < 1:
-            self._apply(job, lambda s, r, p: setattr(p, "tries", 1))
+        if job.placement.missing < 1:
+            self.rows.apply(job, lambda s, r, p: setattr(p, "missing", 1))
             return POLL_MISSING
-        self._apply(job, lambda s, r, p: self._vanished(r, p))
+        self.rows.apply(job, lambda s, r, p: self._vanished(r, p))
         return AT_ONCE
 
     def _vanished(self, rental: Rental, placement: Placement) -> None:
@@ -179,7 +185,7 @@ class Steps:
     def failed(self, job: Job, error: NodeError) -> timedelta:
         """What a node's no, or its silence, means for this placement."""
         if not job.building:
-            self._apply(job, lambda s, r, p: setattr(p, "tries", p.tries + 1))
+            self.rows.apply(job, lambda s, r, p: setattr(p, "tries", p.tries + 1))
             return min(RETRY_MOST, timedelta(seconds=2 ** min(job.placement.tries, 6)))
         wait = AT_ONCE
 
@@ -187,12 +193,13 @@ class Steps:
             nonlocal wait
             wait = self._after_failure(session, rental, held, error)
 
-        self._apply(job, change)
+        self.rows.apply(job, change)
         return wait
 
     def _after_failure(
         self, session: Session, rental: Rental, held: Placement, error: NodeError
     ) -> timedelta:
+        store.lock_capacity(session)  # before any row of placements is written: everybody locks in this order
         now = self.core.now()
         held.down_since = held.down_since or now
         patient = isinstance(error, NodeDown) and held.server_id is not None
@@ -206,12 +213,14 @@ class Steps:
         """Leaves this node for the next one that fits, if there is one."""
         store.lock_capacity(session)
         tried = frozenset(placement.node for placement in rental.placements)
-        wish = Wish(rental.kind, rental.image, rental.wanted_size, tried)
+        wish = Wish(
+            rental.kind, rental.image, rental.wanted_size, tried, held.node if rental.pinned else None
+        )
         chosen = choose(catalogue.rooms(session, self.core.config), wish).node
         if chosen is None:
             return False
-        held.state, held.refusal, held.detail = PlacementState.LEAVING, error.reason, error.detail[:2000]
-        held.tries, held.down_since, held.next_look_at = 0, None, self.core.now()
+        held.leave(self.core.now())
+        held.refusal, held.detail = error.reason, error.detail[:2000]
         session.flush()
         place(rental, chosen, self.core.now())
         rental.record(EventKind.MOVED, self.core.now(), node=chosen, refused=held.node, refusal=error.reason)
@@ -236,7 +245,7 @@ class Steps:
         is deleted with the placement.
         """
         with self.core.store.read() as session:
-            waiting = [p.rental_id for p in store.unbuilt_on(session, node)]
+            waiting = [p.rental_id for p in work_queue.unbuilt_on(session, node)]
         for rental_id in waiting:
             with self.core.store.write() as session:
                 rental = store.rental(session, rental_id, lock=True)
@@ -245,66 +254,20 @@ class Steps:
                     self._move_on(session, rental, held, error)
             self.core.mail.set()
 
-    # -- releasing
-
-    def _release(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
-        """One pass of deletion; gone is believed only when the node shows nothing.
-
-        While the shared list still shows the server, another pass would find nothing new to do.
-        """
-        tries = job.placement.tries
-        if tries % PASS_EVERY and isinstance(machines, dict) and job.rental.mark in machines:
-            self._apply(job, lambda s, r, p: setattr(p, "tries", tries + 1))
-            return POLL_RELEASE
-        remains = self._node(job).release(job.rental.mark)
-        if not remains:
-            self._apply(job, self._gone)
-            return AT_ONCE
-        self._apply(job, lambda s, r, p: setattr(p, "tries", p.tries + 1))
-        if job.placement.tries % 50 == 0:
-            log.warning("rental %s: %s still shows %s", job.rental.id, job.placement.node, remains.kinds())
-        return min(RETRY_MOST, POLL_RELEASE * (1 + job.placement.tries // 20))
-
-    def _gone(self, session: Session, rental: Rental, placement: Placement) -> None:
-        placement.state = PlacementState.GONE
-        if rental.status is Status.ENDING and all(p.state is PlacementState.GONE for p in rental.placements):
-            rental.ended_at = self.core.now()
-            rental.move_to(Status.ENDED, rental.ended_at, event=EventKind.ENDED, why=rental.reason)
-
     # -- shared
 
     def _node(self, job: Job) -> Node:
         return self.nodes[job.placement.node]
 
-    def _spec(self, rental: Rental) -> ServerSpec:
-        data = ""
-        if rental.public_key:
-            data = cloud_init.user_data(rental.id, rental.name, rental.login, rental.public_key)
-        return ServerSpec(
-            mark=rental.mark,
-            name=rental.name,
-            image=rental.image,
-            size=rental.wanted_size,
-            user_data=data,
-            owner=rental.owner,
-            open_ports=tuple(PortRange(**entry) for entry in rental.open_ports),
-        )
 
-    def _apply(self, job: Job, change: Change) -> bool:
-        """Applies ``change`` to the fresh rows, which replace the loaded ones in ``job``.
+def _ensure_machine(node: Node, spec: ServerSpec | ContainerSpec, address: Address) -> str:
+    if isinstance(spec, ContainerSpec):
+        return node.ensure_container(spec, address)
+    return node.ensure_server(spec, address)
 
-        False when the placement is no longer what it was, or when ``change`` itself says False.
-        """
-        with self.core.store.write() as session:
-            rental = store.rental(session, job.rental.id, lock=True)
-            fresh = next((p for p in rental.placements if p.id == job.placement.id), None) if rental else None
-            same = fresh is not None and fresh.state is job.placement.state and fresh.leased_by == self.who
-            if rental is None or fresh is None or not same:
-                return False
-            result = change(session, rental, fresh)
-        job.rental, job.placement = rental, fresh
-        self.core.mail.set()
-        return result is not False
+
+def _seen(session: Session, rental: Rental, placement: Placement) -> None:
+    placement.missing, placement.tries = 0, 0
 
 
 def _keep_address(placement: Placement, address: Address) -> None:

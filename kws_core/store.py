@@ -8,28 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, create_engine, delete, event, func, insert, or_, select, update
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError
-from sqlalchemy.orm import Session, selectinload, sessionmaker
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
 
 from kws_core import saved_keys as _saved_keys  # noqa: F401 - its table belongs to the migrations' metadata
-from kws_core.errors import ConfigError
-from kws_core.model import (
-    LIVE,
-    Delivery,
-    Event,
-    NodeRecord,
-    Person,
-    Placement,
-    PlacementState,
-    Rental,
-    Status,
-)
+from kws_core.errors import ConfigError, StoreDown
+from kws_core.model import LIVE, Event, Network, Placement, PlacementState, Rental, Status
+from kws_core.records import Delivery, NodeRecord, Person
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -52,13 +43,17 @@ def make_engine(url: str) -> Engine:
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver's own BEGIN comes too late: SELECT would not lock
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _sqlite_begin(connection: Connection) -> None:
     readonly = connection.get_execution_options().get("readonly")
     connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+
+
+def _dbapi(connection: Connection) -> Any:
+    return connection.connection.dbapi_connection
 
 
 class Held(NamedTuple):
@@ -70,6 +65,7 @@ class Held(NamedTuple):
     disk_gb: int
     server_at: datetime | None
     status: Status
+    state: PlacementState
 
 
 class Store:
@@ -78,7 +74,8 @@ class Store:
     def __init__(self, url: str) -> None:
         self.engine = make_engine(url)
         self._write = sessionmaker(self.engine, expire_on_commit=False)
-        self._read = sessionmaker(self.engine.execution_options(readonly=True), expire_on_commit=False)
+        reading = {"readonly": True} if self.single_process else {"isolation_level": "REPEATABLE READ"}
+        self._read = sessionmaker(self.engine.execution_options(**reading), expire_on_commit=False)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -99,9 +96,17 @@ class Store:
 
         settings = AlembicConfig()
         settings.set_main_option("script_location", str(MIGRATIONS))
-        with self.engine.begin() as connection:
-            settings.attributes["connection"] = connection
-            command.upgrade(settings, "head")
+        try:
+            with self.engine.connect() as connection:
+                if self.single_process:  # a table that Alembic rebuilds must not take its children with it
+                    _dbapi(connection).execute("PRAGMA foreign_keys=OFF")
+                with connection.begin():
+                    settings.attributes["connection"] = connection
+                    command.upgrade(settings, "head")
+                if self.single_process:
+                    _dbapi(connection).execute("PRAGMA foreign_keys=ON")
+        except OperationalError as error:
+            raise StoreDown(str(error.orig)) from error
 
     @property
     def single_process(self) -> bool:
@@ -153,7 +158,13 @@ def held_capacity(session: Session) -> list[Held]:
     """Everything that holds capacity somewhere."""
     query = (
         select(
-            Placement.node, Rental.vcpus, Rental.ram_mb, Rental.disk_gb, Placement.server_at, Rental.status
+            Placement.node,
+            Rental.vcpus,
+            Rental.ram_mb,
+            Rental.disk_gb,
+            Placement.server_at,
+            Rental.status,
+            Placement.state,
         )
         .join(Rental)
         .where(Placement.state != PlacementState.GONE)
@@ -166,106 +177,44 @@ def lock_capacity(session: Session) -> None:
     session.execute(select(NodeRecord.name).order_by(NodeRecord.name).with_for_update())
 
 
-# -- placements
+# -- networks
 
 
-def claim_due(session: Session, node: str, now: datetime, who: str, lease: timedelta) -> Sequence[Placement]:
-    """Leases the node's due placements to ``who``; a lease that ran out may be taken over."""
-    due = (
-        select(Placement.id)
-        .where(
-            Placement.node == node,
-            Placement.state != PlacementState.GONE,
-            Placement.next_look_at <= now,
-            or_(Placement.leased_until.is_(None), Placement.leased_until < now),
-        )
-        .with_for_update(skip_locked=True)
-    )
-    ids = session.scalars(due).all()
-    if not ids:
-        return []
-    until = now + lease
-    session.execute(
-        update(Placement)
-        .where(Placement.id.in_(ids))
-        .values(leased_until=until, leased_by=who, next_look_at=until)  # a poke meanwhile makes it earlier
-    )
-    query = select(Placement).where(Placement.id.in_(ids)).options(selectinload(Placement.rental))
-    return session.scalars(query.order_by(Placement.id)).all()
+def networks_of(session: Session, owner: str) -> Sequence[Network]:
+    """A person's own networks, by name."""
+    return session.scalars(select(Network).where(Network.owner == owner).order_by(Network.name)).all()
 
 
-def give_back(session: Session, placement_id: int, who: str, next_look_at: datetime) -> None:
-    """Ends a lease; a poke that came meanwhile stays due at once."""
-    row = session.get(Placement, placement_id, with_for_update=True)
-    if row is None or row.leased_by != who:
-        return
-    if row.leased_until is None or row.next_look_at >= row.leased_until:
-        row.next_look_at = next_look_at
-    row.leased_until, row.leased_by = None, None
+def cidrs_in_use(session: Session) -> list[str]:
+    """Every CIDR that some node or some person uses."""
+    ours = session.scalars(select(Network.cidr)).all()
+    theirs = [cidr for record in node_records(session) for cidr in record.cidrs or ()]
+    return sorted({*ours, *theirs})
 
 
-def poke_node(session: Session, node: str, now: datetime) -> None:
-    """Makes everything on a node due: it has come back."""
-    session.execute(
-        update(Placement)
-        .where(Placement.node == node, Placement.state != PlacementState.GONE)
-        .values(next_look_at=now)
-    )
-
-
-def due_nodes(session: Session, now: datetime) -> Sequence[str]:
-    """Nodes that have something due."""
-    query = select(Placement.node).where(
+def others_in_network(session: Session, network: str, placement: Placement) -> bool:
+    """Whether another rental may still have something in that network on the placement's node."""
+    query = select(func.count()).select_from(Placement).join(Rental)
+    query = query.where(
+        Rental.network_id == network,
+        Placement.node == placement.node,
         Placement.state != PlacementState.GONE,
-        Placement.next_look_at <= now,
-        or_(Placement.leased_until.is_(None), Placement.leased_until < now),
+        Placement.id != placement.id,
     )
-    return session.scalars(query.distinct()).all()
+    return bool(session.scalar(query))
 
 
-def next_look(session: Session) -> datetime | None:
-    """When the next placement is due, None when nothing is placed anywhere."""
-    query = select(func.min(Placement.next_look_at)).where(
-        Placement.state != PlacementState.GONE, Placement.leased_until.is_(None)
-    )
-    return session.scalar(query)
-
-
-def building_on(session: Session, node: str) -> int:
-    """How many servers the node is building now."""
-    query = (
-        select(func.count())
-        .select_from(Placement)
-        .join(Rental)
-        .where(
-            Placement.node == node,
-            Placement.state == PlacementState.HELD,
-            Placement.server_at.is_not(None),
-            Rental.status == Status.BUILDING,
-        )
-    )
-    return session.scalar(query) or 0
-
-
-def unbuilt_on(session: Session, node: str) -> Sequence[Placement]:
-    """What is held on a node and to be built, and has no server there yet."""
-    query = select(Placement).join(Rental)
-    return session.scalars(
-        query.where(
-            Placement.node == node,
-            Placement.state == PlacementState.HELD,
-            Placement.server_id.is_(None),
-            Rental.status.in_((Status.REQUESTED, Status.BUILDING)),
-        )
-    ).all()
-
-
-def drop_leases(session: Session, who: str | None = None) -> None:
-    """Frees the leases of ``who``, or all of them (a process that is alone has just started)."""
-    query = update(Placement).where(Placement.leased_until.is_not(None))
-    if who is not None:
-        query = query.where(Placement.leased_by == who)
-    session.execute(query.values(leased_until=None, leased_by=None, next_look_at=Placement.held_at))
+def drop_unused_network(session: Session, over: Rental) -> None:
+    """Forgets the network of a rental that is over when no other rental uses it."""
+    if over.network_id is None:
+        return
+    query = select(func.count()).select_from(Rental)
+    used = query.where(Rental.network_id == over.network_id, Rental.status != Status.ENDED)
+    if not session.scalar(used):
+        network = over.network_id
+        session.execute(update(Rental).where(Rental.network_id == network).values(network_id=None))
+        session.execute(delete(Network).where(Network.id == network))
+        session.expire(over, ["network_id", "network"])
 
 
 # -- events

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from world import Clock
@@ -21,6 +22,7 @@ class Story:
     service: Service
     nodes: dict[str, FakeNode]
     clock: Clock
+    service_folder: Path
 
     def settle(self, rounds: int = 12) -> None:
         """A few seconds pass."""

@@ -83,7 +83,7 @@ def test_files_and_functions_stay_small(path: Path) -> None:
     text = path.read_text()
     assert len(text.splitlines()) <= LONGEST_FILE
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef) and node.name != "upgrade":
+        if isinstance(node, ast.FunctionDef) and "migrations" not in path.parts:
             length = (node.end_lineno or 0) - node.lineno + 1
             assert length <= LONGEST_FUNCTION, f"{node.name} has {length} lines"
 
@@ -128,3 +128,9 @@ def test_every_key_of_nodes_toml_is_documented() -> None:
     for section in (KwsSection, Policy, OpenStackSection, SizeEntry, NodeSection):
         for key in section.model_fields:
             assert f"`{key}`" in text, f"{section.__name__}.{key}"
+
+
+def test_no_folder_of_tests_hides_a_package() -> None:
+    """pytest imports tests/NAME/test_x.py as NAME.test_x: a package of that name would be half replaced."""
+    packages = {"bot", "kws_core", "openstack", "zunclient", "slack_sdk", "slack_bolt"}
+    assert {path.name for path in (ROOT / "tests").iterdir()} & packages == set()

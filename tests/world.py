@@ -39,6 +39,7 @@ NODE = """
 [[nodes]]
 name = "{name}"
 cloud = "{name}"
+kinds = ["server", "container"]
 vcpus = {vcpus}
 ram_mb = 8192
 disk_gb = 100

@@ -44,6 +44,7 @@ class Commands:
         app.command(ids.COMMAND)(self._command)
         for action, name in (
             (ids.Action.OPEN_RENT, "rent"),
+            (ids.Action.OPEN_CONTAINER, "rent container"),
             (ids.Action.SHOW_LIST, "list"),
             (ids.Action.SHOW_STATUS, "status"),
             (ids.Action.SHOW_HELP, "help"),
@@ -54,11 +55,13 @@ class Commands:
         ack()
         self.desk.take(self._serve, body=body, client=client, context=context)
 
-    def _button(self, name: str) -> Callable[..., None]:
+    def _button(self, words: str) -> Callable[..., None]:
+        name, _, rest = words.partition(" ")
+
         def listener(ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
             ack()
             self.desk.take(
-                lambda visit: self._table[name](visit, ""), body=body, client=client, context=context
+                lambda visit: self._table[name](visit, rest), body=body, client=client, context=context
             )
 
         return listener
@@ -89,6 +92,7 @@ def _hub(visit: Visit, _rest: str) -> None:
 def _hub_buttons(texts: Texts) -> list[ButtonElement]:
     buttons = (
         (ids.Action.OPEN_RENT, N_("Rent a server"), "primary"),
+        (ids.Action.OPEN_CONTAINER, N_("Rent a container"), None),
         (ids.Action.SHOW_LIST, N_("My rentals"), None),
         (ids.Action.SHOW_STATUS, N_("What is free"), None),
         (ids.Action.SHOW_HELP, N_("Help"), None),

@@ -1,19 +1,23 @@
-"""Renting: the form is opened, checked, and accepted."""
+"""Renting: the form is opened, redrawn as it is filled in, checked, and accepted; or all in one line."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
-from slack_bolt import Ack, App
+from slack_bolt import Ack, App, BoltContext
+from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot import errors
 from bot.desk import Desk, Visit
+from bot.handlers import rent_words
 from bot.handlers.commands import Commands
 from bot.i18n import N_, Texts
 from bot.views import ids, rent_form
 from kws_core.errors import FormError, UserError
+from kws_core.nodes import Kind
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +30,18 @@ STALE = frozenset(
         "trigger_exchanged",
     }
 )
-CONTAINER_WORDS = frozenset({"container", "컨테이너"})
+CHANGED = frozenset({"hash_conflict", "not_found"})  # the person typed on, or closed the form
+KINDS = {"": Kind.SERVER, "server": Kind.SERVER, "서버": Kind.SERVER, "container": Kind.CONTAINER, "컨테이너": Kind.CONTAINER}  # fmt: skip
 
 
 def register(app: App, desk: Desk, commands: Commands) -> None:
-    """Listens for ``/kws rent`` and for the form."""
+    """Listens for ``/kws rent``, for the form, and for what is chosen in it."""
     rent = Rent(desk)
-    commands.add("rent", rent.open)
+    commands.add("rent", rent.asked)
     app.view(ids.View.RENT)(rent.submitted)
+    for field in (ids.Field.SIZE, ids.Field.ACCESS, ids.Field.NETWORK):
+        app.action({"block_id": field.value, "action_id": ids.Action.VALUE.value})(rent.changed)
+    app.action(ids.Action.MORE)(rent.changed)
 
 
 class Rent:
@@ -43,11 +51,21 @@ class Rent:
         self.desk = desk
         self.core = desk.core
 
-    def open(self, visit: Visit, rest: str) -> None:
+    def asked(self, visit: Visit, rest: str) -> None:
+        """``rent``, ``rent container``, or ``rent web01 ubuntu small 14d``."""
+        kind = KINDS.get(rest.lower())
+        if kind is None:
+            self._rent_words(visit, rest)
+        else:
+            self._open(visit, kind)
+
+    def _open(self, visit: Visit, kind: Kind) -> None:
         """Opens the form from the last known catalogue, whatever the nodes are doing."""
-        if rest.lower() in CONTAINER_WORDS:
-            raise UserError("container_later")
-        view = rent_form.build(self.core.offer(visit.who), self.core.config.policy, visit.texts)
+        offer = self.core.offer(visit.who)
+        if not any(kind in room.kinds for room in offer.rooms):
+            raise UserError("kind_unknown")
+        shown = rent_form.Shown(kind=kind)
+        view = rent_form.build(offer, self.core.config.policy, visit.texts, shown, admin=visit.who.admin)
         try:
             visit.client.views_open(trigger_id=visit.body["trigger_id"], view=view)
         except SlackApiError as error:
@@ -60,6 +78,34 @@ class Rent:
                 )
             )
 
+    def _rent_words(self, visit: Visit, rest: str) -> None:
+        form = rent_words.parse(rest, self.core.offer(visit.who))
+        try:
+            rental = self.core.request(visit.who, form, request_key=f"trigger:{visit.body['trigger_id']}")
+        except FormError as error:
+            lines = [f"• {errors.sentence(problem, visit.texts)}" for problem in error.fields.values()]
+            visit.say("\n".join(lines))
+            return
+        visit.say(visit.texts(N_("{name} is on its way. You get word in your DM."), name=rental.name))
+
+    def changed(self, ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+        """Something was chosen that changes which fields there are."""
+        ack()
+        self.desk.take(self._redraw, body=body, client=client, context=context)
+
+    def _redraw(self, visit: Visit) -> None:
+        view = visit.body["view"]
+        shown = rent_form.shown_in(view)
+        if visit.body["actions"][0]["action_id"] == ids.Action.MORE:
+            shown = replace(shown, more=True)
+        offer = self.core.offer(visit.who)
+        drawn = rent_form.build(offer, self.core.config.policy, visit.texts, shown, admin=visit.who.admin)
+        try:
+            visit.client.views_update(view_id=view["id"], hash=view["hash"], view=drawn)
+        except SlackApiError as error:
+            if error.response.get("error") not in CHANGED:
+                raise
+
     def submitted(self, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
         """Accepts the form or puts an error at each field; one form makes one rental however often it comes."""
         user_id = str(body["user"]["id"])
@@ -68,7 +114,7 @@ class Rent:
             who, texts = self.desk.directory.admit_known(user_id)
             self.core.request(who, rent_form.parse(view), request_key=f"view:{view['id']}")
         except FormError as error:
-            ack(response_action="errors", errors=_at_fields(error, texts))
+            ack(response_action="errors", errors=_at_fields(error, view, texts))
         except Exception as error:
             ack(response_action="errors", errors={ids.Field.NAME: self._whole(error, texts, user_id)})
         else:
@@ -80,5 +126,11 @@ class Rent:
         return texts.plain(errors.BUG, ref=errors.new_reference(error, f"form of {user_id}"))
 
 
-def _at_fields(error: FormError, texts: Texts) -> dict[str, str]:
-    return {field: errors.plain_sentence(problem, texts) for field, problem in error.fields.items()}
+def _at_fields(error: FormError, view: dict[str, Any], texts: Texts) -> dict[str, str]:
+    """Each error at its field; what has no field in this form stands at the name."""
+    there = set(rent_form.fields_of(view))
+    found: dict[str, str] = {}
+    for field, problem in error.fields.items():
+        place = field if field in there else ids.Field.NAME
+        found[place] = " ".join(filter(None, (found.get(place), errors.plain_sentence(problem, texts))))
+    return found

@@ -21,7 +21,20 @@ class Field(StrEnum):
     IMAGE = "image"
     SIZE = "size"
     ENDS_ON = "ends_on"
+    ACCESS = "access"
     PUBLIC_KEY = "public_key"
+    PASSWORD = "password"
+    VCPUS = "vcpus"
+    RAM_MB = "ram_mb"
+    DISK_GB = "disk_gb"
+    PORTS = "ports"
+    CLOUD_INIT = "cloud_init"
+    COMMAND = "command"
+    ENVIRONMENT = "environment"
+    NETWORK = "network"
+    NETWORK_NAME = "network_name"
+    CIDR = "cidr"
+    NODE = "node"
 
 
 class Action(StrEnum):
@@ -29,10 +42,16 @@ class Action(StrEnum):
 
     VALUE = "value"  # the one element of an input block
     OPEN_RENT = "open_rent"
+    OPEN_CONTAINER = "open_container"
+    MORE = "rent_more"
     SHOW_LIST = "show_list"
     SHOW_STATUS = "show_status"
     SHOW_HELP = "show_help"
     RETURN = "rental_return"
+    REBOOT = "rental_reboot"
+    STOP = "rental_stop"
+    START = "rental_start"
+    CONSOLE = "rental_console"
     KEEP = "rental_keep"
     ADD_KEY = "key_add"
     REMOVE_KEY = "key_remove"

@@ -9,6 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bot.i18n import Mrkdwn, Texts, code, escape, slack_time
 from kws_core.model import Rental
+from kws_core.nodes import Kind, PortRange
+from kws_core.ports import format_ports
 
 
 @functools.cache
@@ -27,9 +29,10 @@ def _templates() -> Environment:
 
 def ready(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
     """All that is needed to get in."""
-    return _render(
-        "ready.j2", texts, rental=rental, ends=slack_time(last_minute(ends_at), texts), key=key_name(rental)
-    )
+    template = "ready_container.j2" if rental.kind is Kind.CONTAINER else "ready.j2"
+    ports = format_ports([PortRange(**entry) for entry in rental.open_ports])
+    ends = slack_time(last_minute(ends_at), texts)
+    return _render(template, texts, rental=rental, ends=ends, key=key_name(rental), ports=ports)
 
 
 def key_message(rental: Rental, texts: Texts) -> Mrkdwn:

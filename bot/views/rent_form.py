@@ -1,169 +1,261 @@
-"""The rental form: built from an offer, parsed back into a RentForm."""
+"""The rental form, for servers and for containers: built from an offer, parsed back into a RentForm.
+
+What is shown depends on what is chosen so far (``Shown``); a change redraws the form in place, and Slack
+keeps what was typed in every field that stays.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from slack_sdk.models.blocks import (
+    ActionsBlock,
+    Block,
+    ButtonElement,
     ContextBlock,
-    DatePickerElement,
     InputBlock,
     MarkdownTextObject,
-    Option,
-    PlainTextInputElement,
     PlainTextObject,
     SectionBlock,
-    StaticSelectElement,
 )
 from slack_sdk.models.views import View
 
 from bot.i18n import N_, Texts
+from bot.views import form_fields as fields
 from bot.views import ids
 from bot.views.text import clip, size_line, used_line
-from kws_core.admission import RentForm
+from kws_core.admission import CUSTOM, NEW_NETWORK, RentForm
 from kws_core.config import Policy
 from kws_core.core import Offer
-from kws_core.nodes import Image, Size
+from kws_core.model import Access
+from kws_core.nodes import Kind
+from kws_core.passwords import Secret
+from kws_core.ports import format_ports
 
-MOST_OPTIONS = 100  # Slack's limit for one select
-MOST_OPTION_TEXT = 75
-MOST_VALUE = 150
+GENERATED, PASTED, PASSWORD, SAVED = "generated", "pasted", "password", "saved:"
+DEFAULT_NETWORK = "default"
+SOME_PORTS = "80, 8000-8010, 53/udp"
+ACCESS = {GENERATED: Access.GENERATED, PASTED: Access.OWN_KEY, PASSWORD: Access.PASSWORD}
 
 
-def build(offer: Offer, policy: Policy, texts: Texts) -> View:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Which fields the form has now; kept in private_metadata and in the fields themselves."""
+
+    kind: Kind = Kind.SERVER
+    more: bool = False
+    access: str = GENERATED
+    custom: bool = False
+    new_network: bool = False
+
+    def metadata(self) -> str:
+        """As private_metadata: what no field says."""
+        return f"{self.kind.value}{' more' if self.more else ''}"
+
+
+def shown_in(view: Mapping[str, Any]) -> Shown:
+    """What the form shows, or should after what was just chosen in it."""
+    words = str(view.get("private_metadata") or Kind.SERVER.value).split()
+    values = fields.values_of(view)
+    return Shown(
+        kind=Kind(words[0]),
+        more="more" in words,
+        access=fields.choice(values, ids.Field.ACCESS) or GENERATED,
+        custom=fields.choice(values, ids.Field.SIZE) == CUSTOM,
+        new_network=fields.choice(values, ids.Field.NETWORK) == NEW_NETWORK,
+    )
+
+
+def build(
+    offer: Offer, policy: Policy, texts: Texts, shown: Shown | None = None, *, admin: bool = False
+) -> View:
     """The form; without images yet, a view that says so and can't be submitted."""
-    title = PlainTextObject(text=texts.plain(N_("Rent a server")))
+    shown = shown or Shown()
+    server = shown.kind is Kind.SERVER
+    title = N_("Rent a server") if server else N_("Rent a container")
     close = PlainTextObject(text=texts.plain(N_("Cancel")))
-    images = [image for image in offer.images if len(image.name) <= MOST_VALUE][:MOST_OPTIONS]
-    if not images:
+    head = PlainTextObject(text=texts.plain(title))
+    if server and not fields.usable(offer.images):
         text = texts(
             N_("No node has told KWS its images yet. Please try again in a minute, or tell an admin.")
         )
-        section = SectionBlock(text=MarkdownTextObject(text=text))
-        return View(type="modal", callback_id=ids.View.RENT, title=title, close=close, blocks=[section])
+        blocks: list[Block] = [SectionBlock(text=MarkdownTextObject(text=text))]
+        return View(type="modal", callback_id=ids.View.RENT, title=head, close=close, blocks=blocks)
     return View(
         type="modal",
         callback_id=ids.View.RENT,
-        title=title,
+        private_metadata=shown.metadata(),
+        title=head,
         submit=PlainTextObject(text=texts.plain(N_("Rent"))),
         close=close,
-        blocks=[
-            _standing(offer, policy, texts),
-            _name(texts),
-            _image(images, texts),
-            _size(offer.sizes, texts),
-            _ends_on(offer, texts),
-            _public_key(texts),
-        ],
+        blocks=_blocks(offer, policy, texts, shown, admin),
+    )
+
+
+def _blocks(offer: Offer, policy: Policy, texts: Texts, shown: Shown, admin: bool) -> list[Block]:
+    server = shown.kind is Kind.SERVER
+    standing = MarkdownTextObject(text=clip(used_line(offer, policy, texts), 2000))
+    blocks: list[Block] = [
+        ContextBlock(elements=[standing]),
+        fields.name(texts),
+        fields.image(offer.images, texts) if server else fields.registry_image(texts),
+        *_size(offer, texts, shown),
+        fields.last_day(offer, texts),
+    ]
+    blocks += _access(offer, texts, shown) if server else _container(texts)
+    if shown.more:
+        blocks += _more(offer, policy, texts, shown, admin)
+    else:
+        blocks.append(ActionsBlock(block_id=ids.Action.MORE, elements=[_more_button(texts)]))
+    return blocks
+
+
+def _size(offer: Offer, texts: Texts, shown: Shown) -> list[Block]:
+    options = [(f"{size.name} · {size_line(size)}", size.name) for size in offer.sizes]
+    if shown.more:
+        options.append((texts.plain(N_("Another size …")), CUSTOM))
+    size = fields.select(ids.Field.SIZE, texts.plain(N_("Size")), options, options[0][1], dispatch=shown.more)
+    if not (shown.more and shown.custom):
+        return [size]
+    return [
+        size,
+        fields.number(ids.Field.VCPUS, texts.plain(N_("vCPUs")), 1),
+        fields.number(ids.Field.RAM_MB, texts.plain(N_("Memory (MB)")), 1024),
+        fields.number(ids.Field.DISK_GB, texts.plain(N_("Disk (GB)")), 10),
+    ]
+
+
+def _access(offer: Offer, texts: Texts, shown: Shown) -> list[Block]:
+    options = [(texts.plain(N_("A new key: the private key comes to your DM")), GENERATED)]
+    options += [(texts.plain(N_("My key {name}"), name=key.name), f"{SAVED}{key.id}") for key in offer.keys]
+    options += [
+        (texts.plain(N_("A public key that I paste here")), PASTED),
+        (texts.plain(N_("A password")), PASSWORD),
+    ]
+    blocks: list[Block] = [
+        fields.select(
+            ids.Field.ACCESS, texts.plain(N_("How do you log in?")), options, GENERATED, dispatch=True
+        )
+    ]
+    if shown.access == PASTED:
+        blocks.append(fields.public_key(texts))
+    if shown.access == PASSWORD:
+        blocks.append(fields.password(texts))
+    return blocks
+
+
+def _container(texts: Texts) -> list[Block]:
+    command_hint = texts.plain(N_("Leave it empty for the image's own."))
+    environment_hint = texts.plain(N_("One NAME=value a line."))
+    command, environment = texts.plain(N_("Command")), texts.plain(N_("Environment"))
+    return [
+        _ports(texts, texts.plain(N_("For example: {ports}"), ports=SOME_PORTS), "80"),
+        fields.text(ids.Field.COMMAND, command, "nginx -g 'daemon off;'", command_hint, optional=True),
+        fields.text(
+            ids.Field.ENVIRONMENT, environment, "NAME=value", environment_hint, optional=True, multiline=True
+        ),
+    ]
+
+
+def _more(offer: Offer, policy: Policy, texts: Texts, shown: Shown, admin: bool) -> list[Block]:
+    blocks: list[Block] = []
+    if shown.kind is Kind.SERVER:
+        hint = texts.plain(N_("SSH is always open. For example: {ports}"), ports=SOME_PORTS)
+        config_hint = texts.plain(N_("A cloud-config in YAML; it is merged with KWS's own part."))
+        blocks += [
+            _ports(texts, hint, format_ports(policy.open_port_ranges())),
+            fields.text(
+                ids.Field.CLOUD_INIT,
+                "cloud-init",
+                "packages: [nginx]",
+                config_hint,
+                optional=True,
+                multiline=True,
+            ),
+        ]
+    blocks += _network(offer, texts, shown)
+    if admin:
+        names = [(room.node, room.node) for room in offer.rooms]
+        blocks.append(fields.select(ids.Field.NODE, texts.plain(N_("Node")), names, None, optional=True))
+    return blocks
+
+
+def _network(offer: Offer, texts: Texts, shown: Shown) -> list[Block]:
+    options = [(texts.plain(N_("Everybody's")), DEFAULT_NETWORK)]
+    options += [(f"{network.name} · {network.cidr}", network.id) for network in offer.networks]
+    options.append((texts.plain(N_("A new one of my own …")), NEW_NETWORK))
+    label = texts.plain(N_("Network"))
+    blocks: list[Block] = [fields.select(ids.Field.NETWORK, label, options, DEFAULT_NETWORK, dispatch=True)]
+    if shown.new_network:
+        hint = texts.plain(N_("A private range that nobody uses yet, from /16 to /29."))
+        blocks += [
+            fields.text(ids.Field.NETWORK_NAME, texts.plain(N_("Name of the network")), "my-net"),
+            fields.text(ids.Field.CIDR, "CIDR", "192.168.50.0/24", hint),
+        ]
+    return blocks
+
+
+def _ports(texts: Texts, hint: str, initial: str) -> InputBlock:
+    label = texts.plain(N_("Ports to open"))
+    return fields.text(ids.Field.PORTS, label, SOME_PORTS, hint, initial=initial or None, optional=True)
+
+
+def _more_button(texts: Texts) -> ButtonElement:
+    return ButtonElement(
+        action_id=ids.Action.MORE, text=PlainTextObject(text=texts.plain(N_("More options")))
     )
 
 
 def parse(view: Mapping[str, Any]) -> RentForm:
     """What the person filled in, unchecked; what is empty or absent is None."""
-    values: Mapping[str, Any] = view["state"]["values"]
+    shown, values = shown_in(view), fields.values_of(view)
+    access = shown.access
+    saved = access.removeprefix(SAVED) if access.startswith(SAVED) else ""
+    ports = ids.Field.PORTS in values
+    network = fields.choice(values, ids.Field.NETWORK)
+    password = fields.typed(values, ids.Field.PASSWORD)
     return RentForm(
-        name=_text(values, ids.Field.NAME),
-        image=_choice(values, ids.Field.IMAGE),
-        size=_choice(values, ids.Field.SIZE),
-        ends_on=_date(values, ids.Field.ENDS_ON),
-        public_key=_text(values, ids.Field.PUBLIC_KEY),
+        kind=shown.kind,
+        name=fields.typed(values, ids.Field.NAME),
+        image=_image_of(shown.kind, values),
+        size=fields.choice(values, ids.Field.SIZE),
+        ends_on=_date(fields.picked_date(values, ids.Field.ENDS_ON)),
+        access=Access.OWN_KEY if saved else ACCESS.get(access, Access.GENERATED),
+        saved_key=int(saved) if saved.isdigit() else None,
+        public_key=fields.typed(values, ids.Field.PUBLIC_KEY),
+        password=Secret(password) if password else None,
+        vcpus=fields.whole_number(values, ids.Field.VCPUS),
+        ram_mb=fields.whole_number(values, ids.Field.RAM_MB),
+        disk_gb=fields.whole_number(values, ids.Field.DISK_GB),
+        ports=(fields.typed(values, ids.Field.PORTS) or "")
+        if ports or shown.kind is Kind.CONTAINER
+        else None,
+        cloud_init=fields.typed(values, ids.Field.CLOUD_INIT),
+        command=fields.typed(values, ids.Field.COMMAND),
+        environment=fields.typed(values, ids.Field.ENVIRONMENT),
+        network=None if network == DEFAULT_NETWORK else network,
+        network_name=fields.typed(values, ids.Field.NETWORK_NAME),
+        cidr=fields.typed(values, ids.Field.CIDR),
+        node=fields.choice(values, ids.Field.NODE),
     )
 
 
-def _standing(offer: Offer, policy: Policy, texts: Texts) -> ContextBlock:
-    return ContextBlock(elements=[MarkdownTextObject(text=clip(used_line(offer, policy, texts), 2000))])
+def fields_of(view: Mapping[str, Any]) -> Sequence[str]:
+    """The block ids that an error can stand at."""
+    return [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
 
 
-def _input(
-    field: ids.Field, label: str, element: Any, hint: str | None = None, optional: bool = False
-) -> InputBlock:
-    return InputBlock(
-        block_id=field,
-        label=PlainTextObject(text=label),
-        element=element,
-        hint=PlainTextObject(text=hint) if hint else None,
-        optional=optional,
-    )
+def _image_of(kind: Kind, values: Mapping[str, Any]) -> str | None:
+    if kind is Kind.SERVER:
+        return fields.choice(values, ids.Field.IMAGE)
+    return fields.typed(values, ids.Field.IMAGE)
 
 
-def _name(texts: Texts) -> InputBlock:
-    element = PlainTextInputElement(
-        action_id=ids.Action.VALUE,
-        max_length=100,
-        placeholder=PlainTextObject(text="web01"),
-        focus_on_load=True,
-    )
-    hint = texts.plain(N_("Lower-case letters, digits and hyphens. It becomes the host name."))
-    return _input(ids.Field.NAME, texts.plain(N_("Name")), element, hint)
-
-
-def _image(images: list[Image], texts: Texts) -> InputBlock:
-    options = [_option(image.title or image.name, image.name) for image in images]
-    element = StaticSelectElement(
-        action_id=ids.Action.VALUE,
-        options=options,
-        initial_option=options[0] if len(options) == 1 else None,
-        placeholder=PlainTextObject(text=texts.plain(N_("Choose an operating system"))),
-    )
-    return _input(ids.Field.IMAGE, texts.plain(N_("Image")), element)
-
-
-def _size(sizes: Any, texts: Texts) -> InputBlock:
-    options = [_option(_size_label(size), size.name) for size in sizes[:MOST_OPTIONS]]
-    element = StaticSelectElement(action_id=ids.Action.VALUE, options=options, initial_option=options[0])
-    return _input(ids.Field.SIZE, texts.plain(N_("Size")), element)
-
-
-def _size_label(size: Size) -> str:
-    return f"{size.name} · {size_line(size)}"
-
-
-def _ends_on(offer: Offer, texts: Texts) -> InputBlock:
-    element = DatePickerElement(action_id=ids.Action.VALUE, initial_date=offer.default_end.isoformat())
-    hint = texts.plain(
-        N_("The server is kept to the end of this day. Until {last} is possible."),
-        last=texts.date(offer.last_end),
-    )
-    return _input(ids.Field.ENDS_ON, texts.plain(N_("Last day")), element, hint)
-
-
-def _public_key(texts: Texts) -> InputBlock:
-    element = PlainTextInputElement(
-        action_id=ids.Action.VALUE,
-        multiline=True,
-        max_length=3000,
-        placeholder=PlainTextObject(text="ssh-ed25519 AAAA… me@laptop"),
-    )
-    hint = texts.plain(
-        N_("Leave it empty and KWS makes a key pair for you: the private key comes as a file in your DM.")
-    )
-    return _input(ids.Field.PUBLIC_KEY, texts.plain(N_("Your own public key")), element, hint, optional=True)
-
-
-def _option(text: str, value: str) -> Option:
-    return Option(text=PlainTextObject(text=clip(text, MOST_OPTION_TEXT)), value=value)
-
-
-def _element(values: Mapping[str, Any], field: ids.Field) -> Mapping[str, Any]:
-    block = values.get(field) or {}
-    return block.get(ids.Action.VALUE) or {}
-
-
-def _text(values: Mapping[str, Any], field: ids.Field) -> str | None:
-    value = _element(values, field).get("value")
-    return value.strip() or None if isinstance(value, str) else None
-
-
-def _choice(values: Mapping[str, Any], field: ids.Field) -> str | None:
-    option = _element(values, field).get("selected_option") or {}
-    value = option.get("value")
-    return value if isinstance(value, str) else None
-
-
-def _date(values: Mapping[str, Any], field: ids.Field) -> date | None:
+def _date(text: str | None) -> date | None:
     try:
-        return date.fromisoformat(_element(values, field).get("selected_date") or "")
-    except (ValueError, TypeError):
+        return date.fromisoformat(text or "")
+    except ValueError:
         return None

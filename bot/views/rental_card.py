@@ -20,7 +20,8 @@ from slack_sdk.models.blocks import (
 from bot.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.views import ids, prose
 from bot.views.text import clip, size_line
-from kws_core.model import Event, EventKind, Rental, Status
+from kws_core.model import Event, EventKind, Reason, Rental, Status
+from kws_core.nodes import Kind
 
 ICONS = {
     Status.REQUESTED: ":hourglass_flowing_sand:",
@@ -78,7 +79,7 @@ def card(rental: Rental, events: Sequence[Event], ends_at: datetime, texts: Text
     if rental.status is Status.READY:
         blocks.append(SectionBlock(text=_md(prose.ready(rental, ends_at, texts), 3000)))
     if rental.live:
-        blocks.append(ActionsBlock(elements=[return_button(rental, texts)]))
+        blocks.append(ActionsBlock(elements=buttons(rental, texts)))
     return Message(_fallback(rental, texts), blocks)
 
 
@@ -88,7 +89,7 @@ def bell(rental: Rental, event: Event, texts: Texts) -> Message:
         text = texts(
             N_(":large_green_circle: {name} is ready: {command}"),
             name=rental.name,
-            command=code(ssh_command(rental)),
+            command=code(entrance(rental)),
         )
     else:
         text = Mrkdwn(f"*{texts('{name}', name=rental.name)}* {_line(event, rental, texts)}")
@@ -99,11 +100,48 @@ def list_entry(rental: Rental, ends_at: datetime, texts: Texts) -> list[Block]:
     """A rental in ``/kws list``."""
     text = f"{headline(rental, texts)}\n{_facts(rental, ends_at, texts)}"
     if rental.status is Status.READY:
-        text += f"\n{code(ssh_command(rental))}"
+        text += f"\n{code(entrance(rental))}"
     blocks: list[Block] = [SectionBlock(text=_md(text, 3000))]
     if rental.live:
-        blocks.append(ActionsBlock(elements=[return_button(rental, texts)]))
+        blocks.append(ActionsBlock(elements=buttons(rental, texts)))
     return blocks
+
+
+def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
+    """What can be done with it now; what can hurt asks first."""
+    elements: list[ButtonElement] = []
+    if rental.status is Status.READY:
+        container = rental.kind is Kind.CONTAINER
+        elements.append(
+            _button(ids.Action.CONSOLE, N_("Logs") if container else N_("Console"), rental, texts)
+        )
+        if rental.switched_off:
+            elements.append(_button(ids.Action.START, N_("Start"), rental, texts))
+        else:
+            elements += [
+                _button(
+                    ids.Action.REBOOT, N_("Reboot"), rental, texts, N_("What runs on it is interrupted.")
+                ),
+                _button(
+                    ids.Action.STOP, N_("Stop"), rental, texts, N_("What runs on it ends; its disk is kept.")
+                ),
+            ]
+    return [*elements, return_button(rental, texts)]
+
+
+def _button(
+    action: ids.Action, label: str, rental: Rental, texts: Texts, warning: str | None = None
+) -> ButtonElement:
+    text = PlainTextObject(text=texts.plain(label))
+    confirm = None
+    if warning:
+        confirm = ConfirmObject(
+            title=PlainTextObject(text=clip(f"{texts.plain(label)}: {rental.name}", 100)),
+            text=PlainTextObject(text=texts.plain(warning)),
+            confirm=text,
+            deny=PlainTextObject(text=texts.plain(N_("Cancel"))),
+        )
+    return ButtonElement(action_id=action, value=rental.id, text=text, confirm=confirm)
 
 
 def return_button(rental: Rental, texts: Texts, *, confirmed: bool = False) -> ButtonElement:
@@ -133,6 +171,13 @@ def headline(rental: Rental, texts: Texts) -> Mrkdwn:
     )
 
 
+def entrance(rental: Rental) -> str:
+    """What to type, or where to connect."""
+    if rental.kind is Kind.CONTAINER:
+        return (rental.held.floating_ip if rental.held else None) or ""
+    return ssh_command(rental)
+
+
 def ssh_command(rental: Rental) -> str:
     """What to type to get in."""
     address = rental.held.floating_ip if rental.held else None
@@ -149,48 +194,46 @@ def _facts(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
     return Mrkdwn(" · ".join(parts))
 
 
+LINES = {
+    EventKind.PLACED: N_(":white_check_mark: Placed on {node}."),
+    EventKind.MOVED: N_(":arrow_right: {refused} {why}; now on {node}."),
+    EventKind.WAITING: N_(":hourglass: {node} {why}; no other node has room, so it is tried again."),
+    EventKind.KEY_SENT: N_(":key: The private key is in this message's thread. Its fingerprint: {print}"),
+    EventKind.BUILDING: N_(":hammer_and_wrench: Being built on {node}."),
+    EventKind.READY: N_(":white_check_mark: Ready on {node}."),
+    EventKind.REBOOTED: N_(":arrows_counterclockwise: Rebooted."),
+    EventKind.SWITCHED_OFF: N_(":black_square_for_stop: Stopped."),
+    EventKind.SWITCHED_ON: N_(":arrow_forward: Started."),
+    EventKind.VANISHED: N_(
+        ":ghost: It is not on {node} any more: somebody deleted it there. The rental is over."
+    ),
+    EventKind.ENDED: N_(":white_check_mark: Deleted: nothing of it is left."),
+}
+
+
 def _line(event: Event, rental: Rental, texts: Texts) -> str | None:
     """An event as a line of the card's history; None for what the card says otherwise."""
-    data = event.data
-    match event.kind:
-        case EventKind.PLACED:
-            return texts(N_(":white_check_mark: Placed on {node}."), node=data["node"])
-        case EventKind.MOVED:
-            why = texts(REFUSALS.get(data["refusal"], REFUSALS["failed"]))
-            return texts(
-                N_(":arrow_right: {refused} {why}; now on {node}."),
-                refused=data["refused"],
-                why=why,
-                node=data["node"],
-            )
-        case EventKind.WAITING:
-            why = texts(REFUSALS.get(data["refusal"], REFUSALS["failed"]))
-            return texts(
-                N_(":hourglass: {node} {why}; no other node has room, so it is tried again."),
-                node=data["node"],
-                why=why,
-            )
-        case EventKind.KEY_SENT:
-            return texts(
-                N_(":key: The private key is in this message's thread. Its fingerprint: {print}"),
-                print=code(data["fingerprint"]),
-            )
-        case EventKind.BUILDING:
-            return texts(N_(":hammer_and_wrench: Being built on {node}."), node=data["node"])
-        case EventKind.READY:
-            return texts(N_(":white_check_mark: Ready on {node}."), node=data["node"])
-        case EventKind.RETURNED:
-            return _returned(event, rental, texts)
-        case EventKind.FAILED:
-            return ":x: " + texts(FAILURES.get(data.get("reason", ""), FAILURES["no_node"]))
-        case EventKind.VANISHED:
-            return texts(
-                N_(":ghost: It is not on {node} any more: somebody deleted it there. The rental is over."),
-                node=data["node"],
-            )
-        case EventKind.ENDED:
-            return texts(N_(":white_check_mark: Deleted: nothing of it is left."))
-    return None
+    if event.kind is EventKind.RETURNED:
+        return _returned(event, rental, texts)
+    if event.kind is EventKind.FAILED:
+        return ":x: " + texts(FAILURES.get(event.data.get("reason", ""), FAILURES["no_node"]))
+    if event.kind not in LINES:
+        return None
+    data = dict(event.data)
+    if "refusal" in data:
+        data["why"] = texts(REFUSALS.get(data["refusal"], REFUSALS["failed"]))
+    if "fingerprint" in data:
+        data["print"] = code(data["fingerprint"])
+    return texts(LINES[event.kind], **data)
+
+
+def rings(rental: Rental, event: Event) -> bool:
+    """Whether an event gets a message of its own: what people wait for, as long as it is still true."""
+    if event.kind is EventKind.READY:
+        return rental.status is Status.READY
+    if event.kind is EventKind.ENDED:
+        return rental.reason in (Reason.RETURNED, Reason.ADMIN, Reason.EXPIRED)
+    return event.kind in (EventKind.FAILED, EventKind.VANISHED)
 
 
 def _returned(event: Event, rental: Rental, texts: Texts) -> str:

@@ -11,7 +11,7 @@ import yaml
 from world import ADMIN, JOON, MINA, Inline, World
 
 from kws_core.errors import NodeDown, NodeRefused, UserError
-from kws_core.model import TRANSITIONS, IllegalMoveError, PlacementState, Reason, Status
+from kws_core.model import TRANSITIONS, Access, IllegalMoveError, PlacementState, Reason, Status
 from kws_core.nodes import Refusal
 
 
@@ -47,7 +47,7 @@ def test_no_server_is_made_before_the_key_is_delivered(world: World) -> None:
 def test_ones_own_key_needs_no_delivery(world: World) -> None:
     from kws_core import ssh_keys
 
-    rental = world.rent(public_key=ssh_keys.generate("me@laptop").public)
+    rental = world.rent(access=Access.OWN_KEY, public_key=ssh_keys.generate("me@laptop").public)
     for _ in range(5):
         world.reconciler.tick()
         world.clock.advance(seconds=1)
@@ -307,8 +307,10 @@ def test_what_hangs_in_a_silent_node_is_built_elsewhere(world: World) -> None:
     assert moved.status is Status.READY
     assert moved.held and moved.held.node != first
     world.nodes[first].come_back()
-    world.reconciler.executors = lambda node, sort: Inline()
-    world.clock.advance(minutes=11)
+    world.restart()
+    world.settle(5)
+    assert world.left().keys() == {moved.held.node}
+    world.clock.advance(minutes=3)
     world.settle(5)
     assert [p.state for p in world.look(rental).placements] == [PlacementState.GONE, PlacementState.HELD]
 
@@ -323,3 +325,64 @@ def test_a_server_that_is_being_deleted_is_watched_by_the_shared_list(
     world.settle(25)
     assert world.left() == {}
     assert sum(node.calls.count("release") for node in world.nodes.values()) <= 3 * len(rentals)
+
+
+def test_after_an_outage_a_machine_still_has_to_be_missing_twice(world: World) -> None:
+    rental = world.ready()
+    assert rental.held
+    node = world.nodes[rental.held.node]
+    node.go_down()
+    world.clock.advance(minutes=6)
+    world.settle(20)
+    node.come_back()
+    node.fail_next("ping", NodeDown(node.name, Refusal.DOWN, "still waking up"))
+    real, node.machines = node.machines, dict  # type: ignore[method-assign,assignment]
+    world.clock.advance(seconds=61)
+    world.reconciler.tick()
+    node.machines = real  # type: ignore[method-assign]
+    world.settle(60)
+    assert world.look(rental).status is Status.READY
+
+
+def test_two_short_silences_far_apart_do_not_abandon_a_build(make_world: Callable[..., World]) -> None:
+    world = make_world(fakes={"build_seconds": 100})
+    rental = world.rent()
+    world.settle(3)
+    held = world.look(rental).held
+    assert held
+    node = world.nodes[held.node]
+    for _ in range(2):
+        node.fail_next("machines", NodeDown(node.name, Refusal.DOWN, "a hiccup"))
+        world.settle(46)
+    world.settle(40)
+    after = world.look(rental)
+    assert after.status is Status.READY
+    assert after.held and after.held.node == held.node
+    assert len(after.placements) == 1
+
+
+def test_what_a_node_does_long_after_it_was_asked_is_found(world: World) -> None:
+    first = world.nodes["node1"]
+    first.fail_next("ensure_server", NodeDown("node1", Refusal.DOWN, "timeout"))
+    rental = world.rent()
+    world.settle(10)
+    assert world.look(rental).status is Status.READY
+    assert "node1" not in world.left()
+    first.plant(rental.mark)  # Nova gets round to it now
+    world.clock.advance(minutes=3)
+    world.settle(10)
+    assert "node1" not in world.left()
+
+
+def test_room_is_known_as_soon_as_something_is_gone(make_world: Callable[..., World]) -> None:
+    world = make_world(nodes=1, max_rentals=9)
+    node = world.nodes["node1"]
+    node._size = node._size.__class__("n", 1, 65536, 200)
+    world.clock.advance(minutes=2)
+    world.tick()
+    rental = world.ready("a")
+    world.clock.advance(minutes=2)
+    world.settle(2)
+    world.core.give_back(MINA, rental.id)
+    world.settle(6)
+    assert world.rent("b")

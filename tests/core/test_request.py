@@ -11,6 +11,7 @@ from world import JOON, MINA, World
 from kws_core import ssh_keys
 from kws_core.admission import RentForm
 from kws_core.errors import FormError
+from kws_core.model import Access
 from kws_core.nodes import Image
 from kws_core.nodes.fake import FakeNode
 
@@ -49,7 +50,14 @@ def test_good_names(world: World, name: str) -> None:
 
 
 def test_all_fields_are_checked_at_once(world: World) -> None:
-    form = RentForm(name="Bad!", image="none", size="gone", ends_on=world.day(-1), public_key="rubbish")
+    form = RentForm(
+        name="Bad!",
+        image="none",
+        size="gone",
+        ends_on=world.day(-1),
+        access=Access.OWN_KEY,
+        public_key="rubbish",
+    )
     with pytest.raises(FormError) as caught:
         world.core.request(MINA, form, "view:1")
     codes = {name: error.code for name, error in caught.value.fields.items()}
@@ -220,12 +228,14 @@ def test_the_last_known_catalogue_survives_a_restart_with_dead_nodes(world: Worl
     ],
 )
 def test_bad_keys(world: World, text: str, code: str) -> None:
-    assert refused(world, public_key=text) == {"public_key": code}
+    assert refused(world, access=Access.OWN_KEY, public_key=text) == {"public_key": code}
 
 
 def test_a_key_of_two_lines_is_refused(world: World) -> None:
     good = ssh_keys.generate("a").public
-    assert refused(world, public_key=f"{good}\n{good}") == {"public_key": "key_invalid"}
+    assert refused(world, access=Access.OWN_KEY, public_key=f"{good}\n{good}") == {
+        "public_key": "key_invalid"
+    }
 
 
 def test_a_fake_that_is_full_of_foreign_servers(make_world: Callable[..., World]) -> None:

@@ -39,6 +39,7 @@ def make_story(
         monkeypatch.setattr("bot.service.CLOSE", 0.02)
         service = Service(config, environment, fakes, clock)
         service.reconciler.executors = lambda node, sort: Inline()
+        service.operations.executors = service.reconciler.executors
         service.notifier.executor = Inline()
         service.reconciler.start()
         service.reconciler.tick()
@@ -49,7 +50,7 @@ def make_story(
             ).start()
         service.connect()
         workspace.wait_connected(2)
-        story = Story(workspace, service, fakes, clock)
+        story = Story(workspace, service, fakes, clock, tmp_path)
         stories.append(story)
         return story
 

@@ -20,7 +20,9 @@ SECRET = "0123456789abcdef"
 
 @pytest.fixture
 def url(story: Story) -> Iterator[str]:
-    app = build_app(story.service.desk, story.service.client, story.service.listeners, SECRET)
+    app = build_app(
+        story.service.desk, story.service.operations, story.service.client, story.service.listeners, SECRET
+    )
     server = serve(app, 0)
     yield f"http://127.0.0.1:{server.server_address[1]}{PATH}"
     server.shutdown()

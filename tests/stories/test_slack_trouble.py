@@ -8,6 +8,7 @@ import pytest
 from storybook import Story
 
 from bot.service import Service
+from kws_core.admission import Who
 from kws_core.model import Status
 
 
@@ -125,3 +126,42 @@ def test_the_start_waits_for_slack(story: Story) -> None:
     story.workspace.up()
     story.workspace.wait_for(lambda: late.connected() == 2, timeout=20)
     late.stop()
+
+
+def test_a_key_that_slack_shows_late_is_never_joined_by_a_second(story: Story) -> None:
+    mina = story.workspace.person("mina")
+    story.workspace.faults.fail("files.completeUploadExternal", drop_after=True)
+    story.workspace.faults.fail("conversations.replies", error="fatal_error")
+    story.rent(mina)
+    story.settle(30)
+    assert_told_once(story, mina)
+
+
+def test_news_that_is_no_longer_true_rings_no_bell(story: Story) -> None:
+    mina = story.workspace.person("mina")
+    story.rent(mina)
+    story.service.reconciler.tick()
+    story.service.notifier.tick()
+    for _ in range(4):
+        story.service.reconciler.tick()
+        story.clock.advance(seconds=1)
+    rental = story.rentals()[0]
+    assert rental.status is Status.READY
+    story.service.core.give_back(Who(mina.id), rental.id)
+    story.settle()
+    assert "None" not in str(mina.dm())
+    assert [":white_check_mark:" in str(m) for m in bells(mina)] == [True], "only that it is gone"
+
+
+def test_a_long_429_is_left_to_the_outbox(story: Story) -> None:
+    mina = story.workspace.person("mina")
+    story.workspace.faults.fail("chat.postMessage", status=429, retry_after=600)
+    story.rent(mina)
+    story.settle(5)
+    assert mina.dm() == []
+    story.clock.advance(minutes=9)
+    story.settle(2)
+    assert mina.dm() == [], "not before Slack said"
+    story.clock.advance(minutes=1)
+    story.settle(20)
+    assert_told_once(story, mina)

@@ -30,8 +30,12 @@ def connected(
         handler.client.current_session_runner = IntervalRunner(
             handler.client._run_current_session, 0.01
         ).start()
+    handler.client.current_app_monitor_started = (
+        True  # else it looks before there is a session, and connects again
+    )
     handler.connect()
     workspace.wait_connected(before + 1)
+    handler.client.current_app_monitor.start()
     return handler
 
 

@@ -1,4 +1,4 @@
-"""The first tables: rentals, placements, events, people, nodes, deliveries."""
+"""The first tables: rentals, placements, events, people, saved keys, networks, nodes, deliveries."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,10 +20,23 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_deliveries_at"), ["at"], unique=False)
 
     op.create_table(
+        "networks",
+        sa.Column("id", sa.String(length=10), nullable=False),
+        sa.Column("owner", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=63), nullable=False),
+        sa.Column("cidr", sa.String(length=32), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("networks", schema=None) as batch_op:
+        batch_op.create_index("uq_networks_owner_name", ["owner", "name"], unique=True)
+
+    op.create_table(
         "nodes",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("images", sa.JSON(), nullable=False),
         sa.Column("capacity", sa.JSON(), nullable=False),
+        sa.Column("cidrs", sa.JSON(), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
@@ -34,12 +47,25 @@ def upgrade() -> None:
         "people",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("locale", sa.String(length=16), nullable=True),
-        sa.Column("dm_channel", sa.String(length=32), nullable=True),
         sa.Column("guest", sa.Boolean(), nullable=False),
         sa.Column("stranger", sa.Boolean(), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_table(
+        "saved_keys",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("owner", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("public_key", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("saved_keys", schema=None) as batch_op:
+        batch_op.create_index("uq_saved_keys_owner_fingerprint", ["owner", "fingerprint"], unique=True)
+        batch_op.create_index("uq_saved_keys_owner_name", ["owner", "name"], unique=True)
+
     op.create_table(
         "rentals",
         sa.Column("id", sa.String(length=10), nullable=False),
@@ -62,6 +88,13 @@ def upgrade() -> None:
         sa.Column("key_fingerprint", sa.String(length=64), nullable=True),
         sa.Column("key_file", sa.String(length=32), nullable=True),
         sa.Column("key_sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("password_hash", sa.String(length=255), nullable=True),
+        sa.Column("cloud_init", sa.JSON(), nullable=False),
+        sa.Column("command", sa.JSON(), nullable=False),
+        sa.Column("environment", sa.JSON(), nullable=False),
+        sa.Column("network_id", sa.String(length=10), nullable=True),
+        sa.Column("pinned", sa.Boolean(), nullable=False),
+        sa.Column("switched_off", sa.Boolean(), nullable=False),
         sa.Column("host_keys", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ready_at", sa.DateTime(timezone=True), nullable=True),
@@ -69,6 +102,7 @@ def upgrade() -> None:
         sa.Column("dm_channel", sa.String(length=32), nullable=True),
         sa.Column("card_ts", sa.String(length=32), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["network_id"], ["networks.id"], ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("request_key"),
     )
@@ -122,8 +156,10 @@ def upgrade() -> None:
         sa.Column("server_id", sa.String(length=64), nullable=True),
         sa.Column("server_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("held_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("left_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("down_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("missing", sa.Integer(), nullable=False),
         sa.Column("next_look_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("leased_by", sa.String(length=64), nullable=True),
@@ -172,8 +208,17 @@ def downgrade() -> None:
         batch_op.drop_index("ix_rentals_owner_status")
 
     op.drop_table("rentals")
+    with op.batch_alter_table("saved_keys", schema=None) as batch_op:
+        batch_op.drop_index("uq_saved_keys_owner_name")
+        batch_op.drop_index("uq_saved_keys_owner_fingerprint")
+
+    op.drop_table("saved_keys")
     op.drop_table("people")
     op.drop_table("nodes")
+    with op.batch_alter_table("networks", schema=None) as batch_op:
+        batch_op.drop_index("uq_networks_owner_name")
+
+    op.drop_table("networks")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_deliveries_at"))
 

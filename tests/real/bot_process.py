@@ -30,11 +30,15 @@ NODE = """
 [[nodes]]
 name = "{name}"
 cloud = "{cloud}"
+kinds = {kinds}
 vcpus = {vcpus}
 ram_mb = 8192
 disk_gb = 80
 max_builds = 3
 """
+
+
+KINDS = {"node1": '["server", "container"]'}  # the lab's Zun is on node1
 
 
 class BotProcess:
@@ -46,7 +50,10 @@ class BotProcess:
         self.process: subprocess.Popen[bytes] | None = None
         self.environment: dict[str, str] = {}
         toml = TOML.format(
-            nodes="".join(NODE.format(name=name, cloud=cloud, vcpus=vcpus) for name, cloud in nodes.items())
+            nodes="".join(
+                NODE.format(name=name, cloud=cloud, vcpus=vcpus, kinds=KINDS.get(name, '["server"]'))
+                for name, cloud in nodes.items()
+            )
         )
         (folder / "nodes.toml").write_text(toml)
 

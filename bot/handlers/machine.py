@@ -1,0 +1,85 @@
+"""What people do with a machine that is ready: reboot, stop, start, read its console."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from slack_bolt import Ack, App, BoltContext
+from slack_sdk import WebClient
+
+from bot.desk import Desk, Visit, paragraph
+from bot.i18n import N_, Mrkdwn
+from bot.views import ids
+from kws_core.nodes import Action
+from kws_core.operations import Done, Operations
+
+ACTIONS = {ids.Action.REBOOT: Action.REBOOT, ids.Action.STOP: Action.STOP, ids.Action.START: Action.START}
+DONE = {
+    Action.REBOOT: N_("{name} is rebooting."),
+    Action.STOP: N_("{name} is stopped. It keeps its place and its end date; start it when you need it."),
+    Action.START: N_("{name} is starting."),
+}
+MOST_CONSOLE = 2800  # characters that fit a block beside the fence
+
+
+def register(app: App, desk: Desk, operations: Operations) -> None:
+    """Listens for the buttons of a card."""
+    machine = Machine(desk, operations)
+    for action_id, action in ACTIONS.items():
+        app.action(action_id)(machine.listener(machine.act(action)))
+    app.action(ids.Action.CONSOLE)(machine.listener(machine.console))
+
+
+class Machine:
+    """The buttons of a card."""
+
+    def __init__(self, desk: Desk, operations: Operations) -> None:
+        self.desk = desk
+        self.core = desk.core
+        self.operations = operations
+
+    def listener(self, serve: Callable[[Visit], None]) -> Callable[..., None]:
+        """Acknowledges, and serves on a thread of ours."""
+
+        def listen(ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+            ack()
+            self.desk.take(serve, body=body, client=client, context=context)
+
+        return listen
+
+    def act(self, action: Action) -> Callable[[Visit], None]:
+        """Asks the node; the answer comes to the person when it has answered."""
+
+        def serve(visit: Visit) -> None:
+            rental_id, name = self._named(visit)
+            done = self._told(visit, lambda _: visit.texts(DONE[action], name=name))
+            self.operations.act(visit.who, rental_id, action, done)
+
+        return serve
+
+    def console(self, visit: Visit) -> None:
+        """Shows the last lines, to this person alone."""
+        rental_id, name = self._named(visit)
+
+        def text(lines: str) -> Mrkdwn:
+            if not lines.strip():
+                return visit.texts(N_("{name} has written nothing yet."), name=name)
+            shown = visit.texts("{lines}", lines=lines.rstrip()[-MOST_CONSOLE:])
+            return Mrkdwn(f"{visit.texts(N_('The last lines of {name}:'), name=name)}\n```{shown}```")
+
+        self.operations.console(visit.who, rental_id, self._told(visit, text))
+
+    def _named(self, visit: Visit) -> tuple[str, str]:
+        rental_id = str(visit.body["actions"][0]["value"])
+        return rental_id, self.core.rental(visit.who, rental_id).name
+
+    def _told(self, visit: Visit, text: Callable[[str], Mrkdwn]) -> Done:
+        def done(result: str | Exception) -> None:
+            if isinstance(result, Exception):
+                answer: str = self.desk.explain(result, visit.texts, visit.who.id)
+            else:
+                answer = text(result)
+            self.desk.executor.submit(lambda: visit.say(answer, [paragraph(answer)]))
+
+        return done

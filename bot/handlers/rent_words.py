@@ -1,0 +1,55 @@
+"""``/kws rent web01 ubuntu-22.04 small 14d``: for people who type.
+
+The words may come in any order behind the name; a near miss is told with what was probably meant.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from datetime import date, timedelta
+
+from kws_core.admission import RentForm
+from kws_core.core import Offer
+from kws_core.errors import UserError
+
+DURATION = re.compile(r"(\d{1,4})([dw])")
+
+
+def parse(words: str, offer: Offer) -> RentForm:
+    """The form that the words fill in; UserError names the first word that fits nothing."""
+    name, *rest = words.split()
+    image, size, ends_on = None, offer.sizes[0].name, offer.default_end
+    images = {entry.name.lower(): entry.name for entry in offer.images}
+    sizes = {entry.name.lower(): entry.name for entry in offer.sizes}
+    for word in rest:
+        low = word.lower()
+        day = _day(low, offer.today)
+        if day is not None:
+            ends_on = day
+        elif low in sizes:
+            size = sizes[low]
+        elif low in images:
+            image = images[low]
+        else:
+            raise _unknown(low, [*images, *sizes])
+    if image is None and len(images) == 1:
+        image = next(iter(images.values()))
+    return RentForm(name=name, image=image, size=size, ends_on=ends_on)
+
+
+def _day(word: str, today: date) -> date | None:
+    found = DURATION.fullmatch(word)
+    if found:
+        return today + timedelta(days=int(found[1]) * (7 if found[2] == "w" else 1))
+    try:
+        return date.fromisoformat(word)
+    except ValueError:
+        return None
+
+
+def _unknown(word: str, known: list[str]) -> UserError:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if near:
+        return UserError("word_near", word=word, near=near[0])
+    return UserError("word_unknown", word=word, known=known)

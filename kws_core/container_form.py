@@ -1,0 +1,123 @@
+"""What a person writes about a container: its command, its environment, its image; pure checks."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+
+from kws_core.errors import UserError
+
+MAX_COMMAND = 4096  # bytes
+MAX_ENVIRONMENT = 8192  # bytes
+MAX_VARIABLES = 64
+MAX_IMAGE_NAME = 255  # characters, tag and all
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# The grammar of image references (distribution's reference package), without its backtracking.
+_HOST = re.compile(
+    r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?|\[[0-9a-f:]+\](:[0-9]{1,5})?", re.IGNORECASE
+)
+_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+_ID = re.compile(r"[0-9a-f]{64}")
+
+
+def parse_command(text: str) -> tuple[str, ...]:
+    """The words of a command line, by the shell's rules of quoting; none for an empty text.
+
+    No shell runs: ``$HOME``, ``|`` and ``&&`` are words like any other (``sh -c '…'`` is the way).
+    """
+    _check_text("command", text, MAX_COMMAND)
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise UserError("command_quotes") from error
+
+
+def format_command(words: Iterable[str]) -> str:
+    """What ``parse_command`` reads back."""
+    return shlex.join(words)
+
+
+def parse_environment(text: str) -> dict[str, str]:
+    """One ``NAME=value`` a line. Blank lines and lines that begin with ``#`` are passed over.
+
+    The value is all behind the first ``=``, as it stands: quotes and spaces belong to it, as in
+    Docker's env files. Line numbers in errors count every line, from 1.
+    """
+    _check_text("environment", text, MAX_ENVIRONMENT)
+    found: dict[str, str] = {}
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, value = line.lstrip().partition("=")
+        if not equals:
+            raise UserError("environment_no_equals", line=number, text=name[:40])
+        if not _VARIABLE.fullmatch(name):
+            raise UserError("environment_name", line=number, name=name[:40])
+        if name in found:
+            raise UserError("environment_twice", line=number, name=name[:40])
+        found[name] = value
+    if len(found) > MAX_VARIABLES:
+        raise UserError("environment_many", count=len(found), most=MAX_VARIABLES)
+    return found
+
+
+def format_environment(variables: Mapping[str, str]) -> str:
+    """What ``parse_environment`` reads back. A value of several lines can't be written: UserError."""
+    for name, value in variables.items():
+        if "\n" in value or "\r" in value:
+            raise UserError("environment_lines", name=name[:40])
+    return "\n".join(f"{name}={value}" for name, value in variables.items())
+
+
+def check_image_name(text: str) -> str:
+    """The image reference ``[host[:port]/]path[:tag][@digest]``, with ``:latest`` where it has neither.
+
+    The part before the first slash is a host when it has a dot or a colon or is ``localhost``, as
+    Docker decides it. Sha256 and sha512 digests only.
+    """
+    name = text.strip()
+    if not name:
+        raise UserError("image_missing")
+    shown = name[:80]
+    if "://" in name:
+        raise UserError("image_name_url", image=shown)
+    rest, at, digest = name.partition("@")
+    host, path, tag = _split(rest)
+    if path != path.lower() and _COMPONENT.fullmatch(path.lower().replace("/", ".")):
+        raise UserError("image_name_case", image=shown, right=shown.replace(path, path.lower()))
+    if (
+        (host is not None and not _HOST.fullmatch(host))
+        or not all(_COMPONENT.fullmatch(part) for part in path.split("/"))
+        or (tag is not None and not _TAG.fullmatch(tag))
+        or (at and not _DIGEST.fullmatch(digest))
+        or (host is None and _ID.fullmatch(path))  # the registry's grammar keeps these for image ids
+    ):
+        raise UserError("image_name_invalid", image=shown)
+    full = name if tag is not None or at else f"{name}:latest"
+    if len(full) > MAX_IMAGE_NAME:
+        raise UserError("image_name_long", size=len(full), limit=MAX_IMAGE_NAME)
+    return full
+
+
+def _split(rest: str) -> tuple[str | None, str, str | None]:
+    """Host, path and tag; the host and the tag may be lacking."""
+    first, slash, remote = rest.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        host: str | None = first
+    else:
+        host, remote = None, rest
+    path, colon, tag = remote.partition(":")
+    return host, path, tag if colon else None
+
+
+def _check_text(what: str, text: str, limit: int) -> None:
+    """No characters that can't be kept or sent (NUL, halves of surrogate pairs), and not too long."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise UserError(f"{what}_character")
+    size = len(text.encode())
+    if size > limit:
+        raise UserError(f"{what}_long", size=size, limit=limit)

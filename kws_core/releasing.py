@@ -1,0 +1,84 @@
+"""Deleting what a placement has on its node, until the node shows nothing of it.
+
+A network of the person's own goes with its last user on that node.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from kws_core import store
+from kws_core.core import Core
+from kws_core.errors import NodeError
+from kws_core.jobs import Job, Rows
+from kws_core.model import EventKind, Placement, PlacementState, Rental, Status
+from kws_core.nodes import Machine, Node, Remains, mark_of
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = timedelta(0)
+POLL = timedelta(milliseconds=700)
+RETRY_MOST = timedelta(seconds=60)
+LINGER = timedelta(minutes=2)  # how long after our time-out a node may still carry out what it was asked
+PASS_EVERY = 10  # looks at a server that is being deleted between two passes of deletion
+
+
+class Releaser:
+    """``release`` is one look or one pass, and returns how long to wait before the next."""
+
+    def __init__(self, core: Core, nodes: Mapping[str, Node], rows: Rows) -> None:
+        self.core = core
+        self.nodes = nodes
+        self.rows = rows
+
+    def release(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
+        """One pass of deletion; gone is believed only when the node shows nothing.
+
+        While the shared list still shows the machine, another pass would find nothing new to do.
+        """
+        tries = job.placement.tries
+        if tries % PASS_EVERY and isinstance(machines, dict) and job.rental.mark in machines:
+            self.rows.apply(job, _tried)
+            return POLL
+        node = self.nodes[job.placement.node]
+        remains = node.release(job.rental.mark) or self._release_network(job, node)
+        return self._again(job, remains) if remains else self._done(job)
+
+    def _release_network(self, job: Job, node: Node) -> Remains:
+        network = job.rental.network_id
+        if network is None:
+            return Remains()
+        with self.core.store.read() as session:
+            if store.others_in_network(session, network, job.placement):
+                return Remains()
+        return node.release(mark_of(network))
+
+    def _again(self, job: Job, remains: Remains) -> timedelta:
+        self.rows.apply(job, _tried)
+        if job.placement.tries % 50 == 0:
+            log.warning("rental %s: %s still shows %s", job.rental.id, job.placement.node, remains.kinds())
+        return min(RETRY_MOST, POLL * (1 + job.placement.tries // 20))
+
+    def _done(self, job: Job) -> timedelta:
+        """What was asked for and never answered may still appear: such a node is looked at again, later."""
+        left_at = job.placement.left_at or self.core.now()
+        if job.placement.ambiguous and self.core.now() - left_at < LINGER:
+            return LINGER / 4
+        self.rows.apply(job, self._gone)
+        return AT_ONCE
+
+    def _gone(self, session: Session, rental: Rental, placement: Placement) -> None:
+        placement.state = PlacementState.GONE
+        if rental.status is Status.ENDING and all(p.state is PlacementState.GONE for p in rental.placements):
+            rental.ended_at = self.core.now()
+            rental.move_to(Status.ENDED, rental.ended_at, event=EventKind.ENDED, why=rental.reason)
+            session.flush()
+            store.drop_unused_network(session, rental)
+
+
+def _tried(session: Session, rental: Rental, placement: Placement) -> None:
+    placement.tries += 1
