@@ -27,7 +27,7 @@ lint: setup ## style and types
 	$(BIN)/mypy
 
 test-openstack: setup ## the contract suite and the stories on two real nodes (needs the lab kit)
-	eval "$$(bash tests/lab/up.sh)" && $(BIN)/pytest -m openstack
+	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; $(BIN)/pytest -m openstack
 
 check: lint test test-openstack ## everything
 

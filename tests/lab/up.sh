@@ -24,6 +24,16 @@ work_folder() {
   if passable "$cache"; then echo "$cache"; else echo /var/tmp/kws-lab/openstack; fi
 }
 
+# Keystone keeps the keys of its receipts here unless told otherwise, which the kit does not do,
+# and does not start without them.
+receipt_keys() {
+  local folder=/etc/keystone/fernet-keys number
+  [ -e "$folder" ] && return
+  mkdir -p "$folder"
+  chmod 700 "$folder"
+  for number in 0 1; do head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n' >"$folder/$number"; done
+}
+
 answers() { curl --silent --fail --max-time 3 --output /dev/null "http://127.0.$1.1:5000/v3"; }
 
 all_answer() {
