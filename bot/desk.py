@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
-from slack_bolt import BoltContext, Respond
+from slack_bolt import Ack, BoltContext, Respond
 from slack_sdk import WebClient
 from slack_sdk.models.blocks import Block, MarkdownTextObject, SectionBlock
 
@@ -61,6 +61,15 @@ class Desk:
     def take(self, serve: Serve, *, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
         """Serves the request soon, on a thread of ours; a repeated delivery is dropped."""
         self.executor.submit(self._serve, serve, body, client, context["respond"])
+
+    def listener(self, serve: Serve) -> Callable[..., None]:
+        """A listener for Bolt that acknowledges, and serves on a thread of ours."""
+
+        def listen(ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+            ack()
+            self.take(serve, body=body, client=client, context=context)
+
+        return listen
 
     def _serve(self, serve: Serve, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
         user_id, team_id = asker(body)

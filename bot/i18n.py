@@ -6,7 +6,6 @@ Values put into a sentence are escaped for Slack's mrkdwn unless they are :class
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from datetime import date, datetime
 from importlib.resources import files
 from typing import Literal
@@ -92,6 +91,3 @@ def N_(message: str) -> str:
 def texts_for(slack_locale: str | None, fallback: Locale) -> Texts:
     """The sentences for a person with that Slack locale."""
     return Texts(locale_of(slack_locale, fallback))
-
-
-Say = Callable[..., Mrkdwn]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -118,8 +118,3 @@ def _left_over(room: Room, size: Size) -> float:
         (room.free_ram_mb - size.ram_mb) / room.ram_mb,
         (room.free_disk_gb - size.disk_gb) / room.disk_gb,
     )
-
-
-def fits_anywhere_ever(rooms: Sequence[Room], size: Size) -> bool:
-    """Whether any node is large enough for this size when empty."""
-    return any(r.vcpus >= size.vcpus and r.ram_mb >= size.ram_mb and r.disk_gb >= size.disk_gb for r in rooms)

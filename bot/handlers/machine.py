@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from slack_bolt import Ack, App, BoltContext
-from slack_sdk import WebClient
+from slack_bolt import App
 
 from bot.desk import Desk, Visit, paragraph
 from bot.i18n import N_, Mrkdwn
@@ -27,8 +25,8 @@ def register(app: App, desk: Desk, operations: Operations) -> None:
     """Listens for the buttons of a card."""
     machine = Machine(desk, operations)
     for action_id, action in ACTIONS.items():
-        app.action(action_id)(machine.listener(machine.act(action)))
-    app.action(ids.Action.CONSOLE)(machine.listener(machine.console))
+        app.action(action_id)(desk.listener(machine.act(action)))
+    app.action(ids.Action.CONSOLE)(desk.listener(machine.console))
 
 
 class Machine:
@@ -38,15 +36,6 @@ class Machine:
         self.desk = desk
         self.core = desk.core
         self.operations = operations
-
-    def listener(self, serve: Callable[[Visit], None]) -> Callable[..., None]:
-        """Acknowledges, and serves on a thread of ours."""
-
-        def listen(ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
-            ack()
-            self.desk.take(serve, body=body, client=client, context=context)
-
-        return listen
 
     def act(self, action: Action) -> Callable[[Visit], None]:
         """Asks the node; the answer comes to the person when it has answered."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from slack_bolt import Ack, App, BoltContext
-from slack_sdk import WebClient
+from slack_bolt import App
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, DividerBlock, PlainTextObject
 
 from bot.desk import Desk, Visit, paragraph
@@ -23,8 +22,8 @@ def register(app: App, desk: Desk, commands: Commands) -> None:
     mine = MyRentals(desk)
     commands.add("list", mine.show)
     commands.add("return", mine.ask_return)
-    app.action(ids.Action.RETURN)(mine.on_return)
-    app.action(ids.Action.KEEP)(mine.on_keep)
+    app.action(ids.Action.RETURN)(desk.listener(mine.give_back))
+    app.action(ids.Action.KEEP)(desk.listener(mine.keep))
 
 
 class MyRentals:
@@ -66,24 +65,16 @@ class MyRentals:
         )
         return [rental_card.return_button(rental, visit.texts, confirmed=True), keep]
 
-    def on_return(self, ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+    def give_back(self, visit: Visit) -> None:
         """The return was confirmed."""
-        ack()
-        self.desk.take(self._return, body=body, client=client, context=context)
-
-    def _return(self, visit: Visit) -> None:
         rental = self.core.give_back(visit.who, str(visit.body["actions"][0]["value"]))
         text = visit.texts(N_("{name} is being deleted. You get word in your DM."), name=rental.name)
         if _on_card(visit.body):
             return  # the card itself is edited
         visit.say(text, replace=True)
 
-    def on_keep(self, ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+    def keep(self, visit: Visit) -> None:
         """The person thought better of it."""
-        ack()
-        self.desk.take(self._keep, body=body, client=client, context=context)
-
-    def _keep(self, visit: Visit) -> None:
         rental = self.core.rental(visit.who, str(visit.body["actions"][0]["value"]))
         visit.say(visit.texts(N_("{name} stays as it is."), name=rental.name), replace=True)
 
