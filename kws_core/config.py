@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -60,6 +61,19 @@ class KwsSection(_Section):
         return ZoneInfo(self.timezone)
 
 
+class QuietDays(_Section):
+    """One [[policy.quiet]]: days, both included, on which nothing is deleted."""
+
+    first: Annotated[date, Field(alias="from")]
+    last: Annotated[date, Field(alias="to")]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> QuietDays:
+        if self.last < self.first:
+            raise ValueError("'to' is before 'from'")
+        return self
+
+
 class Policy(_Section):
     """[policy]: what a person may have, and for how long."""
 
@@ -71,8 +85,9 @@ class Policy(_Section):
     warn_days: tuple[Annotated[int, Field(ge=1)], ...] = (7, 3, 1)
     open_ports: tuple[Port, ...] = (80, 443)
     grace_hours: Annotated[int, Field(ge=0)] = 0
+    quiet: tuple[QuietDays, ...] = ()
 
-    @field_validator("warn_days", "open_ports", mode="before")
+    @field_validator("warn_days", "open_ports", "quiet", mode="before")
     @classmethod
     def _tuple(cls, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from kws_core import catalogue, store
 from kws_core.admission import CUSTOM, Grant, RentForm, Who, examine
 from kws_core.config import Config
+from kws_core.ends import Ends
 from kws_core.errors import FormError, UserError
 from kws_core.model import (
     SYSTEM,
@@ -65,17 +66,17 @@ class Core:
         self.config = config
         self.store = store_
         self.now = now
+        self.ends = Ends(config)
         self.work = threading.Event()
         self.mail = threading.Event()
 
     def today(self) -> date:
         """The date in the lab's zone."""
-        return self.now().astimezone(self.config.kws.zone).date()
+        return self.ends.day_of(self.now())
 
     def ends_at(self, rental: Rental) -> datetime:
-        """The instant a rental is over: the midnight after its end date, in the lab's zone."""
-        day_after = rental.ends_on + timedelta(days=1)
-        return datetime(day_after.year, day_after.month, day_after.day, tzinfo=self.config.kws.zone)
+        """The instant a rental is over, in the lab's zone."""
+        return self.ends.over_at(rental).astimezone(self.config.kws.zone)
 
     # -- asking
 
@@ -89,7 +90,7 @@ class Core:
                 rooms=catalogue.rooms(session, self.config),
                 today=today,
                 default_end=today + timedelta(days=policy.default_days),
-                last_end=today + timedelta(days=policy.max_days),
+                last_end=self.ends.latest(self.now()),
                 mine=store.rentals_of(session, who.id),
                 keys=keys_of(session, who.id),
                 networks=store.networks_of(session, who.id),
@@ -165,6 +166,7 @@ class Core:
             disk_gb=grant.size.disk_gb,
             open_ports=[asdict(ports) for ports in grant.open_ports],
             ends_on=grant.ends_on,
+            end_set_at=self.now(),
             status=Status.REQUESTED,
             access=Access.NONE if form.kind is Kind.CONTAINER else form.access,
             public_key=grant.public_key,
@@ -194,7 +196,7 @@ class Core:
     def rental(self, who: Who, rental_id: str) -> Rental:
         """One rental, if this person may see it; UserError otherwise, the same for absent and forbidden."""
         with self.store.read() as session:
-            return self._allowed(store.rental(session, rental_id), who)
+            return allowed(store.rental(session, rental_id), who)
 
     def rental_named(self, who: Who, name: str) -> Rental:
         """The person's own rental of that name that is not over."""
@@ -219,17 +221,12 @@ class Core:
     def give_back(self, who: Who, rental_id: str) -> Rental:
         """Starts the return; done twice it is done once. Finished only when the node shows nothing of it."""
         with self.store.write() as session:
-            rental = self._allowed(store.rental(session, rental_id, lock=True), who)
+            rental = allowed(store.rental(session, rental_id, lock=True), who)
             if rental.live:
                 reason = Reason.RETURNED if rental.owner == who.id else Reason.ADMIN
                 end(rental, reason, self.now(), actor=who.id, event=EventKind.RETURNED)
         self.work.set()
         self.mail.set()
-        return rental
-
-    def _allowed(self, rental: Rental | None, who: Who) -> Rental:
-        if rental is None or (rental.owner != who.id and not who.admin):
-            raise UserError("rental_gone")
         return rental
 
     # -- people and deliveries
@@ -256,6 +253,13 @@ class Core:
         """Keeps the table of deliveries short."""
         with self.store.write() as session:
             store.forget_deliveries(session, self.now() - FORGET_AFTER)
+
+
+def allowed(rental: Rental | None, who: Who) -> Rental:
+    """The rental, if this person may act on it; UserError otherwise, the same for absent and forbidden."""
+    if rental is None or (rental.owner != who.id and not who.admin):
+        raise UserError("rental_gone")
+    return rental
 
 
 def place(rental: Rental, node: str, now: datetime) -> Placement:

@@ -92,6 +92,12 @@ class EventKind(StrEnum):
     RETURNED = "returned"
     FAILED = "failed"
     VANISHED = "vanished"
+    WARNED = "warned"  # data: days, last_day; unique by key
+    EXTENDED = "extended"  # data: until, was, via
+    EXPIRED = "expired"  # its last day is over: being deleted
+    STOPPED = "stopped"  # its last day is over: kept for the grace time; data: until
+    RESTORED = "restored"  # out of the grace time; data: until
+    TRANSFERRED = "transferred"  # data: to, was
     ENDED = "ended"
 
 
@@ -150,6 +156,7 @@ class Rental(Base):
     disk_gb: Mapped[int]
     open_ports: Mapped[list[dict[str, Any]]]
     ends_on: Mapped[date]
+    end_set_at: Mapped[datetime]  # when ends_on was last chosen
     status: Mapped[Status]
     reason: Mapped[Reason | None]
     access: Mapped[Access]
@@ -166,9 +173,11 @@ class Rental(Base):
     network_id: Mapped[str | None] = mapped_column(ForeignKey("networks.id", ondelete="SET NULL"))
     pinned: Mapped[bool] = mapped_column(default=False)  # an admin chose the node: it moves nowhere
     switched_off: Mapped[bool] = mapped_column(default=False)  # by its owner
+    to_start: Mapped[bool] = mapped_column(default=False)  # restored, and not started yet
     host_keys: Mapped[list[str]] = mapped_column(default=list)
     created_at: Mapped[datetime]
     ready_at: Mapped[datetime | None]
+    stopped_at: Mapped[datetime | None]  # since when it is kept for the grace time
     ended_at: Mapped[datetime | None]
     dm_channel: Mapped[str | None] = mapped_column(String(32))
     card_ts: Mapped[str | None] = mapped_column(String(32))  # the progress message
@@ -235,10 +244,12 @@ class Rental(Base):
             self.reason = reason
         return self.record(event, now, actor=actor, reason=reason, **data)
 
-    def record(self, kind: EventKind, now: datetime, *, actor: str = SYSTEM, **data: Any) -> Event:
-        """Adds a line to the history; it is delivered to the owner by the outbox."""
-        clean = {key: value for key, value in data.items() if value is not None}
-        event = Event(at=now, kind=kind, actor=actor, data=clean, tries=0)
+    def record(
+        self, kind: EventKind, now: datetime, *, actor: str = SYSTEM, key: str | None = None, **data: Any
+    ) -> Event:
+        """Adds a line to the history; it is delivered to the owner by the outbox. A rental has a ``key`` once."""
+        clean = {name: value for name, value in data.items() if value is not None}
+        event = Event(at=now, kind=kind, actor=actor, data=clean, tries=0, key=key)
         self.events.add(event)
         return event
 
@@ -288,6 +299,7 @@ class Placement(Base):
     left_at: Mapped[datetime | None]  # since when it is to be deleted there
     down_since: Mapped[datetime | None]  # first of the failures in a row
     tries: Mapped[int] = mapped_column(default=0)
+    remains: Mapped[str | None] = mapped_column(Text)  # kinds of what a pass of deletion left, for the admin
     missing: Mapped[int] = mapped_column(default=0)  # looks in a row at a ready machine that found none
     next_look_at: Mapped[datetime]
     leased_until: Mapped[datetime | None]
@@ -318,7 +330,7 @@ class Event(Base):
             sqlite_where=text("delivered_at IS NULL"),
             postgresql_where=text("delivered_at IS NULL"),
         ),
-        Index("ix_events_rental", "rental_id"),
+        Index("uq_events_rental_key", "rental_id", "key", unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -330,3 +342,8 @@ class Event(Base):
     delivered_at: Mapped[datetime | None]
     next_try_at: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(default=0)
+    key: Mapped[str | None] = mapped_column(String(48))  # what must be told once has one
+    undeliverable: Mapped[bool] = mapped_column(default=False)  # Slack says that the owner can't be reached
+    ts: Mapped[str | None] = mapped_column(
+        String(32)
+    )  # of its message, while that has buttons to be taken off

@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from kws_core import store
 from kws_core.core import Core, end
 from kws_core.model import Access, Event, EventKind, PlacementState, Reason, Rental, Status
+from kws_core.notices import NoticeKind, tell_admins
 from kws_core.records import Person
 
 RETRY_FIRST = timedelta(seconds=2)
@@ -77,6 +78,16 @@ class Outbox:
         with self.core.store.write() as session:
             session.execute(update(Event).where(Event.id == event_id).values(tries=Event.tries + 1))
 
+    def posted(self, event_id: int, ts: str) -> None:
+        """This event's message has buttons, which are to be taken off when there is no use for them."""
+        with self.core.store.write() as session:
+            session.execute(update(Event).where(Event.id == event_id).values(ts=ts))
+
+    def closed(self, event_id: int) -> None:
+        """Its buttons are gone."""
+        with self.core.store.write() as session:
+            session.execute(update(Event).where(Event.id == event_id).values(ts=None))
+
     def delivered(self, rental_id: str, upto: int) -> None:
         """The person has seen this rental's events up to that id."""
         with self.core.store.write() as session:
@@ -125,17 +136,23 @@ class Outbox:
         self.core.work.set()
 
     def unreachable(self, rental_id: str, why: str) -> None:
-        """Slack says that this person can't get a DM: a rental whose key can't be delivered ends."""
+        """Slack says that this person can't get a DM: the admins are told, and all goes on without.
+
+        A rental whose key can't be delivered ends.
+        """
         with self.core.store.write() as session:
             rental = store.rental(session, rental_id, lock=True)
             if rental is None:
                 return
+            now = self.core.now()
             if rental.live and not rental.key_settled:
-                end(rental, Reason.NO_KEY, self.core.now(), event=EventKind.FAILED, why=why)
+                end(rental, Reason.NO_KEY, now, event=EventKind.FAILED, why=why)
             session.flush()
             session.execute(
                 update(Event)
                 .where(Event.rental_id == rental_id, Event.delivered_at.is_(None))
-                .values(delivered_at=self.core.now())
+                .values(delivered_at=now, undeliverable=True)
             )
+            told = {"rental": rental.id, "name": rental.name, "owner": rental.owner, "why": why}
+            tell_admins(session, NoticeKind.UNREACHABLE, f"{rental.id}:{rental.owner}", now, **told)
         self.core.work.set()

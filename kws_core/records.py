@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import String, Text
@@ -21,6 +21,7 @@ class Person(Base):
     guest: Mapped[bool] = mapped_column(default=False)
     stranger: Mapped[bool] = mapped_column(default=False)  # of another workspace
     seen_at: Mapped[datetime]
+    departed_at: Mapped[datetime | None]  # since when Slack says that the account is deactivated
 
 
 class NodeRecord(Base):
@@ -36,6 +37,47 @@ class NodeRecord(Base):
     failing_since: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(Text)
     drained: Mapped[bool] = mapped_column(default=False)
+
+
+class JobRun(Base):
+    """A job that runs once per date of the lab, across all replicas: whoever inserts the row runs it."""
+
+    __tablename__ = "job_runs"
+
+    job: Mapped[str] = mapped_column(String(32), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    who: Mapped[str] = mapped_column(String(64))
+    claimed_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    marked: Mapped[list[str]] = mapped_column(default=list)  # ids of the rentals that it set on their way
+    failed: Mapped[list[str]] = mapped_column(default=list)
+    told_at: Mapped[datetime | None]  # when its summary was written
+
+
+class Notice(Base):
+    """Something that the admins are to be told; ``reached`` says how far that has got, per channel or person."""
+
+    __tablename__ = "notices"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(80), unique=True)
+    kind: Mapped[str] = mapped_column(String(24))
+    at: Mapped[datetime]
+    data: Mapped[dict[str, Any]]
+    reached: Mapped[dict[str, Any]] = mapped_column(default=dict)  # channel or user id -> "trying" or a ts
+    delivered_at: Mapped[datetime | None] = mapped_column(index=True)
+    next_try_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(default=0)
+
+
+class Sighting(Base):
+    """A mark on a node that no rental explains, seen for the first time: deleted only when it is seen again."""
+
+    __tablename__ = "sightings"
+
+    node: Mapped[str] = mapped_column(String(64), primary_key=True)
+    mark: Mapped[str] = mapped_column(String(64), primary_key=True)
+    first_seen_at: Mapped[datetime]
 
 
 class Delivery(Base):

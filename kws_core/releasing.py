@@ -58,7 +58,8 @@ class Releaser:
         return node.release(mark_of(network))
 
     def _again(self, job: Job, remains: Remains) -> timedelta:
-        self.rows.apply(job, _tried)
+        kinds = ", ".join(remains.kinds())
+        self.rows.apply(job, lambda s, r, p: _left(p, kinds))
         if job.placement.tries % 50 == 0:
             log.warning("rental %s: %s still shows %s", job.rental.id, job.placement.node, remains.kinds())
         return min(RETRY_MOST, POLL * (1 + job.placement.tries // 20))
@@ -78,6 +79,10 @@ class Releaser:
             rental.move_to(Status.ENDED, rental.ended_at, event=EventKind.ENDED, why=rental.reason)
             session.flush()
             store.drop_unused_network(session, rental)
+
+
+def _left(placement: Placement, kinds: str) -> None:
+    placement.remains, placement.tries = kinds, placement.tries + 1
 
 
 def _tried(session: Session, rental: Rental, placement: Placement) -> None:

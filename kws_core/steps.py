@@ -20,6 +20,7 @@ from kws_core.errors import NodeDown, NodeError, NodeRefused
 from kws_core.jobs import Job, Rows
 from kws_core.model import EventKind, Placement, PlacementState, Reason, Rental, Status
 from kws_core.nodes import (
+    Action,
     Address,
     ContainerSpec,
     Kind,
@@ -80,11 +81,9 @@ class Steps:
         if job.placement.down_since is not None:
             self.rows.apply(job, lambda s, r, p: setattr(p, "down_since", None))
         machine = machines.get(job.rental.mark)
-        return (
-            self._watch_ready(job, machine)
-            if job.rental.status is Status.READY
-            else self._watch(job, machine)
-        )
+        if job.rental.status is Status.BUILDING:
+            return self._watch(job, machine)
+        return self._watch_lent(job, machine)
 
     # -- building
 
@@ -163,14 +162,30 @@ class Steps:
         since = placement.server_at or placement.held_at
         return self.core.now() - since > timedelta(seconds=self.core.config.openstack.build_timeout)
 
-    # -- ready
+    # -- lent
 
-    def _watch_ready(self, job: Job, machine: Machine | None) -> timedelta:
-        """A machine deleted behind our back ends its rental; it has to be missing twice."""
-        if machine is not None:
-            if job.placement.missing or job.placement.tries:
-                self.rows.apply(job, _seen)
-            return POLL_READY
+    def _watch_lent(self, job: Job, machine: Machine | None) -> timedelta:
+        """Ready or stopped: it runs or not, as it should; if it was deleted behind our back, it has ended."""
+        if machine is None:
+            return self._watch_missing(job)
+        if job.placement.missing or job.placement.tries:
+            self.rows.apply(job, _seen)
+        if job.rental.status is Status.STOPPED and machine.state is MachineState.ACTIVE:
+            self._switch(job, machine, Action.STOP)
+        elif job.rental.to_start:
+            self._switch(job, machine, Action.START)
+            self.rows.apply(job, lambda s, r, p: setattr(r, "to_start", False))
+        return POLL_READY
+
+    def _switch(self, job: Job, machine: Machine, action: Action) -> None:
+        """A machine that can't be stopped runs on until its grace time is over; that harms nobody."""
+        try:
+            self._node(job).act(job.rental.kind, machine.id, action)
+        except NodeRefused as error:
+            log.info("rental %s: no %s: %s", job.rental.id, action, error)
+
+    def _watch_missing(self, job: Job) -> timedelta:
+        """It has to be missing twice."""
         if job.placement.missing < 1:
             self.rows.apply(job, lambda s, r, p: setattr(p, "missing", 1))
             return POLL_MISSING

@@ -6,20 +6,21 @@ SQLite serves one process on one host; PostgreSQL serves several replicas.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, create_engine, delete, event, func, insert, or_, select, update
+from sqlalchemy import Engine, create_engine, delete, event, func, insert, inspect, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from kws_core import saved_keys as _saved_keys  # noqa: F401 - its table belongs to the migrations' metadata
 from kws_core.errors import ConfigError, StoreDown
-from kws_core.model import LIVE, Event, Network, Placement, PlacementState, Rental, Status
+from kws_core.model import LIVE, Base, Event, Network, Placement, PlacementState, Rental, Status
 from kws_core.records import Delivery, NodeRecord, Person
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -238,6 +239,13 @@ def history(session: Session, rental_id: str) -> Sequence[Event]:
 
 
 # -- people, nodes, deliveries
+
+
+def insert_once(session: Session, table: type[Base], values: Mapping[str, Any]) -> bool:
+    """Inserts a row unless one with its key is there; whether it did. The same on SQLite and PostgreSQL."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    made = dialect.insert(table).values(**values).on_conflict_do_nothing()
+    return session.execute(made.returning(*inspect(table).primary_key)).first() is not None
 
 
 def person(session: Session, user_id: str) -> Person | None:

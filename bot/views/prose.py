@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -47,7 +47,7 @@ def help_text(command: str, texts: Texts) -> Mrkdwn:
 
 def last_minute(ends_at: datetime) -> datetime:
     """What people read as the end: 23:59 of the last day, not 00:00 of the day after."""
-    return ends_at - timedelta(minutes=1)
+    return (ends_at.astimezone(UTC) - timedelta(minutes=1)).astimezone(ends_at.tzinfo)
 
 
 def key_name(rental: Rental) -> str:

@@ -905,14 +905,13 @@ def a_node_builds_without_limit(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(missing_once)
 def a_machine_is_given_up_after_one_look(patch: pytest.MonkeyPatch) -> None:
-    watch = Steps._watch_ready
+    watch = Steps._watch_missing
 
-    def hasty(self: Steps, job: Any, machine: Any) -> timedelta:
-        if machine is None:
-            job.placement.missing = 1
-        return watch(self, job, machine)
+    def hasty(self: Steps, job: Any) -> timedelta:
+        job.placement.missing = 1
+        return watch(self, job)
 
-    patch.setattr(Steps, "_watch_ready", hasty)
+    patch.setattr(Steps, "_watch_missing", hasty)
 
 
 @mutant(killed_before_the_key_was_confirmed)

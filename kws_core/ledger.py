@@ -1,0 +1,87 @@
+"""The ledger of jobs that run once per date of the lab, and the queries of the night pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from kws_core import store
+from kws_core.model import Event, Rental, Status
+from kws_core.records import JobRun
+
+TAKE_OVER = timedelta(minutes=10)  # a run that long under way has lost its process
+
+
+def claim(session: Session, job: str, day: date, who: str, now: datetime, *, alone: bool) -> bool:
+    """Whether ``who`` is to run the job of that date: nobody has, or whoever did died meanwhile.
+
+    ``alone`` says that no other process can be at it, so an unfinished run is a dead one.
+    """
+    values = {"job": job, "day": day, "who": who, "claimed_at": now, "marked": [], "failed": []}
+    if store.insert_once(session, JobRun, values):
+        return True
+    run = session.get_one(JobRun, (job, day), with_for_update=True)
+    if run.finished_at is not None or not (alone or now - run.claimed_at > TAKE_OVER):
+        return False
+    run.who, run.claimed_at = who, now
+    return True
+
+
+def finish(
+    session: Session, job: str, day: date, now: datetime, marked: Iterable[str], failed: Iterable[str]
+) -> None:
+    """The job of that date is done; what an earlier, cut-off run of it marked stays listed."""
+    run = session.get_one(JobRun, (job, day), with_for_update=True)
+    run.finished_at = now
+    run.marked = [*run.marked, *(name for name in marked if name not in run.marked)]
+    run.failed = list(failed)
+    run.told_at = None if run.marked or run.failed else now
+
+
+def note_marked(session: Session, job: str, day: date, rental_id: str) -> None:
+    """Keeps that the run set this rental on its way, in the transaction that does so."""
+    run = session.get(JobRun, (job, day))
+    if run is not None:
+        run.marked = [*run.marked, rental_id]
+
+
+def untold(session: Session, job: str) -> Sequence[JobRun]:
+    """Finished runs whose summary is still to be written."""
+    query = select(JobRun).where(JobRun.job == job, JobRun.finished_at.is_not(None), JobRun.told_at.is_(None))
+    return session.scalars(query.order_by(JobRun.day)).all()
+
+
+def maybe_overdue(session: Session, today: date) -> Sequence[str]:
+    """Ids of rentals whose end date is past; quiet days may give them longer."""
+    running = (Status.REQUESTED, Status.BUILDING, Status.READY)
+    query = select(Rental.id).where(Rental.status.in_(running), Rental.ends_on < today)
+    return session.scalars(query.order_by(Rental.ends_on, Rental.id)).all()
+
+
+def ready_until(session: Session, day: date) -> Sequence[Rental]:
+    """Rentals in use whose end date is at most that."""
+    query = select(Rental).where(Rental.status == Status.READY, Rental.ends_on <= day)
+    return session.scalars(query.order_by(Rental.ends_on, Rental.id)).all()
+
+
+def stopped(session: Session) -> Sequence[Rental]:
+    """Rentals in their grace time."""
+    return session.scalars(select(Rental).where(Rental.status == Status.STOPPED)).all()
+
+
+def being_deleted(session: Session) -> Sequence[Rental]:
+    """Rentals that the nodes still show something of."""
+    return session.scalars(
+        select(Rental).where(Rental.status == Status.ENDING).order_by(Rental.ends_on)
+    ).all()
+
+
+def told_once(session: Session, rental_ids: Iterable[str]) -> set[tuple[str, str | None]]:
+    """(rental id, key) of everything that these rentals' owners were, or are to be, told once."""
+    query = select(Event.rental_id, Event.key).where(
+        Event.rental_id.in_(list(rental_ids)), Event.key.is_not(None)
+    )
+    return {(row[0], row[1]) for row in session.execute(query)}

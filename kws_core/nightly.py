@@ -1,0 +1,202 @@
+"""The night pass and what leads up to it. Everything here only marks rows: the reconciler deletes.
+
+``tick`` is called every minute or so by whatever scheduler there is. That the pass runs once per date, by
+one replica, after a midnight that was missed as well, is the ledger's doing, not the scheduler's.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from kws_core import ledger, store
+from kws_core.core import Core, end
+from kws_core.model import EventKind, PlacementState, Reason, Rental, Status
+from kws_core.notices import NoticeKind, tell_admins
+from kws_core.records import JobRun, NodeRecord
+
+log = logging.getLogger(__name__)
+
+NIGHT = "night"
+SUMMARY_WAITS = timedelta(minutes=30)  # for the nodes to show that everything is gone
+STUCK = timedelta(hours=1)  # of deletion
+LEAST_WINDOW = 2  # days before its end at which a rental gets its only warning, at most
+
+
+@dataclass
+class Pass:
+    """What one night pass did, by rental id."""
+
+    day: date
+    marked: list[str] = field(default_factory=list)  # set on their way
+    waiting: list[str] = field(default_factory=list)  # due, but not warned in time, or it is a quiet day
+    failed: list[str] = field(default_factory=list)
+
+
+class Nightly:
+    """Warns, ends and sums up."""
+
+    def __init__(self, core: Core, who: str | None = None) -> None:
+        self.core = core
+        self.ends = core.ends
+        self.who = who or uuid.uuid4().hex
+
+    def tick(self) -> None:
+        """Everything that is due now; each part by itself, so that one failing part stops no other."""
+        now = self.core.now()
+        for part in (self.remind, self.run_if_due, self.end_grace, self.sum_up):
+            try:
+                part(now)
+            except Exception:
+                log.exception("%s failed", part.__name__)
+        self.core.mail.set()
+        self.core.work.set()
+
+    # -- before the end
+
+    def remind(self, now: datetime) -> list[str]:
+        """Writes the warnings that are due, each once for an end date; returns the rentals' ids."""
+        window = max([LEAST_WINDOW, *self.core.config.policy.warn_days]) + 1
+        until = self.ends.day_of(now) + timedelta(days=window)
+        with self.core.store.read() as session:
+            rentals = ledger.ready_until(session, until)
+            told = ledger.told_once(session, [rental.id for rental in rentals])
+        reminded = []
+        for rental in rentals:
+            reminder = self.ends.due_reminder(rental, now)
+            if reminder and (rental.id, reminder.key) not in told and self._remind(rental.id, now):
+                reminded.append(rental.id)
+        return reminded
+
+    def _remind(self, rental_id: str, now: datetime) -> bool:
+        with self.core.store.write() as session:
+            rental = store.rental(session, rental_id, lock=True)
+            reminder = self.ends.due_reminder(rental, now) if rental else None
+            if rental is None or rental.status is not Status.READY or reminder is None:
+                return False
+            if (rental.id, reminder.key) in ledger.told_once(session, [rental.id]):
+                return False
+            last_day = reminder.last_day.isoformat()
+            rental.record(EventKind.WARNED, now, key=reminder.key, days=reminder.days, last_day=last_day)
+        return True
+
+    # -- the end
+
+    def run_if_due(self, now: datetime) -> Pass | None:
+        """The pass of today's date, unless it was run."""
+        day = self.ends.day_of(now)
+        with self.core.store.write() as session:
+            if not ledger.claim(session, NIGHT, day, self.who, now, alone=self.core.store.single_process):
+                return None
+        return self.run(now)
+
+    def run(self, now: datetime) -> Pass:
+        """One pass as of ``now``: every overdue rental by itself, whatever becomes of the others."""
+        done = Pass(self.ends.day_of(now))
+        with self.core.store.read() as session:
+            due = ledger.maybe_overdue(session, done.day)
+        for rental_id in due:
+            try:
+                self._expire(rental_id, done, now)
+            except Exception:
+                log.exception("rental %s: could not be ended", rental_id)
+                done.failed.append(rental_id)
+        with self.core.store.write() as session:
+            ledger.claim(session, NIGHT, done.day, self.who, now, alone=True)  # a pass that was asked for
+            ledger.finish(session, NIGHT, done.day, now, done.marked, done.failed)
+        log.info("night pass of %s: %d ended, %d waiting, %d failed", done.day, *_counts(done))
+        self.core.work.set()
+        self.core.mail.set()
+        return done
+
+    def _expire(self, rental_id: str, done: Pass, now: datetime) -> None:
+        with self.core.store.write() as session:
+            rental = store.rental(session, rental_id, lock=True)
+            if rental is None or not rental.live or rental.status is Status.STOPPED:
+                return
+            if not self.ends.overdue(rental, now):
+                return
+            in_use = rental.status is Status.READY
+            if in_use and not self.ends.may_delete(rental, store.history(session, rental_id), now):
+                done.waiting.append(rental_id)
+                return
+            if in_use and self.core.config.policy.grace_hours:
+                self._stop(rental, now)
+            else:
+                end(rental, Reason.EXPIRED, now, event=EventKind.EXPIRED)
+            ledger.note_marked(session, NIGHT, done.day, rental_id)
+        done.marked.append(rental_id)
+
+    def _stop(self, rental: Rental, now: datetime) -> None:
+        rental.stopped_at = now
+        until = self.ends.grace_over(rental)
+        rental.move_to(Status.STOPPED, now, event=EventKind.STOPPED, until=until.isoformat())
+        if rental.held:
+            rental.held.next_look_at = now
+
+    def end_grace(self, now: datetime) -> list[str]:
+        """Ends what was stopped and nobody restored in time; returns the ids."""
+        with self.core.store.read() as session:
+            over = [rental.id for rental in ledger.stopped(session) if self.ends.grace_over(rental) <= now]
+        ended = []
+        for rental_id in over:
+            with self.core.store.write() as session:
+                rental = store.rental(session, rental_id, lock=True)
+                if rental and rental.status is Status.STOPPED and self.ends.grace_over(rental) <= now:
+                    end(rental, Reason.EXPIRED, now, event=EventKind.EXPIRED)
+                    ended.append(rental_id)
+        return ended
+
+    # -- afterwards
+
+    def sum_up(self, now: datetime) -> None:
+        """One summary for the admins per pass: when everything is seen gone, or after a while."""
+        with self.core.store.write() as session:
+            for run in ledger.untold(session, NIGHT):
+                rentals = [found for i in run.marked if (found := store.rental(session, i))]
+                pending = any(rental.status is Status.ENDING for rental in rentals)
+                assert run.finished_at
+                if pending and now - run.finished_at < SUMMARY_WAITS:
+                    continue
+                tell_admins(
+                    session, NoticeKind.NIGHT, run.day.isoformat(), now, **self._summary(session, run, now)
+                )
+                run.told_at = now
+
+    def _summary(self, session: Session, run: JobRun, now: datetime) -> dict[str, Any]:
+        rentals = [found for i in run.marked if (found := store.rental(session, i))]
+        stuck = [r for r in ledger.being_deleted(session) if r.id in run.marked or _long(r, now)]
+        return {
+            "day": run.day.isoformat(),
+            "ended": [_brief(r) for r in rentals if r.status is Status.ENDED],
+            "stopped": [_brief(r) for r in rentals if r.status is Status.STOPPED],
+            "stuck": [{**_brief(r), **_why(session, r)} for r in stuck],
+            "failed": list(run.failed),
+        }
+
+
+def _counts(done: Pass) -> tuple[int, int, int]:
+    return len(done.marked), len(done.waiting), len(done.failed)
+
+
+def _long(rental: Rental, now: datetime) -> bool:
+    return any(p.left_at is not None and now - p.left_at > STUCK for p in rental.placements)
+
+
+def _brief(rental: Rental) -> dict[str, str]:
+    return {"id": rental.id, "name": rental.name, "owner": rental.owner}
+
+
+def _why(session: Session, rental: Rental) -> dict[str, str]:
+    """On which node it is stuck, and what is known of the reason."""
+    left = next((p for p in rental.placements if p.state is PlacementState.LEAVING), None)
+    if left is None:
+        return {"node": "", "why": ""}
+    record = session.get(NodeRecord, left.node)
+    silent = record is not None and record.failing_since is not None
+    return {"node": left.node, "why": "silent" if silent else left.remains or ""}

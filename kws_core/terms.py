@@ -1,0 +1,86 @@
+"""What people do with the end of a rental: extend it, restore it, hand the rental to somebody else."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import update
+
+from kws_core import store
+from kws_core.admission import Who, check_end
+from kws_core.core import Core, allowed
+from kws_core.errors import UserError
+from kws_core.model import Event, EventKind, Rental, Status
+
+RESTORED_FOR = timedelta(days=7)
+
+
+class Terms:
+    """One method is one use case is one transaction; every act is in the audit trail."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def extend(self, who: Who, rental_id: str, until: date | None, *, via: str) -> Rental:
+        """The rental lasts until that date; asked twice for the same date it is done once.
+
+        A stopped one is restored by it. UserError when the policy does not allow the date, or it is no
+        later than now. ``via`` says in the audit trail where it was asked for.
+        """
+        with self.core.store.write() as session:
+            rental = allowed(store.rental(session, rental_id, lock=True), who)
+            if not rental.live:
+                raise UserError("too_late_to_extend", name=rental.name)
+            until = check_end(until, self.core.today(), self.core.config.policy)
+            if until < rental.ends_on:
+                raise UserError("end_not_later", name=rental.name, day=rental.ends_on)
+            if until > rental.ends_on:
+                self._lengthen(rental, until, who, via)
+        self.core.work.set()
+        self.core.mail.set()
+        return rental
+
+    def restore(self, who: Who, rental_id: str) -> Rental:
+        """Takes a stopped rental out of its grace time, for a week; UserError when it is not stopped."""
+        with self.core.store.read() as session:
+            rental = allowed(store.rental(session, rental_id), who)
+        if rental.status is not Status.STOPPED:
+            raise UserError("not_stopped" if rental.live else "too_late_to_extend", name=rental.name)
+        last = self.core.ends.latest(self.core.now())
+        return self.extend(who, rental_id, min(last, self.core.today() + RESTORED_FOR), via="restore")
+
+    def transfer(self, who: Who, rental_id: str, to: str) -> Rental:
+        """Gives the rental to another person, who gets a card of it; for admins. It keeps its end date."""
+        if not who.admin:
+            raise UserError("admins_only")
+        with self.core.store.write() as session:
+            rental = allowed(store.rental(session, rental_id, lock=True), who)
+            if not rental.live:
+                raise UserError("too_late_to_extend", name=rental.name)
+            if rental.owner != to:
+                self._hand_over(rental, who, to)
+                session.flush()
+                session.execute(update(Event).where(Event.rental_id == rental.id).values(ts=None))
+        self.core.mail.set()
+        return rental
+
+    def _lengthen(self, rental: Rental, until: date, who: Who, via: str) -> None:
+        now, was = self.core.now(), rental.ends_on
+        rental.ends_on, rental.end_set_at = until, now
+        data: dict[str, Any] = {"until": until.isoformat(), "was": was.isoformat(), "via": via}
+        if rental.status is not Status.STOPPED:
+            rental.record(EventKind.EXTENDED, now, actor=who.id, **data)
+            return
+        rental.stopped_at, rental.to_start = None, not rental.switched_off
+        rental.move_to(Status.READY, now, event=EventKind.RESTORED, actor=who.id, **data)
+        if rental.held:
+            rental.held.next_look_at = now
+
+    def _hand_over(self, rental: Rental, who: Who, to: str) -> None:
+        old_card = {"channel": rental.dm_channel, "card": rental.card_ts}
+        rental.record(
+            EventKind.TRANSFERRED, self.core.now(), actor=who.id, to=to, was=rental.owner, **old_card
+        )
+        rental.owner, rental.dm_channel, rental.card_ts = to, None, None
+        rental.key_file = None  # the private key is in the other person's messages
