@@ -11,10 +11,12 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
 from bot import errors
+from bot.admin_notices import AdminNotices
 from bot.desk import Desk, asker
-from bot.handlers import keys, machine, my_rentals, rent, status
+from bot.handlers import decisions, extend, keys, machine, my_rentals, rent, status
 from bot.handlers.commands import Commands
 from kws_core.operations import Operations
+from kws_core.terms import Terms
 
 log = logging.getLogger(__name__)
 SLACK_LOG = logging.getLogger("bot.slack")  # Bolt and its sockets: chatty about every reconnect
@@ -25,6 +27,8 @@ SLACK_LOG.addFilter(lambda record: "will be ignored" not in record.getMessage())
 def build_app(
     desk: Desk,
     operations: Operations,
+    terms: Terms,
+    notices: AdminNotices,
     client: WebClient,
     listener_executor: Executor,
     signing_secret: str = "",
@@ -42,7 +46,9 @@ def build_app(
     commands = Commands(desk)
     rent.register(app, desk, commands)
     my_rentals.register(app, desk, commands)
+    extend.register(app, desk, commands, terms)
     machine.register(app, desk, operations)
+    decisions.register(app, desk, terms, notices)
     status.register(desk, commands)
     keys.register(app, desk, commands)
     commands.register(app)

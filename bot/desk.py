@@ -14,17 +14,29 @@ from typing import Any
 
 from slack_bolt import Ack, BoltContext, Respond
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import Block, MarkdownTextObject, SectionBlock
+from slack_sdk.models.views import View
 
 from bot import errors
 from bot.directory import Directory
-from bot.i18n import Texts
+from bot.i18n import N_, Texts
 from bot.views.text import clip
 from kws_core.admission import Who
 from kws_core.core import Core
 from kws_core.errors import UserError
 
 log = logging.getLogger(__name__)
+
+STALE = frozenset(
+    {
+        "expired_trigger_id",
+        "exchanged_trigger_id",
+        "invalid_trigger_id",
+        "trigger_expired",
+        "trigger_exchanged",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,17 @@ class Visit:
             response_type="ephemeral",
             replace_original=replace,
         )
+
+    def open_form(self, view: View, again: str) -> None:
+        """Opens a modal; where that came too late for Slack, the person is asked to type ``again`` again."""
+        try:
+            self.client.views_open(trigger_id=self.body["trigger_id"], view=view)
+        except SlackApiError as error:
+            if error.response.get("error") not in STALE:
+                raise
+            log.info("form for %s came too late: %s", self.who.id, error.response.get("error"))
+            text = N_("That took too long for Slack. Please type {command} again.")
+            self.say(self.texts(text, command=again))
 
 
 Serve = Callable[[Visit], None]
@@ -93,6 +116,12 @@ class Desk:
             )
         except Exception:
             log.exception("could not tell %s that something failed", user_id)
+
+    def explain_plain(self, error: Exception, texts: Texts, what: str) -> str:
+        """The same for the field of a form, where nothing is markup."""
+        if isinstance(error, UserError):
+            return errors.plain_sentence(error, texts)
+        return texts.plain(errors.BUG, ref=errors.new_reference(error, what))
 
     def explain(self, error: Exception, texts: Texts, user_id: str) -> str:
         """A sentence about the error; what is our own fault gets a reference id that the log has too."""

@@ -83,6 +83,22 @@ class Directory:
         admins = self.core.config.kws.admins
         return user_id in admins or any(user_id in self._group(g) for g in admins if g.startswith("S"))
 
+    def admins(self) -> list[str]:
+        """Everybody who is an admin now."""
+        found: dict[str, None] = {}
+        for entry in self.core.config.kws.admins:
+            found |= dict.fromkeys(sorted(self._group(entry)) if entry.startswith("S") else [entry])
+        return list(found)
+
+    def has_left(self, user_id: str) -> bool | None:
+        """Whether Slack says that this account is deactivated; None when it does not say."""
+        try:
+            user = self.client.users_info(user=user_id)["user"]
+        except (SlackClientError, OSError) as error:
+            log.warning("users.info %s: %s", user_id, error)
+            return None
+        return bool(user.get("deleted"))
+
     def _group(self, group_id: str) -> frozenset[str]:
         now = self.core.now()
         with self._lock:

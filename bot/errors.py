@@ -32,6 +32,13 @@ SENTENCES: dict[str, str] = {
     "quota_ram_mb": N_(
         "With this you would use {wanted} MB of memory; {limit} MB are allowed. Choose a smaller size."
     ),
+    "end_not_later": N_("{name} lasts until {day} already. Choose a later day."),
+    "too_late_to_extend": N_(
+        "{name} is over, or being deleted already: nothing can be done about it any more."
+    ),
+    "not_stopped": N_("{name} is not stopped."),
+    "extend_words": N_("{word} is no length and no date. Examples: 7d, 2w, 2026-12-24"),
+    "admins_only": N_("Only admins may do that."),
     "end_missing": N_("Choose the last day."),
     "end_past": N_("That day is over. Today is {today}."),
     "end_late": N_("At most {days} days from today are possible: until {last}."),

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import timedelta
 from http.client import HTTPException
-from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot import key_delivery
 from bot.directory import Directory
+from bot.post import Post
 from bot.retries import retry_after
-from bot.views import ids, rental_card
+from bot.views import end_notices, ids, rental_card
 from bot.views.rental_card import Message
 from kws_core.core import Core
-from kws_core.model import Event
+from kws_core.ends import Outlook
+from kws_core.model import Event, EventKind
 from kws_core.outbox import Mail, Outbox
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,6 @@ UNREACHABLE = frozenset(
         "user_not_visible",
     }
 )
-LOOK_BACK = 200  # messages of a DM searched for one that may have been posted
 
 
 class Notifier:
@@ -49,6 +48,7 @@ class Notifier:
         self.client = client
         self.directory = directory
         self.executor = executor
+        self.post = Post(client)
         self._guard = threading.Lock()
         self._busy: set[str] = set()
         self._stopping = False
@@ -109,9 +109,19 @@ class Notifier:
             key_delivery.deliver(mail, self.client, self.outbox, self.directory.texts(mail.person))
             return  # key_sent is news: the card is edited by the next delivery, which settles all events
         for event in mail.unseen:
-            if rental_card.rings(mail.rental, event):
-                self._ring(mail, event)
+            self._tell_event(mail, event)
+        self._close_answered(mail)
         self.outbox.delivered(mail.rental.id, mail.events[-1].id)
+
+    def _tell_event(self, mail: Mail, event: Event) -> None:
+        if event.kind is EventKind.TRANSFERRED:
+            self._give_up_card(mail, event)
+        if event.kind in end_notices.KINDS:
+            outlook = self._outlook(mail)
+            if end_notices.asks(mail.rental, event, mail.events, outlook):
+                self._ask(mail, event, outlook)
+        elif rental_card.rings(mail.rental, event):
+            self._ring(mail, event)
 
     # -- the card
 
@@ -124,12 +134,12 @@ class Notifier:
         if rental.dm_channel is None:
             return self._first_card(mail, message)
         if rental.card_ts is None:
-            ts = self._find_block(rental.dm_channel, ids.CARD + rental.id)
-            rental.card_ts = ts or self._post(rental.dm_channel, message)
+            ts = self.post.find(rental.dm_channel, ids.CARD + rental.id)
+            rental.card_ts = ts or self.post.send(rental.dm_channel, message)
             self.outbox.keep_card(rental.id, rental.card_ts)
             if ts is None:
                 return mail
-        self._edit(rental.dm_channel, rental.card_ts, message)
+        self.post.edit(rental.dm_channel, rental.card_ts, message)
         return mail
 
     def _first_card(self, mail: Mail, message: Message) -> Mail:
@@ -137,32 +147,9 @@ class Notifier:
         channel = str(self.client.conversations_open(users=[rental.owner])["channel"]["id"])
         self.outbox.keep_channel(rental.id, channel)
         rental.dm_channel = channel
-        rental.card_ts = self._post(channel, message)
+        rental.card_ts = self.post.send(channel, message)
         self.outbox.keep_card(rental.id, rental.card_ts)
         return mail
-
-    def _post(self, channel: str, message: Message, thread_ts: str | None = None) -> str:
-        answer = self.client.chat_postMessage(
-            channel=channel,
-            text=message.text,
-            blocks=message.blocks,
-            thread_ts=thread_ts,
-            reply_broadcast=True if thread_ts else None,
-            unfurl_links=False,
-        )
-        return str(answer["ts"])
-
-    def _edit(self, channel: str, ts: str, message: Message) -> None:
-        try:
-            self.client.chat_update(channel=channel, ts=ts, text=message.text, blocks=message.blocks)
-        except SlackApiError as error:
-            if error.response.get("error") not in (
-                "message_not_found",
-                "cant_update_message",
-                "edit_window_closed",
-            ):
-                raise
-            log.info("card %s/%s can't be edited any more: %s", channel, ts, error.response.get("error"))
 
     # -- bells
 
@@ -170,21 +157,48 @@ class Notifier:
         """A short message in the card's thread, shown in the DM as well, posted once."""
         rental = mail.rental
         assert rental.dm_channel and rental.card_ts
-        if event.tries and self._find_block(rental.dm_channel, f"{ids.NOTICE}{event.id}", rental.card_ts):
+        if event.tries and self.post.find(rental.dm_channel, f"{ids.NOTICE}{event.id}", rental.card_ts):
             return
         self.outbox.trying(event.id)
         texts = self.directory.texts(mail.person)
         message = rental_card.bell(rental, event, texts)
-        self._post(rental.dm_channel, message, rental.card_ts)
+        self.post.send(rental.dm_channel, message, rental.card_ts)
 
-    def _find_block(self, channel: str, block_id: str, thread_ts: str | None = None) -> str | None:
-        """The ts of our message with that block, looked for where it would be."""
-        ask: Callable[..., Any] = self.client.conversations_history
-        arguments: dict[str, Any] = {"channel": channel, "limit": LOOK_BACK}
-        if thread_ts:
-            ask, arguments["ts"] = self.client.conversations_replies, thread_ts
-        messages: list[dict[str, Any]] = ask(**arguments).get("messages") or []
-        for message in messages:
-            if any(block.get("block_id") == block_id for block in message.get("blocks") or ()):
-                return str(message["ts"])
-        return None
+    # -- questions about the end
+
+    def _ask(self, mail: Mail, event: Event, outlook: Outlook) -> None:
+        """A message of its own, with buttons, posted once; its ts is kept until the buttons are taken off."""
+        rental = mail.rental
+        assert rental.dm_channel
+        ts = self.post.find(rental.dm_channel, f"{ids.NOTICE}{event.id}") if event.tries else None
+        if ts is None:
+            self.outbox.trying(event.id)
+            texts = self.directory.texts(mail.person)
+            ts = self.post.send(
+                rental.dm_channel, end_notices.message(rental, event, mail.events, outlook, texts)
+            )
+        self.outbox.posted(event.id, ts)
+        event.ts = ts
+
+    def _close_answered(self, mail: Mail) -> None:
+        """Takes the buttons off messages that ask what is no longer a question."""
+        asked = [event for event in mail.events if event.ts]
+        if not asked:
+            return
+        rental, outlook, texts = mail.rental, self._outlook(mail), self.directory.texts(mail.person)
+        for event in asked:
+            if event.ts and not end_notices.asks(rental, event, mail.events, outlook):
+                closed = end_notices.message(rental, event, mail.events, outlook, texts)
+                self.post.edit(rental.dm_channel or "", event.ts, closed)
+                self.outbox.closed(event.id)
+
+    def _outlook(self, mail: Mail) -> Outlook:
+        return self.core.ends.outlook(mail.rental, mail.events, self.core.now())
+
+    def _give_up_card(self, mail: Mail, event: Event) -> None:
+        """The card in the messages of the person who had it says who has it now."""
+        if event.data.get("card"):
+            texts = self.directory.texts_of(str(event.data["was"]))
+            self.post.edit(
+                event.data["channel"], event.data["card"], rental_card.handed_over(mail.rental, event, texts)
+            )

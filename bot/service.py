@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
@@ -15,18 +16,23 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
 from slack_sdk import WebClient
 
+from bot import departures
+from bot.admin_notices import AdminNotices
 from bot.app import build_app
 from bot.desk import Desk
 from bot.directory import Directory
 from bot.notify import Notifier
+from bot.post import Post
 from bot.retries import SlackRetryHandler
 from kws_core.config import Config, Environment
 from kws_core.core import Core, utcnow
 from kws_core.loop import Loop
+from kws_core.nightly import Nightly
 from kws_core.nodes import Node
 from kws_core.operations import Operations
 from kws_core.reconciler import Reconciler
 from kws_core.store import Store
+from kws_core.terms import Terms
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +43,7 @@ NOTIFIER_THREADS = 8
 SLACK_TIMEOUT = 15  # seconds
 OPEN = 10.0  # seconds that a new connection gets before the monitor looks after it
 CLOSE = 0.3  # seconds that a connection gets to say goodbye
+CHORE: dict[str, Any] = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}  # late is not lost
 DRAIN = 25.0  # seconds that work under way gets to finish at a stop
 
 
@@ -89,8 +96,17 @@ class Service:
         self.notifier = Notifier(self.core, self.client, self.directory, self.post_office)
         self.desk = Desk(self.core, self.directory, self.workers)
         self.operations = Operations(self.core, nodes, self.node_threads)
+        self.terms = Terms(self.core)
+        self.nightly = Nightly(self.core)
+        self.admin_notices = AdminNotices(self.core, self.directory, Post(self.client))
         self.app: App = build_app(
-            self.desk, self.operations, self.client, self.listeners, environment.signing_secret
+            self.desk,
+            self.operations,
+            self.terms,
+            self.admin_notices,
+            self.client,
+            self.listeners,
+            environment.signing_secret,
         )
         self.loops = [
             Loop("reconciler", self.reconciler.tick, self.core.work),
@@ -104,7 +120,14 @@ class Service:
         self.scheduler.add_job(
             self.core.forget_old_deliveries, IntervalTrigger(hours=6), next_run_time=utcnow()
         )
+        self.scheduler.add_job(self.nightly.tick, IntervalTrigger(minutes=1), next_run_time=utcnow(), **CHORE)
+        self.scheduler.add_job(self.admin_notices.deliver_due, IntervalTrigger(seconds=10), **CHORE)
+        self.scheduler.add_job(self.look_for_departures, IntervalTrigger(hours=6), **CHORE)
         self._stopping = threading.Event()
+
+    def look_for_departures(self) -> None:
+        """Asks Slack who has left; their rentals are listed to the admins."""
+        departures.look(self.core, self.directory)
 
     def start(self) -> None:
         """Brings the database up to date and begins to work; Slack and the nodes may still be away."""

@@ -30,6 +30,7 @@ from kws_core.model import (
     new_id,
 )
 from kws_core.nodes import Image, Kind, Size
+from kws_core.notices import NoticeKind, tell_admins
 from kws_core.placement import Room, Ruling, Wish, choose
 from kws_core.records import Person
 from kws_core.saved_keys import SavedKey, keys_of
@@ -244,6 +245,24 @@ class Core:
             person.seen_at = self.now()
             session.add(person)
         return person
+
+    def note_departure(self, user_id: str, *, left: bool) -> None:
+        """Keeps whether a person has left the workspace; the admins are told once of each departure."""
+        with self.store.write() as session:
+            person = store.person(session, user_id) or Person(id=user_id, seen_at=self.now())
+            session.add(person)
+            if left and person.departed_at is None:
+                person.departed_at = self.now()
+                key = f"{user_id}:{self.now().isoformat()}"
+                tell_admins(session, NoticeKind.DEPARTED, key, self.now(), person=user_id)
+            elif not left:
+                person.departed_at = None
+        self.mail.set()
+
+    def owners(self) -> Sequence[str]:
+        """Everybody who has a rental."""
+        with self.store.read() as session:
+            return sorted({rental.owner for rental in store.all_rentals(session) if rental.live})
 
     def first_time(self, key: str) -> bool:
         """Whether this Slack delivery has not been acted on before."""

@@ -37,6 +37,24 @@ class Reminder:
         return f"{key_prefix(self.last_day)}{self.days}"
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What lies ahead of a rental, as seen at ``now``."""
+
+    now: datetime
+    ends_at: datetime  # in the lab's zone, as are the next two
+    deleted_at: datetime  # or stopped, where the policy has a grace time
+    last_day: date
+    moved: bool  # quiet days make it last longer than was chosen
+    latest: date  # the last end date that may be chosen now
+    grace_hours: int
+
+    @property
+    def today(self) -> date:
+        """The lab's date."""
+        return self.now.astimezone(self.ends_at.tzinfo).date()
+
+
 class Ends:
     """The rule, for one lab's zone and policy."""
 
@@ -71,6 +89,19 @@ class Ends:
         """The last end date that a person may choose now."""
         return self.day_of(now) + timedelta(days=self.policy.max_days)
 
+    def outlook(self, rental: Rental, events: Iterable[Event], now: datetime) -> Outlook:
+        """For what people are told."""
+        last_day = self.last_day(rental.ends_on)
+        return Outlook(
+            now=now,
+            ends_at=self.over_at(rental).astimezone(self.zone),
+            deleted_at=self.deleted_at(rental, events, now).astimezone(self.zone),
+            last_day=last_day,
+            moved=last_day != rental.ends_on,
+            latest=self.latest(now),
+            grace_hours=self.policy.grace_hours,
+        )
+
     # -- warnings
 
     def due_reminder(self, rental: Rental, now: datetime) -> Reminder | None:
@@ -99,17 +130,18 @@ class Ends:
     def deleted_at(self, rental: Rental, events: Iterable[Event], now: datetime) -> datetime:
         """When the night pass takes the rental, supposing that it is warned now if it never was."""
         warned = self._warned_at(rental, events)
-        earliest = max(self.over_at(rental), (now if warned is None else warned) + NOTICE)
-        if self._too_short_to_warn(rental) and warned is not None:
-            earliest = self.over_at(rental)
-        return self._next_pass(earliest)
+        notice = timedelta(0) if self._too_short_to_warn(rental) else NOTICE
+        return self._next_pass(max(self.over_at(rental), (now if warned is None else warned) + notice))
 
     def may_delete(self, rental: Rental, events: Iterable[Event], now: datetime) -> bool:
-        """Whether an overdue rental may go now: not on a quiet day, and only after a warning in time."""
-        warned = self._warned_at(rental, events)
-        if warned is None or self.quiet(self.day_of(now)):
+        """Whether a rental may go now: not on a quiet day, only after a warning in time.
+
+        And never before the moment that its owner was told, though a missed pass be caught up at noon.
+        """
+        events = list(events)
+        if self._warned_at(rental, events) is None or self.quiet(self.day_of(now)):
             return False
-        return self._too_short_to_warn(rental) or warned <= now - NOTICE
+        return self.deleted_at(rental, events, now) <= now
 
     def grace_over(self, rental: Rental) -> datetime:
         """When a stopped rental is deleted."""

@@ -31,14 +31,15 @@ def claim(session: Session, job: str, day: date, who: str, now: datetime, *, alo
 
 
 def finish(
-    session: Session, job: str, day: date, now: datetime, marked: Iterable[str], failed: Iterable[str]
+    session: Session, job: str, day: date, now: datetime, marked: Sequence[str], failed: Sequence[str]
 ) -> None:
     """The job of that date is done; what an earlier, cut-off run of it marked stays listed."""
     run = session.get_one(JobRun, (job, day), with_for_update=True)
+    news = bool(marked or failed) or (run.finished_at is None and bool(run.marked))
     run.finished_at = now
     run.marked = [*run.marked, *(name for name in marked if name not in run.marked)]
     run.failed = list(failed)
-    run.told_at = None if run.marked or run.failed else now
+    run.told_at = None if news else run.told_at or now
 
 
 def note_marked(session: Session, job: str, day: date, rental_id: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -66,12 +67,12 @@ class Nightly:
         with self.core.store.read() as session:
             rentals = ledger.ready_until(session, until)
             told = ledger.told_once(session, [rental.id for rental in rentals])
-        reminded = []
-        for rental in rentals:
+
+        def warn(rental: Rental) -> bool:
             reminder = self.ends.due_reminder(rental, now)
-            if reminder and (rental.id, reminder.key) not in told and self._remind(rental.id, now):
-                reminded.append(rental.id)
-        return reminded
+            return bool(reminder and (rental.id, reminder.key) not in told and self._remind(rental.id, now))
+
+        return _each(rentals, warn)
 
     def _remind(self, rental_id: str, now: datetime) -> bool:
         with self.core.store.write() as session:
@@ -96,8 +97,15 @@ class Nightly:
         return self.run(now)
 
     def run(self, now: datetime) -> Pass:
-        """One pass as of ``now``: every overdue rental by itself, whatever becomes of the others."""
+        """One pass as of ``now``: every overdue rental by itself, whatever becomes of the others.
+
+        A date that is still to come keeps its own pass.
+        """
         done = Pass(self.ends.day_of(now))
+        in_ledger = done.day <= self.core.today()
+        if in_ledger:
+            with self.core.store.write() as session:
+                ledger.claim(session, NIGHT, done.day, self.who, now, alone=True)  # a pass that was asked for
         with self.core.store.read() as session:
             due = ledger.maybe_overdue(session, done.day)
         for rental_id in due:
@@ -106,9 +114,9 @@ class Nightly:
             except Exception:
                 log.exception("rental %s: could not be ended", rental_id)
                 done.failed.append(rental_id)
-        with self.core.store.write() as session:
-            ledger.claim(session, NIGHT, done.day, self.who, now, alone=True)  # a pass that was asked for
-            ledger.finish(session, NIGHT, done.day, now, done.marked, done.failed)
+        if in_ledger:
+            with self.core.store.write() as session:
+                ledger.finish(session, NIGHT, done.day, self.core.now(), done.marked, done.failed)
         log.info("night pass of %s: %d ended, %d waiting, %d failed", done.day, *_counts(done))
         self.core.work.set()
         self.core.mail.set()
@@ -126,31 +134,34 @@ class Nightly:
                 done.waiting.append(rental_id)
                 return
             if in_use and self.core.config.policy.grace_hours:
-                self._stop(rental, now)
+                self._stop(rental, self.core.now())
             else:
-                end(rental, Reason.EXPIRED, now, event=EventKind.EXPIRED)
+                end(rental, Reason.EXPIRED, self.core.now(), event=EventKind.EXPIRED)
             ledger.note_marked(session, NIGHT, done.day, rental_id)
         done.marked.append(rental_id)
 
     def _stop(self, rental: Rental, now: datetime) -> None:
-        rental.stopped_at = now
+        rental.stopped_at, rental.to_start = now, False
         until = self.ends.grace_over(rental)
         rental.move_to(Status.STOPPED, now, event=EventKind.STOPPED, until=until.isoformat())
         if rental.held:
             rental.held.next_look_at = now
 
     def end_grace(self, now: datetime) -> list[str]:
-        """Ends what was stopped and nobody restored in time; returns the ids."""
+        """Ends what was stopped and nobody restored in time, but not on a quiet day; returns the ids."""
+        if self.ends.quiet(self.ends.day_of(now)):
+            return []
         with self.core.store.read() as session:
-            over = [rental.id for rental in ledger.stopped(session) if self.ends.grace_over(rental) <= now]
-        ended = []
-        for rental_id in over:
-            with self.core.store.write() as session:
-                rental = store.rental(session, rental_id, lock=True)
-                if rental and rental.status is Status.STOPPED and self.ends.grace_over(rental) <= now:
-                    end(rental, Reason.EXPIRED, now, event=EventKind.EXPIRED)
-                    ended.append(rental_id)
-        return ended
+            stopped = ledger.stopped(session)
+        return _each(stopped, lambda rental: self._end_stopped(rental.id, now))
+
+    def _end_stopped(self, rental_id: str, now: datetime) -> bool:
+        with self.core.store.write() as session:
+            rental = store.rental(session, rental_id, lock=True)
+            if rental is None or rental.status is not Status.STOPPED or self.ends.grace_over(rental) > now:
+                return False
+            end(rental, Reason.EXPIRED, now, event=EventKind.EXPIRED)
+        return True
 
     # -- afterwards
 
@@ -163,9 +174,8 @@ class Nightly:
                 assert run.finished_at
                 if pending and now - run.finished_at < SUMMARY_WAITS:
                     continue
-                tell_admins(
-                    session, NoticeKind.NIGHT, run.day.isoformat(), now, **self._summary(session, run, now)
-                )
+                key = f"{run.day.isoformat()}:{run.finished_at.isoformat()}"
+                tell_admins(session, NoticeKind.NIGHT, key, now, **self._summary(session, run, now))
                 run.told_at = now
 
     def _summary(self, session: Session, run: JobRun, now: datetime) -> dict[str, Any]:
@@ -178,6 +188,18 @@ class Nightly:
             "stuck": [{**_brief(r), **_why(session, r)} for r in stuck],
             "failed": list(run.failed),
         }
+
+
+def _each(rentals: Iterable[Rental], act: Callable[[Rental], bool]) -> list[str]:
+    """Ids of those for which ``act`` did something; one that fails stops no other."""
+    acted = []
+    for rental in rentals:
+        try:
+            if act(rental):
+                acted.append(rental.id)
+        except Exception:
+            log.exception("rental %s failed", rental.id)
+    return acted
 
 
 def _counts(done: Pass) -> tuple[int, int, int]:

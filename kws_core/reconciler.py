@@ -23,6 +23,7 @@ from kws_core.model import PlacementState
 from kws_core.nodes import Machine, Node, Refusal
 from kws_core.releasing import RETRY_MOST
 from kws_core.steps import Steps, waits_for_list
+from kws_core.sweep import EVERY, FIRST, Sweep
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +54,13 @@ class Reconciler:
         self.executors = executors
         self.who = who or uuid.uuid4().hex
         self.steps = Steps(core, nodes, self.who)
+        self.sweep = Sweep(core, nodes)
         self._guard = threading.Lock()
         self._busy: set[tuple[str, str]] = set()  # (node, sort) under way: one round at a time
         self._jobs: set[int] = set()  # placements whose step is under way here
         self._refresh_at: dict[str, datetime] = {}
         self._ping_at: dict[str, datetime] = {}
+        self._sweep_at: dict[str, datetime] = {}
         self._stopping = False
 
     def start(self) -> None:
@@ -96,14 +99,17 @@ class Reconciler:
             elif self._ping_at.get(name, now) <= now:
                 self._ping_at[name] = now + PING
                 self._start(name, "ping", self._ping)
+            if self._sweep_at.setdefault(name, now + FIRST) <= now:
+                self._sweep_at[name] = now + EVERY
+                self._start(name, "sweep", self._sweep, on="refresh")
         return IDLE if due or following is None else max(timedelta(0), min(IDLE, following - now))
 
-    def _start(self, name: str, sort: str, act: Callable[[str], None]) -> None:
+    def _start(self, name: str, sort: str, act: Callable[[str], None], on: str | None = None) -> None:
         with self._guard:
             if (name, sort) in self._busy:
                 return
             self._busy.add((name, sort))
-        self.executors(name, sort).submit(self._run, name, sort, act)
+        self.executors(name, on or sort).submit(self._run, name, sort, act)
 
     def _run(self, name: str, sort: str, act: Callable[[str], None]) -> None:
         try:
@@ -198,6 +204,10 @@ class Reconciler:
             self._note_down(name, error)
         except NodeError as error:
             log.warning("node %s: %s", name, error)
+
+    def _sweep(self, name: str) -> None:
+        """Deletes what nobody explains; the sweep says when it wants to look again."""
+        self._sweep_at[name] = self.core.now() + self.sweep.sweep(name).again
 
     def _note_down(self, name: str, error: NodeError) -> None:
         now = self.core.now()

@@ -78,6 +78,8 @@ class Sighting(Base):
     node: Mapped[str] = mapped_column(String(64), primary_key=True)
     mark: Mapped[str] = mapped_column(String(64), primary_key=True)
     first_seen_at: Mapped[datetime]
+    kinds: Mapped[str | None] = mapped_column(Text)  # of what is being, or was, deleted; None: nothing yet
+    gone_at: Mapped[datetime | None]  # seen gone after that; the row is kept until the admins are told
 
 
 class Delivery(Base):

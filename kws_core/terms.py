@@ -61,7 +61,8 @@ class Terms:
             if rental.owner != to:
                 self._hand_over(rental, who, to)
                 session.flush()
-                session.execute(update(Event).where(Event.rental_id == rental.id).values(ts=None))
+                told = update(Event).where(Event.rental_id == rental.id)
+                session.execute(told.values(ts=None, key=None))  # the new owner was warned of nothing yet
         self.core.mail.set()
         return rental
 

@@ -32,6 +32,12 @@ class Story:
             self.clock.advance(seconds=1)
         self.service.notifier.tick()
 
+    def night(self) -> None:
+        """The clock has moved: the minute's tick, and everything that follows from it."""
+        self.service.nightly.tick()
+        self.settle(4)
+        self.service.admin_notices.deliver_due()
+
     def rent(self, person: Any, name: str = "web01", **fields: Any) -> None:
         """Opens the form, fills it in, and submits it."""
         person.command("/kws rent")

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from kws_core import ssh_keys
 from kws_core.admission import RentForm, Who
 from kws_core.config import Config, parse_config
 from kws_core.core import Core
-from kws_core.model import Rental, Status
+from kws_core.model import EventKind, Rental, Status
+from kws_core.nightly import Nightly
 from kws_core.nodes.fake import FakeNode
+from kws_core.notice_box import NoticeBox
 from kws_core.outbox import Outbox
 from kws_core.reconciler import Reconciler
 from kws_core.store import Store
@@ -25,9 +27,11 @@ ADMIN = Who("U0ADMIN001", admin=True)
 
 TOML = """
 [kws]
+timezone = "{zone}"
 admins = ["U0ADMIN001"]
 [policy]
 max_rentals_per_user = {max_rentals}
+{policy}
 [openstack]
 [sizes]
 small = {{ vcpus = 1, ram_mb = 512, disk_gb = 5 }}
@@ -47,9 +51,17 @@ max_builds = {max_builds}
 """
 
 
-def make_config(nodes: int = 2, *, vcpus: int = 8, max_builds: int = 4, max_rentals: int = 3) -> Config:
-    """A configuration of ``nodes`` equal nodes, node1, node2, …"""
-    text = TOML.format(max_rentals=max_rentals)
+def make_config(
+    nodes: int = 2,
+    *,
+    vcpus: int = 8,
+    max_builds: int = 4,
+    max_rentals: int = 3,
+    zone: str = "Asia/Seoul",
+    policy: str = "",
+) -> Config:
+    """A configuration of ``nodes`` equal nodes, node1, node2, …; ``policy`` has more lines of [policy]."""
+    text = TOML.format(max_rentals=max_rentals, zone=zone, policy=policy)
     text += "".join(
         NODE.format(name=f"node{i + 1}", vcpus=vcpus, max_builds=max_builds) for i in range(nodes)
     )
@@ -91,11 +103,16 @@ class World:
     outbox: Outbox
     reconciler: Reconciler
     keys: dict[str, list[str]] = field(default_factory=dict)  # rental id -> public halves handed over
+    nightly: Nightly = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.nightly = Nightly(self.core)
 
     def restart(self) -> None:
         """The process died and is started again: all that was in memory is gone."""
         self.core = Core(self.config, self.store, self.clock)
         self.outbox = Outbox(self.core)
+        self.nightly = Nightly(self.core)
         self.reconciler = Reconciler(self.core, self.nodes, lambda node, sort: Inline())
         self.reconciler.start()
 
@@ -115,6 +132,21 @@ class World:
         if self.outbox.offer_key(rental_id, pair.public, pair.fingerprint, file_id):
             self.keys.setdefault(rental_id, []).append(pair.public)
             self.outbox.key_sent(rental_id, file_id)
+
+    def deliver_all(self) -> None:
+        """What the notifier does when Slack takes everything."""
+        for rental_id in self.outbox.due():
+            mail = self.outbox.mail(rental_id)
+            assert mail is not None
+            if mail.wants_key:
+                self.deliver_key(rental_id)
+            self.outbox.delivered(rental_id, mail.events[-1].id)
+
+    def midnight(self, days: int = 1, **later: float) -> None:
+        """The clock goes to the first instant of the lab's date in so many days, or to a little later."""
+        zone = self.config.kws.zone
+        start = datetime.combine(self.day(days), time(0), tzinfo=zone).astimezone(UTC)
+        self.clock.at = start + timedelta(**later)
 
     def settle(self, ticks: int = 12) -> None:
         """Ticks a few seconds away, two in three of which nothing should be left to do."""
@@ -152,6 +184,14 @@ class World:
     def kinds(self, rental: Rental) -> list[str]:
         """The history in one word a line."""
         return [event.kind.value for event in self.core.history(rental.id)]
+
+    def warned(self, rental: Rental) -> list[str | None]:
+        """The keys of its warnings, oldest first."""
+        return [e.key for e in self.core.history(rental.id) if e.kind is EventKind.WARNED]
+
+    def notices(self, kind: str) -> list[dict[str, Any]]:
+        """What the admins are told of that kind."""
+        return [notice.data for notice in NoticeBox(self.core).due() if notice.kind == kind]
 
     def left(self) -> dict[str, Any]:
         """Everything that any node still shows."""

@@ -19,6 +19,7 @@ Subcommand = Callable[[Visit, str], None]  # the visit, and the words behind the
 ALIASES = {
     "대여": "rent",
     "목록": "list",
+    "연장": "extend",
     "반납": "return",
     "상태": "status",
     "키": "keys",

@@ -8,12 +8,10 @@ from typing import Any
 
 from slack_bolt import Ack, App, BoltContext, Respond
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 
 from bot import errors
 from bot.desk import Desk, Visit
 from bot.handlers.commands import Commands
-from bot.handlers.rent import STALE
 from bot.i18n import N_, Texts
 from bot.views import ids, keys_form
 from bot.views.keys_form import Origin
@@ -83,7 +81,12 @@ class Keys:
         except FormError as error:
             ack(response_action="errors", errors=_at_fields(error, texts))
         except Exception as error:
-            ack(response_action="errors", errors={ids.Field.PUBLIC_KEY: self._whole(error, texts, user_id)})
+            ack(
+                response_action="errors",
+                errors={
+                    ids.Field.PUBLIC_KEY: self.desk.explain_plain(error, texts, f"key form of {user_id}")
+                },
+            )
         else:
             ack()
             replace, context["respond"] = _way_back(view)
@@ -97,14 +100,7 @@ class Keys:
     def _open(self, visit: Visit) -> None:
         origin = Origin(visit.respond.response_url, replace="actions" in visit.body)
         view = keys_form.build(origin, visit.texts)
-        try:
-            visit.client.views_open(trigger_id=visit.body["trigger_id"], view=view)
-        except SlackApiError as error:
-            if error.response.get("error") not in STALE:
-                raise
-            command = "/kws keys add"
-            text = N_("That took too long for Slack. Please type {command} again.")
-            visit.say(visit.texts(text, command=command))
+        visit.open_form(view, "/kws keys add")
 
     def _add(self, visit: Visit, line: str) -> None:
         try:
@@ -127,11 +123,6 @@ class Keys:
         keys = self.ring.list(visit.who)
         text = news or visit.texts(N_("Your saved keys ({count})"), count=len(keys))
         visit.say(text, keys_form.listing(keys, visit.texts, news), replace=replace)
-
-    def _whole(self, error: Exception, texts: Texts, user_id: str) -> str:
-        if isinstance(error, UserError):
-            return errors.plain_sentence(error, texts)
-        return texts.plain(errors.BUG, ref=errors.new_reference(error, f"key form of {user_id}"))
 
 
 def _at_fields(error: FormError, texts: Texts) -> dict[str, str]:

@@ -89,6 +89,6 @@ class MyRentals:
 
 
 def _on_card(body: dict[str, Any]) -> bool:
-    """Whether the click was on a rental's own card, not on an answer that only the person sees."""
+    """Whether the click was on a message that KWS edits itself, not on an answer that only the person sees."""
     blocks = (body.get("message") or {}).get("blocks") or []
-    return any(str(block.get("block_id", "")).startswith(ids.CARD) for block in blocks)
+    return any(str(block.get("block_id", "")).startswith((ids.CARD, ids.NOTICE)) for block in blocks)

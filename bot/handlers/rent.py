@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from typing import Any
 
@@ -19,17 +18,6 @@ from bot.views import ids, rent_form
 from kws_core.errors import FormError, UserError
 from kws_core.nodes import Kind
 
-log = logging.getLogger(__name__)
-
-STALE = frozenset(
-    {
-        "expired_trigger_id",
-        "exchanged_trigger_id",
-        "invalid_trigger_id",
-        "trigger_expired",
-        "trigger_exchanged",
-    }
-)
 CHANGED = frozenset({"hash_conflict", "not_found"})  # the person typed on, or closed the form
 KINDS = {"": Kind.SERVER, "server": Kind.SERVER, "서버": Kind.SERVER, "container": Kind.CONTAINER, "컨테이너": Kind.CONTAINER}  # fmt: skip
 
@@ -66,17 +54,7 @@ class Rent:
             raise UserError("kind_unknown")
         shown = rent_form.Shown(kind=kind)
         view = rent_form.build(offer, self.core.config.policy, visit.texts, shown, admin=visit.who.admin)
-        try:
-            visit.client.views_open(trigger_id=visit.body["trigger_id"], view=view)
-        except SlackApiError as error:
-            if error.response.get("error") not in STALE:
-                raise
-            log.info("form for %s came too late: %s", visit.who.id, error.response.get("error"))
-            visit.say(
-                visit.texts(
-                    N_("That took too long for Slack. Please type {command} again."), command="/kws rent"
-                )
-            )
+        visit.open_form(view, "/kws rent")
 
     def _rent_words(self, visit: Visit, rest: str) -> None:
         form = rent_words.parse(rest, self.core.offer(visit.who))
@@ -116,14 +94,12 @@ class Rent:
         except FormError as error:
             ack(response_action="errors", errors=_at_fields(error, view, texts))
         except Exception as error:
-            ack(response_action="errors", errors={ids.Field.NAME: self._whole(error, texts, user_id)})
+            ack(
+                response_action="errors",
+                errors={ids.Field.NAME: self.desk.explain_plain(error, texts, f"form of {user_id}")},
+            )
         else:
             ack()
-
-    def _whole(self, error: Exception, texts: Texts, user_id: str) -> str:
-        if isinstance(error, UserError):
-            return errors.plain_sentence(error, texts)
-        return texts.plain(errors.BUG, ref=errors.new_reference(error, f"form of {user_id}"))
 
 
 def _at_fields(error: FormError, view: dict[str, Any], texts: Texts) -> dict[str, str]:

@@ -24,7 +24,7 @@ def parse(words: str, offer: Offer) -> RentForm:
     sizes = {entry.name.lower(): entry.name for entry in offer.sizes}
     for word in rest:
         low = word.lower()
-        day = _day(low, offer.today)
+        day = day_meant(low, offer.today)
         if day is not None:
             ends_on = day
         elif low in sizes:
@@ -38,7 +38,8 @@ def parse(words: str, offer: Offer) -> RentForm:
     return RentForm(name=name, image=image, size=size, ends_on=ends_on)
 
 
-def _day(word: str, today: date) -> date | None:
+def day_meant(word: str, today: date) -> date | None:
+    """``14d``, ``2w`` or ``2026-12-24`` as a date; None for any other word."""
     found = DURATION.fullmatch(word)
     if found:
         return today + timedelta(days=int(found[1]) * (7 if found[2] == "w" else 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 
 COMMAND = "/kws"
@@ -12,6 +13,7 @@ class View(StrEnum):
 
     RENT = "rent"
     KEY = "key"
+    EXTEND = "extend"
 
 
 class Field(StrEnum):
@@ -53,9 +55,29 @@ class Action(StrEnum):
     START = "rental_start"
     CONSOLE = "rental_console"
     KEEP = "rental_keep"
+    EXTEND = "rental_extend"  # opens the form; value: rental id
+    EXTEND_TO = "rental_extend_to"  # value: rental id and date, see until_value()
+    EXTEND_UNTIL = "rental_extend_until"  # a date picker in the block EXTENSION + rental id
+    RESTORE = "rental_restore"
+    TRANSFER = "rental_transfer"  # a person picker in the block HANDOVER + rental id
+    END = "rental_end"  # by an admin
     ADD_KEY = "key_add"
     REMOVE_KEY = "key_remove"
 
 
 CARD = "card-"  # block_id of a rental's card: CARD + rental id
 NOTICE = "notice-"  # block_id of a message about one event: NOTICE + event id
+ADMIN_NOTICE = "admin-notice-"  # block_id of a message to the admins: ADMIN_NOTICE + notice id
+EXTENSION = "extend-"
+HANDOVER = "transfer-"
+
+
+def until_value(rental_id: str, until: date) -> str:
+    """The value of an EXTEND_TO button: the date itself, so that a second click extends no further."""
+    return f"{rental_id}|{until.isoformat()}"
+
+
+def parse_until(value: str) -> tuple[str, date]:
+    """Rental id and date of such a value; ValueError for anything else."""
+    rental_id, _, until = value.partition("|")
+    return rental_id, date.fromisoformat(until)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 from datetime import UTC, datetime, timedelta
 
+from babel.dates import format_timedelta
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bot.i18n import Mrkdwn, Texts, code, escape, slack_time
+from kws_core.ends import Outlook
 from kws_core.model import Rental
 from kws_core.nodes import Kind, PortRange
 from kws_core.ports import format_ports
@@ -33,6 +35,25 @@ def ready(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
     ports = format_ports([PortRange(**entry) for entry in rental.open_ports])
     ends = slack_time(last_minute(ends_at), texts)
     return _render(template, texts, rental=rental, ends=ends, key=key_name(rental), ports=ports)
+
+
+def warning(rental: Rental, outlook: Outlook, texts: Texts) -> Mrkdwn:
+    """That a rental ends soon, and what can be done."""
+    remaining = format_timedelta(
+        outlook.ends_at - outlook.now, add_direction=True, threshold=1.5, locale=texts.locale
+    )
+    return _render(
+        "warning.j2",
+        texts,
+        rental=rental,
+        outlook=outlook,
+        late=outlook.ends_at <= outlook.now,
+        ends=slack_time(last_minute(outlook.ends_at), texts),
+        deleted=slack_time(outlook.deleted_at, texts),
+        remaining=remaining,
+        day=texts.date(rental.ends_on),
+        latest=texts.date(outlook.latest),
+    )
 
 
 def key_message(rental: Rental, texts: Texts) -> Mrkdwn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from slack_sdk.models.blocks import (
     ActionsBlock,
@@ -59,6 +59,9 @@ FAILURES = {
 }
 
 
+ON_A_MESSAGE = frozenset({"warning", "restore"})  # where the clicked message itself says what happened
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """What chat.postMessage and chat.update take: ``text`` is the notification and the fallback."""
@@ -96,6 +99,16 @@ def bell(rental: Rental, event: Event, texts: Texts) -> Message:
     return Message(text, [SectionBlock(block_id=f"{ids.NOTICE}{event.id}", text=_md(text, 3000))])
 
 
+def handed_over(rental: Rental, event: Event, texts: Texts) -> Message:
+    """What the card of the person who had the rental says from now on."""
+    text = texts(
+        N_(":handshake: {name} was handed over to {person}."),
+        name=rental.name,
+        person=Mrkdwn(f"<@{event.data['to']}>"),
+    )
+    return Message(text, [SectionBlock(block_id=ids.CARD + rental.id, text=_md(text, 3000))])
+
+
 def list_entry(rental: Rental, ends_at: datetime, texts: Texts) -> list[Block]:
     """A rental in ``/kws list``."""
     text = f"{headline(rental, texts)}\n{_facts(rental, ends_at, texts)}"
@@ -126,6 +139,8 @@ def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
                     ids.Action.STOP, N_("Stop"), rental, texts, N_("What runs on it ends; its disk is kept.")
                 ),
             ]
+    if rental.status in (Status.READY, Status.STOPPED):
+        elements.append(_button(ids.Action.EXTEND, N_("Extend"), rental, texts))
     return [*elements, return_button(rental, texts)]
 
 
@@ -207,6 +222,13 @@ LINES = {
     EventKind.VANISHED: N_(
         ":ghost: It is not on {node} any more: somebody deleted it there. The rental is over."
     ),
+    EventKind.EXTENDED: N_(":calendar: Extended until {day}."),
+    EventKind.EXPIRED: N_(
+        ":checkered_flag: Its last day is over. It is being deleted with everything on it."
+    ),
+    EventKind.STOPPED: N_(":large_yellow_circle: Its last day is over: stopped, and kept for a while."),
+    EventKind.RESTORED: N_(":seedling: Restored until {day}."),
+    EventKind.TRANSFERRED: N_(":handshake: Handed over by {giver}. It is yours now."),
     EventKind.ENDED: N_(":white_check_mark: Deleted: nothing of it is left."),
 }
 
@@ -222,6 +244,10 @@ def _line(event: Event, rental: Rental, texts: Texts) -> str | None:
     data = dict(event.data)
     if "refusal" in data:
         data["why"] = texts(REFUSALS.get(data["refusal"], REFUSALS["failed"]))
+    if "until" in data and event.kind is not EventKind.STOPPED:
+        data["day"] = texts.date(date.fromisoformat(data["until"]))
+    if event.kind is EventKind.TRANSFERRED:
+        data["giver"] = Mrkdwn(f"<@{event.actor}>")
     if "fingerprint" in data:
         data["print"] = code(data["fingerprint"])
     return texts(LINES[event.kind], **data)
@@ -232,8 +258,10 @@ def rings(rental: Rental, event: Event) -> bool:
     if event.kind is EventKind.READY:
         return rental.status is Status.READY
     if event.kind is EventKind.ENDED:
-        return rental.reason in (Reason.RETURNED, Reason.ADMIN, Reason.EXPIRED)
-    return event.kind in (EventKind.FAILED, EventKind.VANISHED)
+        return rental.reason in (Reason.RETURNED, Reason.ADMIN)
+    if event.kind in (EventKind.EXTENDED, EventKind.RESTORED):
+        return rental.live and event.data.get("via") not in ON_A_MESSAGE
+    return event.kind in (EventKind.FAILED, EventKind.VANISHED, EventKind.EXPIRED, EventKind.TRANSFERRED)
 
 
 def _returned(event: Event, rental: Rental, texts: Texts) -> str:

@@ -255,6 +255,12 @@ class Node(Protocol):
     def marked(self) -> dict[str, Remains]:
         """Everything with a KWS mark on this node, of every kind, by mark (for sweeps and reports)."""
 
+    def tidy(self, dry_run: bool = False) -> list[str]:
+        """Delete the flavors that KWS made and no server on the node uses; their names.
+
+        They are of a size, not of one rental, so that they carry no mark. ``dry_run`` only names them.
+        """
+
     def act(self, kind: Kind, machine_id: str, action: Action) -> None:
         """Ask for a reboot, a start or a stop; machines() shows when it is done.
 

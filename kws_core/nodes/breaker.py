@@ -151,6 +151,10 @@ class GuardedNode:
         """See Node."""
         return self._guard(self._node.marked)
 
+    def tidy(self, dry_run: bool = False) -> list[str]:
+        """See Node."""
+        return self._guard(lambda: self._node.tidy(dry_run))
+
     def act(self, kind: Kind, machine_id: str, action: Action) -> None:
         """See Node."""
         self._guard(lambda: self._node.act(kind, machine_id, action))

@@ -11,7 +11,7 @@ import hashlib
 from base64 import b64encode
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from threading import RLock
@@ -37,12 +37,6 @@ from kws_core.nodes.fake_network import ADDRESS, GROUP, NETWORK, PORT, FakeNetwo
 
 T = TypeVar("T")
 SERVER, CONTAINER = Kind.SERVER.value, Kind.CONTAINER.value
-
-
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    error: NodeError
-    after: bool
 
 
 class FakeNode:
@@ -81,9 +75,10 @@ class FakeNode:
         self._network = FakeNetwork(name, addresses, self._new_id)
         self._servers: dict[str, FakeMachine] = {}  # by id; containers too
         self._ever: list[FakeMachine] = []
-        self._faults: defaultdict[str, deque[_Fault]] = defaultdict(deque)
+        self._faults: defaultdict[str, deque[tuple[NodeError, bool]]] = defaultdict(deque)  # error, after
         self._breaks: deque[Refusal] = deque()
         self._down = False
+        self.spare_flavors: list[str] = []  # what tidy() finds
         self.calls: list[str] = []
 
     @property
@@ -130,6 +125,11 @@ class FakeNode:
     def marked(self) -> dict[str, Remains]:
         """See Node."""
         return self._call("marked", self.resources)
+
+    def tidy(self, dry_run: bool = False) -> list[str]:
+        """See Node."""
+        spare = self.spare_flavors
+        return self._call("tidy", lambda: [*spare] if dry_run else [spare.pop() for _ in [*spare]])
 
     def act(self, kind: Kind, machine_id: str, action: Action) -> None:
         """See Node."""
@@ -194,7 +194,7 @@ class FakeNode:
     def fail_next(self, method: str, error: NodeError, after: bool = False, times: int = 1) -> None:
         """The next ``times`` calls of ``method`` raise ``error``; with ``after`` they take effect first."""
         with self._lock:
-            self._faults[method].extend([_Fault(error, after)] * times)
+            self._faults[method].extend([(error, after)] * times)
 
     def go_down(self) -> None:
         """From now on every call raises NodeDown."""
@@ -237,13 +237,13 @@ class FakeNode:
             self.calls.append(method)
             if self._down:
                 raise NodeDown(self._name, Refusal.DOWN, "switched off")
-            fault = self._faults[method].popleft() if self._faults[method] else None
-            if fault is not None and not fault.after:
-                raise fault.error
+            error, after = self._faults[method].popleft() if self._faults[method] else (None, False)
+            if error is not None and not after:
+                raise error
             self._pass_time()
             result = do()
-            if fault is not None:
-                raise fault.error
+            if error is not None:
+                raise error
             return result
 
     def _pass_time(self) -> None:

@@ -54,22 +54,29 @@ class FlavorShelf:
                 found = self._match(self._memory.known(FLAVORS) or (), size) or self._make(cloud, size)
             return found.id
 
-    def sweep(self, cloud: Cloud) -> None:
-        """Delete the flavors that we made and no server on the node uses. Without the admin role: nothing."""
+    def sweep(self, cloud: Cloud, dry_run: bool = False) -> list[str]:
+        """Delete the flavors that we made and no server on the node uses. Without the admin role: nothing.
+
+        Returns their names; ``dry_run`` deletes none.
+        """
         ours = [flavor for flavor in cloud.flavors.list() if _OURS.fullmatch(flavor.name)]
+        swept: list[str] = []
         if not ours:
-            return
+            return swept
         try:
             with self._lock:
                 # under the lock: a create that ends meanwhile can't leave _wanted before this is done
                 used = {server.flavor for server in cloud.servers.list(all_projects=True)}
                 for flavor in ours:
                     if flavor.name not in used and not self._wanted[flavor.name]:
-                        self._memory.drop(FLAVORS)
-                        cloud.flavors.delete(flavor.id)
+                        if not dry_run:
+                            self._memory.drop(FLAVORS)
+                            cloud.flavors.delete(flavor.id)
+                        swept.append(flavor.name)
         except NodeRefused as error:
             if status_of(error) not in (403, 409):
                 raise
+        return swept
 
     def _make(self, cloud: Cloud, size: Size) -> Flavor:
         name = flavor_name(size)

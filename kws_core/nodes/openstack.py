@@ -171,6 +171,10 @@ class OpenStackNode:
         """See Node."""
         return {mark: remains(items) for mark, items in survey(self.cloud, self._workers).items()}
 
+    def tidy(self, dry_run: bool = False) -> list[str]:
+        """See Node."""
+        return self._flavors.sweep(self.cloud, dry_run)
+
     def act(self, kind: Kind, machine_id: str, action: Action) -> None:
         """See Node."""
         with self._marks.of(machine_id):  # Nova answers two at once with a 500

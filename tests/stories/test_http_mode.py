@@ -20,8 +20,15 @@ SECRET = "0123456789abcdef"
 
 @pytest.fixture
 def url(story: Story) -> Iterator[str]:
+    service = story.service
     app = build_app(
-        story.service.desk, story.service.operations, story.service.client, story.service.listeners, SECRET
+        service.desk,
+        service.operations,
+        service.terms,
+        service.admin_notices,
+        service.client,
+        service.listeners,
+        SECRET,
     )
     server = serve(app, 0)
     yield f"http://127.0.0.1:{server.server_address[1]}{PATH}"

@@ -1,0 +1,56 @@
+"""What admins decide on the messages to them: who takes a rental over, or that it ends."""
+
+from __future__ import annotations
+
+from slack_bolt import App
+
+from bot.admin_notices import AdminNotices
+from bot.desk import Desk, Visit
+from bot.views import admin_notice, ids
+from kws_core.errors import UserError
+from kws_core.terms import Terms
+
+
+def register(app: App, desk: Desk, terms: Terms, notices: AdminNotices) -> None:
+    """Listens for the person picker and the button of such a message."""
+    decisions = Decisions(desk, terms, notices)
+    app.action(ids.Action.TRANSFER)(desk.listener(decisions.transfer))
+    app.action(ids.Action.END)(desk.listener(decisions.end))
+
+
+class Decisions:
+    """Acts, and redraws the message that was clicked."""
+
+    def __init__(self, desk: Desk, terms: Terms, notices: AdminNotices) -> None:
+        self.desk = desk
+        self.terms = terms
+        self.notices = notices
+
+    def transfer(self, visit: Visit) -> None:
+        """The chosen person takes the rental over; guests, strangers and bots can't."""
+        self._admins_only(visit)
+        action = visit.body["actions"][0]
+        to = str(action["selected_user"])
+        self.desk.directory.admit(to, None)
+        self.terms.transfer(visit.who, str(action["block_id"]).removeprefix(ids.HANDOVER), to)
+        self._redraw(visit)
+
+    def end(self, visit: Visit) -> None:
+        """The rental is deleted."""
+        self._admins_only(visit)
+        self.desk.core.give_back(visit.who, str(visit.body["actions"][0]["value"]))
+        self._redraw(visit)
+
+    def _admins_only(self, visit: Visit) -> None:
+        if not visit.who.admin:
+            raise UserError("admins_only")
+
+    def _redraw(self, visit: Visit) -> None:
+        block_ids = [
+            str(b.get("block_id", "")) for b in (visit.body.get("message") or {}).get("blocks") or ()
+        ]
+        number = next(i.removeprefix(ids.ADMIN_NOTICE) for i in block_ids if i.startswith(ids.ADMIN_NOTICE))
+        notice = self.notices.box.notice(int(number))
+        if notice is not None:
+            message = admin_notice.message(notice, self.notices.box.concerned(notice), visit.texts)
+            self.notices.post.edit(visit.body["channel"]["id"], visit.body["message"]["ts"], message)

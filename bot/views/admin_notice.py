@@ -1,0 +1,134 @@
+"""What admins are told, as messages; rentals that need a decision come with buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    Block,
+    ButtonElement,
+    ConfirmObject,
+    MarkdownTextObject,
+    PlainTextObject,
+    SectionBlock,
+    UserSelectElement,
+)
+
+from bot.i18n import N_, Mrkdwn, Texts, code
+from bot.views import ids
+from bot.views.rental_card import Message
+from bot.views.text import clip
+from kws_core.model import Rental
+from kws_core.notices import NoticeKind
+from kws_core.records import Notice
+
+MOST_NAMES = 40
+MOST_RENTALS = 20  # two blocks each; Slack takes 50 in a message
+DECIDABLE = frozenset({NoticeKind.DEPARTED, NoticeKind.UNREACHABLE})
+
+
+def message(notice: Notice, rentals: Sequence[Rental], texts: Texts) -> Message:
+    """The notice; ``rentals`` are those that it is about and that still live."""
+    text = _text(notice, texts)
+    section = SectionBlock(
+        block_id=f"{ids.ADMIN_NOTICE}{notice.id}", text=MarkdownTextObject(text=clip(text, 3000))
+    )
+    blocks: list[Block] = [section]
+    if notice.kind in DECIDABLE:
+        for rental in rentals[:MOST_RENTALS]:
+            blocks += _decision(rental, texts)
+        if not rentals:
+            blocks.append(_section(texts(N_("Nothing is left to decide."))))
+    return Message(clip(text, 3000), blocks)
+
+
+def _text(notice: Notice, texts: Texts) -> str:
+    data: Mapping[str, Any] = notice.data
+    if notice.kind == NoticeKind.NIGHT:
+        return "\n".join(_night(data, texts))
+    if notice.kind == NoticeKind.DEPARTED:
+        person = _person(data["person"])
+        return texts(
+            N_(":wave: {person} has left this workspace. Who takes these rentals over?"), person=person
+        )
+    if notice.kind == NoticeKind.UNREACHABLE:
+        return texts(
+            N_(
+                ":mute: Slack brings nothing to {person} any more ({why}). {name} ends at its last day without a word."
+            ),
+            person=_person(data["owner"]),
+            why=code(data["why"]),
+            name=data["name"],
+        )
+    marks = ", ".join(code(mark) for mark in list(data["marks"])[:MOST_NAMES])
+    known = LEAKS[bool(data.get("deleted"))]
+    return texts(known, node=data["node"], count=len(data["marks"]), marks=Mrkdwn(marks))
+
+
+LEAKS = {
+    True: N_(":broom: {node} had things of no rental ({count}); they are deleted: {marks}"),
+    False: N_(
+        ":warning: {node} has too many things that no rental explains ({count}), so none is deleted. "
+        "Is this the right database? {marks}"
+    ),
+}
+
+
+def _night(data: Mapping[str, Any], texts: Texts) -> list[str]:
+    day = texts.date(date.fromisoformat(data["day"]))
+    lines: list[str] = [texts(N_(":crescent_moon: The night to {day}"), day=day)]
+    for key, label in (
+        ("ended", N_("Ended ({count}): {names}")),
+        ("stopped", N_("Stopped ({count}): {names}")),
+    ):
+        if data.get(key):
+            lines.append(texts(label, count=len(data[key]), names=_names(data[key])))
+    for entry in data.get("stuck", ())[:MOST_NAMES]:
+        why = texts(N_("it does not answer")) if entry["why"] == "silent" else entry["why"]
+        shown = why or texts(N_("it still shows something of it"))
+        text = N_("Still being deleted: {name} of {person} on {node}: {why}")
+        lines.append(
+            texts(text, name=entry["name"], person=_person(entry["owner"]), node=entry["node"], why=shown)
+        )
+    if data.get("failed"):
+        lines.append(texts(N_("Failed, see the log: {names}"), names=", ".join(data["failed"])))
+    return lines
+
+
+def _names(entries: Sequence[Mapping[str, str]]) -> Mrkdwn:
+    shown = [f"{code(entry['name'])} {_person(entry['owner'])}" for entry in entries[:MOST_NAMES]]
+    return Mrkdwn(", ".join([*shown, *(["…"] if len(entries) > MOST_NAMES else [])]))
+
+
+def _decision(rental: Rental, texts: Texts) -> Iterable[Block]:
+    text = texts(N_("*{name}* until {day}"), name=rental.name, day=texts.date(rental.ends_on))
+    pick = UserSelectElement(
+        action_id=ids.Action.TRANSFER, placeholder=PlainTextObject(text=texts.plain(N_("Hand over to …")))
+    )
+    end = ButtonElement(
+        action_id=ids.Action.END,
+        value=rental.id,
+        style="danger",
+        text=PlainTextObject(text=texts.plain(N_("End it now"))),
+        confirm=ConfirmObject(
+            title=PlainTextObject(text=clip(texts.plain(N_("End {name}?"), name=rental.name), 100)),
+            text=PlainTextObject(
+                text=texts.plain(N_("It and everything on it are deleted at once. There is no undo."))
+            ),
+            confirm=PlainTextObject(text=texts.plain(N_("End it now"))),
+            deny=PlainTextObject(text=texts.plain(N_("Keep it"))),
+            style="danger",
+        ),
+    )
+    return [_section(text), ActionsBlock(block_id=ids.HANDOVER + rental.id, elements=[pick, end])]
+
+
+def _person(user_id: str) -> Mrkdwn:
+    return Mrkdwn(f"<@{user_id}>")
+
+
+def _section(text: str) -> SectionBlock:
+    return SectionBlock(text=MarkdownTextObject(text=clip(text, 3000)))

@@ -1,0 +1,113 @@
+"""The messages about a rental's end that ask something: warnings, and what is stopped for its grace time.
+
+Each is drawn from what is true now: its buttons are there as long as there is something to decide, and
+afterwards it says what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    ButtonElement,
+    DatePickerElement,
+    InteractiveElement,
+    MarkdownTextObject,
+    PlainTextObject,
+    SectionBlock,
+)
+
+from bot.i18n import N_, Mrkdwn, Texts, slack_time
+from bot.views import ids, prose, rental_card
+from bot.views.rental_card import Message
+from bot.views.text import clip
+from kws_core.ends import Outlook
+from kws_core.model import Event, EventKind, Reason, Rental, Status
+
+KINDS = frozenset({EventKind.WARNED, EventKind.STOPPED})
+STEPS = ((timedelta(days=1), N_("1 day longer")), (timedelta(weeks=1), N_("1 week longer")))
+OUTCOMES = {
+    Reason.RETURNED: N_(":leftwards_arrow_with_hook: {name} was returned."),
+    Reason.ADMIN: N_(":leftwards_arrow_with_hook: {name} was ended by an admin."),
+    Reason.EXPIRED: N_(":checkered_flag: {name} has ended."),
+}
+
+
+def asks(rental: Rental, event: Event, events: Sequence[Event], outlook: Outlook) -> bool:
+    """Whether there is still something to decide about what this event says."""
+    if event.kind is EventKind.STOPPED:
+        return rental.status is Status.STOPPED
+    newest = max(e.id for e in events if e.kind is EventKind.WARNED)
+    current = event.data.get("last_day") == outlook.last_day.isoformat()
+    return rental.status is Status.READY and current and event.id == newest
+
+
+def message(rental: Rental, event: Event, events: Sequence[Event], outlook: Outlook, texts: Texts) -> Message:
+    """The message about such an event, as it should look now."""
+    if not asks(rental, event, events, outlook):
+        return _with_id(event, _outcome(rental, outlook, texts))
+    if event.kind is EventKind.STOPPED:
+        return _stopped(rental, event, outlook, texts)
+    return _warning(rental, event, outlook, texts)
+
+
+def _warning(rental: Rental, event: Event, outlook: Outlook, texts: Texts) -> Message:
+    text = prose.warning(rental, outlook, texts)
+    buttons: list[InteractiveElement] = [
+        ButtonElement(
+            action_id=f"{ids.Action.EXTEND_TO}:{step.days}",
+            value=ids.until_value(rental.id, until),
+            text=PlainTextObject(text=texts.plain(label)),
+        )
+        for step, label in STEPS
+        if (until := max(outlook.last_day, outlook.today) + step) <= outlook.latest
+    ]
+    if outlook.last_day < outlook.latest:
+        pick = PlainTextObject(text=texts.plain(N_("Until …")))
+        buttons.append(DatePickerElement(action_id=ids.Action.EXTEND_UNTIL, placeholder=pick))
+    buttons.append(rental_card.return_button(rental, texts))
+    return _with_id(event, text, ActionsBlock(block_id=ids.EXTENSION + rental.id, elements=buttons))
+
+
+def _stopped(rental: Rental, event: Event, outlook: Outlook, texts: Texts) -> Message:
+    until = datetime.fromisoformat(event.data["until"]).astimezone(outlook.ends_at.tzinfo)
+    text = texts(
+        N_(
+            ":large_yellow_circle: {name} has reached its end and is stopped. "
+            "It is deleted with everything on it at {moment}, unless you restore it."
+        ),
+        name=rental.name,
+        moment=slack_time(until, texts),
+    )
+    buttons = [restore_button(rental, texts), rental_card.return_button(rental, texts)]
+    return _with_id(event, text, ActionsBlock(block_id=ids.EXTENSION + rental.id, elements=buttons))
+
+
+def restore_button(rental: Rental, texts: Texts) -> ButtonElement:
+    """Out of the grace time."""
+    return ButtonElement(
+        action_id=ids.Action.RESTORE,
+        value=rental.id,
+        style="primary",
+        text=PlainTextObject(text=texts.plain(N_("Restore it"))),
+    )
+
+
+def _outcome(rental: Rental, outlook: Outlook, texts: Texts) -> Mrkdwn:
+    if rental.status is Status.READY:
+        return texts(
+            N_(":white_check_mark: {name} is yours until {day}."),
+            name=rental.name,
+            day=texts.date(outlook.last_day),
+        )
+    if rental.status is Status.STOPPED:
+        return texts(N_(":large_yellow_circle: {name} has reached its end."), name=rental.name)
+    known = OUTCOMES.get(rental.reason) if rental.reason else None
+    return texts(known or N_(":white_circle: {name} is over."), name=rental.name)
+
+
+def _with_id(event: Event, text: str, actions: ActionsBlock | None = None) -> Message:
+    section = SectionBlock(block_id=f"{ids.NOTICE}{event.id}", text=MarkdownTextObject(text=clip(text, 3000)))
+    return Message(clip(text, 3000), [section, actions] if actions else [section])

@@ -1,0 +1,67 @@
+"""The form that asks until when a rental is to last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from slack_sdk.models.blocks import (
+    DatePickerElement,
+    InputBlock,
+    MarkdownTextObject,
+    PlainTextObject,
+    SectionBlock,
+)
+from slack_sdk.models.views import View
+
+from bot.i18n import N_, Texts, slack_time
+from bot.views import ids, prose
+from bot.views.text import clip
+from kws_core.ends import Outlook
+from kws_core.model import Rental
+
+PROPOSED = timedelta(weeks=1)
+
+
+class Extension(NamedTuple):
+    """What the form says."""
+
+    rental_id: str
+    until: date | None
+
+
+def build(rental: Rental, outlook: Outlook, texts: Texts) -> View:
+    """The form; it proposes a week more, as far as the policy goes."""
+    now = texts(
+        N_("*{name}* is yours until {moment}."),
+        name=rental.name,
+        moment=slack_time(prose.last_minute(outlook.ends_at), texts),
+    )
+    return View(
+        type="modal",
+        callback_id=ids.View.EXTEND,
+        title=PlainTextObject(text=texts.plain(N_("Extend"))),
+        submit=PlainTextObject(text=texts.plain(N_("Extend"))),
+        close=PlainTextObject(text=texts.plain(N_("Cancel"))),
+        private_metadata=rental.id,
+        blocks=[SectionBlock(text=MarkdownTextObject(text=clip(now, 3000))), _until(rental, outlook, texts)],
+    )
+
+
+def parse(view: Mapping[str, Any]) -> Extension:
+    """What the person chose, unchecked."""
+    values: Mapping[str, Any] = view["state"]["values"]
+    chosen = values[ids.Field.ENDS_ON][ids.Action.VALUE].get("selected_date")
+    return Extension(str(view["private_metadata"]), date.fromisoformat(chosen) if chosen else None)
+
+
+def _until(rental: Rental, outlook: Outlook, texts: Texts) -> InputBlock:
+    proposed = min(outlook.latest, max(rental.ends_on, outlook.today) + PROPOSED)
+    hint = texts.plain(N_("At the latest {day}."), day=texts.date(outlook.latest))
+    return InputBlock(
+        block_id=ids.Field.ENDS_ON,
+        label=PlainTextObject(text=texts.plain(N_("New last day"))),
+        element=DatePickerElement(action_id=ids.Action.VALUE, initial_date=proposed.isoformat()),
+        hint=PlainTextObject(text=hint),
+    )
