@@ -28,15 +28,19 @@ from kws_core.outbox import Mail, Outbox
 
 log = logging.getLogger(__name__)
 
+LEFT = "user_disabled"
 UNREACHABLE = frozenset(
     {
-        "user_disabled",
+        LEFT,
         "cannot_dm_bot",
         "user_not_found",
         "users_not_found",
         "user_not_visible",
     }
 )
+NO_CHANNEL = frozenset(
+    {"channel_not_found", "is_archived"}
+)  # of a DM: the person has left, or it is another now
 
 
 class Notifier:
@@ -98,10 +102,20 @@ class Notifier:
     def _refused(self, mail: Mail, error: SlackApiError) -> None:
         code = str(error.response.get("error", "")) if hasattr(error.response, "get") else ""
         log.warning("rental %s: Slack says %s", mail.rental.id, code or error)
+        if code in NO_CHANNEL:
+            left = self.directory.has_left(mail.rental.owner)
+            if left is False:
+                self.outbox.forget_channel(mail.rental.id)
+            code = LEFT if left else code
         if code in UNREACHABLE:
-            self.outbox.unreachable(mail.rental.id, code)
+            self._unreachable(mail, code)
         else:
             self.outbox.postpone(mail.rental.id, retry_after(error))
+
+    def _unreachable(self, mail: Mail, code: str) -> None:
+        if code == LEFT:
+            self.core.note_departure(mail.rental.owner, left=True)
+        self.outbox.unreachable(mail.rental.id, code, tell=code != LEFT)
 
     def _tell(self, mail: Mail) -> None:
         mail = self._card(mail)
@@ -118,7 +132,11 @@ class Notifier:
             self._give_up_card(mail, event)
         if event.kind in end_notices.KINDS:
             outlook = self._outlook(mail)
-            if end_notices.asks(mail.rental, event, mail.events, outlook):
+            if not end_notices.asks(mail.rental, event, mail.events, outlook):
+                return
+            if self.directory.has_left(mail.rental.owner):  # Slack takes messages to them all the same
+                self._unreachable(mail, LEFT)
+            else:
                 self._ask(mail, event, outlook)
         elif rental_card.rings(mail.rental, event):
             self._ring(mail, event)

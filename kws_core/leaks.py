@@ -90,7 +90,7 @@ def standing(session: Session, node: str, ids: Collection[str]) -> dict[str, Sta
     here: dict[str, bool] = {}  # id -> whether anything of it may still be on this node
     living: set[str] = set()
     for rental_id, network_id, where, state in session.execute(query):
-        for known in (rental_id, network_id):
+        for known in filter(None, (rental_id, network_id)):
             if state is not PlacementState.GONE:
                 living.add(known)
             if where == node:

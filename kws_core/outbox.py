@@ -68,6 +68,13 @@ class Outbox:
         with self.core.store.write() as session:
             session.execute(update(Rental).where(Rental.id == rental_id).values(dm_channel=channel))
 
+    def forget_channel(self, rental_id: str) -> None:
+        """That DM is no more: the card is posted anew where the person is now."""
+        with self.core.store.write() as session:
+            session.execute(
+                update(Rental).where(Rental.id == rental_id).values(dm_channel=None, card_ts=None)
+            )
+
     def keep_card(self, rental_id: str, ts: str) -> None:
         """The card was posted."""
         with self.core.store.write() as session:
@@ -135,8 +142,8 @@ class Outbox:
                     placement.next_look_at = self.core.now()
         self.core.work.set()
 
-    def unreachable(self, rental_id: str, why: str) -> None:
-        """Slack says that this person can't get a DM: the admins are told, and all goes on without.
+    def unreachable(self, rental_id: str, why: str, *, tell: bool = True) -> None:
+        """Slack says that this person can't get a DM: the admins are told (``tell``), and all goes on without.
 
         A rental whose key can't be delivered ends.
         """
@@ -153,6 +160,7 @@ class Outbox:
                 .where(Event.rental_id == rental_id, Event.delivered_at.is_(None))
                 .values(delivered_at=now, undeliverable=True)
             )
-            told = {"rental": rental.id, "name": rental.name, "owner": rental.owner, "why": why}
-            tell_admins(session, NoticeKind.UNREACHABLE, f"{rental.id}:{rental.owner}", now, **told)
+            if tell:
+                told = {"rental": rental.id, "name": rental.name, "owner": rental.owner, "why": why}
+                tell_admins(session, NoticeKind.UNREACHABLE, f"{rental.id}:{rental.owner}", now, **told)
         self.core.work.set()

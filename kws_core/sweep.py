@@ -122,7 +122,7 @@ class Sweep:
         left = [leak for leak in report.leaks if leak.due(report.at) and deleted.get(leak.mark) != Remains()]
         self._passes[report.node] = self._passes.get(report.node, 0) + 1 if left else 0
         if left:
-            return min(EVERY, NEXT_PASS * 2 ** min(self._passes[report.node] - 1, 10))
+            return min(EVERY, NEXT_PASS * (1 << min(self._passes[report.node] - 1, 10)))
         waiting = [leak.first_seen_at or report.at for leak in report.leaks if not leak.due(report.at)]
         return min(waiting) + SEEN_AGAIN - report.at if waiting else EVERY
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from world import Clock, Inline, World, make_config
 
 from kws_core.core import Core
@@ -33,6 +34,10 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def _hasty(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous=OFF")  # no test pulls the plug of the machine
+
+
 @pytest.fixture
 def make_world(tmp_path: Path, clock: Clock, empty_database: Path) -> Iterator[Callable[..., World]]:
     """Makes a World of ``nodes`` fakes; keyword arguments go to ``make_config``."""
@@ -43,6 +48,7 @@ def make_world(tmp_path: Path, clock: Clock, empty_database: Path) -> Iterator[C
         shutil.copy(empty_database, tmp_path / "kws.db")
         store = Store(f"sqlite:///{tmp_path / 'kws.db'}")
         stores.append(store)
+        event.listen(store.engine, "connect", _hasty)
         core = Core(config, store, clock)
         fake_nodes = {
             node.name: FakeNode(node.name, clock, vcpus=64, ram_mb=65536, **(fakes or {}))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import pytest
 from storybook import Story
 
-from bot.workspace import Person
+from bot.workspace import Person, visible_text
+from kws_core.admission import Who
+from kws_core.errors import UserError
 from kws_core.model import Rental, Status
+from kws_core.nodes import MachineState
 
 
 def asking(person: Person) -> list[dict[str, Any]]:
@@ -48,19 +53,33 @@ def lasts_until(story: Story, rental: Rental, day: date) -> None:
     story.workspace.wait_for(lambda: ends_on(story, rental) == day)
 
 
+def notices(person: Person) -> list[str]:
+    """ts of every message of its own about an end, with buttons or without by now."""
+    found = []
+    for message in person.dm():
+        first = (message.get("blocks") or [{}])[0].get("block_id", "")
+        if first.startswith("notice-") and "thread_ts" not in message:
+            found.append(message["ts"])
+    return found
+
+
 def test_three_warnings_each_shown_once_and_then_the_end(story: Story) -> None:
     joon, rental = rented(story)
-    shown = []
-    for days in range(14, -1, -1):
-        now_is(story, rental.ends_on - timedelta(days=days))
-        shown.append(len(about(joon, ":alarm_clock:")) + len(about(joon, "until you")))
+    warned = []
+    for days in range(13, -1, -1):
+        before = len(notices(joon))
+        for hour in (0, 8, 9, 23):
+            now_is(story, rental.ends_on - timedelta(days=days), hour)
+            if len(notices(joon)) > before:
+                warned.append((days, hour))
+                before += 1
+    assert warned == [(7, 9), (3, 9), (1, 9)]
     assert len(asking(joon)) == 1, "older warnings have lost their buttons"
-    assert sum(later > earlier for earlier, later in zip(shown, shown[1:], strict=False)) >= 1
     now_is(story, rental.ends_on + timedelta(days=1), hour=0)
     story.settle()
     assert story.rentals() == []
     assert not asking(joon)
-    assert about(joon, "last day is over")
+    assert len(about(joon, "last day is over. It is being deleted")) == 2, "the card and one message"
     assert story.nodes["node1"].resources() == {}
 
 
@@ -137,3 +156,134 @@ def test_nobody_else_extends_it(story: Story) -> None:
     mina.command("/kws extend web01 7d")
     story.workspace.wait_for(lambda: "web01" in str(mina.ephemeral()))
     assert ends_on(story, rental) == rental.ends_on
+
+
+def test_stopped_first_and_restored(make_story: Callable[..., Story]) -> None:
+    story = make_story(policy="grace_hours = 48")
+    joon, rental = rented(story)
+    now_is(story, rental.ends_on - timedelta(days=1))
+    assert "48 hours later it is deleted" in visible_text(asking(joon)[-1])
+    now_is(story, rental.ends_on + timedelta(days=1), hour=0)
+    assert story.rentals()[0].status is Status.STOPPED
+    assert "unless you restore it" in visible_text(asking(joon)[-1])
+    joon.click("rental_restore", message=asking(joon)[-1]["ts"])
+    story.workspace.wait_for(lambda: story.rentals()[0].status is Status.READY)
+    story.settle()
+    assert not asking(joon)
+    assert story.nodes["node1"].machines()[rental.mark].state is MachineState.ACTIVE
+    assert ends_on(story, rental) == rental.ends_on + timedelta(days=8)
+
+
+def test_stopped_and_deleted_after_the_grace(make_story: Callable[..., Story]) -> None:
+    story = make_story(policy="grace_hours = 48")
+    joon, rental = rented(story)
+    now_is(story, rental.ends_on - timedelta(days=1))
+    now_is(story, rental.ends_on + timedelta(days=1), hour=0)
+    now_is(story, rental.ends_on + timedelta(days=2), hour=23)
+    assert story.nodes["node1"].machines()[rental.mark].state is MachineState.STOPPED
+    now_is(story, rental.ends_on + timedelta(days=3), hour=1)
+    story.settle()
+    assert story.rentals() == []
+    assert not asking(joon)
+    assert story.nodes["node1"].resources() == {}
+
+
+def test_nothing_ends_in_the_holidays(make_story: Callable[..., Story]) -> None:
+    story = make_story(policy="[[policy.quiet]]\nfrom = 2026-12-15\nto = 2027-01-03")
+    joon, rental = rented(story)
+    assert rental.ends_on == date(2026, 12, 15)
+    now_is(story, date(2027, 1, 3))
+    assert "so it lasts longer" in visible_text(asking(joon)[-1])
+    assert story.rentals()[0].status is Status.READY
+    now_is(story, date(2027, 1, 4), hour=23)
+    assert story.rentals()[0].status is Status.READY
+    now_is(story, date(2027, 1, 5), hour=0)
+    story.settle()
+    assert story.rentals() == []
+
+
+def test_days_without_slack_delete_nothing(story: Story) -> None:
+    joon, rental = rented(story)
+    story.service.client.retry_handlers[0]._sleep = lambda seconds: None  # type: ignore[attr-defined]
+    story.workspace.down()
+    for days in range(-7, 4):
+        now_is(story, rental.ends_on + timedelta(days=days))
+    story.workspace.up()
+    story.clock.advance(minutes=10)
+    story.night()
+    assert [m["ts"] for m in asking(joon)] == notices(joon), "one warning, not three"
+    assert "The last day of web01 is over" in visible_text(asking(joon)[-1])
+    now_is(story, rental.ends_on + timedelta(days=4), hour=0)
+    assert story.rentals()[0].status is Status.READY, "warned only twelve hours before"
+    now_is(story, rental.ends_on + timedelta(days=5), hour=0)
+    story.settle()
+    assert story.rentals() == []
+
+
+def mute_or_wave(person: Person) -> dict[str, Any]:
+    """The one message that asks an admin for a decision."""
+    (found,) = [m for m in person.dm() if ":mute:" in str(m) or ":wave:" in str(m)]
+    return found
+
+
+def test_who_has_left_is_told_to_the_admins(story: Story) -> None:
+    joon, rental = rented(story)
+    rented(story, "web02")
+    admin, mina = story.workspace.person("admin"), story.workspace.person("mina")
+    story.workspace.deactivate("joon")
+    story.service.look_for_departures()
+    story.service.look_for_departures()
+    story.night()
+    (told,) = [m for m in admin.dm() if ":wave:" in str(m)]
+    other = next(r for r in story.rentals() if r.id != rental.id)
+    admin.click("rental_end", other.id, message=told["ts"], confirm=True)
+    story.workspace.wait_for(lambda: any(r.status is Status.ENDING for r in story.rentals()))
+    story.settle()
+    story.workspace.wait_for(lambda: "web02" not in visible_text(mute_or_wave(admin)))
+    admin.choose("rental_transfer", mina.id, message=told["ts"])
+    story.workspace.wait_for(lambda: [r.owner for r in story.rentals()] == [mina.id])
+    story.settle()
+    assert "web01" in str(mina.dm()), "a card in the messages of the new owner"
+    assert "handed over to" in str(joon.dm())
+    story.workspace.wait_for(lambda: not any(b["type"] == "actions" for b in mute_or_wave(admin)["blocks"]))
+
+
+def test_only_admins_decide(story: Story) -> None:
+    joon, rental = rented(story)
+    story.workspace.deactivate("joon")
+    story.service.look_for_departures()
+    story.night()
+    mina = story.workspace.person("mina")
+    with pytest.raises(UserError, match="admins_only"):
+        story.service.terms.transfer(Who(joon.id), rental.id, mina.id)
+    assert story.rentals()[0].owner == joon.id
+
+
+def test_nobody_to_warn_does_not_keep_it_for_ever(story: Story) -> None:
+    _joon, rental = rented(story)
+    story.workspace.deactivate("joon")
+    for days in range(-7, 1):
+        now_is(story, rental.ends_on + timedelta(days=days))
+    assert story.rentals()[0].status is Status.READY
+    assert ":wave:" in str(mute_or_wave(story.workspace.person("admin")))
+    now_is(story, rental.ends_on + timedelta(days=1), hour=0)
+    story.settle()
+    assert story.rentals() == []
+
+
+def test_the_admins_get_one_summary_of_the_night(story: Story) -> None:
+    _joon, rental = rented(story)
+    rented(story, "web02")
+    now_is(story, rental.ends_on - timedelta(days=1))
+    story.nodes["node1"].go_down()
+    now_is(story, rental.ends_on + timedelta(days=1), hour=0)
+    story.settle()
+    story.clock.advance(minutes=40)
+    story.night()
+    (summary,) = [m for m in story.workspace.person("admin").dm() if ":crescent_moon:" in str(m)]
+    text = visible_text(summary)
+    assert "종료(1): web02" in text.replace("`", "")
+    assert "node1 노드: 응답이 없습니다" in text
+    story.nodes["node1"].come_back()
+    story.settle(100)
+    assert story.rentals() == []
