@@ -7,13 +7,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
+    from kws_core.config import Config as Settings
     from kws_core.core import Core
 
 A = TypeVar("A")
@@ -136,6 +138,74 @@ def nodes(config: Config = None, as_json: Json = False) -> None:
     _print(rows, as_json, "No nodes.")
 
 
+@app.command()
+def reconcile(
+    config: Config = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell: write nothing, to no node and no database.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compares database and nodes, both ways. What no rental explains is deleted when it is seen again."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from bot import listings
+    from kws_core.config import load_config
+    from kws_core.nodes.pool import Pool
+    from kws_core.sweep import Sweep
+
+    settings = load_config(config)
+    pool = Pool(settings)
+    pool.check()
+    names = [node.name for node in settings.nodes]
+    try:
+        with _core_to_read(settings) if dry_run else nullcontext(_core(config)) as core:
+            sweep = Sweep(core, pool.nodes())
+            with ThreadPoolExecutor(len(names)) as threads:  # a silent node delays no other
+                if dry_run:
+                    found = [listings.would(report) for report in threads.map(sweep.survey, names)]
+                else:
+                    found = [listings.did(swept) for swept in threads.map(sweep.sweep, names)]
+    finally:
+        pool.close()
+    rows = listings.reconciliation(found, settings.kws.zone)
+    _print(rows, as_json, "Database and nodes agree.")
+    if any(report.error for report, _ in found):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def nightly(
+    config: Config = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="MOMENT", help="As of then, e.g. 2026-12-01T00:00 (the lab's zone)."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask, also when --at is yet to come.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Runs one night pass now: warns, and marks what is over. The running bot deletes it."""
+    from bot import listings
+    from kws_core.nightly import Nightly
+
+    core = _core(config)
+    moment = listings.moment(at, core.config.kws.zone) if at is not None else core.now()
+    night = Nightly(core)
+    early = night.would_end(moment) if moment > core.now() and not yes and _asks() else []
+    if early:
+        names = ", ".join(f"{rental.name} ({rental.owner})" for rental in early)
+        typer.confirm(
+            f"{at} is yet to come. End {len(early)} before their time: {names}?", abort=True, err=True
+        )
+    warned = night.remind(moment)
+    done = night.run(moment)
+    _print(listings.night(night, warned, done), as_json, "Nothing to warn of, nothing to end.")
+    if done.marked and not as_json:
+        typer.echo("The running bot deletes what was marked; `kws run` does so when it is started.")
+    if done.failed:
+        raise typer.Exit(FAILED)
+
+
 @db.command("upgrade")
 def db_upgrade() -> None:
     """Brings the database to this version's tables; `kws run` does so itself at its start."""
@@ -179,6 +249,24 @@ def _core(config: Path | None) -> Core:
     store = Store(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL)
     store.upgrade()
     return Core(settings, store)
+
+
+@contextmanager
+def _core_to_read(settings: Settings) -> Iterator[Core]:
+    """A core that can change nothing."""
+    from kws_core.config import DEFAULT_DATABASE_URL
+    from kws_core.core import Core
+    from kws_core.read_only import open_to_read
+
+    with open_to_read(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL) as (store, found):
+        if not found:
+            typer.echo("kws: there is no database yet: nothing is known of any rental", err=True)
+        yield Core(settings, store)
+
+
+def _asks() -> bool:
+    """Whether somebody is there to be asked."""
+    return sys.stdin.isatty()
 
 
 def _print(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:

@@ -112,18 +112,18 @@ class Service:
             Loop("reconciler", self.reconciler.tick, self.core.work),
             Loop("notifier", self.notifier.tick, self.core.mail),
         ]
-        self.sockets = [
-            SocketModeHandler(self.app, environment.app_token, concurrency=LISTENER_THREADS)
-            for _ in range(CONNECTIONS if environment.app_token else 0)
-        ]
-        self.scheduler = BackgroundScheduler(timezone=UTC)
-        self.scheduler.add_job(
-            self.core.forget_old_deliveries, IntervalTrigger(hours=6), next_run_time=utcnow()
-        )
-        self.scheduler.add_job(self.nightly.tick, IntervalTrigger(minutes=1), next_run_time=utcnow(), **CHORE)
-        self.scheduler.add_job(self.admin_notices.deliver_due, IntervalTrigger(seconds=10), **CHORE)
-        self.scheduler.add_job(self.look_for_departures, IntervalTrigger(hours=6), **CHORE)
+        self.sockets = _sockets(self.app, environment.app_token)
+        self.scheduler = self._chores()
         self._stopping = threading.Event()
+
+    def _chores(self) -> BackgroundScheduler:
+        now, every = utcnow(), IntervalTrigger
+        scheduler = BackgroundScheduler(timezone=UTC)
+        scheduler.add_job(self.core.forget_old_deliveries, every(hours=6), next_run_time=now)
+        scheduler.add_job(self.nightly.tick, every(minutes=1), next_run_time=now, **CHORE)
+        scheduler.add_job(self.admin_notices.deliver_due, every(seconds=10), **CHORE)
+        scheduler.add_job(self.look_for_departures, every(hours=6), **CHORE)
+        return scheduler
 
     def look_for_departures(self) -> None:
         """Asks Slack who has left; their rentals are listed to the admins."""
@@ -183,6 +183,12 @@ class Service:
         self.reconciler.drop_leases()
         self.store.close()
         log.info("stopped")
+
+
+def _sockets(app: App, token: str) -> list[SocketModeHandler]:
+    """None without a token: then Slack comes by HTTP."""
+    wanted = CONNECTIONS if token else 0
+    return [SocketModeHandler(app, token, concurrency=LISTENER_THREADS) for _ in range(wanted)]
 
 
 def _open(socket: SocketModeHandler) -> None:

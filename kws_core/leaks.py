@@ -7,6 +7,7 @@ renamed in nodes.toml, or two names mean the same project.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from sqlalchemy.orm import Session
 from kws_core.model import ID_ALPHABET, Network, Placement, PlacementState, Rental, Status
 from kws_core.nodes import MARK_PREFIX, Remains
 from kws_core.records import Sighting
+
+log = logging.getLogger(__name__)
 
 SEEN_AGAIN = timedelta(minutes=10)  # between the two sights that make something a leak
 MOST_LEAKS = 10  # more at once is a wrong database, not leaks
@@ -161,5 +164,7 @@ def begin(session: Session, node: str, leak: Leak, now: datetime) -> bool:
     one = leak.mark.removeprefix(MARK_PREFIX)
     if standing(session, node, [one])[one] is not Standing.LEAK:
         return False
-    row.kinds = row.kinds or ", ".join(leak.kinds)
+    if row.kinds is None:
+        row.kinds = ", ".join(leak.kinds)
+        log.warning("node %s: deletes %s, which no rental explains: %s", node, leak.mark, row.kinds)
     return True

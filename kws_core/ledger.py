@@ -30,6 +30,12 @@ def claim(session: Session, job: str, day: date, who: str, now: datetime, *, alo
     return True
 
 
+def is_finished(session: Session, job: str, day: date) -> bool:
+    """Whether the job of that date was run to its end."""
+    run = session.get(JobRun, (job, day))
+    return run is not None and run.finished_at is not None
+
+
 def finish(
     session: Session, job: str, day: date, now: datetime, marked: Sequence[str], failed: Sequence[str]
 ) -> None:

@@ -91,6 +91,9 @@ class Nightly:
     def run_if_due(self, now: datetime) -> Pass | None:
         """The pass of today's date, unless it was run."""
         day = self.ends.day_of(now)
+        with self.core.store.read() as session:
+            if ledger.is_finished(session, NIGHT, day):
+                return None
         with self.core.store.write() as session:
             if not ledger.claim(session, NIGHT, day, self.who, now, alone=self.core.store.single_process):
                 return None
@@ -122,6 +125,26 @@ class Nightly:
         self.core.mail.set()
         return done
 
+    def would_end(self, now: datetime) -> list[Rental]:
+        """What a pass as of ``now`` would set on its way; writes nothing."""
+        with self.core.store.read() as session:
+            due = [
+                store.rental(session, rental_id)
+                for rental_id in ledger.maybe_overdue(session, self.ends.day_of(now))
+            ]
+            overdue = [rental for rental in due if rental and self.ends.overdue(rental, now)]
+            return [rental for rental in overdue if not self._waits(session, rental, now)]
+
+    def rentals(self, ids: Iterable[str]) -> dict[str, Rental]:
+        """By id, as they are now; for who tells what a pass did."""
+        with self.core.store.read() as session:
+            return {one: found for one in ids if (found := store.rental(session, one))}
+
+    def _waits(self, session: Session, rental: Rental, now: datetime) -> bool:
+        if rental.status is not Status.READY:
+            return False
+        return not self.ends.may_delete(rental, store.history(session, rental.id), now)
+
     def _expire(self, rental_id: str, done: Pass, now: datetime) -> None:
         with self.core.store.write() as session:
             rental = store.rental(session, rental_id, lock=True)
@@ -129,11 +152,10 @@ class Nightly:
                 return
             if not self.ends.overdue(rental, now):
                 return
-            in_use = rental.status is Status.READY
-            if in_use and not self.ends.may_delete(rental, store.history(session, rental_id), now):
+            if self._waits(session, rental, now):
                 done.waiting.append(rental_id)
                 return
-            if in_use and self.core.config.policy.grace_hours:
+            if rental.status is Status.READY and self.core.config.policy.grace_hours:
                 self._stop(rental, self.core.now())
             else:
                 end(rental, Reason.EXPIRED, self.core.now(), event=EventKind.EXPIRED)
@@ -167,6 +189,9 @@ class Nightly:
 
     def sum_up(self, now: datetime) -> None:
         """One summary for the admins per pass: when everything is seen gone, or after a while."""
+        with self.core.store.read() as session:
+            if not ledger.untold(session, NIGHT):
+                return
         with self.core.store.write() as session:
             for run in ledger.untold(session, NIGHT):
                 rentals = [found for i in run.marked if (found := store.rental(session, i))]

@@ -38,14 +38,20 @@ def make_engine(url: str) -> Engine:
         raise ConfigError([f"KWS_DATABASE_URL: no driver for {parsed.drivername} is installed"]) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connect)
+        if parsed.query.get("mode") != "ro":
+            event.listen(engine, "connect", _sqlite_keep_log)
         event.listen(engine, "begin", _sqlite_begin)
     return engine
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver's own BEGIN comes too late: SELECT would not lock
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_keep_log(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")  # readers and the writer wait for nobody
 
 
 def _sqlite_begin(connection: Connection) -> None:

@@ -96,7 +96,6 @@ class Sweep:
         with self.core.store.write() as session:
             if not leaks.begin(session, name, leak, self.core.now()):
                 return None
-        log.warning("node %s: deletes %s, which no rental explains: %s", name, leak.mark, list(leak.kinds))
         remains = self.nodes[name].release(leak.mark)
         if not remains:
             with self.core.store.write() as session:

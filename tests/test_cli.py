@@ -42,7 +42,7 @@ def kws(
 def test_help(tmp_path: Path) -> None:
     result = kws(tmp_path, "--help")
     assert result.returncode == 0
-    for command in ("run", "demo", "rentals", "nodes", "db"):
+    for command in ("run", "demo", "rentals", "nodes", "reconcile", "nightly", "db"):
         assert command in result.stdout
 
 

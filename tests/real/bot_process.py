@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,9 @@ TOML = """
 [kws]
 admins = ["U0ADMIN001"]
 [policy]
-max_rentals_per_user = 20
-max_vcpus_per_user = 64
+max_rentals_per_user = 80
+max_vcpus_per_user = 80
+max_ram_mb_per_user = 65536
 [openstack]
 ready_check = "active"
 connect_timeout = 2
@@ -34,7 +37,7 @@ kinds = {kinds}
 vcpus = {vcpus}
 ram_mb = 8192
 disk_gb = 80
-max_builds = 3
+max_builds = {max_builds}
 """
 
 
@@ -44,14 +47,22 @@ KINDS = {"node1": '["server", "container"]'}  # the lab's Zun is on node1
 class BotProcess:
     """``start``, ``kill`` (kill -9) and ``stop`` (SIGTERM) as often as a test likes."""
 
-    def __init__(self, folder: Path, workspace: Workspace, nodes: dict[str, str], vcpus: int = 6) -> None:
+    def __init__(
+        self, folder: Path, workspace: Workspace, nodes: dict[str, str], vcpus: int = 6, max_builds: int = 3
+    ) -> None:
         self.folder = folder
         self.workspace = workspace
         self.process: subprocess.Popen[bytes] | None = None
         self.environment: dict[str, str] = {}
         toml = TOML.format(
             nodes="".join(
-                NODE.format(name=name, cloud=cloud, vcpus=vcpus, kinds=KINDS.get(name, '["server"]'))
+                NODE.format(
+                    name=name,
+                    cloud=cloud,
+                    vcpus=vcpus,
+                    max_builds=max_builds,
+                    kinds=KINDS.get(name, '["server"]'),
+                )
                 for name, cloud in nodes.items()
             )
         )
@@ -62,9 +73,16 @@ class BotProcess:
         """Everything that it ever wrote."""
         return self.folder / "bot.log"
 
-    def start(self) -> None:
-        """Starts it; it has both connections when this returns."""
-        environment = {
+    def kws(self, *words: str) -> str:
+        """What another ``kws`` command says beside it."""
+        command = [sys.executable, "-m", "bot", *words]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self._environment(), check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+    def _environment(self) -> dict[str, str]:
+        return {
             **os.environ,
             **self.environment,
             "KWS_CONFIG": str(self.folder / "nodes.toml"),
@@ -73,9 +91,16 @@ class BotProcess:
             "SLACK_APP_TOKEN": self.workspace.app_token,
             "SLACK_API_URL": self.workspace.api_url,
         }
+
+    def start(self) -> None:
+        """Starts it; it has both connections when this returns."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bot", "run"], cwd=self.folder, env=environment, stdout=log, stderr=log
+                [sys.executable, "-m", "bot", "run"],
+                cwd=self.folder,
+                env=self._environment(),
+                stdout=log,
+                stderr=log,
             )
         self.workspace.wait_connected(2, timeout=20)
 
@@ -91,6 +116,21 @@ class BotProcess:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
+
+
+@contextmanager
+def node2_hanging() -> Iterator[None]:
+    """All services of the lab's node2 are stopped (SIGSTOP) for a while: connections open, nothing answers."""
+    folder = Path(os.environ["OS_CLIENT_CONFIG_FILE"]).parent / "node2" / "run"
+    groups = [int(path.read_text()) for path in folder.glob("*.pid")]
+    assert groups
+    for group in groups:
+        os.killpg(group, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for group in groups:
+            os.killpg(group, signal.SIGCONT)
 
 
 def rent(workspace: Workspace, person: Any, name: str, **fields: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from bot_process import BotProcess, card_of, rent
+from bot_process import BotProcess, card_of, node2_hanging, rent
 
 from bot.workspace import Workspace
 
@@ -75,12 +74,6 @@ def test_with_a_black_hole_from_the_start(
     returned(workspace, joon, "web01")
 
 
-def node2_processes() -> list[int]:
-    """The process groups of node2's services."""
-    folder = Path(os.environ["OS_CLIENT_CONFIG_FILE"]).parent / "node2" / "run"
-    return [int(path.read_text()) for path in folder.glob("*.pid")]
-
-
 def test_a_node_that_hangs_while_the_bot_runs(
     make_bot: Callable[..., BotProcess], workspace: Workspace, clouds: dict[str, Any]
 ) -> None:
@@ -88,11 +81,7 @@ def test_a_node_that_hangs_while_the_bot_runs(
     bot.start()
     rent(workspace, mina, "before")
     workspace.wait_for(lambda: ":large_green_circle:" in card_of(mina, "before"), timeout=90)
-    groups = node2_processes()
-    assert groups
-    for group in groups:
-        os.killpg(group, signal.SIGSTOP)
-    try:
+    with node2_hanging():
         for name in ("one", "two"):
             rent(workspace, mina, name)
         begun = time.monotonic()
@@ -101,9 +90,6 @@ def test_a_node_that_hangs_while_the_bot_runs(
         )
         assert time.monotonic() - begun < 2 * USUAL
         assert all("node1" in card_of(mina, name) for name in ("one", "two"))
-    finally:
-        for group in groups:
-            os.killpg(group, signal.SIGCONT)
     for name in ("one", "two", "before"):
         mina.command(f"/kws return {name}")
         workspace.wait_for(lambda n=name: n in str(mina.ephemeral()[-1:]), timeout=10)
