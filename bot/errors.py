@@ -61,6 +61,7 @@ SENTENCES: dict[str, str] = {
     "password_characters": N_(
         "Use only letters (a-z, A-Z), digits, spaces and the usual signs for the password."
     ),
+    "password_blank_end": N_("The password begins or ends with a space. Take it away."),
     "password_has_name": N_("The password must not contain {word}."),
     "password_simple": N_("This password is easily guessed. Four or five unrelated words make a good one."),
     "no_node": N_("No node can take this now. Please try again in a few minutes, or tell an admin."),

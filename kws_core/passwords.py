@@ -54,6 +54,8 @@ def check_password(text: str | Secret, login: str, name: str) -> None:
     text = Secret.of(text)  # from here on no frame of ours has the text itself
     if not all(" " <= character <= "~" for character in text.reveal()):
         raise UserError("password_characters")
+    if text.reveal() != text.reveal().strip():  # more often a keyboard's doing than meant
+        raise UserError("password_blank_end")
     if len(text.reveal()) < SHORTEST:
         raise UserError("password_short", minimum=SHORTEST)
     if len(text.reveal()) > LONGEST:

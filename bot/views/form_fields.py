@@ -167,6 +167,12 @@ def typed(values: Values, field: ids.Field) -> str | None:
     return value.strip() or None if isinstance(value, str) else None
 
 
+def written(values: Values, field: ids.Field) -> str | None:
+    """What was written, to the last blank: in YAML, environments and commands they count. None for blanks only."""
+    value = _element(values, field).get("value")
+    return value if isinstance(value, str) and value.strip() else None
+
+
 def whole_number(values: Values, field: ids.Field) -> int | None:
     """The number that was typed, None when it is none."""
     text = typed(values, field) or ""

@@ -216,7 +216,7 @@ def parse(view: Mapping[str, Any]) -> RentForm:
     saved = access.removeprefix(SAVED) if access.startswith(SAVED) else ""
     ports = ids.Field.PORTS in values
     network = fields.choice(values, ids.Field.NETWORK)
-    password = fields.typed(values, ids.Field.PASSWORD)
+    password = fields.written(values, ids.Field.PASSWORD)
     return RentForm(
         kind=shown.kind,
         name=fields.typed(values, ids.Field.NAME),
@@ -233,9 +233,9 @@ def parse(view: Mapping[str, Any]) -> RentForm:
         ports=(fields.typed(values, ids.Field.PORTS) or "")
         if ports or shown.kind is Kind.CONTAINER
         else None,
-        cloud_init=fields.typed(values, ids.Field.CLOUD_INIT),
-        command=fields.typed(values, ids.Field.COMMAND),
-        environment=fields.typed(values, ids.Field.ENVIRONMENT),
+        cloud_init=fields.written(values, ids.Field.CLOUD_INIT),
+        command=fields.written(values, ids.Field.COMMAND),
+        environment=fields.written(values, ids.Field.ENVIRONMENT),
         network=None if network == DEFAULT_NETWORK else network,
         network_name=fields.typed(values, ids.Field.NETWORK_NAME),
         cidr=fields.typed(values, ids.Field.CIDR),

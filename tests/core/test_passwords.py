@@ -41,6 +41,8 @@ def test_good_passwords(text: str) -> None:
     ("text", "code"),
     [
         ("", "password_short"),
+        ("kT7#mQ9xLp2vWz ", "password_blank_end"),
+        (" kT7#mQ9xLp2vWz", "password_blank_end"),
         ("kT7#mQ9xLp2", "password_short"),
         ("kT7#mQ9xLp2v" * 11, "password_long"),
         ("비밀번호비밀번호비밀번호", "password_characters"),
