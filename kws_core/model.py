@@ -89,6 +89,9 @@ class EventKind(StrEnum):
     REBOOTED = "rebooted"
     SWITCHED_OFF = "switched_off"
     SWITCHED_ON = "switched_on"
+    KEY_WANTED = "key_wanted"  # a new one, by its owner or an admin
+    KEY_RENEWED = "key_renewed"  # data: refusal, when the node did not reboot it
+    KEY_DROPPED = "key_dropped"  # no new key; data: refusal of the node, or why Slack had none of it
     RETURNED = "returned"
     FAILED = "failed"
     VANISHED = "vanished"
@@ -159,6 +162,9 @@ class Rental(Base):
         String(32)
     )  # Slack file id, known before the file is visible
     key_sent_at: Mapped[datetime | None]
+    key_number: Mapped[int] = mapped_column(default=1)  # which of the keys that KWS made for it
+    rekey: Mapped[dict[str, Any] | None]  # a new key is wanted: what held before (new_key.py)
+    key_put_at: Mapped[datetime | None]  # when the node was given the new key
     password_hash: Mapped[str | None] = mapped_column(String(255))
     cloud_init: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the person's own part, parsed
     command: Mapped[list[str]] = mapped_column(default=list)  # containers only, as is the next
@@ -205,7 +211,7 @@ class Rental(Base):
     @property
     def key_settled(self) -> bool:
         """Whether the owner is known to have what opens the machine, so that it may be made."""
-        if self.access is Access.GENERATED:
+        if self.access is Access.GENERATED and self.rekey is None:
             return self.public_key is not None and self.key_sent_at is not None
         return True
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
-from kws_core import store
+from kws_core import new_key, store
 from kws_core.core import Core, end
 from kws_core.model import Access, Event, EventKind, PlacementState, Reason, Rental, Status
 from kws_core.records import Person
@@ -39,7 +39,8 @@ class Mail:
     def wants_key(self) -> bool:
         """Whether a generated key still has to reach the owner."""
         rental = self.rental
-        wanted = rental.status in (Status.REQUESTED, Status.BUILDING)
+        renewed = rental.status is Status.READY and rental.rekey is not None
+        wanted = renewed or rental.status in (Status.REQUESTED, Status.BUILDING)
         return wanted and rental.access is Access.GENERATED and rental.key_sent_at is None
 
 
@@ -125,13 +126,18 @@ class Outbox:
         self.core.work.set()
 
     def unreachable(self, rental_id: str, why: str) -> None:
-        """Slack says that this person can't get a DM: a rental whose key can't be delivered ends."""
+        """Slack says that this person can't get a DM: a rental whose key can't be delivered ends.
+
+        Not one that runs: a new key that can't be delivered is no longer wanted.
+        """
         with self.core.store.write() as session:
             rental = store.rental(session, rental_id, lock=True)
             if rental is None:
                 return
             if rental.live and not rental.key_settled:
                 end(rental, Reason.NO_KEY, self.core.now(), event=EventKind.FAILED, why=why)
+            elif rental.rekey is not None and rental.key_sent_at is None:
+                new_key.drop(rental, self.core.now(), why=why)
             session.flush()
             session.execute(
                 update(Event)

@@ -19,6 +19,7 @@ from kws_core.core import Core, end, place
 from kws_core.errors import NodeDown, NodeError, NodeRefused
 from kws_core.jobs import Job, Rows
 from kws_core.model import EventKind, Placement, PlacementState, Reason, Rental, Status
+from kws_core.new_key import Renewer
 from kws_core.nodes import (
     Address,
     ContainerSpec,
@@ -60,6 +61,7 @@ class Steps:
         self.nodes = nodes
         self.rows = Rows(core, who)
         self.releaser = Releaser(core, nodes, self.rows)
+        self.renewer = Renewer(core, nodes, self.rows)
 
     def step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
         """The next act for this placement. NodeError when the node did not do it: see ``failed``."""
@@ -170,7 +172,7 @@ class Steps:
         if machine is not None:
             if job.placement.missing or job.placement.tries:
                 self.rows.apply(job, _seen)
-            return POLL_READY
+            return self.renewer.renew(job) or POLL_READY
         if job.placement.missing < 1:
             self.rows.apply(job, lambda s, r, p: setattr(p, "missing", 1))
             return POLL_MISSING

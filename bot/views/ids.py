@@ -52,6 +52,7 @@ class Action(StrEnum):
     STOP = "rental_stop"
     START = "rental_start"
     CONSOLE = "rental_console"
+    NEW_KEY = "rental_new_key"
     KEEP = "rental_keep"
     ADD_KEY = "key_add"
     REMOVE_KEY = "key_remove"
