@@ -82,6 +82,9 @@ SENTENCES: dict[str, str] = {
     "word_near": N_("{word} fits nothing here. Did you mean {near}?"),
     "word_unknown": N_("{word} fits nothing here. Known: {known}"),
     "not_ready": N_("{name} is not ready, so that is not possible now."),
+    "container_key": N_(
+        "{name} is a container: nobody logs in to it, so it has no key. Its card has its logs and a reboot; to change it, return it and rent another one."
+    ),
     **FORM_SENTENCES,
     "node_silent": N_("{node} did not do it. Please try again in a minute, or tell an admin."),
 }

@@ -56,6 +56,7 @@ SENTENCES: dict[str, str] = {
     "cloud_init_command": N_("{key}: command {number} is neither a line nor a list of words."),
     "cloud_init_file": N_("write_files: entry {number} has no path."),
     "cloud_init_defer": N_("{path} is in somebody's home, so it needs defer: true."),
+    "cloud_init_path": N_("{path} is KWS's own file: a new key comes that way. Choose another path."),
     "cloud_init_power": N_(
         "power_state: {mode} would switch the server off before it is ready; only reboot is possible."
     ),

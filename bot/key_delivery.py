@@ -21,7 +21,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.i18n import N_, Texts
 from bot.views import prose
-from kws_core import ssh_keys
+from kws_core import guest_key, ssh_keys
 from kws_core.model import Rental
 from kws_core.outbox import Mail, Outbox
 from kws_core.ppk import to_ppk
@@ -41,7 +41,7 @@ def deliver(mail: Mail, client: WebClient, outbox: Outbox, texts: Texts) -> None
     if rental.key_file:
         _withdraw(client, rental)
     name = prose.key_name(rental)
-    pair = ssh_keys.generate(name)
+    pair = ssh_keys.generate(guest_key.comment(rental.name))  # by which the server knows its keys of KWS
     ppk = to_ppk(pair.private, name)
     slot = client.files_getUploadURLExternal(filename=name, length=len(pair.private))
     ppk_slot = client.files_getUploadURLExternal(filename=f"{name}.ppk", length=len(ppk))

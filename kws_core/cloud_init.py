@@ -23,6 +23,7 @@ disk_setup, fs_setup, autoinstall, …             refuse    the only disk is th
 system_info, datasource, merge_how, network, …   refuse    cloud-init's own works, and the network
 power_state                                      reboot    a server that goes off is never ready
 write_files under /home                          deferred  before there are users, root would get the home
+write_files at ``guest_key.PATH``                refuse    a new key for a running server comes that way
 ===============================================  ========  ===============================================
 """
 
@@ -40,11 +41,11 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from kws_core import guest_key, plain_yaml
 from kws_core.errors import UserError
 
 MAX_USER_DATA = 49_149  # bytes that fit Nova's 65,535 characters of base64
 MAX_CLOUD_INIT = 40_000  # bytes of the person's part as we write it: leaves room for ours with any key
-MAX_DEPTH = 24  # of lists and mappings in each other
 SCHEMA_FILE = Path("/usr/lib/python3/dist-packages/cloudinit/config/schemas/schema-cloud-config-v1.json")
 
 
@@ -106,7 +107,7 @@ _templates = Environment(
 def cloud_config(
     hostname: str, login: str, public_key: str | None, password_hash: str | None = None
 ) -> dict[str, Any]:
-    """KWS's own part: host name, and the login with the owner's key or password.
+    """KWS's own part: host name, the login with the owner's key or password, what lets in a new key later.
 
     ``users`` keeps ``default`` so that the image's own user stays as the image means it; cloud-init merges
     an entry of the same name into it, the image's fields first. Images lock that user's password, so the
@@ -118,6 +119,7 @@ def cloud_config(
         user["ssh_authorized_keys"] = [public_key]
     config: dict[str, Any] = {"hostname": hostname, "preserve_hostname": False, "users": ["default", user]}
     config |= {"ssh_pwauth": password_hash is not None, "disable_root": True}
+    config["write_files"] = [guest_key.entry(hostname, login)]
     if password_hash is not None:
         user["hashed_passwd"] = password_hash
         entry = {"name": login, "password": password_hash, "type": "hash"}
@@ -153,7 +155,7 @@ def _joined(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any
         elif isinstance(mine, dict) and isinstance(value, dict):
             joined[key] = _joined(mine, value)
         elif isinstance(mine, list) and isinstance(value, list):
-            more = [entry for entry in value if entry not in mine]
+            more = [entry for entry in value if entry not in mine and not guest_key.is_ours(entry)]
             joined[key] = _joined_users(mine, value) if key == "users" else mine + more
     return joined
 
@@ -188,7 +190,9 @@ def parse_cloud_init(text: str) -> dict[str, Any]:
     text = text.removeprefix("\ufeff")
     _check_size(text, MAX_CLOUD_INIT)
     _check_format(text)
-    config = _load(text)
+    config = plain_yaml.read(text)
+    if not isinstance(config, dict):
+        raise UserError("cloud_init_mapping", found=_KIND_WORDS[type(config)])
     for key, value in config.items():
         if key in REFUSED:
             raise UserError(REFUSED[key], key=key)
@@ -212,60 +216,6 @@ def _check_format(text: str) -> None:
     for start, code in _FORMATS.items():
         if first.replace(" ", "").startswith(start):
             raise UserError(code, first=first[:60])
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader without dates (JSON has none, cloud-init wants text); every key a text, and said once."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way
-        first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
-        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            line = key.start_mark.line + 1
-            if key.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
-                raise UserError("cloud_init_key", line=line)
-            if key.value in seen:
-                raise UserError("cloud_init_twice", key=key.value[:40], line=line)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _load(text: str) -> dict[str, Any]:
-    try:
-        _check_events(text)
-        config = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
-        config = json.loads(json.dumps({} if config is None else config, allow_nan=False))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise UserError("cloud_init_yaml", line=line, column=column, problem=str(error.problem)) from error
-    except yaml.reader.ReaderError as error:  # a control character
-        line = text.count("\n", 0, int(error.position)) + 1
-        raise UserError("cloud_init_character", line=line) from error
-    except (ValueError, OverflowError) as error:  # .nan, thousands of digits, "\UFFFFFFFF"
-        raise UserError("cloud_init_number") from error
-    if not isinstance(config, dict):
-        raise UserError("cloud_init_mapping", found=_KIND_WORDS[type(config)])
-    return config
-
-
-def _check_events(text: str) -> None:
-    """Before anything is built: no tags or aliases, no nesting or characters that PyYAML or JSON can't bear."""
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        wrong = {
-            "cloud_init_deep": depth > MAX_DEPTH,
-            "cloud_init_alias": isinstance(event, yaml.AliasEvent),
-            "cloud_init_tag": getattr(event, "tag", None) is not None,
-            "cloud_init_character": re.search("[\0\x85\ud800-\udfff]", getattr(event, "value", "")),
-        }
-        for code in (code for code, found in wrong.items() if found):
-            raise UserError(code, line=event.start_mark.line + 1 if event.start_mark else 1)
 
 
 def _check_kind(table: Mapping[str, tuple[type, ...]], name: str, value: Any, place: str = "") -> None:
@@ -327,6 +277,8 @@ def _check_entries(config: Mapping[str, Any]) -> None:
         path = entry.get("path") if isinstance(entry, dict) else None
         if not isinstance(path, str) or not path.startswith("/"):
             raise UserError("cloud_init_file", number=number)
+        if guest_key.is_ours(entry):
+            raise UserError("cloud_init_path", path=path[:80])
         if path.startswith("/home/") and entry.get("defer") is not True:
             raise UserError("cloud_init_defer", path=path[:80])
 

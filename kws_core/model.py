@@ -16,6 +16,7 @@ from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, WriteOnlyMapped, mapped_column, relationship
 
 from kws_core.columns import UtcDateTime, words
+from kws_core.event_kinds import EventKind as EventKind  # noqa: PLC0414 - a part of the model
 from kws_core.nodes import Kind, Refusal, Size, mark_of
 
 log = logging.getLogger(__name__)
@@ -74,31 +75,6 @@ class Access(StrEnum):
     OWN_KEY = "own_key"  # the owner's own public key
     PASSWORD = "password"  # kept as a SHA-512 crypt hash only
     NONE = "none"  # containers: nobody logs in
-
-
-class EventKind(StrEnum):
-    """What happened to a rental: one word per line of its history."""
-
-    REQUESTED = "requested"
-    PLACED = "placed"
-    MOVED = "moved"  # a node refused; data: node (new), refused, refusal
-    WAITING = "waiting"  # a node refused and no other fits: tried again there
-    KEY_SENT = "key_sent"
-    BUILDING = "building"
-    READY = "ready"
-    REBOOTED = "rebooted"
-    SWITCHED_OFF = "switched_off"
-    SWITCHED_ON = "switched_on"
-    RETURNED = "returned"
-    FAILED = "failed"
-    VANISHED = "vanished"
-    WARNED = "warned"  # data: days, last_day; unique by key
-    EXTENDED = "extended"  # data: until, was, via
-    EXPIRED = "expired"  # its last day is over: being deleted
-    STOPPED = "stopped"  # its last day is over: kept for the grace time; data: until
-    RESTORED = "restored"  # out of the grace time; data: until
-    TRANSFERRED = "transferred"  # data: to, was
-    ENDED = "ended"
 
 
 class IllegalMoveError(RuntimeError):
@@ -166,6 +142,9 @@ class Rental(Base):
         String(32)
     )  # Slack file id, known before the file is visible
     key_sent_at: Mapped[datetime | None]
+    key_number: Mapped[int] = mapped_column(default=1)  # which of the keys that KWS made for it
+    rekey: Mapped[dict[str, Any] | None]  # a new key is wanted: what held before (new_key.py)
+    key_put_at: Mapped[datetime | None]  # when the node was given the new key
     password_hash: Mapped[str | None] = mapped_column(String(255))
     cloud_init: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the person's own part, parsed
     command: Mapped[list[str]] = mapped_column(default=list)  # containers only, as is the next
@@ -214,7 +193,7 @@ class Rental(Base):
     @property
     def key_settled(self) -> bool:
         """Whether the owner is known to have what opens the machine, so that it may be made."""
-        if self.access is Access.GENERATED:
+        if self.access is Access.GENERATED and self.rekey is None:
             return self.public_key is not None and self.key_sent_at is not None
         return True
 

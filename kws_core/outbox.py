@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
-from kws_core import store
+from kws_core import new_key, store
 from kws_core.core import Core, end
 from kws_core.model import Access, Event, EventKind, PlacementState, Reason, Rental, Status
 from kws_core.notices import NoticeKind, tell_admins
@@ -40,7 +40,8 @@ class Mail:
     def wants_key(self) -> bool:
         """Whether a generated key still has to reach the owner."""
         rental = self.rental
-        wanted = rental.status in (Status.REQUESTED, Status.BUILDING)
+        renewed = rental.status is Status.READY and rental.rekey is not None
+        wanted = renewed or rental.status in (Status.REQUESTED, Status.BUILDING)
         return wanted and rental.access is Access.GENERATED and rental.key_sent_at is None
 
 
@@ -145,7 +146,7 @@ class Outbox:
     def unreachable(self, rental_id: str, why: str, *, tell: bool = True) -> None:
         """Slack says that this person can't get a DM: the admins are told (``tell``), and all goes on without.
 
-        A rental whose key can't be delivered ends.
+        A rental whose first key can't be delivered ends; one that runs only gets no new key.
         """
         with self.core.store.write() as session:
             rental = store.rental(session, rental_id, lock=True)
@@ -154,6 +155,8 @@ class Outbox:
             now = self.core.now()
             if rental.live and not rental.key_settled:
                 end(rental, Reason.NO_KEY, now, event=EventKind.FAILED, why=why)
+            elif rental.rekey is not None and rental.key_sent_at is None:
+                new_key.drop(rental, now, why=why)
             session.flush()
             session.execute(
                 update(Event)

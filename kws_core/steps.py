@@ -19,6 +19,7 @@ from kws_core.core import Core, end, place
 from kws_core.errors import NodeDown, NodeError, NodeRefused
 from kws_core.jobs import Job, Rows
 from kws_core.model import EventKind, Placement, PlacementState, Reason, Rental, Status
+from kws_core.new_key import Renewer
 from kws_core.nodes import (
     Action,
     Address,
@@ -61,6 +62,7 @@ class Steps:
         self.nodes = nodes
         self.rows = Rows(core, who)
         self.releaser = Releaser(core, nodes, self.rows)
+        self.renewer = Renewer(core, nodes, self.rows)
 
     def step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
         """The next act for this placement. NodeError when the node did not do it: see ``failed``."""
@@ -175,6 +177,8 @@ class Steps:
         elif job.rental.to_start:
             self._switch(job, machine, Action.START)
             self.rows.apply(job, lambda s, r, p: setattr(r, "to_start", False))
+        if job.rental.status is Status.READY:
+            return self.renewer.renew(job) or POLL_READY
         return POLL_READY
 
     def _switch(self, job: Job, machine: Machine, action: Action) -> None:

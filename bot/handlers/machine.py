@@ -1,4 +1,4 @@
-"""What people do with a machine that is ready: reboot, stop, start, read its console."""
+"""What people do with a machine that is ready: reboot, stop, start, read its console, get a new key."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from slack_bolt import App
 from bot.desk import Desk, Visit, paragraph
 from bot.i18n import N_, Mrkdwn
 from bot.views import ids
+from kws_core import new_key
 from kws_core.nodes import Action
 from kws_core.operations import Done, Operations
 
@@ -27,6 +28,7 @@ def register(app: App, desk: Desk, operations: Operations) -> None:
     for action_id, action in ACTIONS.items():
         app.action(action_id)(desk.listener(machine.act(action)))
     app.action(ids.Action.CONSOLE)(desk.listener(machine.console))
+    app.action(ids.Action.NEW_KEY)(desk.listener(machine.new_key))
 
 
 class Machine:
@@ -58,6 +60,17 @@ class Machine:
             return Mrkdwn(f"{visit.texts(N_('The last lines of {name}:'), name=name)}\n```{shown}```")
 
         self.operations.console(visit.who, rental_id, self._told(visit, text))
+
+    def new_key(self, visit: Visit) -> None:
+        """Whoever asks for it, it comes to the owner."""
+        rental_id, name = self._named(visit)
+        if new_key.ask(self.core, visit.who, rental_id):
+            text = N_(
+                "A new key for {name} comes into its owner's direct message. Then the server reboots once."
+            )
+        else:
+            text = N_("A new key for {name} is on its way already.")
+        visit.say(visit.texts(text, name=name))
 
     def _named(self, visit: Visit) -> tuple[str, str]:
         rental_id = str(visit.body["actions"][0]["value"])

@@ -54,6 +54,7 @@ class Action(StrEnum):
     STOP = "rental_stop"
     START = "rental_start"
     CONSOLE = "rental_console"
+    NEW_KEY = "rental_new_key"
     KEEP = "rental_keep"
     EXTEND = "rental_extend"  # opens the form; value: rental id
     EXTEND_TO = "rental_extend_to"  # value: rental id and date, see until_value()

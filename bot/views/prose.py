@@ -9,6 +9,7 @@ from babel.dates import format_timedelta
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bot.i18n import Mrkdwn, Texts, code, escape, slack_time
+from kws_core import guest_key
 from kws_core.ends import Outlook
 from kws_core.model import Rental
 from kws_core.nodes import Kind, PortRange
@@ -72,8 +73,12 @@ def last_minute(ends_at: datetime) -> datetime:
 
 
 def key_name(rental: Rental) -> str:
-    """The private key's file name; safe as one, since the name is an RFC 1123 label."""
-    return f"kws-{rental.name}"
+    """The private key's file name; safe as one, since the name is an RFC 1123 label.
+
+    A later key's has its number, behind a sign that no rental's name can have.
+    """
+    number = rental.key_number or 1
+    return guest_key.comment(rental.name) + (f"_{number}" if number > 1 else "")
 
 
 def _render(template: str, texts: Texts, **data: object) -> Mrkdwn:

@@ -60,6 +60,12 @@ FAILURES = {
 
 
 ON_A_MESSAGE = frozenset({"warning", "restore"})  # where the clicked message itself says what happened
+REKEY = N_(
+    "The server reboots once; its disk is kept. Then the new key opens it, and earlier keys of KWS no longer do. Passwords and keys of your own stay."
+)
+OFF_REKEY = N_(
+    "The server is started; its disk is kept. Then the new key opens it, and earlier keys of KWS no longer do. Passwords and keys of your own stay."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,9 @@ def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
         elements.append(
             _button(ids.Action.CONSOLE, N_("Logs") if container else N_("Console"), rental, texts)
         )
+        if not container and rental.rekey is None:
+            warning = OFF_REKEY if rental.switched_off else REKEY
+            elements.append(_button(ids.Action.NEW_KEY, N_("New key"), rental, texts, warning))
         if rental.switched_off:
             elements.append(_button(ids.Action.START, N_("Start"), rental, texts))
         else:
@@ -219,6 +228,13 @@ LINES = {
     EventKind.REBOOTED: N_(":arrows_counterclockwise: Rebooted."),
     EventKind.SWITCHED_OFF: N_(":black_square_for_stop: Stopped."),
     EventKind.SWITCHED_ON: N_(":arrow_forward: Started."),
+    EventKind.KEY_WANTED: N_(":key: A new key: it comes into this thread; then the server reboots once."),
+    EventKind.KEY_RENEWED: N_(
+        ":key: The server reboots. In a minute or two the new key opens it, and earlier keys of KWS no longer do."
+    ),
+    EventKind.KEY_DROPPED: N_(
+        ":x: The new key could not be delivered. What opened the server before still does."
+    ),
     EventKind.VANISHED: N_(
         ":ghost: It is not on {node} any more: somebody deleted it there. The rental is over."
     ),
@@ -233,6 +249,16 @@ LINES = {
 }
 
 
+REFUSED = {  # what is said instead when the node said no
+    EventKind.KEY_RENEWED: N_(
+        ":key: {node} {why}, so the server was not rebooted. Once you reboot it, the new key opens it and earlier keys of KWS no longer do."
+    ),
+    EventKind.KEY_DROPPED: N_(
+        ":x: {node} {why}, so the server does not get the new key. What opened it before still does; delete the new key file."
+    ),
+}
+
+
 def _line(event: Event, rental: Rental, texts: Texts) -> str | None:
     """An event as a line of the card's history; None for what the card says otherwise."""
     if event.kind is EventKind.RETURNED:
@@ -241,6 +267,13 @@ def _line(event: Event, rental: Rental, texts: Texts) -> str | None:
         return ":x: " + texts(FAILURES.get(event.data.get("reason", ""), FAILURES["no_node"]))
     if event.kind not in LINES:
         return None
+    sentence = LINES[event.kind]
+    if event.kind is EventKind.KEY_WANTED and event.actor != rental.owner:
+        sentence = N_(
+            ":key: {actor} asked for a new key. It comes into this thread; then the server reboots once."
+        )
+    if event.kind in REFUSED and "refusal" in event.data:
+        sentence = REFUSED[event.kind]
     data = dict(event.data)
     if "refusal" in data:
         data["why"] = texts(REFUSALS.get(data["refusal"], REFUSALS["failed"]))
@@ -250,12 +283,12 @@ def _line(event: Event, rental: Rental, texts: Texts) -> str | None:
         data["giver"] = Mrkdwn(f"<@{event.actor}>")
     if "fingerprint" in data:
         data["print"] = code(data["fingerprint"])
-    return texts(LINES[event.kind], **data)
+    return texts(sentence, actor=Mrkdwn(f"<@{event.actor}>"), **data)
 
 
 def rings(rental: Rental, event: Event) -> bool:
     """Whether an event gets a message of its own: what people wait for, as long as it is still true."""
-    if event.kind is EventKind.READY:
+    if event.kind in (EventKind.READY, EventKind.KEY_RENEWED, EventKind.KEY_DROPPED):
         return rental.status is Status.READY
     if event.kind is EventKind.ENDED:
         return rental.reason in (Reason.RETURNED, Reason.ADMIN)

@@ -275,6 +275,13 @@ class Node(Protocol):
         "" when there is none (yet), or the hypervisor keeps none; NodeRefused ``missing`` as act().
         """
 
+    def put_key(self, machine_id: str, public_key: str) -> None:
+        """Leave a public key (one line, 255 characters at most) in a server's metadata, over an earlier one.
+
+        The server takes it at its next boot: see kws_core/guest_key.py. Repeat-safe. NodeRefused ``missing``
+        when there is no such server with a KWS mark, ``invalid`` when its state does not allow it as act().
+        """
+
     def answers(self, address: Address) -> bool:
         """Whether the server is reachable the way ``ready_check`` says (TCP 22, or always for "active").
 

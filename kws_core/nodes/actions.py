@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 
 from kws_core.nodes import Action, Kind, MachineState, Refusal
 from kws_core.nodes.cloud import Cloud
+from kws_core.nodes.cloud.types import Server
 from kws_core.nodes.faults import Refused, status_of
 from kws_core.nodes.tables import (
+    GUEST_KEY,
     container_is_gone,
     container_state,
     machine_state,
@@ -47,6 +49,12 @@ def console(cloud: Cloud, kind: Kind, machine_id: str, lines: int) -> str:
     return ""
 
 
+def put_key(cloud: Cloud, machine_id: str, public_key: str) -> None:
+    """See Node.put_key(). Looks first: Nova takes no metadata while it reboots the server."""
+    if _our_server(cloud, machine_id).metadata.get(GUEST_KEY) != public_key:
+        cloud.servers.set_metadata(machine_id, {GUEST_KEY: public_key})
+
+
 class _Doer:
     def __init__(self, cloud: Cloud, kind: Kind, machine_id: str, action: Action) -> None:
         self._cloud = cloud
@@ -83,16 +91,17 @@ class _Doer:
 def _find(cloud: Cloud, kind: Kind, machine_id: str) -> tuple[MachineState, str]:
     """State and task of the machine; NodeRefused ``missing`` when it is not there, or none of ours."""
     if kind is Kind.SERVER:
-        server = cloud.servers.get(machine_id)
-        if mark_of_server(server):
-            return machine_state(server), server.task
-    else:
-        # get() would wait for the compute service
-        for container in cloud.containers.list():
-            if (
-                container.id == machine_id
-                and mark_of_container(container)
-                and not container_is_gone(container)
-            ):
-                return container_state(container), container.task
+        server = _our_server(cloud, machine_id)
+        return machine_state(server), server.task
+    # get() would wait for the compute service
+    for container in cloud.containers.list():
+        if container.id == machine_id and mark_of_container(container) and not container_is_gone(container):
+            return container_state(container), container.task
     raise Refused(cloud.node, Refusal.MISSING, f"no {kind} {machine_id!r} of ours")
+
+
+def _our_server(cloud: Cloud, machine_id: str) -> Server:
+    server = cloud.servers.get(machine_id)
+    if not mark_of_server(server):
+        raise Refused(cloud.node, Refusal.MISSING, f"no server {machine_id!r} of ours")
+    return server

@@ -163,6 +163,10 @@ class GuardedNode:
         """See Node."""
         return self._guard(lambda: self._node.console(kind, machine_id, lines))
 
+    def put_key(self, machine_id: str, public_key: str) -> None:
+        """See Node."""
+        self._guard(lambda: self._node.put_key(machine_id, public_key))
+
     def host_keys(self, machine_id: str, address: Address) -> list[str]:
         """See Node."""
         return self._guard(lambda: self._node.host_keys(machine_id, address))

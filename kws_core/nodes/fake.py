@@ -7,8 +7,6 @@ mark, so that what is leaked or made twice can be seen; faults are ordered befor
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b64encode
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
@@ -32,7 +30,18 @@ from kws_core.nodes import (
     ServerSpec,
     Size,
 )
-from kws_core.nodes.fake_machines import FAULTS, IMAGES, REGISTRY, FakeMachine, Times, image_called, verdict
+from kws_core.nodes.fake_machines import (
+    FAULTS,
+    IMAGES,
+    REGISTRY,
+    FakeMachine,
+    Times,
+    capacity_left,
+    fits,
+    host_key,
+    image_called,
+    verdict,
+)
 from kws_core.nodes.fake_network import ADDRESS, GROUP, NETWORK, PORT, FakeNetwork
 
 T = TypeVar("T")
@@ -139,6 +148,10 @@ class FakeNode:
         """See Node. What write() has put there."""
         return self._call("console", lambda: self._console(kind, machine_id, lines))
 
+    def put_key(self, machine_id: str, public_key: str) -> None:
+        """See Node."""
+        self._call("put_key", lambda: self._put_key(machine_id, public_key))
+
     def answers(self, address: Address) -> bool:
         """See Node. False, not an error, while the node is down."""
         with self._lock:
@@ -149,8 +162,7 @@ class FakeNode:
 
     def host_keys(self, machine_id: str, address: Address) -> list[str]:
         """See Node. One made-up fingerprint per machine."""
-        digest = hashlib.sha256(machine_id.encode()).digest()
-        return self._call("host_keys", lambda: ["SHA256:" + b64encode(digest).decode().rstrip("=")])
+        return self._call("host_keys", lambda: [host_key(machine_id)])
 
     def raw(self) -> FakeNode:
         """The fake itself."""
@@ -190,6 +202,10 @@ class FakeNode:
         if isinstance(spec, ContainerSpec):
             raise KeyError(mark)
         return spec.user_data
+
+    def opens(self, mark: str, public_key: str) -> bool:
+        """Whether that key of KWS lets its owner into the mark's server as it runs now."""
+        return any(one.opens(public_key) for one in self._of(mark))
 
     def fail_next(self, method: str, error: NodeError, after: bool = False, times: int = 1) -> None:
         """The next ``times`` calls of ``method`` raise ``error``; with ``after`` they take effect first."""
@@ -247,10 +263,8 @@ class FakeNode:
             return result
 
     def _pass_time(self) -> None:
-        def shown(one: FakeMachine) -> bool:
-            return one.deleted_at is None or self._now() < one.deleted_at + self._times.delete
-
-        self._servers = {i: one for i, one in self._servers.items() if shown(one)}
+        now, times = self._now(), self._times
+        self._servers = {i: one for i, one in self._servers.items() if not one.is_gone(now, times)}
 
     def _new_id(self, kind: str) -> str:
         return f"{self._name}-{kind}-{next(self._ids)}"
@@ -264,17 +278,7 @@ class FakeNode:
             self._servers[machine.id] = machine
 
     def _capacity(self) -> Capacity:
-        held = [one for one in self._servers.values() if one.kind is Kind.SERVER or not one.broken]
-        return Capacity(
-            at=self._now(),
-            vcpus=self._size.vcpus,
-            ram_mb=self._size.ram_mb,
-            disk_gb=self._size.disk_gb,
-            used_vcpus=sum(one.spec.size.vcpus for one in held),
-            used_ram_mb=sum(one.spec.size.ram_mb for one in held),
-            used_disk_gb=sum(one.spec.size.disk_gb for one in held if one.kind is Kind.SERVER),
-            free_addresses=self._network.free_addresses,
-        )
+        return capacity_left(self._servers.values(), self._size, self._network.free_addresses, self._now())
 
     def _ensure_server(self, spec: ServerSpec, address: Address) -> str:
         for one in self._of(spec.mark):
@@ -283,7 +287,7 @@ class FakeNode:
             raise NodeRefused(self._name, Refusal.NO_IMAGE, f"no image {spec.image!r}")
         if address.port_id not in self._network:
             raise NodeRefused(self._name, Refusal.INVALID, f"no port {address.port_id!r}")
-        if not self._fits(spec.size):
+        if not fits(spec.size, self._capacity()):
             raise NodeRefused(self._name, Refusal.NO_HOST, FAULTS[Kind.SERVER][Refusal.NO_HOST])
         return self._add(spec, address)
 
@@ -294,8 +298,8 @@ class FakeNode:
             return one.id
         if address.port_id not in self._network:
             raise NodeRefused(self._name, Refusal.MISSING, f"no port {address.port_id!r}")
-        fits = self._fits(replace(spec.size, disk_gb=0))
-        return self._add(spec, address, verdict(spec, self._registry, fits))
+        has_room = fits(replace(spec.size, disk_gb=0), self._capacity())
+        return self._add(spec, address, verdict(spec, self._registry, has_room))
 
     def _add(self, spec: ServerSpec | ContainerSpec, address: Address, broken: Refusal | None = None) -> str:
         kind = CONTAINER if isinstance(spec, ContainerSpec) else SERVER
@@ -305,14 +309,6 @@ class FakeNode:
         self._servers[machine.id] = machine
         self._ever.append(machine)
         return machine.id
-
-    def _fits(self, size: Size) -> bool:
-        now = self._capacity()
-        return (
-            now.used_vcpus + size.vcpus <= self._size.vcpus
-            and now.used_ram_mb + size.ram_mb <= self._size.ram_mb
-            and now.used_disk_gb + size.disk_gb <= self._size.disk_gb
-        )
 
     def _machines(self, kinds: Collection[Kind]) -> dict[str, Machine]:
         wanted = [one for one in self._servers.values() if one.kind in kinds]
@@ -329,6 +325,12 @@ class FakeNode:
         after = machine.after(action, self._now(), self._times)
         if after is None:
             raise NodeRefused(self._name, Refusal.INVALID, f"cannot {action} while it is not there to run")
+        self._put(after)
+
+    def _put_key(self, machine_id: str, public_key: str) -> None:
+        after = self._find(Kind.SERVER, machine_id).with_key(public_key, self._now(), self._times)
+        if after is None:
+            raise NodeRefused(self._name, Refusal.INVALID, "no metadata now, or none of that length")
         self._put(after)
 
     def _console(self, kind: Kind, machine_id: str, lines: int) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from kws_core.nodes import (
     Action,
+    Capacity,
     ContainerSpec,
     Image,
     Kind,
@@ -15,10 +18,12 @@ from kws_core.nodes import (
     MachineState,
     Refusal,
     ServerSpec,
+    Size,
 )
 from kws_core.nodes.tables import login_of
 
 REGISTRY = ("nginx:latest", "busybox:latest")
+LONGEST_METADATA = 255  # characters of a value; more is no metadata to Nova
 BAD_COMMAND = "no-such-command"  # the program that no container has
 IMAGES = (
     Image(id="fake-debian-12", name="debian-12", title="Debian 12", min_disk_gb=2, login="debian"),
@@ -61,6 +66,8 @@ class FakeMachine:
     started_at: datetime | None = None  # by an action, since it was made
     ending: str = ""  # of a container that ended by itself, Docker's words
     output: str = "FAKE CONSOLE OUTPUT\n"
+    key: str = ""  # in its metadata, by put_key()
+    taken: str = ""  # what was there when it booted last
 
     @property
     def kind(self) -> Kind:
@@ -76,6 +83,10 @@ class FakeMachine:
             return MachineState.BROKEN
         return MachineState.STOPPED if self.stopped else MachineState.ACTIVE
 
+    def is_gone(self, now: datetime, times: Times) -> bool:
+        """Whether it is not shown any more."""
+        return self.deleted_at is not None and now >= self.deleted_at + times.delete
+
     def answers(self, now: datetime, times: Times) -> bool:
         """Whether it is up and has booted."""
         up_since = self.started_at or self.created_at + times.build
@@ -89,7 +100,18 @@ class FakeMachine:
             return replace(self, stopped=True)
         if action is Action.START and not self.stopped:
             return self
-        return replace(self, stopped=False, ending="", started_at=now)
+        return replace(self, stopped=False, ending="", started_at=now, taken=self.key)
+
+    def with_key(self, public_key: str, now: datetime, times: Times) -> FakeMachine | None:
+        """With that key in its metadata; None when it takes none, now or of that length."""
+        if self.state(now, times) not in _RUNNING or len(public_key) > LONGEST_METADATA:
+            return None
+        return replace(self, key=public_key)
+
+    def opens(self, public_key: str) -> bool:
+        """Whether a key of KWS opens it: the last one that it took, else the one that it was born with."""
+        born = "" if isinstance(self.spec, ContainerSpec) else self.spec.user_data
+        return public_key == self.taken if self.taken else public_key in born
 
     def shown(self, now: datetime, times: Times) -> Machine:
         """As the contract's Machine."""
@@ -106,6 +128,35 @@ class FakeMachine:
             refusal=refusal,
             created_at=self.created_at,
         )
+
+
+def capacity_left(machines: Iterable[FakeMachine], total: Size, addresses: int, now: datetime) -> Capacity:
+    """What the node has, and what these machines use of it; broken containers use nothing."""
+    held = [one for one in machines if one.kind is Kind.SERVER or not one.broken]
+    return Capacity(
+        at=now,
+        vcpus=total.vcpus,
+        ram_mb=total.ram_mb,
+        disk_gb=total.disk_gb,
+        used_vcpus=sum(one.spec.size.vcpus for one in held),
+        used_ram_mb=sum(one.spec.size.ram_mb for one in held),
+        used_disk_gb=sum(one.spec.size.disk_gb for one in held if one.kind is Kind.SERVER),
+        free_addresses=addresses,
+    )
+
+
+def fits(size: Size, now: Capacity) -> bool:
+    """Whether a machine of that size has room beside the others."""
+    room = (now.vcpus or 0, now.ram_mb or 0, now.disk_gb or 0)
+    used = (now.used_vcpus, now.used_ram_mb, now.used_disk_gb)
+    wanted = (size.vcpus, size.ram_mb, size.disk_gb)
+    return all(u + w <= r for u, w, r in zip(used, wanted, room, strict=True))
+
+
+def host_key(machine_id: str) -> str:
+    """A made-up fingerprint, always the same for a machine."""
+    digest = hashlib.sha256(machine_id.encode()).digest()
+    return "SHA256:" + b64encode(digest).decode().rstrip("=")
 
 
 def verdict(spec: ContainerSpec, registry: Iterable[str], fits: bool) -> Refusal | None:

@@ -184,6 +184,11 @@ class OpenStackNode:
         """See Node."""
         return actions.console(self.cloud, kind, machine_id, lines)
 
+    def put_key(self, machine_id: str, public_key: str) -> None:
+        """See Node."""
+        with self._marks.of(machine_id):
+            actions.put_key(self.cloud, machine_id, public_key)
+
     def answers(self, address: Address) -> bool:
         """See Node."""
         return self._settings.ready_check == "active" or ssh_answers(address.floating_ip)

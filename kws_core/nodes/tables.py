@@ -9,6 +9,7 @@ from kws_core.nodes.cloud.types import Container, Server, StoredImage
 
 RENTAL_KEY = "kws_rental"  # metadata of a server, label of a container: the rental's id
 OWNER_KEY = "kws_owner"
+GUEST_KEY = "kws_key"  # metadata of a server: the public key that it takes at its next boot
 
 _STATES = {
     "ACTIVE": MachineState.ACTIVE,

@@ -112,6 +112,13 @@ class Kit:
 
         self.until(accepted)
 
+    def key_left_for(self, server: str) -> str:
+        """What the server's metadata service would say of a new key."""
+        if isinstance(self.node, FakeNode):
+            return self.node._servers[server].key
+        assert isinstance(self.node, OpenStackNode)
+        return self.node.cloud.servers.get(server).metadata.get("kws_key", "")
+
     def in_docker(self) -> list[str]:
         """Of the containers that run() made, those that Docker still has, whatever Zun says."""
         if self.is_fake or not os.environ.get("KWS_TEST_DOCKER"):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from kws_core.errors import NodeDown, NodeRefused
-from kws_core.nodes import Action, Address, ContainerSpec, Kind, MachineState, Refusal, Size
+from kws_core.nodes import Action, Address, ContainerSpec, Kind, MachineState, Refusal, ServerSpec, Size
 from kws_core.nodes.breaker import Breaker, GuardedNode
 from kws_core.nodes.fake import FakeNode
 
@@ -164,4 +164,20 @@ def test_containers_actions_and_consoles_are_guarded_too(fake: FakeNode, node: G
     assert not node.healthy
     calls = len(fake.calls)
     fails(lambda: node.ensure_container(spec, address))
+    assert len(fake.calls) == calls
+
+
+def test_a_new_key_is_guarded_too(fake: FakeNode, node: GuardedNode, clock: Clock) -> None:
+    spec = ServerSpec("kws-1", "web", "debian-12", Size("small", 1, 512, 5), "")
+    server = node.ensure_server(spec, node.ensure_address(spec))
+    clock.advance(10)
+    node.put_key(server, "ssh-ed25519 AAAA")
+    node.act(Kind.SERVER, server, Action.REBOOT)
+    assert fake.opens("kws-1", "ssh-ed25519 AAAA")
+    fake.go_down()
+    fails(lambda: node.put_key(server, "ssh-ed25519 BBBB"))
+    fails(lambda: node.put_key(server, "ssh-ed25519 BBBB"))
+    assert not node.healthy
+    calls = len(fake.calls)
+    fails(lambda: node.put_key(server, "ssh-ed25519 BBBB"))
     assert len(fake.calls) == calls

@@ -216,3 +216,19 @@ def test_a_broken_container_by_order(clock: Clock) -> None:
     node.break_next(Refusal.FAILED)
     run(node, container("kws-1"))
     assert node.machines()["kws-1"].refusal == Refusal.FAILED
+
+
+def test_a_server_takes_its_new_key_when_it_boots(clock: Clock) -> None:
+    node = FakeNode("fake", clock, build_seconds=3)
+    spec = ServerSpec("kws-1", "web", "debian-12", Size("small", 1, 512, 5), "ssh-ed25519 OLD kws-web")
+    server = node.ensure_server(spec, node.ensure_address(spec))
+    with pytest.raises(NodeRefused) as refused:
+        node.put_key(server, "ssh-ed25519 NEW")
+    assert refused.value.reason == Refusal.INVALID, "it is still being built"
+    clock.advance(3)
+    node.put_key(server, "ssh-ed25519 NEW")
+    assert (node.opens("kws-1", "ssh-ed25519 OLD"), node.opens("kws-1", "ssh-ed25519 NEW")) == (True, False)
+    node.act(Kind.SERVER, server, Action.START)  # it runs: no boot
+    assert node.opens("kws-1", "ssh-ed25519 OLD")
+    node.act(Kind.SERVER, server, Action.REBOOT)
+    assert (node.opens("kws-1", "ssh-ed25519 OLD"), node.opens("kws-1", "ssh-ed25519 NEW")) == (False, True)

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 import pytest
 
+from kws_core import ssh_keys
 from kws_core.errors import NodeRefused
-from kws_core.nodes import MachineState, Refusal
+from kws_core.nodes import Action, MachineState, Refusal
 
 from .kit import IMAGE, Kit
 
@@ -147,3 +148,36 @@ def test_a_released_mark_can_be_made_anew(kit: Kit) -> None:
     kit.until(lambda: not kit.node.release(spec.mark))
     assert kit.node.ensure_address(spec).floating_ip
     assert kit.count(spec.mark) == ONE_ADDRESS
+
+
+def test_a_key_is_left_for_a_server_over_an_earlier_one(kit: Kit) -> None:
+    spec = kit.spec()
+    server = kit.node.ensure_server(spec, kit.node.ensure_address(spec))
+    shown = kit.until_state(spec.mark, MachineState.ACTIVE)
+    first, second = (ssh_keys.generate("kws-" + "a" * 63).public for _ in range(2))
+    for key in (first, first, second, second):
+        kit.node.put_key(server, key)
+        assert kit.key_left_for(server) == key
+    kit.act(shown, Action.REBOOT)
+    kit.node.put_key(server, second)  # it is there already: fine while the server reboots
+    kit.act(shown, Action.STOP)
+    kit.until_state(spec.mark, MachineState.STOPPED)
+    kit.node.put_key(server, first)  # for when it is started
+    assert kit.key_left_for(server) == first
+    assert kit.node.machines()[spec.mark].id == server, "the mark stays"
+
+
+def test_a_key_that_no_metadata_can_hold_is_refused(kit: Kit) -> None:
+    spec = kit.spec()
+    server = kit.node.ensure_server(spec, kit.node.ensure_address(spec))
+    kit.until_state(spec.mark, MachineState.ACTIVE)
+    with pytest.raises(NodeRefused) as refused:
+        kit.node.put_key(server, "ssh-rsa " + "A" * 248)
+    assert refused.value.reason == Refusal.INVALID
+    assert kit.key_left_for(server) == ""
+
+
+def test_no_key_is_left_for_what_is_not_there(kit: Kit) -> None:
+    with pytest.raises(NodeRefused) as refused:
+        kit.node.put_key("7f4c1d9e-0000-4000-8000-000000000000", "ssh-ed25519 AAAA")
+    assert refused.value.reason == Refusal.MISSING

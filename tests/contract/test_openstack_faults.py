@@ -180,3 +180,39 @@ def test_release_is_for_marks_only(stub: Stub, node: Node) -> None:
         with pytest.raises(NodeRefused):
             node.release(text)
     assert stub.requests == []
+
+
+def server(key: str | None = None, rental: str = "1") -> Answer:
+    metadata = {"kws_rental": rental} | ({"kws_key": key} if key else {})
+    return Answer(200, {"server": {"id": "s1", "status": "ACTIVE", "metadata": metadata}})
+
+
+def test_a_key_is_sent_once_and_not_again_when_it_is_there(stub: Stub, node: Node) -> None:
+    stub.on("GET", "/servers/s1", server(), server("ssh-ed25519 AAAA"), server("ssh-ed25519 BBBB"))
+    stub.on("POST", "/servers/s1/metadata", *[Answer(200, {"metadata": {}})] * 3)
+    for _ in range(2):
+        node.put_key("s1", "ssh-ed25519 AAAA")
+        assert stub.count("POST", "/servers/s1/metadata") == 1
+    assert stub.sent("POST", "/servers/s1/metadata") == {"metadata": {"kws_key": "ssh-ed25519 AAAA"}}
+    node.put_key("s1", "ssh-ed25519 AAAA")
+    assert stub.count("POST", "/servers/s1/metadata") == 2
+
+
+@pytest.mark.parametrize(("answer", "error", "reason"), [case for case in CASES if case[0].status != 202])
+def test_a_key_that_the_node_does_not_take(
+    stub: Stub, node: Node, answer: Answer, error: type[NodeError], reason: Refusal
+) -> None:
+    stub.on("GET", "/servers/s1", server())
+    stub.on("POST", "/servers/s1/metadata", answer)
+    with pytest.raises(error) as raised:
+        node.put_key("s1", "ssh-ed25519 AAAA")
+    assert raised.value.reason == reason
+    assert stub.count("POST", "/servers/s1/metadata") == 1
+
+
+def test_no_key_is_left_for_a_server_without_a_mark(stub: Stub, node: Node) -> None:
+    stub.on("GET", "/servers/s1", server(rental=""))
+    with pytest.raises(NodeRefused) as raised:
+        node.put_key("s1", "ssh-ed25519 AAAA")
+    assert raised.value.reason == Refusal.MISSING
+    assert stub.count("POST", "/servers/s1/metadata") == 0

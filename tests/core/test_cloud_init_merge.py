@@ -13,7 +13,7 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from kws_core import cloud_init
+from kws_core import cloud_init, guest_key
 from kws_core.cloud_init import (
     KNOWN,
     MAX_CLOUD_INIT,
@@ -128,8 +128,8 @@ runcmd:
 """
     config = document(text)
     assert config["packages"] == ["nginx", "python3-pip"]
-    assert config["write_files"][0]["permissions"] == "0644"
-    assert config["write_files"][0]["content"] == "안녕 {{ hostname }} 🙂\n  ## template: jinja\n"
+    assert config["write_files"][1]["permissions"] == "0644"
+    assert config["write_files"][1]["content"] == "안녕 {{ hostname }} 🙂\n  ## template: jinja\n"
     assert config["runcmd"][1] == "echo hi > /root/hi"
     assert config["hostname"] == "web01"
 
@@ -259,6 +259,8 @@ def test_users_without_default_keep_the_images_user() -> None:
         ("write_files: [{path: /a}, {content: x}]", "cloud_init_file", {"number": 2}),
         ("write_files: [text]", "cloud_init_file", {"number": 1}),
         ("write_files: [{path: /home/a/b, content: x}]", "cloud_init_defer", {"path": "/home/a/b"}),
+        (f"write_files: [{{path: {guest_key.PATH}, content: x}}]", "cloud_init_path", {"path": guest_key.PATH}),
+        ("write_files: [{path: //var/lib/cloud/scripts/x/../per-boot//50-kws-key}]", "cloud_init_path", {}),
         ("power_state: {mode: poweroff}", "cloud_init_power", {"mode": "poweroff"}),
         ("power_state: {}", "cloud_init_power", {"mode": "None"}),
         ("ssh_authorized_keys: ['a\\nb', 5]", "cloud_init_value", {"key": "ssh_authorized_keys"}),
@@ -344,6 +346,31 @@ def test_the_schema_of_cloud_init_is_asked_where_there_is_one(
         assert config["users"][0]["sudo"] == ["x"]
     finally:
         cloud_init._validator.cache_clear()
+
+
+# -- what lets in a new key later
+
+
+def test_the_way_of_a_new_key_is_in_every_server_and_first() -> None:
+    ours, theirs = document("write_files: [{path: /etc/motd, content: hi}]")["write_files"]
+    assert (ours["path"], ours["permissions"], ours["owner"]) == (guest_key.PATH, "0755", "root:root")
+    assert ours["content"] == guest_key.script("student", "kws-web01")
+    assert theirs == {"path": "/etc/motd", "content": "hi"}
+
+
+def test_nothing_is_written_over_the_way_of_a_new_key() -> None:
+    ours = cloud_init.cloud_config("web01", "student", KEY)
+    others = [{"path": guest_key.PATH, "content": "#!/bin/sh"}, {"path": "/etc/motd"}]
+    assert merge(ours, {"write_files": others})["write_files"] == [
+        *ours["write_files"],
+        {"path": "/etc/motd"},
+    ]
+
+
+def test_the_largest_of_both_parts_fits() -> None:
+    key = "ssh-rsa " + "A" * 2900 + " " + "키" * 100
+    ours = user_data("r123456789", "a" * 63, "u" * 64, key)
+    assert len(ours.encode()) <= MAX_USER_DATA - MAX_CLOUD_INIT
 
 
 # -- properties
@@ -437,7 +464,7 @@ def test_the_owner_gets_in_and_all_of_the_persons_part_is_there(
     assert found["ssh_pwauth"] is password
     for name, value in config.items():
         if name != "users":
-            assert found[name] == value
+            assert (found[name][1:] if name == "write_files" else found[name]) == value
     names = {user["name"] for user in found["users"] if isinstance(user, dict)}
     assert names >= {user["name"] for user in config.get("users", []) if isinstance(user, dict)}
 

@@ -5,6 +5,7 @@ The others are in test_faults_of_the_original.py.
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from bot.handlers.rent import Rent
 from bot.i18n import Texts
 from bot.views import extend_form, ids, rent_form, rental_card
 from kws_core import ssh_keys
+from kws_core.admission import Who
 from kws_core.errors import FormError, NodeDown, NodeRefused, UserError
 from kws_core.model import Access
 from kws_core.nodes import Address, Image, Kind, Node, Refusal, ServerSpec, Size
@@ -140,17 +142,17 @@ def test_fault_10_a_key_pair_left_over_from_a_failed_try_is_used(
 
 def test_fault_13_two_requests_at_once_get_the_same_last_place(make_world: MakeWorld) -> None:
     """'No reservation of capacity; SELECT-then-INSERT name check.'"""
+    world = make_world(nodes=1, vcpus=3, max_rentals=9)
 
-    def ask(number: int) -> bool:
+    def ask(name: str) -> bool:
         with suppress(FormError):
-            return bool(world.rent(f"web{number // 2}", [MINA, JOON][number % 2], ends_on=world.day(1)))
+            return bool(world.rent(name, Who(f"U0{name}{next(numbers)}")))
         return False
 
-    world = make_world(nodes=1, vcpus=2, max_rentals=9)
+    numbers = itertools.count()
     with ThreadPoolExecutor(8) as pool:
-        granted = list(pool.map(ask, range(8)))
-    assert sum(granted) == 2
-    assert len({rental.name for rental in world.core.all_rentals()}) == 2
+        assert sum(pool.map(ask, ["same"] * 8)) == 1
+        assert sum(pool.map(ask, [f"web{number}" for number in range(8)])) == 2
 
 
 def test_fault_14_images_are_read_from_the_first_node_only(world: World) -> None:

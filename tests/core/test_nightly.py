@@ -288,14 +288,16 @@ def test_a_part_that_fails_stops_no_other(world: World, part: str, monkeypatch: 
 
 
 def test_a_pass_of_a_night_to_come_leaves_that_night_its_own(world: World) -> None:
-    today, tomorrow = lent(world), lent(world, "web02", 1)
+    today = lent(world)
     midnight = world.core.ends.over_at(today)
     assert world.nightly.run(midnight).marked == [today.id]
     world.tick()
     assert status(world, today) == ["ended"], "it is deleted now, not when that night comes"
-    world.midnight(2)
+    later = lent(world, "web02")
+    world.clock.at = midnight
     world.nightly.tick()
-    assert status(world, tomorrow) == ["ending"]
+    assert status(world, later) == ["ending"]
+    assert passes(world) == [world.day(0)]
 
 
 def test_what_a_second_pass_of_a_date_ends_is_told_too(world: World, broken: set[str]) -> None:

@@ -21,7 +21,7 @@ from bot.i18n import LOCALES, Texts
 from bot.views import rent_form
 from bot.workspace import check_view
 from bot.workspace.forms import FIELDS, entered, refusals, values_of
-from kws_core import catalogue, cloud_init
+from kws_core import catalogue, cloud_init, guest_key
 from kws_core.admission import RentForm, examine
 from kws_core.errors import FormError
 from kws_core.model import Access, Network, Rental
@@ -117,7 +117,8 @@ def test_an_accepted_form_comes_back_as_it_was_filled_in(lab: World, way: str) -
 
 # -- B: what the server is born with
 
-OURS = {"hostname", "preserve_hostname", "users", "ssh_pwauth", "disable_root"}
+OURS = {"hostname", "preserve_hostname", "users", "ssh_pwauth", "disable_root", "write_files"}
+BOTH = {"users", "write_files"}  # lists that have entries of ours and of the person's
 OWNERS = ("ssh_import_id", "groups", "gecos")  # with ssh_authorized_keys what a person may say of the login
 
 
@@ -180,9 +181,12 @@ def check_born(world: World, case: Case, rental: Rental, folder: Path) -> None:
     (document,) = yaml.safe_load_all(text)
     cloud_init._check_schema(document)  # where this machine has cloud-init's own
     assert set(document) == OURS | set(case.config) | ({"chpasswd"} if case.form.password else set())
-    assert {key: document[key] for key in case.config if key != "users"} == {
-        key: value for key, value in case.config.items() if key != "users"
+    assert {key: document[key] for key in case.config if key not in BOTH} == {
+        key: value for key, value in case.config.items() if key not in BOTH
     }
+    script, *files = document["write_files"]
+    assert script == guest_key.entry(rental.name, rental.login)
+    assert files == case.config.get("write_files", [])
     assert (document["hostname"], document["disable_root"]) == (case.form.name, True)
     if case.form.public_key:
         assert rental.public_key and case.form.public_key.startswith(" ".join(rental.public_key.split()[:2]))
@@ -200,10 +204,12 @@ def test_the_server_of_an_accepted_form_is_born_with_ours_and_the_persons(
     @given(cases(lab, way, st.just(True)))
     def holds(case: Case) -> None:
         rental = settled(lab, case, next(numbers))
-        check_born(lab, case, rental, tmp_path)
-        with lab.store.write() as session:  # the next one finds the lab as it was
-            session.delete(session.get(Rental, rental.id))
-            if case.form.cidr:
-                session.delete(session.get(Network, rental.network_id))
+        try:
+            check_born(lab, case, rental, tmp_path)
+        finally:  # the next one finds the lab as it was
+            with lab.store.write() as session:
+                session.delete(session.get(Rental, rental.id))
+                if case.form.cidr:
+                    session.delete(session.get(Network, rental.network_id))
 
     holds()

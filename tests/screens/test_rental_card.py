@@ -147,3 +147,37 @@ def test_ones_own_key_needs_no_file_in_the_ssh_command() -> None:
     made = rental(key_file=None, access=Access.OWN_KEY)
     assert rental_card.ssh_command(made) == "ssh debian@203.0.113.10"
     assert "IdentityFile" not in prose.ready(made, NOW, Texts("en"))
+
+
+def test_a_later_key_has_a_name_of_its_own_that_no_rentals_key_has() -> None:
+    names = [prose.key_name(rental(key_number=number)) for number in (None, 1, 2, 13)]
+    assert names == ["kws-web01", "kws-web01", "kws-web01_2", "kws-web01_13"]
+    assert rental_card.ssh_command(rental(key_number=2)) == "ssh -i ~/.ssh/kws-web01_2 debian@203.0.113.10"
+
+
+def test_a_new_key_for_a_server_with_a_password_shows_both() -> None:
+    made = rental(password_hash="$6$x", access=Access.GENERATED)
+    for locale, words in (("en", "The password that you chose opens it as well"), ("ko", "비밀번호로도")):
+        text = prose.ready(made, NOW, Texts(locale))
+        assert "ssh -i ~/.ssh/kws-web01 debian@203.0.113.10" in text
+        assert words in text
+    made = rental(password_hash="$6$x", access=Access.PASSWORD, key_file=None)
+    text = prose.ready(made, NOW, Texts("en"))
+    assert "It asks for the password" in text and "-i" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "there"),
+    [
+        ({}, True), ({"switched_off": True}, True), ({"rekey": {"key_file": "F0"}}, False),
+        ({"kind": Kind.CONTAINER, "access": Access.NONE}, False), ({"status": Status.BUILDING}, False),
+    ],
+)  # fmt: skip
+def test_a_new_key_is_offered_where_there_can_be_one(changes: dict[str, Any], there: bool) -> None:
+    assert ("rental_new_key" in str(card(rental(**changes), []))) == there
+
+
+def test_who_asked_for_a_new_key_is_said_when_it_was_somebody_else() -> None:
+    own, others = (event(EventKind.KEY_WANTED, actor=actor) for actor in ("U0MINA00001", "U0ADMIN001"))
+    assert "<@" not in str(card(rental(), [own]))
+    assert "<@U0ADMIN001> asked for a new key" in str(card(rental(), [others]))

@@ -1,4 +1,4 @@
-"""Ends: warnings, the night pass and its ledger, grace time, notices to the admins, sightings of leaks."""
+"""Ends and new keys: warnings, the night pass and its ledger, grace time, notices to the admins, sightings of leaks."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -63,6 +63,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("end_set_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("to_start", sa.Boolean(), nullable=False, server_default=sa.false()))
         batch_op.add_column(sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("key_number", sa.Integer(), nullable=False, server_default="1"))
+        batch_op.add_column(sa.Column("rekey", sa.JSON(), nullable=True))
+        batch_op.add_column(sa.Column("key_put_at", sa.DateTime(timezone=True), nullable=True))
     op.execute("UPDATE rentals SET end_set_at = created_at")
     with op.batch_alter_table("rentals", schema=None) as batch_op:
         batch_op.alter_column("end_set_at", existing_type=sa.DateTime(timezone=True), nullable=False)
@@ -70,6 +73,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with op.batch_alter_table("rentals", schema=None) as batch_op:
+        batch_op.drop_column("key_put_at")
+        batch_op.drop_column("rekey")
+        batch_op.drop_column("key_number")
         batch_op.drop_column("stopped_at")
         batch_op.drop_column("to_start")
         batch_op.drop_column("end_set_at")

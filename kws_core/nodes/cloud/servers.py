@@ -95,6 +95,11 @@ class Servers:
         answer = self._rest.post("compute", f"/servers/{server_id}/action", action, NOVA)
         return str(answer.get("output") or "")
 
+    def set_metadata(self, server_id: str, metadata: Mapping[str, str]) -> None:
+        """Set these entries (255 characters each at most) and leave the others; refused (409) while it is busy."""
+        path = f"/servers/{server_id}/metadata"
+        self._rest.send("compute", "POST", path, json={"metadata": dict(metadata)}, microversion=NOVA)
+
     def reboot(self, server_id: str) -> None:
         """Ask for a soft reboot; refused (409) unless it runs."""
         self._act(server_id, {"reboot": {"type": "SOFT"}})
