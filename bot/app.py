@@ -14,6 +14,7 @@ from bot import errors
 from bot.admin_notices import AdminNotices
 from bot.desk import Desk, asker
 from bot.handlers import decisions, extend, keys, machine, my_rentals, rent, status
+from bot.handlers.admin import AdminCommands
 from bot.handlers.commands import Commands
 from kws_core.operations import Operations
 from kws_core.terms import Terms
@@ -51,6 +52,7 @@ def build_app(
     decisions.register(app, desk, terms, notices)
     status.register(desk, commands)
     keys.register(app, desk, commands)
+    AdminCommands(desk, commands)
     commands.register(app)
     app.error(_error_listener(desk))
     return app

@@ -20,6 +20,7 @@ ALIASES = {
     "대여": "rent",
     "목록": "list",
     "연장": "extend",
+    "관리": "admin",
     "반납": "return",
     "상태": "status",
     "키": "keys",

@@ -6,8 +6,8 @@ from slack_bolt import App
 
 from bot.admin_notices import AdminNotices
 from bot.desk import Desk, Visit
+from bot.handlers.admin import admins_only
 from bot.views import admin_notice, ids
-from kws_core.errors import UserError
 from kws_core.terms import Terms
 
 
@@ -28,7 +28,7 @@ class Decisions:
 
     def transfer(self, visit: Visit) -> None:
         """The chosen person takes the rental over; guests, strangers and bots can't."""
-        self._admins_only(visit)
+        admins_only(visit)
         action = visit.body["actions"][0]
         to = str(action["selected_user"])
         self.desk.directory.admit(to, None)
@@ -37,13 +37,9 @@ class Decisions:
 
     def end(self, visit: Visit) -> None:
         """The rental is deleted."""
-        self._admins_only(visit)
+        admins_only(visit)
         self.desk.core.give_back(visit.who, str(visit.body["actions"][0]["value"]))
         self._redraw(visit)
-
-    def _admins_only(self, visit: Visit) -> None:
-        if not visit.who.admin:
-            raise UserError("admins_only")
 
     def _redraw(self, visit: Visit) -> None:
         block_ids = [

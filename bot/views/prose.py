@@ -67,6 +67,11 @@ def help_text(command: str, texts: Texts) -> Mrkdwn:
     return _render("help.j2", texts, command=command)
 
 
+def admin_help(command: str, texts: Texts) -> Mrkdwn:
+    """What ``/kws admin help`` says; each line is a command."""
+    return _render("admin_help.j2", texts, command=command)
+
+
 def last_minute(ends_at: datetime) -> datetime:
     """What people read as the end: 23:59 of the last day, not 00:00 of the day after."""
     return (ends_at.astimezone(UTC) - timedelta(minutes=1)).astimezone(ends_at.tzinfo)

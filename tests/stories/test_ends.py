@@ -287,3 +287,15 @@ def test_the_admins_get_one_summary_of_the_night(story: Story) -> None:
     story.nodes["node1"].come_back()
     story.settle(100)
     assert story.rentals() == []
+
+
+def test_admin_words_are_for_admins(story: Story) -> None:
+    joon, admin = story.workspace.person("joon"), story.workspace.person("admin")
+    joon.command("/kws admin help")
+    story.workspace.wait_for(lambda: "Only admins may do that" in str(joon.ephemeral()))
+    admin.command("/kws 관리 도움말")
+    story.workspace.wait_for(lambda: "/kws admin help" in str(admin.ephemeral()))
+    admin.command("/kws admin hlp")
+    story.workspace.wait_for(
+        lambda: "hlp" in str(admin.ephemeral()[-1]) and "help" in str(admin.ephemeral()[-1])
+    )

@@ -1,0 +1,50 @@
+"""``/kws admin …``: for admins only; everybody else gets a plain refusal and nothing more."""
+
+from __future__ import annotations
+
+import difflib
+
+from bot.desk import Desk, Visit, paragraph
+from bot.handlers.commands import Commands, Subcommand
+from bot.i18n import N_
+from bot.views import ids, prose
+from kws_core.errors import UserError
+
+ALIASES = {"노드": "nodes", "이미지": "images", "대여": "rentals", "기록": "audit", "도움말": "help"}
+
+
+class AdminCommands:
+    """The table of what admins can type; handlers add theirs."""
+
+    def __init__(self, desk: Desk, commands: Commands) -> None:
+        self.desk = desk
+        self._table: dict[str, Subcommand] = {"help": _help}
+        commands.add("admin", self._serve)
+
+    def add(self, name: str, serve: Subcommand) -> None:
+        """Serves ``/kws admin NAME …``."""
+        self._table[name] = serve
+
+    def _serve(self, visit: Visit, rest: str) -> None:
+        admins_only(visit)
+        word, _, words = rest.partition(" ")
+        name = ALIASES.get(word.lower(), word.lower()) or "help"
+        serve = self._table.get(name)
+        if serve is not None:
+            serve(visit, words.strip())
+            return
+        near = difflib.get_close_matches(name, [*self._table, *ALIASES], n=1)
+        if near:
+            raise UserError("word_near", word=word, near=near[0])
+        raise UserError("word_unknown", word=word, known=sorted(self._table))
+
+
+def admins_only(visit: Visit) -> None:
+    """UserError for everybody else; to be asked at each click anew."""
+    if not visit.who.admin:
+        raise UserError("admins_only")
+
+
+def _help(visit: Visit, _rest: str) -> None:
+    text = prose.admin_help(ids.COMMAND, visit.texts)
+    visit.say(text, [paragraph(visit.texts(N_("For admins:"))), paragraph(text)])
