@@ -14,18 +14,20 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
-from slack_sdk import WebClient
 
 from bot import departures
 from bot.admin_notices import AdminNotices
 from bot.app import build_app
 from bot.desk import Desk
 from bot.directory import Directory
+from bot.health import Health
+from bot.metrics import Metrics
 from bot.notify import Notifier
 from bot.post import Post
-from bot.retries import SlackRetryHandler
+from bot.slack_client import slack_client
 from kws_core.config import Config, Environment
 from kws_core.core import Core, utcnow
+from kws_core.figures import figures
 from kws_core.loop import Loop
 from kws_core.nightly import Nightly
 from kws_core.nodes import Node
@@ -40,7 +42,6 @@ CONNECTIONS = 2  # Socket Mode: one may be refreshed or lost while the other ser
 LISTENER_THREADS = 32
 WORKER_THREADS = 16
 NOTIFIER_THREADS = 8
-SLACK_TIMEOUT = 15  # seconds
 OPEN = 10.0  # seconds that a new connection gets before the monitor looks after it
 CLOSE = 0.3  # seconds that a connection gets to say goodbye
 CHORE: dict[str, Any] = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}  # late is not lost
@@ -113,6 +114,9 @@ class Service:
             Loop("notifier", self.notifier.tick, self.core.mail),
         ]
         self.sockets = _sockets(self.app, environment.app_token)
+        self.metrics = Metrics(lambda: figures(self.core), self.loops, self.connections)
+        self.client.failed = self.metrics.slack_failed
+        self.health = Health(self.loops, self.connections, self.store.ask)
         self.scheduler = self._chores()
         self._stopping = threading.Event()
 
@@ -163,6 +167,16 @@ class Service:
         """How many Socket Mode connections are up."""
         return sum(bool(socket.client and socket.client.is_connected()) for socket in self.sockets)
 
+    def connections(self) -> tuple[int, int]:
+        """Socket Mode connections that are up, and how many are wanted (0 with --http)."""
+        return self.connected(), len(self.sockets)
+
+    def status(self) -> str:
+        """One line for whoever looks at the process from outside."""
+        report = self.health.live()
+        report = self.health.ready() if report.ok else report
+        return "; ".join(report.wrong) or "working"
+
     def stop(self) -> None:
         """Takes nothing new, lets what is under way finish, gives the rest back."""
         deadline = time.monotonic() + DRAIN
@@ -181,6 +195,7 @@ class Service:
         for loop in self.loops:
             loop.stop(max(0.1, deadline - time.monotonic()))
         self.reconciler.drop_leases()
+        self.health.close()
         self.store.close()
         log.info("stopped")
 
@@ -201,16 +216,6 @@ def _open(socket: SocketModeHandler) -> None:
     opened.wait(OPEN)
     if not client.current_app_monitor.is_alive():
         client.current_app_monitor.start()
-
-
-def slack_client(environment: Environment) -> WebClient:
-    """The one Web API client, with our own rules for sending again."""
-    return WebClient(
-        token=environment.bot_token,
-        base_url=environment.slack_api_url,
-        timeout=SLACK_TIMEOUT,
-        retry_handlers=[SlackRetryHandler()],
-    )
 
 
 def _drain(pools: list[ThreadPoolExecutor], deadline: float, *, drop: bool = False) -> None:
