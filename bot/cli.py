@@ -39,22 +39,26 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+Http = Annotated[
+    int | None, typer.Option("--http", metavar="PORT", help="Serve Request URLs instead of Socket Mode.")
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="[HOST:]PORT",
+        envvar="KWS_METRICS",
+        help="Serve /healthz, /livez and /metrics; on 127.0.0.1 if no host is given.",
+    ),
+]
+
+
 @app.command()
 def run(
     config: Config = None,
-    http: Annotated[
-        int | None, typer.Option("--http", metavar="PORT", help="Serve Request URLs instead of Socket Mode.")
-    ] = None,
+    http: Http = None,
     host: Annotated[str, typer.Option(help="Address that --http listens on.")] = "127.0.0.1",
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            "--metrics",
-            metavar="[HOST:]PORT",
-            envvar="KWS_METRICS",
-            help="Serve /healthz, /livez and /metrics; on 127.0.0.1 if no host is given.",
-        ),
-    ] = None,
+    metrics: Metrics = None,
 ) -> None:
     """Runs the bot until SIGTERM or Ctrl-C."""
     from bot import logs, runner

@@ -100,15 +100,7 @@ class Service:
         self.terms = Terms(self.core)
         self.nightly = Nightly(self.core)
         self.admin_notices = AdminNotices(self.core, self.directory, Post(self.client))
-        self.app: App = build_app(
-            self.desk,
-            self.operations,
-            self.terms,
-            self.admin_notices,
-            self.client,
-            self.listeners,
-            environment.signing_secret,
-        )
+        self.app = self._app(environment.signing_secret)
         self.loops = [
             Loop("reconciler", self.reconciler.tick, self.core.work),
             Loop("notifier", self.notifier.tick, self.core.mail),
@@ -119,6 +111,10 @@ class Service:
         self.health = Health(self.loops, self.connections, self.store.ask)
         self.scheduler = self._chores()
         self._stopping = threading.Event()
+
+    def _app(self, signing_secret: str) -> App:
+        desks = (self.desk, self.operations, self.terms, self.admin_notices)
+        return build_app(*desks, self.client, self.listeners, signing_secret)
 
     def _chores(self) -> BackgroundScheduler:
         now, every = utcnow(), IntervalTrigger

@@ -88,6 +88,7 @@ def _builds(session: Session) -> dict[str, list[float]]:
         .join(Rental)
         .where(
             Rental.ready_at.is_not(None),
+            Rental.request_key.not_like("legacy:%"),  # nobody built those here
             Placement.refusal.is_(None),
             Placement.server_at.is_not(None),
         )

@@ -20,7 +20,7 @@ from slack_sdk.models.blocks import (
 from bot.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.views import ids, prose
 from bot.views.text import clip, size_line
-from kws_core.model import Event, EventKind, Reason, Rental, Status
+from kws_core.model import Access, Event, EventKind, Reason, Rental, Status
 from kws_core.nodes import Kind
 
 ICONS = {
@@ -134,7 +134,7 @@ def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
         elements.append(
             _button(ids.Action.CONSOLE, N_("Logs") if container else N_("Console"), rental, texts)
         )
-        if not container and rental.rekey is None:
+        if not container and rental.rekey is None and rental.access is not Access.NONE:
             warning = OFF_REKEY if rental.switched_off else REKEY
             elements.append(_button(ids.Action.NEW_KEY, N_("New key"), rental, texts, warning))
         if rental.switched_off:
@@ -245,10 +245,16 @@ LINES = {
     EventKind.STOPPED: N_(":large_yellow_circle: Its last day is over: stopped, and kept for a while."),
     EventKind.RESTORED: N_(":seedling: Restored until {day}."),
     EventKind.TRANSFERRED: N_(":handshake: Handed over by {giver}. It is yours now."),
+    EventKind.ADOPTED: N_(
+        ":inbox_tray: Taken over from the system before, as it is. You log in as ever; it is yours until {day}."
+    ),
     EventKind.ENDED: N_(":white_check_mark: Deleted: nothing of it is left."),
 }
 
 
+OVERDUE = N_(
+    ":inbox_tray: Taken over from the system before, as it is. You log in as ever. Its last day there was {was}; so that you have time it is yours until {day}."
+)
 REFUSED = {  # what is said instead when the node said no
     EventKind.KEY_RENEWED: N_(
         ":key: {node} {why}, so the server was not rebooted. Once you reboot it, the new key opens it and earlier keys of KWS no longer do."
@@ -272,11 +278,15 @@ def _line(event: Event, rental: Rental, texts: Texts) -> str | None:
         sentence = N_(
             ":key: {actor} asked for a new key. It comes into this thread; then the server reboots once."
         )
+    if event.kind is EventKind.ADOPTED and "was" in event.data:
+        sentence = OVERDUE
     if event.kind in REFUSED and "refusal" in event.data:
         sentence = REFUSED[event.kind]
     data = dict(event.data)
     if "refusal" in data:
         data["why"] = texts(REFUSALS.get(data["refusal"], REFUSALS["failed"]))
+    if event.kind is EventKind.ADOPTED and "was" in data:
+        data["was"] = texts.date(date.fromisoformat(data["was"]))
     if "until" in data and event.kind is not EventKind.STOPPED:
         data["day"] = texts.date(date.fromisoformat(data["until"]))
     if event.kind is EventKind.TRANSFERRED:
@@ -294,7 +304,13 @@ def rings(rental: Rental, event: Event) -> bool:
         return rental.reason in (Reason.RETURNED, Reason.ADMIN)
     if event.kind in (EventKind.EXTENDED, EventKind.RESTORED):
         return rental.live and event.data.get("via") not in ON_A_MESSAGE
-    return event.kind in (EventKind.FAILED, EventKind.VANISHED, EventKind.EXPIRED, EventKind.TRANSFERRED)
+    return event.kind in (
+        EventKind.ADOPTED,
+        EventKind.FAILED,
+        EventKind.VANISHED,
+        EventKind.EXPIRED,
+        EventKind.TRANSFERRED,
+    )
 
 
 def _returned(event: Event, rental: Rental, texts: Texts) -> str:
