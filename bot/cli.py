@@ -287,8 +287,11 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        from kws_core.errors import ConfigError, StoreDown
+        from kws_core.errors import ConfigError, ListenError, StoreDown
 
+        if isinstance(error, ListenError):
+            typer.echo(f"kws: {error}", err=True)
+            sys.exit(FAILED)
         if isinstance(error, StoreDown):
             typer.echo(f"kws: the database can't be used: {error}", err=True)
             sys.exit(FAILED)

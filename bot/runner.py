@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from wsgiref.simple_server import WSGIServer
 
 from bot import watch_server
 from bot.http_mode import serve
@@ -13,7 +14,7 @@ from bot.service import Service
 from bot.supervisor import Supervisor
 from bot.watch_server import WatchPages
 from kws_core.config import Config, Environment
-from kws_core.errors import ConfigError
+from kws_core.errors import ConfigError, ListenError
 from kws_core.nodes import Node
 
 
@@ -40,17 +41,17 @@ def run(
     http: Listen | None,
     watch: Listen | None,
 ) -> None:
-    """Runs until SIGTERM or Ctrl-C. ``http``: Request URLs, ``watch``: health and metrics. OSError: port taken."""
+    """Runs until SIGTERM or Ctrl-C. ``http``: Request URLs, ``watch``: health and metrics. ListenError: no such port."""
     stop = _stop_on_signals()
     service = Service(config, environment, nodes)
     supervisor = Supervisor()
     servers = []
     if watch is not None:
         pages = WatchPages(service.health, service.metrics)
-        servers.append(watch_server.serve(pages, watch.port, watch.host))
+        servers.append(_listening(watch, lambda: watch_server.serve(pages, watch.port, watch.host)))
     service.start()
     if http is not None:
-        servers.append(serve(service.app, http.port, http.host))
+        servers.append(_listening(http, lambda: serve(service.app, http.port, http.host)))
     service.connect()
     supervisor.ready(
         "started"
@@ -60,6 +61,13 @@ def run(
     for server in servers:
         server.shutdown()
     service.stop()
+
+
+def _listening(where: Listen, start: Callable[[], WSGIServer]) -> WSGIServer:
+    try:
+        return start()
+    except OSError as error:
+        raise ListenError(f"can't listen on {where.host}:{where.port}: {error.strerror}") from error
 
 
 def _stop_on_signals() -> threading.Event:
