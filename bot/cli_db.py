@@ -57,6 +57,18 @@ def db_upgrade() -> None:
     typer.echo("The database is up to date.")
 
 
+@db.command("backup")
+def db_backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
+) -> None:
+    """Copies the SQLite database while the bot runs; PostgreSQL has pg_dump."""
+    from kws_core.backup import back_up
+    from kws_core.config import DEFAULT_DATABASE_URL
+
+    size = back_up(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL, file)
+    typer.echo(f"{file}: {size / 1024:.0f} KiB, checked.")
+
+
 @db.command("import-legacy")
 def import_legacy(
     url: Url,

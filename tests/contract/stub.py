@@ -148,7 +148,7 @@ class Stub:
                 self.wfile.write(data)
                 self.close_connection = answer.cut
 
-            do_GET = do_POST = do_PUT = do_DELETE = _serve
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
             def log_message(self, *args: object) -> None:
                 pass
