@@ -24,6 +24,9 @@ test: setup ## the fast tests
 restarts: setup ## a thousand deaths on the way of a warning
 	KWS_RESTARTS=1000 $(BIN)/pytest -s tests/stories/test_restarts.py
 
+crash-sweep: setup ## each use case with a death at each of its calls to the outside
+	KWS_CRASH=all $(BIN)/pytest -n 2 tests/crash
+
 lint: setup ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -48,4 +51,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test restarts lint test-openstack check fix messages lock clean
+.PHONY: help setup demo test restarts crash-sweep lint test-openstack check fix messages lock clean
