@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from stock import made
 from world import ADMIN, JOON, MINA, World
 
 from kws_core.desk_queries import DeskQueries, Search
 from kws_core.ends import Ends
 from kws_core.errors import UserError
 from kws_core.home_book import HomeBook
-from kws_core.model import EventKind, Placement, PlacementState, Reason, Rental, Status, new_id
+from kws_core.model import EventKind, Reason, Status
 from kws_core.terms import Terms
 
 
@@ -22,22 +23,8 @@ def stock(world: World, count: int) -> None:
     """Rentals of two people on two nodes, in turn; ends from today on, a day apart."""
     with world.store.write() as session:
         for n in range(count):
-            session.add(made(world, n))
-
-
-def made(world: World, n: int, **changes: Any) -> Rental:
-    values: dict[str, Any] = {
-        "id": new_id(), "request_key": f"stock:{n}", "kind": "server", "name": f"vm-{n:03}",
-        "owner": (MINA if n % 2 else JOON).id, "image": "debian-12", "login": "debian", "size": "small",
-        "vcpus": 1, "ram_mb": 512, "disk_gb": 5, "open_ports": [], "ends_on": world.day(n), "end_set_at": world.clock(),
-        "status": (Status.READY, Status.READY, Status.STOPPED, Status.ENDING)[n % 4], "access": "own_key",
-        "host_keys": [], "created_at": world.clock(),
-    }  # fmt: skip
-    rental = Rental(**{**values, **changes})
-    state = PlacementState.LEAVING if rental.status is Status.ENDING else PlacementState.HELD
-    place = {"held_at": world.clock(), "next_look_at": world.clock() + timedelta(days=9), "tries": 0}
-    rental.placements = [Placement(node=f"node{n % 2 + 1}", state=state, **place)]
-    return rental
+            owner = (MINA if n % 2 else JOON).id
+            session.add(made(n, world.clock(), world.day(n), owner=owner))
 
 
 def names(world: World, **search: Any) -> list[str]:
