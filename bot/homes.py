@@ -56,7 +56,11 @@ class Homes:
 
     def opened(self, person: str, team_id: str | None) -> None:
         """The person looks at it now."""
-        self.book.opened(person)
+        try:
+            self.book.opened(person)
+        except Exception:
+            log.exception("home of %s", person)  # nobody waits for the answer of an event
+            return
         self.show(person, team_id)
 
     def show(self, person: str, team_id: str | None = None) -> None:
@@ -107,7 +111,8 @@ class Homes:
             search=search,
             found=self.queries.find(search),
             last_day=self.core.ends.last_day,
-            rooms=[status.room for status in self.core.nodes()],
+            nodes=self.core.nodes(),
+            missed=self.queries.missed(),
             images=self.queries.images(),
             entries=self.queries.events(),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -9,13 +10,14 @@ from typing import Any, Self
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
-from kws_core import catalogue
+from kws_core import catalogue, store
 from kws_core.core import Core
-from kws_core.model import LIVE, Event, Placement, PlacementState, Rental, Status
+from kws_core.model import LIVE, Event, EventKind, Placement, PlacementState, Rental, Status
 from kws_core.nodes import Image
 
 PAGE = 15
 EVENTS = 10
+ROUTINE = (EventKind.PLACED, EventKind.KEY_SENT, EventKind.BUILDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,19 @@ class DeskQueries:
         return Found(rentals, count, page, size)
 
     def events(self, most: int = EVENTS) -> Sequence[Entry]:
-        """What happened last, the newest first."""
+        """What happened last, the newest first; what always happens on the way to a ready rental is left out."""
         query = select(Event, Rental.name).join(Rental, Rental.id == Event.rental_id)
+        query = query.where(Event.kind.not_in(ROUTINE))
         with self.core.store.read() as session:
             rows = session.execute(query.order_by(Event.id.desc()).limit(most))
             return [Entry(event, name) for event, name in rows]
+
+    def missed(self) -> dict[str, int]:
+        """Nodes that nodes.toml has no more, and how many rentals are on each nevertheless."""
+        with self.core.store.read() as session:
+            held = Counter(one.node for one in store.held_capacity(session))
+        known = {node.name for node in self.core.config.nodes}
+        return {name: held[name] for name in sorted(held) if name not in known}
 
     def images(self) -> Sequence[Image]:
         """What servers can be rented with."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
-from sqlalchemy.orm import Session
 
+from kws_core import store
 from kws_core.core import Core
 from kws_core.desk_queries import Search
 from kws_core.model import Event, EventKind, Rental
@@ -105,17 +106,19 @@ class HomeBook:
     def _change(self, person: str, change: Callable[[Home], None]) -> None:
         now = self.core.now()
         with self.core.store.write() as session:
-            home = session.get(Home, person, with_for_update=True) or _new(session, person)
+            store.insert_once(session, Home, _blank(person, now))
+            home = session.get_one(Home, person, with_for_update=True)
             home.opened_at = home.next_at = home.look_at = now
             home.digest = ""
             home.version += 1
             change(home)
 
 
-def _new(session: Session, person: str) -> Home:
-    home = Home(person=person, desk={}, version=0, admin=False, event=0, tries=0)
-    session.add(home)
-    return home
+def _blank(person: str, now: datetime) -> dict[str, Any]:
+    """A row before the first opening; two processes may want to make it at once."""
+    times = {"opened_at": now, "next_at": now, "look_at": now}
+    zeros = {"version": 0, "event": 0, "tries": 0, "admin": False, "digest": "", "desk": {}}
+    return {"person": person, **times, **zeros}
 
 
 def _anything() -> ColumnElement[bool]:

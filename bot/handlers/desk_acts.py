@@ -50,7 +50,9 @@ class DeskActs:
         rental = self.core.rental(visit.who, rental_id)
         if not rental.live:
             raise UserError("too_late_to_extend", name=rental.name)
-        visit.open_form(desk_form.build(act, rental, self.core.today(), visit.texts), "/kws admin rentals")
+        missed = rental.held is not None and self.core.config.node(rental.held.node) is None
+        form = desk_form.build(act, rental, self.core.today(), visit.texts, missed=missed)
+        visit.open_form(form, "/kws admin rentals")
 
     def submitted(
         self, ack: Ack, body: dict[str, Any], view: dict[str, Any], client: WebClient, context: BoltContext

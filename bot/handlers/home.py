@@ -58,7 +58,8 @@ class HomeHandler:
     def rentals(self, visit: Visit, words: str) -> None:
         """``/kws admin rentals [PART OF A NAME]``: the first page, as a message."""
         found = self.homes.queries.find(Search(name=words), IN_A_MESSAGE)
-        rows = desk_home.rows(found, self.desk.core.ends.last_day, visit.texts)
+        missed = self.homes.queries.missed()
+        rows = desk_home.rows(found, missed, self.desk.core.ends.last_day, visit.texts)
         if found.pages > 1:
             rows.append(home.small(visit.texts(N_("The App Home has all of them, with a search."))))
         visit.say(visit.texts(N_("The desk: all rentals")), rows)

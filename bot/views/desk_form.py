@@ -48,14 +48,21 @@ class Filled(NamedTuple):
     note: str | None
 
 
-def build(act: ids.Act, rental: Rental, today: date, texts: Texts) -> View:
-    """The form; that it opens is the question, that it is sent is the answer."""
-    said = texts(
+def build(act: ids.Act, rental: Rental, today: date, texts: Texts, *, missed: bool = False) -> View:
+    """The form; that it opens is the question, that it is sent is the answer.
+
+    ``missed``: the rental's node is not in nodes.toml any more.
+    """
+    said: str = texts(
         SAID[act],
         name=rental.name,
         person=Mrkdwn(f"<@{rental.owner}>"),
         day=texts.date(rental.ends_on),
     )
+    if missed and act is ids.Act.END:
+        said += "\n" + texts(
+            N_(":ghost: Its node is not in nodes.toml: it is deleted once the node is back.")
+        )
     blocks: list[Block] = [SectionBlock(text=MarkdownTextObject(text=clip(said, 3000)))]
     if act is ids.Act.EXTEND:
         proposed = max(rental.ends_on, today) + PROPOSED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,13 +27,18 @@ from bot.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.views import ids, rental_card
 from bot.views.home import heading, small
 from bot.views.text import clip, room_line
+from kws_core.catalogue import NodeStatus
 from kws_core.desk_queries import Entry, Found, Search
 from kws_core.model import SYSTEM, EventKind, Rental, Status
 from kws_core.nodes import Image
-from kws_core.placement import Room
 
 ANY = "any"
-WITHIN = ((0, N_("today")), (3, N_("within 3 days")), (7, N_("within 7 days")))
+WITHIN = (
+    (0, N_("today")),
+    (3, N_("within 3 days")),
+    (7, N_("within 7 days")),
+    (30, N_("within 30 days")),
+)
 FILTERS = "desk-filters-"  # block ids: these and how often the search was cleared, so that fields get empty
 NAME = "desk-name-"
 MOST_OPTIONS = 100
@@ -80,7 +85,8 @@ class Desk:
     search: Search
     found: Found
     last_day: Callable[[date], date]
-    rooms: Sequence[Room]
+    nodes: Sequence[NodeStatus]
+    missed: Mapping[str, int]  # nodes that nodes.toml has no more, and how many rentals they have
     images: Sequence[Image]
     entries: Sequence[Entry]
 
@@ -92,39 +98,37 @@ def build(desk: Desk, texts: Texts) -> list[Block]:
         heading(texts.plain(N_("The desk: all rentals"))),
         *_filters(desk, texts),
         _name(desk.search, texts),
-        *rows(desk.found, desk.last_day, texts),
+        *rows(desk.found, desk.missed, desk.last_day, texts),
     ]
     if desk.found.pages > 1:
         blocks.append(_turn(desk.found, texts))
-    nodes = "\n".join(room_line(room, texts) for room in desk.rooms[:MOST_NODES])
-    images = ", ".join(code(image.title or image.name) for image in desk.images[:MOST_IMAGES])
-    for title, text in (
-        (N_("Nodes"), nodes),
-        (N_("Images"), images),
-        (N_("What happened last"), _history(desk.entries, texts)),
-    ):
-        blocks += [heading(texts.plain(title)), _section(text or texts(N_("none")))]
+    for title, section in SECTIONS:
+        blocks += [heading(texts.plain(title)), *section(desk, texts)]
     return blocks
 
 
-def rows(found: Found, last_day: Callable[[date], date], texts: Texts) -> list[Block]:
+def rows(
+    found: Found, missed: Collection[str], last_day: Callable[[date], date], texts: Texts
+) -> list[Block]:
     """How many there are, and the page's rentals with what can be done with each."""
+    if not found.count:
+        return [small(texts(N_("No rental fits.")))]
     count = texts(
         N_("Rentals: {count}, page {page} of {pages}"),
         count=found.count,
         page=found.page + 1,
         pages=found.pages,
     )
-    return [small(count), *(row(rental, last_day(rental.ends_on), texts) for rental in found.rentals)]
+    shown = (row(rental, missed, last_day(rental.ends_on), texts) for rental in found.rentals)
+    return [small(count), *shown]
 
 
-def row(rental: Rental, last_day: date, texts: Texts) -> SectionBlock:
-    """One rental."""
-    placement = rental.held or next(iter(rental.placements[::-1]), None)
+def row(rental: Rental, missed: Collection[str], last_day: date, texts: Texts) -> SectionBlock:
+    """One rental; ``missed`` are the nodes that are not in nodes.toml any more."""
     parts: list[str] = [
         f"{rental_card.ICONS[rental.status]} *{texts('{name}', name=rental.name)}*",
         f"<@{rental.owner}>",
-        texts("{node}", node=placement.node if placement else "–"),
+        _place(rental, missed, texts),
         texts(rental_card.STATES[rental.status]),
         texts(N_("until {moment}"), moment=texts.date(last_day)),
     ]
@@ -138,6 +142,15 @@ def row(rental: Rental, last_day: date, texts: Texts) -> SectionBlock:
     return section
 
 
+def _place(rental: Rental, missed: Collection[str], texts: Texts) -> str:
+    placement = rental.held or next(iter(rental.placements[::-1]), None)
+    if placement is None:
+        return "–"
+    if placement.node in missed:
+        return texts(N_(":ghost: {node} (not in nodes.toml)"), node=placement.node)
+    return texts("{node}", node=placement.node)
+
+
 def acts(rental: Rental) -> list[ids.Act]:
     """What an admin can do with it now."""
     if not rental.live:
@@ -148,7 +161,9 @@ def acts(rental: Rental) -> list[ids.Act]:
 
 def _filters(desk: Desk, texts: Texts) -> list[Block]:
     search = desk.search
-    nodes = [(room.node, room.node) for room in desk.rooms]
+    there = [*(status.room.node for status in desk.nodes), *desk.missed]
+    gone = [search.node] if search.node and search.node not in there else []  # what is searched for is shown
+    nodes = [(node, node) for node in [*gone, *there]]
     states = [(texts.plain(label), status.value) for status, label in rental_card.STATES.items()]
     within = [(texts.plain(label), str(days)) for days, label in WITHIN]
     elements: list[InteractiveElement] = [
@@ -158,10 +173,10 @@ def _filters(desk: Desk, texts: Texts) -> list[Block]:
             initial_user=search.person,
         ),
         _select(ids.Action.DESK_NODE, texts.plain(N_("every node")), nodes, search.node),
-        _select(ids.Action.DESK_STATE, texts.plain(N_("every state but over")), states, search.state),
+        _select(ids.Action.DESK_STATE, texts.plain(N_("all that are not over")), states, search.state),
         _select(
             ids.Action.DESK_WITHIN,
-            texts.plain(N_("ending whenever")),
+            texts.plain(N_("any end date")),
             within,
             None if search.within is None else str(search.within),
         ),
@@ -211,9 +226,24 @@ def _turn(found: Found, texts: Texts) -> ActionsBlock:
     return ActionsBlock(elements=buttons)
 
 
-def _history(entries: Sequence[Entry], texts: Texts) -> str:
+def _nodes(desk: Desk, texts: Texts) -> list[Block]:
+    """What the nodes have left, and nodes that only rentals remember."""
+    missed = N_(":ghost: *{node}* is not in nodes.toml; {count} rentals are on it. Put it back.")
+    lines: list[str] = [texts(missed, node=node, count=count) for node, count in desk.missed.items()]
+    lines += [room_line(status.room, texts) for status in desk.nodes]
+    return [_section("\n".join(lines[:MOST_NODES]))]
+
+
+def _images(desk: Desk, texts: Texts) -> list[Block]:
+    """What can be rented."""
+    names = ", ".join(code(image.title or image.name) for image in desk.images[:MOST_IMAGES])
+    return [_section(names or texts(N_("none")))]
+
+
+def _events(desk: Desk, texts: Texts) -> list[Block]:
+    """What happened to rentals, the newest first."""
     lines = []
-    for entry in entries:
+    for entry in desk.entries:
         event = entry.event
         actor = Mrkdwn("KWS" if event.actor == SYSTEM else f"<@{event.actor}>")
         parts = [
@@ -225,8 +255,17 @@ def _history(entries: Sequence[Entry], texts: Texts) -> str:
         if "note" in event.data:
             parts.append(texts("{note}", note=clip(str(event.data["note"]), 150)))
         lines.append(" · ".join(parts))
-    return "\n".join(lines)
+    return [_section("\n".join(lines) or texts(N_("none")))]
 
 
 def _section(text: str) -> SectionBlock:
     return SectionBlock(text=MarkdownTextObject(text=clip(text, 3000)))
+
+
+SECTIONS: tuple[
+    tuple[str, Callable[[Desk, Texts], list[Block]]], ...
+] = (  # below the rentals; 30 blocks at most
+    (N_("Nodes"), _nodes),
+    (N_("Images"), _images),
+    (N_("What happened last"), _events),
+)

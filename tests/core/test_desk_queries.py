@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 from stock import made
 from world import ADMIN, JOON, MINA, World
 
@@ -15,7 +15,7 @@ from kws_core.desk_queries import DeskQueries, Search
 from kws_core.ends import Ends
 from kws_core.errors import UserError
 from kws_core.home_book import HomeBook
-from kws_core.model import EventKind, Reason, Status
+from kws_core.model import EventKind, Placement, Reason, Status
 from kws_core.terms import Terms
 
 
@@ -91,6 +91,26 @@ def test_what_is_over_is_found_when_it_is_asked_for(world: World) -> None:
     assert names(world) == []
     assert names(world, state=Status.ENDED) == ["web01"]
     assert names(world, state=Status.ENDED, node="node1") == ["web01"]
+
+
+def test_what_happened_last_without_the_routine(world: World) -> None:
+    rental = world.ready()
+    Terms(world.core).extend(MINA, rental.id, world.day(20), via="test")
+    entries = DeskQueries(world.core).events()
+    assert [(one.event.kind, one.name) for one in entries] == [
+        (EventKind.EXTENDED, "web01"), (EventKind.READY, "web01"), (EventKind.REQUESTED, "web01")
+    ]  # fmt: skip
+    assert len(DeskQueries(world.core).events(most=2)) == 2
+
+
+def test_rentals_on_a_node_that_nodes_toml_has_no_more(world: World) -> None:
+    stock(world, 4)
+    with world.store.write() as session:
+        for one in session.scalars(select(Placement).where(Placement.node == "node2")):
+            one.node = "node9"
+    desk = DeskQueries(world.core)
+    assert desk.missed() == {"node9": 2}
+    assert desk.find(Search(node="node9")).count == 2
 
 
 def test_quiet_days_count_for_what_ends_soon(make_world: Callable[..., World]) -> None:

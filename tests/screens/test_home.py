@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bot.i18n import LOCALES, Texts
 from bot.views import desk_form, desk_home, home, ids
 from bot.workspace import check_view
+from kws_core.catalogue import NodeStatus
 from kws_core.config import Policy
 from kws_core.core import Offer
 from kws_core.desk_queries import PAGE, Entry, Found, Search
@@ -44,7 +45,9 @@ def drawn(
     """The view as Slack gets it."""
     texts = Texts(locale)
     page = Found(found, count, min(search.page, 19), PAGE)
-    desk = desk_home.Desk(search, page, lambda day: day, rooms, images, entries)
+    nodes = [NodeStatus(room, None, None, None, None) for room in rooms]
+    missed = {one.placements[0].node: 1 for one in found[::2] if one.placements}
+    desk = desk_home.Desk(search, page, lambda day: day, nodes, missed, images, entries)
     ends = {rental.id: NOW for rental in mine}
     blocks = desk_home.build(desk, texts) if admin else []
     return json.loads(json.dumps(home.build(offer(mine, rooms), Policy(), ends, texts, blocks).to_dict()))  # type: ignore[no-any-return]
@@ -72,7 +75,7 @@ searches = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     rentals(25), rentals(PAGE), hostile, searches, st.sampled_from(LOCALES), st.booleans(), st.sampled_from(EventKind)
 )  # fmt: skip
