@@ -21,6 +21,7 @@ from bot.app import build_app
 from bot.desk import Desk
 from bot.directory import Directory
 from bot.health import Health
+from bot.homes import Homes
 from bot.metrics import Metrics
 from bot.notify import Notifier
 from bot.post import Post
@@ -45,6 +46,7 @@ NOTIFIER_THREADS = 8
 OPEN = 10.0  # seconds that a new connection gets before the monitor looks after it
 CLOSE = 0.3  # seconds that a connection gets to say goodbye
 CHORE: dict[str, Any] = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}  # late is not lost
+VITAL = 2  # of the loops, the first ones: without them nothing is built, deleted or told
 DRAIN = 25.0  # seconds that work under way gets to finish at a stop
 
 
@@ -100,21 +102,26 @@ class Service:
         self.terms = Terms(self.core)
         self.nightly = Nightly(self.core)
         self.admin_notices = AdminNotices(self.core, self.directory, Post(self.client))
+        self.homes = Homes(self.core, self.directory, self.client)
         self.app = self._app(environment.signing_secret)
-        self.loops = [
-            Loop("reconciler", self.reconciler.tick, self.core.work),
-            Loop("notifier", self.notifier.tick, self.core.mail),
-        ]
+        self.loops = self._loops()
         self.sockets = _sockets(self.app, environment.app_token)
         self.metrics = Metrics(lambda: figures(self.core), self.loops, self.connections)
         self.client.failed = self.metrics.slack_failed
-        self.health = Health(self.loops, self.connections, self.store.ask)
+        self.health = Health(self.loops[:VITAL], self.connections, self.store.ask)
         self.scheduler = self._chores()
         self._stopping = threading.Event()
 
     def _app(self, signing_secret: str) -> App:
-        desks = (self.desk, self.operations, self.terms, self.admin_notices)
+        desks = (self.desk, self.operations, self.terms, self.admin_notices, self.homes)
         return build_app(*desks, self.client, self.listeners, signing_secret)
+
+    def _loops(self) -> list[Loop]:
+        return [
+            Loop("reconciler", self.reconciler.tick, self.core.work),
+            Loop("notifier", self.notifier.tick, self.core.mail),
+            Loop("homes", self.homes.tick, threading.Event()),
+        ]
 
     def _chores(self) -> BackgroundScheduler:
         now, every = utcnow(), IntervalTrigger
@@ -184,6 +191,7 @@ class Service:
             closer.start()  # websocket-client may sit in a select() for ten seconds when it is closed
         self.reconciler.stop()
         self.notifier.stop()
+        self.homes.stop()
         _drain([self.listeners, self.workers, self.post_office], deadline)  # what was acknowledged is served
         self.node_threads.shutdown(deadline)
         for closer in closers:
