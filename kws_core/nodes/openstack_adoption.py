@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from kws_core.nodes import MARK_PREFIX, Kind, Refusal
 from kws_core.nodes.adoption import Stray
@@ -31,7 +31,9 @@ class OpenStackAdopter:
         """See Adopter."""
         cloud = self._open()
         if kind is Kind.SERVER:
-            return [_stray_server(s) for s in cloud.servers.list() if not mark_of_server(s)]
+            floating = _floating(cloud)
+            servers = [server for server in cloud.servers.list() if not mark_of_server(server)]
+            return [_stray_server(server, floating.get(server.id, ())) for server in servers]
         found = [c for c in cloud.containers.list() if not mark_of_container(c) and not container_is_gone(c)]
         return [_stray_container(container) for container in found]
 
@@ -67,13 +69,23 @@ class OpenStackAdopter:
             cloud.containers.rename(machine_id, mark)  # Zun takes no labels on what is there
 
 
-def _stray_server(server: Server) -> Stray:
+def _floating(cloud: Cloud) -> dict[str, list[str]]:
+    """Floating IPs by server: Nova's own list of them may be old, Neutron's is not."""
+    ports = {port.id: port.device_id for port in cloud.ports.list() if port.device_id}
+    found: dict[str, list[str]] = {}
+    for address in cloud.addresses.list():
+        if address.port_id in ports:
+            found.setdefault(ports[address.port_id], []).append(address.name)
+    return found
+
+
+def _stray_server(server: Server, floating: Iterable[str]) -> Stray:
     return Stray(
         id=server.id,
         name=server.name,
         kind=Kind.SERVER,
         state=machine_state(server),
-        addresses=frozenset(server.addresses),
+        addresses=frozenset((*server.addresses, *floating)),
         vcpus=server.vcpus,
         ram_mb=server.ram_mb,
         disk_gb=server.disk_gb,

@@ -22,7 +22,7 @@ CHANGES = ("PUT", "PATCH", "DELETE", "POST")
 
 
 def server(metadata: dict[str, str] | None = None, **other: Any) -> dict[str, Any]:
-    nets = {"default": [{"addr": "10.0.0.5"}, {"addr": ADDRESS, "OS-EXT-IPS:type": "floating"}]}
+    nets = {"default": [{"addr": "10.0.0.5"}]}  # Nova has not heard of the floating IP yet
     plain = {"id": "s1", "name": "Web01", "status": "ACTIVE", "addresses": nets, "flavor": FLAVOR}
     return {**plain, "metadata": metadata or {}, **other}
 

@@ -47,12 +47,13 @@ def old(lab_pool: Pool) -> Iterator[tuple[str, str, str]]:
     made = raw.create_server(
         name=name, image="debian-12", flavor="m1.tiny", network="default", key_name=keypair.name, wait=True, auto_ip=False
     )  # fmt: skip
-    address = raw.add_auto_ip(made, wait=True, reuse=False)
-    yield name, made.id, address
+    (port,) = raw.network.ports(device_id=made.id)
+    public = raw.network.find_network("public")
+    floating = raw.network.create_ip(floating_network_id=public.id, port_id=port.id)
+    yield name, made.id, floating.floating_ip_address
     raw.delete_keypair(keypair.name)
-    for ip in raw.network.ips(floating_ip_address=address):
-        raw.network.delete_ip(ip)
-    raw.compute.delete_server(made.id, ignore_missing=True)
+    raw.network.delete_ip(floating.id)
+    raw.compute.delete_server(made.id)
 
 
 def test_a_server_of_before(lab_pool: Pool, core: Core, old: tuple[str, str, str], tmp_path: Path) -> None:
