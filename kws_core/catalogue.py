@@ -67,11 +67,20 @@ def note_answer(
     """Remembers what a node said of itself; True when it had been silent before."""
     record = _record(session, name)
     came_back = record.failing_since is not None
-    record.images = [{**asdict(image), "properties": dict(image.properties)} for image in images]
+    record.images = _dumped(images)
     record.cidrs = list(cidrs)
     record.capacity = {**asdict(capacity), "at": capacity.at.isoformat()}
     record.seen_at, record.failing_since, record.error = now, None, None
     return came_back
+
+
+def note_images(session: Session, name: str, images: Sequence[Image]) -> None:
+    """Remembers a node's images alone, so that a form shows at once what was changed."""
+    _record(session, name).images = _dumped(images)
+
+
+def _dumped(images: Sequence[Image]) -> list[dict[str, Any]]:
+    return [{**asdict(image), "properties": dict(image.properties)} for image in images]
 
 
 def note_failure(session: Session, name: str, error: str, now: datetime) -> datetime:
