@@ -102,7 +102,7 @@ def demo(
 @app.command()
 def rentals(config: Config = None, as_json: Json = False) -> None:
     """Lists everybody's rentals that are not over."""
-    core = core_of(config)
+    core = _core(config)
     rows = [
         {
             "id": r.id,
@@ -136,7 +136,7 @@ def nodes(config: Config = None, as_json: Json = False) -> None:
             "seen_at": status.seen_at.isoformat() if status.seen_at else None,
             "error": status.error,
         }
-        for status in core_of(config).nodes()
+        for status in _core(config).nodes()
     ]
     _print(rows, as_json, "No nodes.")
 
@@ -162,7 +162,7 @@ def reconcile(
     pool.check()
     names = [node.name for node in settings.nodes]
     try:
-        with _core_to_read(settings) if dry_run else nullcontext(core_of(config)) as core:
+        with _core_to_read(settings) if dry_run else nullcontext(_core(config)) as core:
             sweep = Sweep(core, pool.nodes())
             with ThreadPoolExecutor(len(names)) as threads:  # a silent node delays no other
                 if dry_run:
@@ -191,7 +191,7 @@ def nightly(
     from bot import listings
     from kws_core.nightly import Nightly
 
-    core = core_of(config)
+    core = _core(config)
     moment = listings.moment(at, core.config.kws.zone) if at is not None else core.now()
     night = Nightly(core)
     early = night.would_end(moment) if moment > core.now() and not yes and _asks() else []
@@ -243,8 +243,7 @@ class Problems:
             raise ConfigError(self._found)
 
 
-def core_of(config: Path | None) -> Core:
-    """The core on this installation's database."""
+def _core(config: Path | None) -> Core:
     from kws_core.config import DEFAULT_DATABASE_URL, load_config
     from kws_core.core import Core
     from kws_core.store import Store

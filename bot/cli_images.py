@@ -14,7 +14,10 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
+from bot.cli_kit import FAILED, USAGE, Config, Json, core_of
+
 if TYPE_CHECKING:
+    from kws_core.acts import By
     from kws_core.image_reports import Report
     from kws_core.images import Images, Source
 
@@ -24,13 +27,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-FAILED, REFUSED = 1, 2
 MB = 1024 * 1024
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="nodes.toml; else $KWS_CONFIG, else ./nodes.toml."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+LONGEST_USER = 28
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Title = Annotated[str | None, typer.Option("--title", help="What the form shows.")]
 Login = Annotated[str | None, typer.Option("--login", help="The user that people log in as.")]
@@ -74,7 +72,7 @@ def add(
     with _images(config) as images, _Bars() as watch:
         bytes_from = _source(source, images)
         watch.incoming = _size_of(source)
-        report = images.add(_actor(), name or _stem(source), bytes_from, about, watch)
+        report = images.add(_by(), name or _stem(source), bytes_from, about, watch)
     _tell([report])
 
 
@@ -85,7 +83,7 @@ def sync(
 ) -> None:
     """Copies images from a node that has them to those that lack them."""
     with _images(config) as images, _Bars() as watch:
-        reports = images.sync(_actor(), name, watch)
+        reports = images.sync(_by(), name, watch)
     _tell(reports)
 
 
@@ -97,7 +95,7 @@ def rename(
 ) -> None:
     """Gives an image another name on every node."""
     with _images(config) as images:
-        report = images.rename(_actor(), old, new)
+        report = images.rename(_by(), old, new)
     _tell([report])
 
 
@@ -114,7 +112,7 @@ def describe(
     from kws_core.image_reports import Description
 
     with _images(config) as images:
-        report = images.describe(_actor(), name, Description(title, login, min_disk, min_ram))
+        report = images.describe(_by(), name, Description(title, login, min_disk, min_ram))
     _tell([report])
 
 
@@ -122,7 +120,7 @@ def describe(
 def hide(name: Name, config: Config = None) -> None:
     """Takes an image out of the form."""
     with _images(config) as images:
-        report = images.hide(_actor(), name)
+        report = images.hide(_by(), name)
     _tell([report])
 
 
@@ -130,7 +128,7 @@ def hide(name: Name, config: Config = None) -> None:
 def show(name: Name, config: Config = None) -> None:
     """Brings a hidden image back into the form."""
     with _images(config) as images:
-        report = images.hide(_actor(), name, hidden=False)
+        report = images.hide(_by(), name, hidden=False)
     _tell([report])
 
 
@@ -138,7 +136,7 @@ def show(name: Name, config: Config = None) -> None:
 def protect(name: Name, config: Config = None) -> None:
     """Lets nobody delete an image."""
     with _images(config) as images:
-        report = images.protect(_actor(), name)
+        report = images.protect(_by(), name)
     _tell([report])
 
 
@@ -146,7 +144,7 @@ def protect(name: Name, config: Config = None) -> None:
 def unprotect(name: Name, config: Config = None) -> None:
     """Lets an image be deleted again."""
     with _images(config) as images:
-        report = images.protect(_actor(), name, protected=False)
+        report = images.protect(_by(), name, protected=False)
     _tell([report])
 
 
@@ -161,14 +159,13 @@ def delete(
         if not yes and sys.stdin.isatty():
             nodes = ", ".join(images.row(name)[1].active) or "no node"
             typer.confirm(f"Delete {name} (on {nodes})?", abort=True, err=True)
-        report = images.delete(_actor(), name)
+        report = images.delete(_by(), name)
     _tell([report])
 
 
 @contextmanager
 def _images(config: Path | None) -> Iterator[Images]:
     """The use cases on the nodes; a refusal ends the command with one line."""
-    from bot.cli import core_of
     from bot.errors import plain_sentence
     from bot.i18n import Texts
     from kws_core.errors import UserError
@@ -182,7 +179,7 @@ def _images(config: Path | None) -> Iterator[Images]:
         yield Images(core, pool.nodes())
     except UserError as error:
         typer.echo(f"kws: {plain_sentence(error, Texts('en'))}", err=True)
-        raise typer.Exit(REFUSED) from None
+        raise typer.Exit(USAGE) from None
     finally:
         pool.close()
 
@@ -206,11 +203,14 @@ def _stem(source: str) -> str:
     return PurePosixPath(path).stem
 
 
-def _actor() -> str:
+def _by() -> By:
+    from kws_core.acts import By
+
     try:
-        return f"cli:{getpass.getuser()}"
+        name = getpass.getuser()
     except (OSError, KeyError):  # a container may know no name for its user
-        return "cli:?"
+        name = "?"
+    return By(f"cli:{name[:LONGEST_USER]}", "cli")
 
 
 class _Bars:
@@ -219,7 +219,8 @@ class _Bars:
     def __init__(self) -> None:
         self.incoming = 0
         self._lock = threading.Lock()
-        self._step: dict[str, int] = {}
+        self._name = ""
+        self._step: dict[tuple[str, str], int] = {}
         self._bars: dict[str, str] = {}
 
     def __enter__(self) -> _Bars:
@@ -229,20 +230,23 @@ class _Bars:
         if self._bars:
             typer.echo("", err=True)
 
-    def __call__(self, node: str, done: int, total: int) -> None:
+    def __call__(self, name: str, node: str, done: int, total: int) -> None:
         """See Watch."""
         total, live = total or self.incoming, sys.stderr.isatty()
         parts = 100 if live else 10
         step = done * parts // total if total else done // (100 * MB // parts)
         with self._lock:
-            if self._step.get(node) == step:
+            if self._step.get((name, node)) == step:
                 return
-            self._step[node] = step
-            text = f"{node or 'reading'}: {done // MB} of {total // MB} MB" if total else f"{done // MB} MB"
+            self._step[name, node] = step
+            text = f"{done // MB} of {total // MB} MB" if total else f"{done // MB} MB"
+            text = f"{name} {node or 'reading'}: {text}"
             if not live:
                 typer.echo(text, err=True)
                 return
             full = done * 20 // total if total else 0
+            if name != self._name:
+                self._name, self._bars = name, {}
             self._bars[node] = f"{text} [{'#' * full}{'.' * (20 - full)}]"
             typer.echo("\r" + "  ".join(self._bars[n] for n in sorted(self._bars)), err=True, nl=False)
 

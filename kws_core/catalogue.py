@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -45,15 +45,27 @@ def statuses(session: Session, config: Config) -> list[NodeStatus]:
 
 
 def images(session: Session, config: Config) -> list[Image]:
-    """Every image that some configured node has, each name once, by title; hidden ones left out."""
+    """Every image that some configured node has, each name once, by title; hidden ones left out.
+
+    Where the nodes differ: hidden on one is hidden, and the largest minimum counts, since any may get the rental.
+    """
     known = {node.name for node in config.nodes if Kind.SERVER in node.kinds}
     by_name: dict[str, Image] = {}
     for record in store.node_records(session):
         if record.name in known:
             for image in load_images(record):
-                by_name.setdefault(image.name, image)
+                by_name[image.name] = _joined(by_name.get(image.name, image), image)
     offered = [image for image in by_name.values() if not image.hidden]
     return sorted(offered, key=lambda image: (image.title or image.name).lower())
+
+
+def _joined(first: Image, other: Image) -> Image:
+    return replace(
+        first,
+        min_disk_gb=max(first.min_disk_gb, other.min_disk_gb),
+        min_ram_mb=max(first.min_ram_mb, other.min_ram_mb),
+        hidden=first.hidden or other.hidden,
+    )
 
 
 def note_answer(

@@ -7,12 +7,14 @@ known before any node is asked, each node is served by itself, and no more than 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from kws_core.errors import UserError
 from kws_core.nodes.cloud.types import StoredImage
@@ -51,9 +53,9 @@ class Digests:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A file that is known to be the image of a disk."""
+    """An open file that is known to be the image of a disk."""
 
-    path: Path
+    file: BinaryIO
     size: int
     disk_format: str
     digests: Digests
@@ -70,12 +72,11 @@ class Reading:
         return self._content.size
 
     def __iter__(self) -> Iterator[bytes]:
-        sent = 0
-        with self._content.path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                yield chunk
-                sent += len(chunk)
-                self._count(sent)
+        sent = 0  # a position of our own: every node reads the same open file at its own pace
+        while chunk := os.pread(self._content.file.fileno(), CHUNK, sent):
+            yield chunk
+            sent += len(chunk)
+            self._count(sent)
 
 
 def disk_format(head: bytes) -> str:
@@ -108,10 +109,15 @@ def _check_qcow2(head: bytes) -> None:
         raise UserError("image_refers")
 
 
-def examine(path: Path, count: Count = lambda done: None) -> Content:
-    """Reads a file once: its kind, its size, its checksums. UserError when it is no disk image."""
+@contextmanager
+def examined(path: Path, count: Count = lambda done: None) -> Iterator[Content]:
+    """A file of this machine, read once: its kind, size, checksums. UserError when it is no disk image."""
     try:
-        with path.open("rb") as file:
+        file = path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    with file:
+        try:
             kind = disk_format(file.read(HEAD))
             file.seek(0)
             hashes, size = _Hashes(), 0
@@ -119,23 +125,27 @@ def examine(path: Path, count: Count = lambda done: None) -> Content:
                 hashes.update(chunk)
                 size += len(chunk)
                 count(size)
-    except OSError as error:
-        raise UserError("image_unreadable", file=str(path), why=error.strerror or "?") from error
-    return Content(path, size, kind, hashes.digests())
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        yield Content(file, size, kind, hashes.digests())
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    return UserError("image_unreadable", file=str(path), why=error.strerror or "?")
 
 
 def from_file(path: Path) -> Callable[[Count], AbstractContextManager[Content]]:
     """A file of this machine as the source of an image; it is read where it is."""
-    return lambda count: nullcontext(examine(path, count))
+    return lambda count: examined(path, count)
 
 
 @contextmanager
 def spooled(chunks: Iterable[bytes], count: Count = lambda done: None, kind: str = "") -> Iterator[Content]:
-    """The bytes in a temporary file, that is gone after the block.
+    """The bytes in a temporary file without a name: nothing is left of it, however the process ends.
 
     Refused as soon as they can be no disk, unless their ``kind`` is known already.
     """
-    with tempfile.NamedTemporaryFile(prefix="kws-image-") as file:
+    with tempfile.TemporaryFile() as file:
         head, hashes, size = b"", _Hashes(), 0
         for chunk in chunks:
             if not kind:
@@ -148,7 +158,7 @@ def spooled(chunks: Iterable[bytes], count: Count = lambda done: None, kind: str
             count(size)
         kind = kind or disk_format(head)
         file.flush()
-        yield Content(Path(file.name), size, kind, hashes.digests())
+        yield Content(cast(BinaryIO, file), size, kind, hashes.digests())
 
 
 def check_room(size: int, more: int) -> None:

@@ -55,9 +55,9 @@ class Report:
 
 
 class Watch(Protocol):
-    """Told how far something is: ``node`` is empty while the image comes to this machine."""
+    """Told how far an image is: ``node`` is empty while it comes to this machine."""
 
-    def __call__(self, node: str, done: int, total: int) -> None:
+    def __call__(self, name: str, node: str, done: int, total: int) -> None:
         """So many bytes of so many; ``total`` is 0 while nobody knows."""
 
 
@@ -70,15 +70,23 @@ class Description:
     min_disk_gb: int | None = None
     min_ram_mb: int | None = None
 
+    def errors(self) -> dict[str, UserError]:
+        """What is wrong with each field, by its name."""
+        found: dict[str, UserError] = {}
+        if self.title is not None and (len(self.title) > LONGEST_TITLE or not self.title.isprintable()):
+            found["title"] = UserError("image_title_invalid", most=LONGEST_TITLE)
+        if self.login and not LOGIN_NAME.fullmatch(self.login):
+            found["login"] = UserError("image_login_invalid")
+        for field_name, most in (("min_disk_gb", MOST_GB), ("min_ram_mb", MOST_MB)):
+            value = getattr(self, field_name)
+            if value is not None and not 0 <= value <= most:
+                found[field_name] = UserError("number_range", least=0, most=most)
+        return found
+
     def check(self) -> None:
         """UserError when it can't be so."""
-        if self.title is not None and (len(self.title) > LONGEST_TITLE or not self.title.isprintable()):
-            raise UserError("image_title_invalid", most=LONGEST_TITLE)
-        if self.login and not LOGIN_NAME.fullmatch(self.login):
-            raise UserError("image_login_invalid")
-        for value, most in ((self.min_disk_gb, MOST_GB), (self.min_ram_mb, MOST_MB)):
-            if value is not None and not 0 <= value <= most:
-                raise UserError("number_range", least=0, most=most)
+        for error in self.errors().values():
+            raise error
 
 
 def check_name(name: str) -> None:

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 from kws_core import catalogue, store, uploads
-from kws_core.acts import note_act
+from kws_core.acts import By, note
 from kws_core.core import Core
 from kws_core.errors import NodeDown, NodeError, NodeRefused, UserError
 from kws_core.image_files import Content, Count, spooled
@@ -37,18 +37,23 @@ Source = Callable[[Count], AbstractContextManager[Content]]  # brings the bytes 
 Change = tuple[Mapping[str, Any], Iterable[str]]  # fields to set, properties to drop
 
 
-def _unwatched(node: str, done: int, total: int) -> None:
+def _unwatched(name: str, node: str, done: int, total: int) -> None:
     pass
 
 
 class Images:
-    """``nodes`` are those of the configuration; images matter on those that lend servers. ``actor``: who asks."""
+    """``nodes`` are those of the configuration; images matter on those that lend servers. ``by``: who asks."""
 
     def __init__(self, core: Core, nodes: Mapping[str, Node]) -> None:
         self.core = core
         servers = [node.name for node in core.config.nodes if Kind.SERVER in node.kinds]
         self.nodes = {name: nodes[name] for name in servers if name in nodes}
         self._locks = Locks()
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Nothing is waited for any more: what is under way ends with the UserError ``images_stopped``."""
+        self._stopping.set()
 
     def table(self) -> Table:
         """Every image of every node that answers soon."""
@@ -72,7 +77,7 @@ class Images:
         return {host for node in self.nodes.values() for host in node.shelf.hosts()}
 
     def add(
-        self, actor: str, name: str, source: Source, about: About | None = None, watch: Watch = _unwatched
+        self, by: By, name: str, source: Source, about: About | None = None, watch: Watch = _unwatched
     ) -> Report:
         """Brings a new image to every node. UserError before anything is touched if it can't be."""
         about = about or About()
@@ -80,19 +85,24 @@ class Images:
         Description(about.title, about.login, about.min_disk_gb, about.min_ram_mb).check()
         with self._locks.of(name):
             before = self.table().row(name)
-            with source(lambda done: watch("", done, 0)) as content:
+            with source(self._counting(watch, name)) as content:
                 self._check_free(name, before, content)
-                return self._bring(actor, "image.add", name, content, about, list(self.nodes), watch)
+                return self._bring(by, "image.add", name, content, about, list(self.nodes), watch)
 
-    def sync(self, actor: str, name: str | None = None, watch: Watch = _unwatched) -> list[Report]:
-        """Copies one image, or all of them, from a node that has it to those that lack it."""
+    def sync(self, by: By, name: str | None = None, watch: Watch = _unwatched) -> list[Report]:
+        """See syncing()."""
+        return list(self.syncing(by, name, watch))
+
+    def syncing(self, by: By, name: str | None = None, watch: Watch = _unwatched) -> Iterator[Report]:
+        """Copies one image, or all of them, from a node that has it to those that lack it, one by one."""
         table = self.table()
         rows = [row for row in table.rows if row.active and not row.snapshot]
         if name is not None:
             rows = [self.row(name, table)[1]]
-        return [self._sync(actor, row, table, watch) for row in rows]
+        for row in rows:
+            yield self._sync(by, row, table, watch)
 
-    def rename(self, actor: str, old: str, new: str) -> Report:
+    def rename(self, by: By, old: str, new: str) -> Report:
         """Gives it another name on every node; refused where another image has that name."""
         check_name(new)
         table, row = self.row(old)
@@ -105,11 +115,11 @@ class Images:
         building = [r for r in row.users if r.status in (Status.REQUESTED, Status.BUILDING)]
         if building:
             raise UserError("image_in_use", name=old, users=_whose(building))
-        report = self._change_all("image.rename", actor, row, table, lambda _: ({"name": new}, ()), to=new)
+        report = self._change_all("image.rename", by, row, table, lambda _: ({"name": new}, ()), to=new)
         done = {node: Outcome(State.ALREADY) for node in taken if node not in row.active}
         return Report(new, {**report.outcomes, **done})
 
-    def describe(self, actor: str, name: str, wanted: Description) -> Report:
+    def describe(self, by: By, name: str, wanted: Description) -> Report:
         """Changes title, default user and least size on every node."""
         wanted.check()
         texts = {TITLE: wanted.title, LOGIN: wanted.login}
@@ -118,22 +128,22 @@ class Images:
         fields |= {key: number for key, number in numbers.items() if number is not None}
         drop = [key for key, text in texts.items() if text == ""]
         table, row = self.row(name)
-        return self._change_all("image.describe", actor, row, table, lambda _: (fields, drop), **fields)
+        return self._change_all("image.describe", by, row, table, lambda _: (fields, drop), **fields)
 
-    def hide(self, actor: str, name: str, hidden: bool = True) -> Report:
+    def hide(self, by: By, name: str, hidden: bool = True) -> Report:
         """Takes it out of the form, or back into it."""
         table, row = self.row(name)
         change: tuple[dict[str, Any], list[str]] = ({HIDDEN: "true"}, []) if hidden else ({}, [HIDDEN])
         what = "image.hide" if hidden else "image.show"
-        return self._change_all(what, actor, row, table, lambda _: change)
+        return self._change_all(what, by, row, table, lambda _: change)
 
-    def protect(self, actor: str, name: str, protected: bool = True) -> Report:
+    def protect(self, by: By, name: str, protected: bool = True) -> Report:
         """Lets nobody delete it, or lets it be deleted again."""
         table, row = self.row(name)
         what = "image.protect" if protected else "image.unprotect"
-        return self._change_all(what, actor, row, table, lambda _: ({"protected": protected}, ()))
+        return self._change_all(what, by, row, table, lambda _: ({"protected": protected}, ()))
 
-    def delete(self, actor: str, name: str) -> Report:
+    def delete(self, by: By, name: str) -> Report:
         """Deletes it on every node, unless it is protected or somebody's server was made from it."""
         table, row = self.row(name)
         if row.users:
@@ -147,7 +157,7 @@ class Images:
             gone = [node.shelf.delete(one.id) for one in here]
             return Outcome(State.DONE if any(gone) else State.LACKS)
 
-        return self._report("image.delete", actor, name, self._each(row.copies, act), table)
+        return self._report("image.delete", by, name, self._each(row.copies, act), table)
 
     # -- bringing bytes to nodes
 
@@ -156,13 +166,13 @@ class Images:
         if taken:
             raise UserError("image_name_taken", name=name, nodes=sorted(taken))
 
-    def _sync(self, actor: str, row: Row, table: Table, watch: Watch) -> Report:
+    def _sync(self, by: By, row: Row, table: Table, watch: Watch) -> Report:
         holders = list(row.active.items())
         outcomes = {node: Outcome(State.ALREADY) for node, _ in holders}
         outcomes |= {node: Outcome(State.FAILED, reason) for node, reason in table.silent.items()}
         if any(same(holders[0][1], other) is False for _, other in holders[1:]):
-            failed = Outcome(State.FAILED, DIFFERS)
-            return Report(row.name, {**outcomes, **dict.fromkeys(row.copies, failed)})
+            outcomes |= dict.fromkeys(row.copies, Outcome(State.FAILED, DIFFERS))
+            return self._report("image.sync", by, row.name, outcomes, None)
         if not row.lacking:
             return Report(row.name, outcomes)
         with self._locks.of(row.name):
@@ -170,19 +180,17 @@ class Images:
                 try:
                     with self._fetched(self.nodes[name], stored, watch) as content:
                         about = About.of(stored)
-                        done = self._bring(actor, "image.sync", row.name, content, about, row.lacking, watch)
+                        done = self._bring(by, "image.sync", row.name, content, about, row.lacking, watch)
                         return Report(row.name, {**outcomes, **done.outcomes})
                 except NodeError as error:
                     log.warning("image %s can't be read from %s: %s", row.name, name, error)
-        return Report(row.name, {**outcomes, **dict.fromkeys(row.lacking, Outcome(State.FAILED, NO_SOURCE))})
+        outcomes |= dict.fromkeys(row.lacking, Outcome(State.FAILED, NO_SOURCE))
+        return self._report("image.sync", by, row.name, outcomes, None)
 
     @contextmanager
     def _fetched(self, node: Node, stored: StoredImage, watch: Watch) -> Iterator[Content]:
         """A node's image on this machine's disk, its checksum compared."""
-
-        def count(done: int) -> None:
-            watch("", done, stored.size_bytes)
-
+        count = self._counting(watch, stored.name, total=stored.size_bytes)
         with node.shelf.read(stored.id) as chunks, spooled(chunks, count, stored.disk_format) as content:
             if content.digests.fits(stored) is False or content.size != stored.size_bytes:
                 raise NodeRefused(node.name, uploads.SPOILED, "other bytes came than it says it has")
@@ -190,7 +198,7 @@ class Images:
 
     def _bring(
         self,
-        actor: str,
+        by: By,
         what: str,
         name: str,
         content: Content,
@@ -199,20 +207,26 @@ class Images:
         watch: Watch,
     ) -> Report:
         def act(node: Node) -> Outcome:
-            def count(sent: int) -> None:
-                watch(node.name, sent, content.size)
-
+            count = self._counting(watch, name, node.name, content.size)
             new = uploads.put(node, name, content, about, count)
             return Outcome(State.DONE if new else State.ALREADY)
 
-        return self._report(what, actor, name, self._each(nodes, act), None, sha512=content.digests.sha512)
+        return self._report(what, by, name, self._each(nodes, act), None, sha512=content.digests.sha512)
+
+    def _counting(self, watch: Watch, name: str, node: str = "", total: int = 0) -> Count:
+        def count(done: int) -> None:
+            if self._stopping.is_set():
+                raise UserError("images_stopped")
+            watch(name, node, done, total)
+
+        return count
 
     # -- all nodes at once
 
     def _change_all(
         self,
         what: str,
-        actor: str,
+        by: By,
         row: Row,
         table: Table,
         change: Callable[[StoredImage], Change],
@@ -226,12 +240,12 @@ class Images:
             node.shelf.change(stored.id, fields, list(drop))
             return Outcome(State.DONE)
 
-        return self._report(what, actor, row.name, self._each(row.copies, act), table, **data)
+        return self._report(what, by, row.name, self._each(row.copies, act), table, **data)
 
     def _report(
         self,
         what: str,
-        actor: str,
+        by: By,
         name: str,
         results: Mapping[str, Outcome | NodeError],
         table: Table | None,
@@ -243,7 +257,7 @@ class Images:
             outcomes |= {node: Outcome(State.FAILED, reason) for node, reason in table.silent.items()}
         report = Report(name, outcomes)
         shown = {node: outcome.why or outcome.state.value for node, outcome in outcomes.items()}
-        note_act(actor, what, name=name, nodes=shown, **data)
+        note(self.core, by, what, name=name, nodes=shown, **data)
         self._refresh([node for node, outcome in outcomes.items() if outcome.state is State.DONE])
         return report
 
@@ -276,9 +290,15 @@ class Images:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(None if until is None else max(0.0, until - time.monotonic()))
+            self._wait(thread, until)
         silent = {n: NodeDown(n, Refusal.DOWN, "no answer yet") for n in names if n not in results}
         return {name: _known(results.get(name, silent.get(name))) for name in names}
+
+    def _wait(self, thread: threading.Thread, until: float | None) -> None:
+        while thread.is_alive() and (until is None or time.monotonic() < until):
+            thread.join(0.2 if until is None else min(0.2, max(0.0, until - time.monotonic())))
+            if self._stopping.is_set():
+                raise UserError("images_stopped")
 
 
 def _known(result: T | Exception | None) -> T | NodeError:
