@@ -29,7 +29,13 @@ SENTENCES: dict[str, str] = {
     "image_login_invalid": N_("A user's name has only a-z, 0-9, _ and -, 32 at most, and no digit first."),
     "image_not_there": N_("No node that answers has an image called {name}. {hint}"),
     "image_in_use": N_("{name} is in use: {users}. Try again when these rentals are over."),
-    "image_protected": N_("{name} is protected on {nodes}: kws images unprotect {name}"),
+    "image_protected": N_("{name} is protected on {nodes}. Take the protection off first: unprotect {name}"),
+    "image_sync_running": N_("That is being copied already; how far it is stands in a direct message."),
+    "images_stopped": N_("KWS was stopped in the middle of it."),
+    "images_words": N_(
+        "Please type: images, or images and one of sync, describe, hide, show, protect, unprotect, delete with a name."
+    ),
+    "nothing_changed": N_("Nothing was changed."),
     "url_invalid": N_("This is no URL."),
     "url_scheme": N_("Only URLs with http and https are possible, not with {scheme}."),
     "url_password": N_("A URL with a password in it is not accepted: it would be shown and logged."),

@@ -45,7 +45,13 @@ def statuses(session: Session, config: Config) -> list[NodeStatus]:
 
 
 def images(session: Session, config: Config) -> list[Image]:
-    """Every image that some configured node has, each name once, by title; hidden ones left out.
+    """What the form shows: all_images() by title, hidden ones left out."""
+    offered = [image for image in all_images(session, config) if not image.hidden]
+    return sorted(offered, key=lambda image: (image.title or image.name).lower())
+
+
+def all_images(session: Session, config: Config) -> list[Image]:
+    """Every image that some configured node has, each name once.
 
     Where the nodes differ: hidden on one is hidden, and the largest minimum counts, since any may get the rental.
     """
@@ -55,8 +61,7 @@ def images(session: Session, config: Config) -> list[Image]:
         if record.name in known:
             for image in load_images(record):
                 by_name[image.name] = _joined(by_name.get(image.name, image), image)
-    offered = [image for image in by_name.values() if not image.hidden]
-    return sorted(offered, key=lambda image: (image.title or image.name).lower())
+    return list(by_name.values())
 
 
 def _joined(first: Image, other: Image) -> Image:

@@ -22,7 +22,7 @@ from kws_core.image_files import Content, Count, spooled
 from kws_core.image_reports import DIFFERS, NO_SOURCE, Description, Outcome, Report, State, Watch, check_name
 from kws_core.image_table import Row, Table, same, tabulate
 from kws_core.model import Rental, Status
-from kws_core.nodes import Kind, Node, Refusal
+from kws_core.nodes import Image, Kind, Node, Refusal
 from kws_core.nodes.cloud.types import StoredImage
 from kws_core.nodes.concurrency import Locks
 from kws_core.nodes.shelf import HIDDEN, LOGIN, TITLE
@@ -71,6 +71,12 @@ class Images:
         if row is None:
             raise UserError("image_not_there", name=name, silent=sorted(table.silent))
         return table, row
+
+    def known(self, name: str) -> Image | None:
+        """One image as the nodes told it last. Asks no node: for forms that must open at once."""
+        with self.core.store.read() as session:
+            images = catalogue.all_images(session, self.core.config)
+        return next((image for image in images if image.name == name), None)
 
     def hosts(self) -> set[str]:
         """Hosts of the nodes' own interfaces, which no download may reach. Ask for the table before."""

@@ -10,14 +10,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from world import ADMIN, World
 
 from kws_core.acts import By
+from kws_core.core import Core
 from kws_core.image_files import from_file
 from kws_core.image_reports import Report
 from kws_core.images import Images
+
+if TYPE_CHECKING:
+    from storybook import Story
 
 BY = By("U0ADMIN001", "command")
 
@@ -36,7 +40,7 @@ def states(report: Report) -> dict[str, str]:
     return {node: outcome.why or outcome.state.value for node, outcome in report.outcomes.items()}
 
 
-def copies(world: World, name: str) -> dict[str, list[str]]:
+def copies(world: World | Story, name: str) -> dict[str, list[str]]:
     """Node → the status of everything that is there of an image, whatever it is called now."""
     found = {}
     for node in world.nodes.values():
@@ -47,7 +51,12 @@ def copies(world: World, name: str) -> dict[str, list[str]]:
 
 def offered(world: World) -> list[str]:
     """What the form shows."""
-    return [image.name for image in world.core.offer(ADMIN).images]
+    return offered_by(world.core)
+
+
+def offered_by(core: Core) -> list[str]:
+    """The same."""
+    return [image.name for image in core.offer(ADMIN).images]
 
 
 def add(images: Images, path: Path, name: str = "rocky-9", **more: Any) -> Report:
