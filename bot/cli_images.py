@@ -213,6 +213,10 @@ def _by() -> By:
     return By(f"cli:{name[:LONGEST_USER]}", "cli")
 
 
+def _watched() -> bool:
+    return sys.stderr.isatty()
+
+
 class _Bars:
     """A line with a bar per node on a terminal; where nobody watches a line for each node and each tenth."""
 
@@ -232,7 +236,7 @@ class _Bars:
 
     def __call__(self, name: str, node: str, done: int, total: int) -> None:
         """See Watch."""
-        total, live = total or self.incoming, sys.stderr.isatty()
+        total, live = total or self.incoming, _watched()
         parts = 100 if live else 10
         step = done * parts // total if total else done // (100 * MB // parts)
         with self._lock:
