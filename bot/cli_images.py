@@ -189,7 +189,8 @@ def _source(source: str, images: Images) -> Source:
     from kws_core.image_urls import Rules, from_url
 
     if "://" in source and not Path(source).exists():
-        return from_url(source, lambda: Rules(images.hosts()))
+        by_nodes = images.core.config.openstack.image_import
+        return from_url(source, lambda: Rules(images.hosts()), by_nodes)
     return from_file(Path(source))
 
 

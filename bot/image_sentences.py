@@ -6,7 +6,7 @@ from bot.i18n import N_, Texts
 from kws_core.image_reports import DIFFERS, NO_SOURCE, Outcome, State
 from kws_core.image_table import Difference
 from kws_core.nodes import Refusal
-from kws_core.uploads import SPOILED, TAKEN
+from kws_core.uploads import SLOW, SPOILED, TAKEN
 
 SENTENCES: dict[str, str] = {
     "image_empty": N_("This is empty, so it is no image."),
@@ -59,6 +59,7 @@ WHY = {
     Refusal.QUOTA.value: N_("is at its quota"),
     Refusal.MISSING.value: N_("does not have it any more"),
     Refusal.INVALID.value: N_("did not accept the image"),
+    SLOW: N_("took too long to download it"),
     SPOILED: N_("got other bytes than were sent; they are deleted"),
     TAKEN: N_("has another image of that name"),
     DIFFERS: N_("has other bytes than another node; delete or rename one of them"),

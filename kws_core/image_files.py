@@ -53,12 +53,13 @@ class Digests:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """An open file that is known to be the image of a disk."""
+    """An open file that is known to be the image of a disk. ``url``: where a node may get it by itself."""
 
     file: BinaryIO
     size: int
     disk_format: str
     digests: Digests
+    url: str = ""
 
 
 class Reading:

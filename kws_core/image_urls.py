@@ -13,7 +13,7 @@ import socket
 import ssl
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -72,8 +72,13 @@ class Download:
             raise UserError("url_broken", host=_host(self.url), why=_why(error)) from error
 
 
-def from_url(url: str, rules: Callable[[], Rules]) -> Callable[[Count], AbstractContextManager[Content]]:
-    """A URL as the source of an image. What can be said against it at sight is said at once."""
+def from_url(
+    url: str, rules: Callable[[], Rules], by_nodes: bool = False
+) -> Callable[[Count], AbstractContextManager[Content]]:
+    """A URL as the source of an image. What can be said against it at sight is said at once.
+
+    It is read here in any case; ``by_nodes`` lets nodes read it as well instead of being sent it.
+    """
     check(url)
 
     @contextmanager
@@ -81,7 +86,7 @@ def from_url(url: str, rules: Callable[[], Rules]) -> Callable[[Count], Abstract
         with opened(url, rules()) as download:
             check_room(download.size, download.size)
             with spooled(download.chunks(), count) as content:
-                yield content
+                yield replace(content, url=download.url if by_nodes else "")
 
     return source
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,12 +19,15 @@ from kws_core.image_files import Content, Count, Digests, Reading
 from kws_core.image_table import is_hidden, usable
 from kws_core.nodes import Node
 from kws_core.nodes.cloud.types import StoredImage
-from kws_core.nodes.shelf import ACTIVE, HIDDEN, LOGIN, TITLE, UPLOAD, ImageShelf, ImageSpec
+from kws_core.nodes.shelf import ACTIVE, HIDDEN, LOGIN, QUEUED, TITLE, UPLOAD, ImageShelf, ImageSpec
 
 log = logging.getLogger(__name__)
 
 UNDER_WAY = "kws-upload-"  # before the name of an image that is being uploaded
-SPOILED, TAKEN = "spoiled", "taken"  # reasons of a NodeRefused, beside Refusal's
+SPOILED, TAKEN, SLOW = "spoiled", "taken", "slow"  # reasons of a NodeRefused, beside Refusal's
+BETWEEN_LOOKS = 2.0  # seconds, while a node fetches an image by itself
+PATIENT_LOOKS = 5  # it stays "queued" so long before it begins; longer means that it failed
+MOST_LOOKS = 3600
 _KEPT = ("os_", "hw_", "kws_")  # properties that describe the image, and not one node's copy of it
 _NOT_KEPT = ("os_glance", "os_hash", UPLOAD)
 
@@ -98,7 +102,8 @@ def _upload(node: Node, name: str, content: Content, about: About, count: Count)
     shelf = node.shelf
     image_id = shelf.create(about.spec(name, content))
     try:
-        shelf.fill(image_id, Reading(content, count))
+        if not (content.url and _fetched(node, image_id, content, count)):
+            shelf.fill(image_id, Reading(content, count))
         verify(node, shelf.look(image_id), content.digests)
     except NodeDown:
         raise  # it would not hear of a deletion either: the next try finds what is left
@@ -107,6 +112,35 @@ def _upload(node: Node, name: str, content: Content, about: About, count: Count)
             shelf.delete(image_id)
         raise
     return image_id
+
+
+def _fetched(node: Node, image_id: str, content: Content, count: Count) -> bool:
+    """Whether the node got the bytes from their URL by itself; if not, it has none yet and is to be sent them."""
+    shelf = node.shelf
+    try:
+        if not shelf.fetches():
+            return False
+        shelf.fetch(image_id, content.url)
+    except NodeRefused as error:
+        log.warning("%s does not fetch %s: %s", node.name, content.url, error)
+        return False
+    queued = 0
+    for _ in range(MOST_LOOKS):
+        stored = shelf.look(image_id)
+        queued = queued + 1 if stored.status == QUEUED else 0
+        if stored.status == ACTIVE:
+            count(content.size)
+            return True
+        if queued > PATIENT_LOOKS:
+            log.warning("%s could not fetch %s", node.name, content.url)
+            return False
+        count(0)
+        _pause(BETWEEN_LOOKS)
+    raise NodeRefused(node.name, SLOW, f"it fetches {content.url} for too long")
+
+
+def _pause(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def verify(node: Node, stored: StoredImage, digests: Digests) -> None:

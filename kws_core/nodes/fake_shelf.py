@@ -48,6 +48,7 @@ class FakeShelf:
         self._owner = owner
         self._kept: dict[str, _Kept] = {}
         self._spoil = False
+        self.web: Mapping[str, bytes] | None = None  # URL → what it gives; None: the node does not fetch
         self.known_hosts = {f"{owner.name}.lab.example"}
 
     def spoil_next(self) -> None:
@@ -94,6 +95,20 @@ class FakeShelf:
             self._keep(_activated(self._find(image_id).stored, content))
 
         self._owner._call("image_fill", do)
+
+    def fetches(self) -> bool:
+        """See ImageShelf."""
+        return self._owner._call("image_fetches", lambda: self.web is not None)
+
+    def fetch(self, image_id: str, url: str) -> None:
+        """See ImageShelf. Done at once; what ``web`` does not have leaves it "queued"."""
+
+        def do() -> None:
+            if url in (self.web or {}):
+                assert self.web
+                self._keep(_activated(self._find(image_id).stored, self.web[url]))
+
+        self._owner._call("image_fetch", do)
 
     @contextmanager
     def read(self, image_id: str) -> Iterator[Iterator[bytes]]:

@@ -10,6 +10,7 @@ from kws_core.nodes.cloud import Cloud
 from kws_core.nodes.cloud.types import StoredImage
 from kws_core.nodes.shelf import CHUNK, Body, ImageSpec
 
+WEB_DOWNLOAD = "web-download"
 ANSWER_TIMES = 4  # storing the last bytes may take so many times longer than a usual answer
 
 
@@ -37,6 +38,14 @@ class GlanceShelf:
     def fill(self, image_id: str, body: Body) -> None:
         """See ImageShelf."""
         self._cloud().images.fill(image_id, body, self._timeout)
+
+    def fetches(self) -> bool:
+        """See ImageShelf."""
+        return WEB_DOWNLOAD in self._cloud().images.import_methods()
+
+    def fetch(self, image_id: str, url: str) -> None:
+        """See ImageShelf."""
+        self._cloud().images.start_import(image_id, {"name": WEB_DOWNLOAD, "uri": url})
 
     def read(self, image_id: str) -> AbstractContextManager[Iterator[bytes]]:
         """See ImageShelf."""

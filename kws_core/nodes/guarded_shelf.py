@@ -42,6 +42,14 @@ class GuardedShelf:
         """See ImageShelf."""
         self._shelf.fill(image_id, body)
 
+    def fetches(self) -> bool:
+        """See ImageShelf."""
+        return bool(self._guard(self._shelf.fetches))
+
+    def fetch(self, image_id: str, url: str) -> None:
+        """See ImageShelf."""
+        self._guard(lambda: self._shelf.fetch(image_id, url))
+
     def read(self, image_id: str) -> AbstractContextManager[Iterator[bytes]]:
         """See ImageShelf."""
         return self._shelf.read(image_id)

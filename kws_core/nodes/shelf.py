@@ -15,6 +15,7 @@ from kws_core.nodes.cloud.types import StoredImage
 
 CHUNK = 1024 * 1024  # bytes that are held at a time, per node
 ACTIVE = "active"
+QUEUED = "queued"  # without bytes, also after a fetch that failed
 UPLOAD = "kws_upload"  # property of an image that KWS is uploading: the name that it will have
 TITLE, LOGIN, HIDDEN = "kws_title", "os_admin_user", "kws_hidden"
 
@@ -50,6 +51,12 @@ class ImageShelf(Protocol):
 
     def fill(self, image_id: str, body: Body) -> None:
         """Give it its bytes, a chunk at a time; it is active when this returns. Waits for them to go out."""
+
+    def fetches(self) -> bool:
+        """Whether the node downloads from URLs by itself."""
+
+    def fetch(self, image_id: str, url: str) -> None:
+        """Ask it to give the image its bytes from there; ``look`` tells when it is active, or has failed."""
 
     def read(self, image_id: str) -> AbstractContextManager[Iterator[bytes]]:
         """Its bytes, a chunk at a time; NodeDown, also in the middle, when they do not all come."""

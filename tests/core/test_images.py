@@ -216,6 +216,55 @@ def test_from_a_url(world: World, images: Images) -> None:
     assert copies(world, "rocky-9") == BOTH_ACTIVE
 
 
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    made: list[float] = []
+    monkeypatch.setattr("kws_core.uploads._pause", made.append)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("by_nodes", "has", "filled"),
+    [
+        (True, "same", False),
+        (True, "nothing", True),
+        (True, "other", True),
+        (False, "same", True),
+    ],
+)
+def test_a_node_that_fetches_by_itself_is_believed_only_its_checksum(
+    world: World, images: Images, pauses: list[float], by_nodes: bool, has: str, filled: bool
+) -> None:
+    data = qcow2()
+    shelf = world.nodes["node2"].shelf
+    with web_server() as web:
+        web.gives("/disk.qcow2", data)
+        there = {"same": {web.url(): data}, "other": {web.url(): data[:-1]}, "nothing": {}}
+        shelf.web = there[has]
+        source = from_url(web.url(), lambda: Rules((), web.allowed), by_nodes)
+        report = images.add(BY, "rocky-9", source)
+        if has == "other":
+            assert states(report) == {"node1": "done", "node2": "spoiled"}
+            assert copies(world, "rocky-9")["node2"] == []
+            shelf.web = None
+            assert images.add(BY, "rocky-9", source).ok
+    assert copies(world, "rocky-9") == BOTH_ACTIVE
+    assert ("image_fill" in world.nodes["node2"].calls) is filled
+    assert ("image_fetch" in world.nodes["node2"].calls) is by_nodes
+    assert "image_fetch" not in world.nodes["node1"].calls, "it does not offer that"
+    assert all(pause == 2.0 for pause in pauses) and len(pauses) < 10
+
+
+def test_a_node_that_refuses_to_fetch_is_sent_it(world: World, images: Images, pauses: list[float]) -> None:
+    for node in world.nodes.values():
+        node.shelf.web = {}
+        node.fail_next("image_fetch", NodeRefused(node.name, Refusal.INVALID, "port 8080 is not allowed"))
+    with web_server() as web:
+        web.gives("/disk.qcow2", qcow2())
+        assert images.add(BY, "rocky-9", from_url(web.url(), lambda: Rules((), web.allowed), True)).ok
+    assert pauses == []
+
+
 # -- the table and sync
 
 

@@ -97,6 +97,15 @@ class Images:
         path, headers = f"/images/{image_id}/file", {"Content-Type": "application/octet-stream"}
         self._rest.send("image", "PUT", path, data=data, headers=headers, timeout=timeout)
 
+    def import_methods(self) -> Sequence[str]:
+        """Ways in which the node gets bytes by itself."""
+        methods = self._rest.get("image", "/info/import").get("import-methods")
+        return [str(name) for name in (methods.get("value") or ())] if isinstance(methods, dict) else []
+
+    def start_import(self, image_id: str, method: Mapping[str, str]) -> None:
+        """Ask for an import; it goes on by itself, and an image whose import failed is "queued" again."""
+        self._rest.send("image", "POST", f"/images/{image_id}/import", json={"method": dict(method)})
+
     def read(self, image_id: str, chunk: int) -> AbstractContextManager[Iterator[bytes]]:
         """Its bytes, so many at a time."""
         return self._rest.stream("image", f"/images/{image_id}/file", chunk)
