@@ -21,6 +21,7 @@ from bot.admin_notices import AdminNotices
 from bot.app import build_app
 from bot.desk import Desk
 from bot.directory import Directory
+from bot.homes import Homes
 from bot.image_jobs import ImageJobs
 from bot.notify import Notifier
 from bot.post import Post
@@ -102,12 +103,14 @@ class Service:
         self.nightly = Nightly(self.core)
         self.admin_notices = AdminNotices(self.core, self.directory, Post(self.client))
         self.image_jobs = ImageJobs(Images(self.core, nodes), self.desk, Post(self.client))
+        self.homes = Homes(self.core, self.directory, self.client)
         self.app: App = build_app(
             self.desk,
             self.operations,
             self.terms,
             self.admin_notices,
             self.image_jobs,
+            self.homes,
             self.client,
             self.listeners,
             environment.signing_secret,
@@ -117,10 +120,14 @@ class Service:
         self.scheduler = self._chores()
         self._stopping = threading.Event()
 
+    def _pools(self) -> list[ThreadPoolExecutor]:
+        return [self.listeners, self.workers, self.image_jobs.executor, self.post_office]
+
     def _loops(self) -> list[Loop]:
         return [
             Loop("reconciler", self.reconciler.tick, self.core.work),
             Loop("notifier", self.notifier.tick, self.core.mail),
+            Loop("homes", self.homes.tick, threading.Event()),
         ]
 
     def _chores(self) -> BackgroundScheduler:
@@ -181,10 +188,9 @@ class Service:
             closer.start()  # websocket-client may sit in a select() for ten seconds when it is closed
         self.reconciler.stop()
         self.notifier.stop()
+        self.homes.stop()
         self.image_jobs.stop()
-        _drain(
-            [self.listeners, self.workers, self.image_jobs.executor, self.post_office], deadline
-        )  # what was acknowledged is served
+        _drain(self._pools(), deadline)  # what was acknowledged is served
         self.node_threads.shutdown(deadline)
         for closer in closers:
             closer.join(CLOSE)
