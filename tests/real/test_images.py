@@ -23,7 +23,7 @@ from image_kit import qcow2
 
 from bot.workspace import Workspace
 
-pytestmark = [pytest.mark.openstack, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.openstack, pytest.mark.timeout(300)]
 
 MB = 1024 * 1024
 SIZE = 256 * MB
@@ -133,6 +133,24 @@ def names(clouds: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
     return {n: [(i.name, i.status) for i in c.image.images() if NAME in i.name] for n, c in clouds.items()}
 
 
+def synced(workspace: Workspace, admin: Any) -> tuple[dict[str, Any], float]:
+    """Tries until the bot asks node2 again (its breaker waits a while): the last message, and how long it took."""
+    for number in range(1, 40):
+        begun = time.monotonic()
+        admin.command(f"/kws admin images sync {NAME}")
+
+        def ends(number: int = number) -> list[Any]:
+            shown = [m for m in admin.dm() if "with the same checksum" in str(m) or "Try again" in str(m)]
+            return shown if len(shown) == number else []
+
+        message = workspace.wait_for(ends, timeout=120)[-1]
+        if "Try again" not in str(message):
+            return message, time.monotonic() - begun
+        assert "node2: did not answer" in str(message)
+        time.sleep(3)
+    raise AssertionError("it was never asked again")
+
+
 def sha512(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha512").hexdigest()
@@ -194,7 +212,8 @@ def test_a_node_that_stops_midway_is_completed_by_sync(
     bot, admin = make_bot(), workspace.person("admin")
     admin.user.locale = "en-US"
     bot.start()
-    workspace.wait_for(lambda: admin.command("/kws status").acked and "node2" in str(admin.ephemeral()))
+    admin.command("/kws admin images")
+    workspace.wait_for(lambda: "node2: in order" in str(admin.ephemeral()), timeout=30)
     stopped = threading.Event()
     resume = threading.Event()
 
@@ -230,17 +249,9 @@ def test_a_node_that_stops_midway_is_completed_by_sync(
 
     assert bot.process
     memory = Memory(bot.process.pid)
-    begun = time.monotonic()
-    admin.command(f"/kws admin images sync {NAME}")
-
-    def over() -> list[Any]:
-        return [m for m in admin.dm() if "with the same checksum" in str(m) or "Try again" in str(m)]
-
-    (message,) = workspace.wait_for(over, timeout=120)
+    message, took = synced(workspace, admin)
     grown = memory.close()
-    print(
-        f"sync by the bot: {time.monotonic() - begun:.1f} s, its memory grew by {grown / MB:.1f} MB at its peak"
-    )
+    print(f"sync by the bot: {took:.1f} s, its memory grew by {grown / MB:.1f} MB at its peak")
     assert "node2: done" in str(message)
     assert grown < MOST_GROWTH
     assert checksums(clouds) == dict.fromkeys(clouds, sha512(large))
