@@ -19,7 +19,10 @@ demo: setup ## see the main job: local Slack workspace, simulated nodes
 	$(BIN)/kws demo
 
 test: setup ## the fast tests
-	$(BIN)/pytest -m "not openstack" -n 2
+	$(BIN)/pytest -m "not openstack and not thorough" -n 2 --dist worksteal
+
+test-thorough: setup ## what draws thousands of cases, and deaths at every call
+	KWS_LIFE=thorough KWS_RESTARTS=1000 KWS_CRASH=all $(BIN)/pytest -m "thorough or drawn" -n 2 --dist worksteal
 
 restarts: setup ## a thousand deaths on the way of a warning
 	KWS_RESTARTS=1000 $(BIN)/pytest -s tests/stories/test_restarts.py
@@ -35,7 +38,7 @@ lint: setup ## style and types
 test-openstack: setup ## the contract suite and the stories on two real nodes (needs the lab kit)
 	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; $(BIN)/pytest -m openstack
 
-check: lint test test-openstack ## everything
+check: lint test test-thorough test-openstack ## everything
 
 fix: setup ## what the linter can mend
 	$(BIN)/ruff check --fix .
@@ -51,4 +54,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test restarts crash-sweep lint test-openstack check fix messages lock clean
+.PHONY: help setup demo test test-thorough restarts crash-sweep lint test-openstack check fix messages lock clean

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from bot import cli_db
+from bot import cli_db, cli_images
 
 if TYPE_CHECKING:
     from kws_core.config import Config as Settings
@@ -29,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_db.db, name="db")
+app.add_typer(cli_images.app, name="images")
 
 USAGE = 2  # exit code: wrong usage or configuration
 FAILED = 1

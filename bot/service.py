@@ -22,6 +22,7 @@ from bot.desk import Desk
 from bot.directory import Directory
 from bot.health import Health
 from bot.homes import Homes
+from bot.image_jobs import ImageJobs
 from bot.metrics import Metrics
 from bot.notify import Notifier
 from bot.post import Post
@@ -29,6 +30,7 @@ from bot.slack_client import slack_client
 from kws_core.config import Config, Environment
 from kws_core.core import Core, utcnow
 from kws_core.figures import figures
+from kws_core.images import Images
 from kws_core.loop import Loop
 from kws_core.nightly import Nightly
 from kws_core.nodes import Node
@@ -102,6 +104,7 @@ class Service:
         self.terms = Terms(self.core)
         self.nightly = Nightly(self.core)
         self.admin_notices = AdminNotices(self.core, self.directory, Post(self.client))
+        self.image_jobs = ImageJobs(Images(self.core, nodes), self.desk, Post(self.client))
         self.homes = Homes(self.core, self.directory, self.client)
         self.app = self._app(environment.signing_secret)
         self.loops = self._loops()
@@ -113,8 +116,11 @@ class Service:
         self._stopping = threading.Event()
 
     def _app(self, signing_secret: str) -> App:
-        desks = (self.desk, self.operations, self.terms, self.admin_notices, self.homes)
-        return build_app(*desks, self.client, self.listeners, signing_secret)
+        desks = (self.desk, self.operations, self.terms, self.admin_notices, self.image_jobs)
+        return build_app(*desks, self.homes, self.client, self.listeners, signing_secret)
+
+    def _pools(self) -> list[ThreadPoolExecutor]:
+        return [self.listeners, self.workers, self.image_jobs.executor, self.post_office]
 
     def _loops(self) -> list[Loop]:
         return [
@@ -192,7 +198,8 @@ class Service:
         self.reconciler.stop()
         self.notifier.stop()
         self.homes.stop()
-        _drain([self.listeners, self.workers, self.post_office], deadline)  # what was acknowledged is served
+        self.image_jobs.stop()
+        _drain(self._pools(), deadline)  # what was acknowledged is served
         self.node_threads.shutdown(deadline)
         for closer in closers:
             closer.join(CLOSE)
