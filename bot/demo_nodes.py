@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
 from kws_core.nodes.fake import FakeNode
+from kws_core.nodes.fake_machines import REGISTRY
 
 T = TypeVar("T")
 SLOW = 3.0  # seconds until a slow node answers a call
 NORMAL, SLOWED, DEAD = "normal", "slow", "dead"
 
 
+class Registry(Collection[str]):
+    """Has every image that somebody may think of, except those called "no-such…"."""
+
+    def __contains__(self, image: object) -> bool:
+        return not str(image).startswith("no-such")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(REGISTRY)
+
+    def __len__(self) -> int:
+        return len(REGISTRY)
+
+
 class DemoNode(FakeNode):
     """A FakeNode whose calls can be made to wait, each on its caller's thread."""
 
     def __init__(self, name: str, **more: Any) -> None:
-        super().__init__(name, **more)
+        super().__init__(name, registry=Registry(), **more)
         self.mood = NORMAL
         self._hurry = threading.Event()
         self._hurry.set()

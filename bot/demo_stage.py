@@ -74,8 +74,9 @@ class DemoStage:
         elif verb == "clock" and self._travel:
             self._travel.start(str(arguments.get("step")))
         elif verb == "node" and self._nodes:
-            self._nodes[str(arguments.get("name"))].become(str(arguments.get("mood")))
-            self._service.core.work.set()
+            name = str(arguments.get("name"))
+            self._nodes[name].become(str(arguments.get("mood")))
+            self._service.reconciler.refresh_soon(name)
         else:
             raise LookupError(verb)
         self._workspace.state.touch()

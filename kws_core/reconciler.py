@@ -183,6 +183,11 @@ class Reconciler:
 
     # -- news of nodes
 
+    def refresh_soon(self, name: str) -> None:
+        """Asks a node anew at the next tick instead of when it is due."""
+        self._refresh_at.pop(name, None)
+        self.core.work.set()
+
     def _refresh(self, name: str) -> None:
         """Asks a node for its images and capacity; its answer, or its silence, is remembered."""
         node, now = self.nodes[name], self.core.now()

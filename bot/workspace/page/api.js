@@ -26,6 +26,9 @@ export function act(user, verb, body = {}) {
   return doing;
 }
 
+/** Tells the bot what is looked at; nobody waits for that. */
+export const look = (user, tab) => post("/_control/open_home", { user, tab });
+
 /** Suggestions are asked for beside everything else. */
 export const suggestions = async (user, body) =>
   (await post("/_control/suggestions", { user, ...body })).outcome;

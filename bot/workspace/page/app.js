@@ -55,7 +55,7 @@ const app = {
     if (place !== "home" && !touch()) main.focus();
   },
   opened() {
-    if (["home", "messages"].includes(this.place)) this.act("open_home", { tab: this.place }).catch(complain);
+    if (["home", "messages"].includes(this.place)) api.look(this.user, this.place).catch(complain);
   },
   openThread(ts) {
     this.threadTs = ts;
@@ -117,9 +117,9 @@ const app = {
   refresh(anew = false) {
     if (!this.screen) return;
     if (anew) drawings++;
-    showSidebar(find("#sidebar"), this);
     header();
     content();
+    showSidebar(find("#sidebar"), this);
     threadPane();
     modal.update(this.screen.views);
     status();
@@ -214,6 +214,7 @@ function content() {
   const messages = timeline(app.screen, app.channelId());
   showMessages(list, messages, app, { fresh });
   list.setAttribute("aria-label", _("Messages"));
+  list.hidden = messages.length === 0;
   find("#nothing").hidden = messages.length > 0;
   find("#nothing").textContent = _("Nothing here yet. Type {command} and press Enter.", { command: "/kws" });
   main.label(_("Message, or a command such as {command}", { command: document.documentElement.lang === "ko" ? "/kws 대여" : "/kws rent" }), _("Send"));

@@ -26,13 +26,26 @@ export function thread(screen, channelId, ts) {
 /** Draws them into `list` with a line at each new day; stays at the bottom when it was there. */
 export function showMessages(list, messages, app, { inThread = false, fresh = false } = {}) {
   const world = app.world();
-  const atBottom = fresh || list.scrollHeight - list.scrollTop - list.clientHeight < NEAR;
+  const follows = following(list);
+  follows.bottom ||= fresh;
   patch(list, withDays(messages, world), {
     key: (one) => one.day ?? one.ts,
     salt: app.salt(),
     draw: (one) => (one.day ? dayLine(one.day) : message(one, app, world, inThread)),
   });
-  if (atBottom) list.scrollTop = list.scrollHeight;
+  follows.down();
+}
+
+const lists = new WeakMap();
+
+// Whoever scrolls up is left where they are; whoever was at the bottom stays there, also when it gets narrower.
+function following(list) {
+  if (lists.has(list)) return lists.get(list);
+  const one = { bottom: true, down: () => one.bottom && (list.scrollTop = list.scrollHeight) };
+  list.addEventListener("scroll", () => (one.bottom = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR));
+  new ResizeObserver(one.down).observe(list);
+  lists.set(list, one);
+  return one;
 }
 
 function withDays(messages, world) {

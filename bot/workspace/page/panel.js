@@ -42,11 +42,14 @@ export class Panel {
   tick() {
     const at = this.root.querySelector(".clock-time");
     if (!at) return;
-    const { locale } = this.app.world();
+    const { locale, tz } = this.app.world();
     const now = new Date(Date.now() + this.panel.skipped * 1000);
-    const format = (options) => new Intl.DateTimeFormat(locale, { ...options, timeZone: this.panel.zone }).format(now);
-    at.textContent = format({ timeStyle: "short" });
-    this.root.querySelector(".clock-day").textContent = format({ dateStyle: "full" });
+    const format = (timeZone, options) => new Intl.DateTimeFormat(locale, { ...options, timeZone }).format(now);
+    at.textContent = format(this.panel.zone, { timeStyle: "short" });
+    this.root.querySelector(".clock-day").textContent = format(this.panel.zone, { dateStyle: "full" });
+    this.root.querySelector(".clock-mine").textContent = tz === this.panel.zone ? "" : _("For you in {zone} it is {time}.", {
+      zone: tz, time: format(tz, { weekday: "short", hour: "numeric", minute: "2-digit" }),
+    });
   }
 }
 
@@ -54,7 +57,7 @@ function clockCard(clock) {
   const why = _("The nodes are real and keep their own time, so the clock cannot be moved here.");
   return h("section", { class: "card", "aria-label": _("Clock") },
     h("h3", {}, icon("clock"), _("Clock")),
-    h("div", { class: "clock-time" }), h("div", { class: "clock-day" }), h("div", { class: "faint" }, clock.zone),
+    h("div", { class: "clock-time" }), h("div", { class: "clock-day" }), h("div", { class: "faint" }, clock.zone), h("div", { class: "faint clock-mine" }),
     clock.clock
       ? [h("p", { class: "faint" }, clock.travelling
           ? _("Time passes: warnings and night passes come on the way …")
