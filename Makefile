@@ -21,6 +21,12 @@ demo: setup ## see the main job: local Slack workspace, simulated nodes
 test: setup ## the fast tests
 	$(BIN)/pytest -m "not openstack" -n 2
 
+restarts: setup ## a thousand deaths on the way of a warning
+	KWS_RESTARTS=1000 $(BIN)/pytest -s tests/stories/test_restarts.py
+
+crash-sweep: setup ## each use case with a death at each of its calls to the outside
+	KWS_CRASH=all $(BIN)/pytest -n 2 tests/crash
+
 lint: setup ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -45,4 +51,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test lint test-openstack check fix messages lock clean
+.PHONY: help setup demo test restarts crash-sweep lint test-openstack check fix messages lock clean

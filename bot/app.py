@@ -13,9 +13,10 @@ from slack_sdk import WebClient
 from bot import errors
 from bot.admin_notices import AdminNotices
 from bot.desk import Desk, asker
-from bot.handlers import decisions, extend, keys, machine, my_rentals, rent, status
+from bot.handlers import decisions, desk_acts, extend, home, keys, machine, my_rentals, rent, status
 from bot.handlers.admin import AdminCommands
 from bot.handlers.commands import Commands
+from bot.homes import Homes
 from kws_core.operations import Operations
 from kws_core.terms import Terms
 
@@ -30,6 +31,7 @@ def build_app(
     operations: Operations,
     terms: Terms,
     notices: AdminNotices,
+    homes: Homes,
     client: WebClient,
     listener_executor: Executor,
     signing_secret: str = "",
@@ -52,7 +54,9 @@ def build_app(
     decisions.register(app, desk, terms, notices)
     status.register(desk, commands)
     keys.register(app, desk, commands)
-    AdminCommands(desk, commands)
+    admin = AdminCommands(desk, commands)
+    home.register(app, desk, homes, admin)
+    desk_acts.register(app, desk, homes, terms)
     commands.register(app)
     app.error(_error_listener(desk))
     return app

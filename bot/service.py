@@ -21,6 +21,7 @@ from bot.admin_notices import AdminNotices
 from bot.app import build_app
 from bot.desk import Desk
 from bot.directory import Directory
+from bot.homes import Homes
 from bot.notify import Notifier
 from bot.post import Post
 from bot.retries import SlackRetryHandler
@@ -99,22 +100,28 @@ class Service:
         self.terms = Terms(self.core)
         self.nightly = Nightly(self.core)
         self.admin_notices = AdminNotices(self.core, self.directory, Post(self.client))
+        self.homes = Homes(self.core, self.directory, self.client)
         self.app: App = build_app(
             self.desk,
             self.operations,
             self.terms,
             self.admin_notices,
+            self.homes,
             self.client,
             self.listeners,
             environment.signing_secret,
         )
-        self.loops = [
-            Loop("reconciler", self.reconciler.tick, self.core.work),
-            Loop("notifier", self.notifier.tick, self.core.mail),
-        ]
+        self.loops = self._loops()
         self.sockets = _sockets(self.app, environment.app_token)
         self.scheduler = self._chores()
         self._stopping = threading.Event()
+
+    def _loops(self) -> list[Loop]:
+        return [
+            Loop("reconciler", self.reconciler.tick, self.core.work),
+            Loop("notifier", self.notifier.tick, self.core.mail),
+            Loop("homes", self.homes.tick, threading.Event()),
+        ]
 
     def _chores(self) -> BackgroundScheduler:
         now, every = utcnow(), IntervalTrigger
@@ -174,6 +181,7 @@ class Service:
             closer.start()  # websocket-client may sit in a select() for ten seconds when it is closed
         self.reconciler.stop()
         self.notifier.stop()
+        self.homes.stop()
         _drain([self.listeners, self.workers, self.post_office], deadline)  # what was acknowledged is served
         self.node_threads.shutdown(deadline)
         for closer in closers:

@@ -28,6 +28,7 @@ NEW_NETWORK = "new"  # the network whose name and CIDR are in the form
 FIGURES = ("vcpus", "ram_mb", "disk_gb")
 CUSTOM = "custom"  # the size whose figures are in the form
 SMALLEST_RAM_MB = 64
+FARTHEST = timedelta(days=3650)  # what an admin may extend to: a slip of the year is noticed
 DEFAULT_LOGIN = "student"  # for images that don't say whose login is theirs
 
 
@@ -100,6 +101,17 @@ def check_end(ends_on: date | None, today: date, policy: Policy) -> date:
         raise UserError("end_past", today=today)
     if ends_on > last:
         raise UserError("end_late", last=last, days=policy.max_days)
+    return ends_on
+
+
+def check_desk_end(ends_on: date | None, today: date) -> date:
+    """The date, if an admin may let a rental end on it, whatever the policy says; else UserError."""
+    if ends_on is None:
+        raise UserError("end_missing")
+    if ends_on < today:
+        raise UserError("end_past", today=today)
+    if ends_on > today + FARTHEST:
+        raise UserError("end_far", last=today + FARTHEST)
     return ends_on
 
 

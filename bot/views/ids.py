@@ -14,6 +14,7 @@ class View(StrEnum):
     RENT = "rent"
     KEY = "key"
     EXTEND = "extend"
+    DESK = "desk"
 
 
 class Field(StrEnum):
@@ -37,6 +38,8 @@ class Field(StrEnum):
     NETWORK_NAME = "network_name"
     CIDR = "cidr"
     NODE = "node"
+    PERSON = "person"  # these two in the forms of the desk
+    NOTE = "note"
 
 
 class Action(StrEnum):
@@ -62,8 +65,25 @@ class Action(StrEnum):
     RESTORE = "rental_restore"
     TRANSFER = "rental_transfer"  # a person picker in the block HANDOVER + rental id
     END = "rental_end"  # by an admin
+    DESK_ACT = "desk_act"  # opens the form; value: see act_value()
+    DESK_PERSON = "desk_person"  # these five search
+    DESK_NODE = "desk_node"
+    DESK_STATE = "desk_state"
+    DESK_WITHIN = "desk_within"
+    DESK_NAME = "desk_name"
+    DESK_CLEAR = "desk_clear"
+    DESK_PAGE = "desk_page"  # value: the page's number
     ADD_KEY = "key_add"
     REMOVE_KEY = "key_remove"
+
+
+class Act(StrEnum):
+    """What an admin does with anybody's rental."""
+
+    EXTEND = "extend"
+    TRANSFER = "transfer"
+    RESTORE = "restore"
+    END = "end"
 
 
 CARD = "card-"  # block_id of a rental's card: CARD + rental id
@@ -82,3 +102,14 @@ def parse_until(value: str) -> tuple[str, date]:
     """Rental id and date of such a value; ValueError for anything else."""
     rental_id, _, until = value.partition("|")
     return rental_id, date.fromisoformat(until)
+
+
+def act_value(act: Act, rental_id: str) -> str:
+    """The value of an option of DESK_ACT."""
+    return f"{act}|{rental_id}"
+
+
+def parse_act(value: str) -> tuple[Act, str]:
+    """What is to be done and with which rental; ValueError for anything else."""
+    act, _, rental_id = value.partition("|")
+    return Act(act), rental_id
