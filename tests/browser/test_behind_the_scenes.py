@@ -73,6 +73,29 @@ def test_everybody_sees_their_own(sit_down: Sit) -> None:
     desk.expect(desk.messages.first).to_contain_text("web01")
 
 
+def test_the_admins_desk_in_the_home_tab(sit_down: Sit) -> None:
+    student = sit_down("joon")
+    student.rent()
+    student.rent("db01")
+    desk = sit_down("admin", "home")
+    home = desk.page.locator("#home")
+    desk.expect(home.get_by_text("web01").first).to_be_visible()
+    search = home.locator(".field input")
+    search.fill("db")
+    search.press("Enter")
+    desk.expect(home.locator(".section", has_text="web01")).to_have_count(0)
+    row = home.locator(".section", has_text="db01").filter(has=desk.page.locator(".overflow"))
+    row.get_by_role("button").click()
+    menu = desk.page.get_by_role("menu")
+    desk.expect(menu.get_by_role("menuitem").first).to_be_focused()
+    desk.page.keyboard.press("Escape")
+    desk.expect(menu).to_have_count(0)
+    desk.expect(row.get_by_role("button")).to_be_focused()
+    row.get_by_role("button").click()
+    menu.get_by_role("menuitem").filter(has_text="끝내").click()
+    desk.expect(desk.modal).to_be_visible()
+
+
 def test_markup_of_people_stays_text(sit_down: Sit) -> None:
     desk = sit_down("joon", "C0GENERAL1")
     evil = "<img src=x onerror=alert(1)> &lt;b&gt; *bold* `<i>` javascript:alert(1)"

@@ -172,7 +172,7 @@ function choices(type) {
 }
 
 function overflow(element, field) {
-  const node = h("button", { ...field.attributes, type: "button", class: "button quiet", "aria-haspopup": "menu",
+  const node = h("button", { ...field.attributes, type: "button", class: "button overflow", "aria-haspopup": "menu",
     "aria-expanded": "false", "aria-label": _("More actions"),
     onclick: () => menu(node, element.options, field.world, (option) => field.set(option.value)) }, icon("dots"));
   return node;
