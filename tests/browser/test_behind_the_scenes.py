@@ -83,8 +83,9 @@ def test_the_admins_desk_in_the_home_tab(sit_down: Sit) -> None:
     search = home.locator(".field input")
     search.fill("db")
     search.press("Enter")
-    desk.expect(home.locator(".section", has_text="web01")).to_have_count(0)
-    row = home.locator(".section", has_text="db01").filter(has=desk.page.locator(".overflow"))
+    rows = home.locator(".section").filter(has=desk.page.locator(".overflow"))
+    desk.expect(rows.filter(has_text="web01")).to_have_count(0)
+    row = rows.filter(has_text="db01")
     row.get_by_role("button").click()
     menu = desk.page.get_by_role("menu")
     desk.expect(menu.get_by_role("menuitem").first).to_be_focused()
@@ -92,7 +93,7 @@ def test_the_admins_desk_in_the_home_tab(sit_down: Sit) -> None:
     desk.expect(menu).to_have_count(0)
     desk.expect(row.get_by_role("button")).to_be_focused()
     row.get_by_role("button").click()
-    menu.get_by_role("menuitem").filter(has_text="끝내").click()
+    menu.get_by_role("menuitem").filter(has_text="지금 종료").click()
     desk.expect(desk.modal).to_be_visible()
 
 

@@ -22,7 +22,12 @@ def option(value: str, **more: Any) -> Json:
 
 
 OPTIONS = [option("red"), option("green", description=words("like grass")), option("blue")]
-QUESTION = {"title": words("Sure?"), "text": words("It hurts."), "confirm": words("Do it"), "deny": words("No")}
+QUESTION = {
+    "title": words("Sure?"),
+    "text": words("It hurts."),
+    "confirm": words("Do it"),
+    "deny": words("No"),
+}
 ELEMENTS: list[Json] = [
     {"type": "external_select", "action_id": "outside", "min_query_length": 1, "placeholder": words("Find")},
     {"type": "static_select", "action_id": "inside", "options": OPTIONS, "placeholder": words("Pick")},
@@ -70,7 +75,9 @@ def heard(demo: Any) -> Queue[Json]:
 def test_in_a_message(sit_down: Sit, heard: Queue[Json]) -> None:
     desk = sit_down("joon")
     client, joon = desk.demo.service.client, desk.demo.workspace.person("joon")
-    client.chat_postMessage(channel=joon.id, text="all", blocks=[*SHOWN, {"type": "actions", "elements": ELEMENTS}])
+    client.chat_postMessage(
+        channel=joon.id, text="all", blocks=[*SHOWN, {"type": "actions", "elements": ELEMENTS}]
+    )
     post = desk.messages.last
     for tag, text in (("h3", "Head"), ("blockquote", "quoted"), ("strong", "bold"), ("em", "slanted"), ("s", "gone"),
                       ("code", "a*b*c"), ("strong", "rich"), ("li", "item"), (".context", "👋"), (".fields", "left")):  # fmt: skip
@@ -125,7 +132,10 @@ def test_in_a_modal(sit_down: Sit, heard: Queue[Json]) -> None:
         ack()
         asked = [{**e, "type": e["type"]} for e in ELEMENTS if e["type"] not in ("overflow", "button")]
         asked += [{"type": "plain_text_input", "action_id": "long", "multiline": True}]
-        blocks = [{"type": "input", "block_id": f"b-{e['action_id']}", "label": words(e["action_id"]), "element": e} for e in asked]
+        blocks = [
+            {"type": "input", "block_id": f"b-{e['action_id']}", "label": words(e["action_id"]), "element": e}
+            for e in asked
+        ]
         client.views_open(trigger_id=body["trigger_id"], view={
             "type": "modal", "callback_id": "gallery", "title": words("All"), "submit": words("Send"), "blocks": blocks})  # fmt: skip
 
@@ -159,3 +169,29 @@ def test_in_a_modal(sit_down: Sit, heard: Queue[Json]) -> None:
     assert sent["b-one"]["selected_option"]["value"] == "blue"
     assert [one["value"] for one in sent["b-many"]["selected_options"]] == ["red", "green"]
     assert sent["b-long"]["value"] == "two\nlines"
+
+
+def test_a_click_on_what_is_being_redrawn(sit_down: Sit, heard: Queue[Json]) -> None:
+    """The bot edits the message between the drawing and the click, with new block ids as in Slack."""
+    desk = sit_down("joon")
+    client, joon = desk.demo.service.client, desk.demo.workspace.person("joon")
+    push = {"type": "button", "action_id": "push", "text": words("Push"), "value": "me"}
+    sent = client.chat_postMessage(
+        channel=joon.id, text="all", blocks=[{"type": "actions", "elements": [push]}]
+    )
+    button = desk.messages.last.get_by_role("button", name="Push")
+    desk.expect(button).to_be_visible()
+
+    def edit(route: Any) -> None:
+        desk.page.unroute("**/_control/click")
+        client.chat_update(
+            channel=sent["channel"],
+            ts=sent["ts"],
+            text="all",
+            blocks=[{"type": "actions", "elements": [push]}],
+        )
+        route.continue_()
+
+    desk.page.route("**/_control/click", edit)
+    button.click()
+    assert heard.get(timeout=5)["value"] == "me"

@@ -13,7 +13,7 @@ async function post(path, body) {
   } catch {
     answer = { error: text };
   }
-  if (!response.ok) throw new Error(answer.error || `HTTP ${response.status}`);
+  if (!response.ok) throw Object.assign(new Error(answer.error || `HTTP ${response.status}`), { status: response.status });
   return answer;
 }
 

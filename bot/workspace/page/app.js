@@ -17,6 +17,7 @@ const START = navigator.language.startsWith("ko") ? "mina" : "joon";
 const app = {
   user: "", place: "messages", threadTs: null, hello: null, screen: null,
   seen: new Map(), // channel -> the newest message that was on the screen, per person
+  told: [],
   stop: () => {},
 
   // -- what modules ask
@@ -33,7 +34,8 @@ const app = {
   messageContext: (message) => ({
     id: message.ts, user: app.user, world: app.world(), place: { message: message.ts },
     value: (block, action) => initial(message.blocks, block, action),
-    fill: () => {}, act: (verb, body) => app.act(verb, body).catch(complain), redraw: () => app.refresh(true),
+    fill: () => {}, redraw: () => app.refresh(true),
+    act: (verb, body, element) => insist(() => blocksOf(message.ts), verb, body, element),
   }),
   focusComposer: () => main.focus(),
 
@@ -79,6 +81,12 @@ const app = {
 
   // -- the stream
 
+  /** Until the next screen came, or half a second. */
+  news: () => new Promise((done) => {
+    app.told.push(done);
+    setTimeout(done, 500);
+  }),
+
   reconnect() {
     this.stop();
     let first = true;
@@ -94,6 +102,7 @@ const app = {
       },
       screen: (screen) => {
         this.screen = screen;
+        this.told.splice(0).forEach((done) => done());
         this.refresh();
         if (first) {
           first = false;
@@ -135,6 +144,26 @@ function checked(outcome) {
   else if (outcome?.error === "operation_timeout") toast(_("KWS did not answer in time."));
   return outcome;
 }
+
+const blocksOf = (ts) =>
+  [...app.screen.ephemeral, ...app.screen.channels.flatMap((one) => one.messages)].find((one) => one.ts === ts)?.blocks ?? [];
+
+// What the bot redraws gets new block ids: whoever clicked on the old drawing means the same thing on the new one.
+async function insist(blocks, verb, body, element) {
+  try {
+    return await app.act(verb, body);
+  } catch (error) {
+    if (error.status !== 409) return complain(error);
+    await app.news();
+    const same = JSON.stringify(element);
+    const parts = (block) => [block.accessory, ...(block.elements ?? []), block.element];
+    const block = blocks().find((one) => parts(one).some((part) => JSON.stringify(part) === same));
+    if (block) return app.act(verb, { ...body, name: `${block.block_id}/${element.action_id}` }).catch(gone);
+    return gone();
+  }
+}
+
+const gone = () => void toast(_("This changed just now. Please look again."));
 
 function initial(blocks, blockId, actionId) {
   const block = blocks.find((one) => one.block_id === blockId);
@@ -230,7 +259,8 @@ function showHome(root) {
   showBlocks(root, blocks, {
     id: view?.id ?? "home", user: app.user, world: app.world(), place: { where: "home" },
     value: (block, action) => app.screen.home.state.values[block]?.[action],
-    fill: () => {}, act: (verb, body) => app.act(verb, body).catch(complain), redraw: () => app.refresh(true),
+    fill: () => {}, redraw: () => app.refresh(true),
+    act: (verb, body, element) => insist(() => app.screen.home.blocks, verb, body, element),
   }, app.salt());
 }
 

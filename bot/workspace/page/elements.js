@@ -34,13 +34,13 @@ function fieldOf(block, element, context, more) {
     return !element.confirm || (await confirmed(element.confirm, context.world));
   }
   async function report(value) {
-    if (await agreed()) await context.act("choose", { name, value, confirm: true, ...context.place });
+    if (await agreed()) await context.act("choose", { name, value, confirm: true, ...context.place }, element);
     else context.redraw();
   }
   async function press(button) {
     if (!(await agreed())) return;
     button.setAttribute("aria-busy", "true");
-    await context.act("click", { name, confirm: true, ...context.place });
+    await context.act("click", { name, confirm: true, ...context.place }, element);
     button.removeAttribute("aria-busy");
   }
 }

@@ -25,7 +25,7 @@ function lines(text, world) {
   const all = text.replace(/^\n|\n$/g, "").split("\n");
   if (all.length === 1 && !all[0]) return [];
   for (const line of all) {
-    const quoted = /^&gt; ?/.exec(line);
+    const quoted = /^(?:&gt;|>) ?/.exec(line);
     if (quoted) {
       if (!quote) shown.push((quote = h("blockquote")));
       quote.append(h("div", { class: "line" }, inline(line.slice(quoted[0].length), world)));
