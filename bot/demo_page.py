@@ -29,8 +29,11 @@ def show(
     openstack: bool = False,
     config: Path | None = None,
 ) -> int:
-    """Runs the demo until ``stop`` is set; its exit code. OSError: the port that was asked for is taken."""
+    """Runs the demo until ``stop`` is set; its exit code."""
     logs.set_up("pretty", level=30)
+    if port and not _is_free(port):
+        typer.echo(f"kws: port {port} is taken; without --port any free one will do", err=True)
+        return 1
     port = PORT if port is None and _is_free(PORT) else port or 0
     with _workspace(port, openstack=openstack, config=config) as workspace:
         _announce(workspace, openstack=openstack)

@@ -183,7 +183,6 @@ def test_a_click_on_what_is_being_redrawn(sit_down: Sit, heard: Queue[Json]) -> 
     desk.expect(button).to_be_visible()
 
     def edit(route: Any) -> None:
-        desk.page.unroute("**/_control/click")
         client.chat_update(
             channel=sent["channel"],
             ts=sent["ts"],
@@ -192,6 +191,6 @@ def test_a_click_on_what_is_being_redrawn(sit_down: Sit, heard: Queue[Json]) -> 
         )
         route.continue_()
 
-    desk.page.route("**/_control/click", edit)
+    desk.page.route("**/_control/click", edit, times=1)
     button.click()
     assert heard.get(timeout=5)["value"] == "me"
