@@ -68,7 +68,7 @@ def refuse_company(nodes: Mapping[str, Node], own: set[str]) -> None:
             continue
         if strangers:
             problems.append(
-                f"{name}: holds {len(strangers)} rental(s) of another KWS; give the demo an OpenStack project of its own"
+                f"{name}: holds {len(strangers)} rental(s) of another KWS; the demo needs nodes of its own, or projects of its own without the admin role"
             )
     if problems:
         raise ConfigError(problems)

@@ -30,17 +30,23 @@ def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     (folder / "nodes.toml").write_text(TOML.format(nodes=nodes))
     process = subprocess.Popen(
         [sys.executable, "-m", "bot", "demo", "--openstack", "--no-browser", "--port", "0"],
-        cwd=folder, env={**os.environ, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True,
+        cwd=folder, env={**os.environ, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout
+    assert process.stderr
     try:
-        for line in process.stdout:
-            if found := re.search(r"http://\S+/", line):
-                yield process, found[0]
-                break
+        address = next(
+            (found[0] for line in process.stdout if (found := re.search(r"http://\S+/", line))), None
+        )
+        if address is None:
+            told = process.stderr.read()
+            if "of another KWS" in told:
+                pytest.skip(f"the demo rightly refuses nodes on which something was left: {told}")
+            pytest.fail(told)
+        yield process, address
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def do(page: str, verb: str, **body: Any) -> Json:
