@@ -192,5 +192,6 @@ def test_a_click_on_what_is_being_redrawn(sit_down: Sit, heard: Queue[Json]) -> 
         route.continue_()
 
     desk.page.route("**/_control/click", edit, times=1)
-    button.click()
+    with desk.page.expect_response(lambda one: one.url.endswith("/_control/click") and one.status == 200):
+        button.click()
     assert heard.get(timeout=5)["value"] == "me"
