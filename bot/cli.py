@@ -121,9 +121,9 @@ def demo(
 
         raise typer.Exit(play(port=port or 0, script=script))
     from bot.demo_page import show
+    from bot.runner import stop_on_signals
 
-    stop = _stop_on_signals()
-    raise typer.Exit(show(stop, port=port, browser=browser, openstack=openstack, config=config))
+    raise typer.Exit(show(stop_on_signals(), port=port, browser=browser, openstack=openstack, config=config))
 
 
 @app.command()

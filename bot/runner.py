@@ -42,7 +42,7 @@ def run(
     watch: Listen | None,
 ) -> None:
     """Runs until SIGTERM or Ctrl-C. ``http``: Request URLs, ``watch``: health and metrics. ListenError: no such port."""
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     service = Service(config, environment, nodes)
     supervisor = Supervisor()
     servers = []
@@ -70,7 +70,8 @@ def _listening(where: Listen, start: Callable[[], WSGIServer]) -> WSGIServer:
         raise ListenError(f"can't listen on {where.host}:{where.port}: {error.strerror}") from error
 
 
-def _stop_on_signals() -> threading.Event:
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and Ctrl-C set."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
