@@ -66,7 +66,11 @@ class Homes:
     def show(self, person: str, team_id: str | None = None) -> None:
         """Brings what they see up to date; what Slack does not take now is tried again later."""
         try:
-            self._show(person, team_id)
+            with self.book.hold(
+                person
+            ) as ours:  # else whoever draws it sees that it changed, and draws again
+                if ours:
+                    self._show(person, team_id)
         except SlackApiError as error:
             said = error.response.get("error")
             log.warning("home of %s: Slack says %s", person, said)
