@@ -17,8 +17,7 @@ class Replica(Base):
 
     who: Mapped[str] = mapped_column(String(64), primary_key=True)
     started_at: Mapped[datetime]
-    seen_at: Mapped[datetime]  # by its own clock: for people; nobody computes with it
-    beats: Mapped[int] = mapped_column(default=0)  # that it goes on counting is what says that it lives
+    seen_at: Mapped[datetime]  # by the database's clock, as is started_at
 
 
 class Lease(Base):

@@ -15,7 +15,6 @@ def upgrade() -> None:
         sa.Column("who", sa.String(length=64), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("beats", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("who"),
     )
     op.create_table(
