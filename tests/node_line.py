@@ -39,6 +39,11 @@ class NodeServer:
         self._listener = Listener(self.address, "AF_UNIX", backlog=64)
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def at_work(self) -> set[int]:
+        """Process ids of those that a node is doing something for now."""
+        with self._guard:
+            return {pid for pids in self._at.values() for pid in pids}
+
     def close(self) -> None:
         """Nobody is let in any more."""
         self._listener.close()

@@ -20,6 +20,7 @@ from replica_process import lab_time
 from sqlalchemy import func, or_, select
 from world import make_config
 
+from bot.views.home import MOST_CARDS
 from bot.workspace import Workspace
 from bot.workspace.people import User, default_users
 from kws_core.model import Event, EventKind, Placement, PlacementState, Rental, Status
@@ -32,10 +33,11 @@ from .crew import Crew, Wake
 from .people import Student
 
 CONFIG: dict[str, Any] = {
-    "vcpus": 400, "max_rentals": 300, "max_builds": 8,
+    "vcpus": 400, "max_rentals": 300, "max_builds": 8, "ram_mb": 400000, "disk_gb": 9000,
     "policy": "max_vcpus_per_user = 300\nmax_ram_mb_per_user = 400000",
 }  # fmt: skip
-NODES = 6
+NODES = 3
+BY_NIGHT = 8  # kills while people are warned, and again round midnight
 FAKES = {
     "vcpus": 400,
     "ram_mb": 10**6,
@@ -57,6 +59,8 @@ class Setting:
     pause: tuple[float, float]
     beat: float = 5.0
     dead_after: float = 30.0
+    nights: bool = True
+    aimed: float = 0.5  # share of the kills that fall amid an act on a node
     mutant: str | None = None
     seed: int = 7
 
@@ -100,7 +104,7 @@ class Bench:
         self.workspace = Workspace(users=[*default_users(), *users], ack_timeout=1.5).start()
         self.nodes = {n.name: FakeNode(n.name, self.now, **FAKES) for n in self.config.nodes}
         self.line = NodeServer(folder, self.nodes, self.dice)
-        self.crew = Crew(folder, self._order(url), self.line, self.dice)
+        self.crew = Crew(folder, self._order(url), self.line, self.dice, setting.aimed)
         self.wake = self.crew.wake = Wake(self.store)
         self.wrong: list[str] = []
         patience = setting.dead_after * 6 + 60
@@ -127,7 +131,7 @@ class Bench:
             for number in range(self.setting.days):
                 self._day(number)
         except AssertionError as error:
-            self.wrong.append(f"given up: {error}")
+            self.wrong.append(f"given up: {str(error)[:400]}")
         finally:
             self.wake.end()
             self.crew.close()
@@ -155,17 +159,25 @@ class Bench:
         today = self.now().astimezone(self.config.kws.zone).date() + timedelta(days=2 if number else 0)
         self._jump(today, 12, 0)
         with ThreadPoolExecutor(len(self.names)) as threads:
-            wanted = self.setting.kills * (number + 1) // self.setting.days
+            wanted = self.crew.kills + self.setting.kills // self.setting.days
             days = [threads.submit(one.day, today, lambda: self.crew.kills < wanted) for one in self.students]
-            self._kill_while(lambda: any(not day.done() for day in days))
+            try:
+                self._kill_while(lambda: any(not day.done() for day in days), wanted)
+            finally:
+                wanted = 0  # whatever happened, they go home
             for day in days:
                 day.result()
-        self._settle()
+        self._settle(lambda: [*self._open_ends(), *self._old_homes()])
+        if self.setting.nights:
+            self._night(today)
+
+    def _night(self, today: date) -> None:
+        """The morning of the last day, when people are warned, and the midnight after it."""
         self._jump(today + timedelta(days=1), 9, 30)
-        self._kill_while(lambda: not self._warned(today + timedelta(days=1)))
+        self._kill_while(lambda: not self._warned(today + timedelta(days=1)), self.crew.kills + BY_NIGHT)
         self._settle()
         self._jump(today + timedelta(days=1), 23, 59, 57)
-        self._kill_while(lambda: not self._night_told(today + timedelta(days=2)))
+        self._kill_while(lambda: not self._night_told(today + timedelta(days=2)), self.crew.kills + BY_NIGHT)
         self._settle()
 
     def _jump(self, day: date, hour: int, minute: int, second: int = 0) -> None:
@@ -176,20 +188,22 @@ class Bench:
         self.crew.offset += (goal - self.now()).total_seconds()
         self.crew.start(self.setting.replicas)
 
-    def _kill_while(self, going_on: Callable[[], bool]) -> None:
+    def _kill_while(self, going_on: Callable[[], bool], upto: int) -> None:
+        """One is killed and another started, until there were so many kills; then the rest is waited for."""
         deadline = (
             time.monotonic() + self.setting.dead_after * 8 + 120 + self.setting.kills * self.setting.pause[1]
         )
         while going_on():
             assert time.monotonic() < deadline, "it does not come to an end"
             time.sleep(self.dice.uniform(*self.setting.pause))
-            self.crew.kill()
-            self.crew.start()
+            if self.crew.kills < upto:
+                self.crew.kill()
+                self.crew.start()
 
-    def _settle(self) -> None:
+    def _settle(self, ends: Callable[[], list[str]] | None = None) -> None:
         """Nobody is killed any more, until nothing is left to do."""
         deadline = time.monotonic() + self.setting.dead_after * 3 + 60
-        while open_ends := self._open_ends():
+        while open_ends := (ends or self._open_ends)():
             assert time.monotonic() < deadline, (
                 f"not settled: {open_ends}; held by the dead: {self.wake.held()}"
             )
@@ -209,6 +223,19 @@ class Bench:
             found = {what: session.scalar(query) for what, query in counts.items()}
         dead = ["held by the dead"] if self.wake.held() else []
         return [f"{number} {what}" for what, number in found.items() if number] + dead
+
+    def _old_homes(self) -> list[str]:
+        """App Homes that do not show what is."""
+        found = []
+        for student in self.students:
+            mine = [r for r in self.rentals() if r.owner == student.person.id]
+            live = sorted(
+                (r for r in mine if r.status is not Status.ENDED), key=lambda r: (r.ends_on, r.created_at)
+            )
+            shown = {r.name for r in mine if f"*{r.name}*" in str(student.person.home)}
+            if shown != {r.name for r in live[:MOST_CARDS]}:
+                found.append(f"the Home of {student.name} is not what is")
+        return found
 
     def _warned(self, last_day: date) -> bool:
         """Whether everybody whose rental ends on that day has been told so."""

@@ -21,6 +21,7 @@ from kws_core.store import Store
 
 TESTS = Path(__file__).parent.parent
 LOOK = 0.1  # seconds
+PATIENCE = 2.0  # seconds that an act is waited for
 SETTLED_DEATH = 0.3  # seconds after which the database knows what the dead process had sent
 HELD = text(
     "SELECT leased_by, count(*) FROM placements WHERE leased_by IS NOT NULL GROUP BY 1 "
@@ -29,13 +30,16 @@ HELD = text(
 
 
 class Crew:
-    """Replicas on one database. ``order`` is what each is started with."""
+    """Replicas on one database. ``order`` is what each is started with, ``aimed`` the share of kills amid an act."""
 
-    def __init__(self, folder: Path, order: dict[str, Any], line: NodeServer, dice: random.Random) -> None:
+    def __init__(
+        self, folder: Path, order: dict[str, Any], line: NodeServer, dice: random.Random, aimed: float
+    ) -> None:
         self.folder = folder
         self.order = order
         self.line = line
         self.dice = dice
+        self.aimed = aimed
         self.offset = 0.0
         self.alive: list[int] = []
         self.kills = 0
@@ -58,18 +62,27 @@ class Crew:
             self.alive.append(int(self._maker.stdout.readline()))
 
     def kill(self) -> None:
-        """kill -9 of one of them."""
-        pid = self.alive.pop(self.dice.randrange(len(self.alive)))
+        """kill -9 of one of them: of any, or of one that is in the middle of an act on a node."""
+        pid = self._at_work() if self.dice.random() < self.aimed else None
+        pid = pid or self.dice.choice(self.alive)
+        self.alive.remove(pid)
         os.kill(pid, signal.SIGKILL)
         self.kills += 1
         if self.wake and pid in self.line.who:
             self.wake.died(self.line.who[pid])
 
+    def _at_work(self) -> int | None:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if pids := self.line.at_work() & set(self.alive):
+                return min(pids)
+            time.sleep(0.001)
+        return None
+
     def kill_all(self) -> None:
-        """All at once; the clock may go on now."""
+        """All at once, when nothing is left to do: the clock may go on now."""
         for pid in self.alive:
             os.kill(pid, signal.SIGKILL)
-        self.kills += len(self.alive)
         self.alive = []
 
     def close(self) -> None:

@@ -13,7 +13,19 @@ from .bench import Bench, Setting
 
 FULL = os.environ.get("KWS_REPLICAS") == "all"
 QUICK = {"beat": 0.5, "dead_after": 4.0}
-SAMPLE = (Setting(replicas=2, people=3, days=1, kills=4, pause=(0.8, 1.4), **QUICK),)  # type: ignore[arg-type]
+SAMPLE = (
+    Setting(
+        replicas=2,
+        people=2,
+        days=1,
+        kills=3,
+        pause=(0.5, 1.0),
+        nights=False,
+        aimed=1.0,
+        beat=0.4,
+        dead_after=3.0,
+    ),
+)
 WHOLE = (
     Setting(replicas=2, people=8, days=2, kills=100, pause=(0.8, 1.8), beat=1, dead_after=6),
     Setting(replicas=4, people=8, days=2, kills=160, pause=(0.4, 1.2), beat=1, dead_after=6),

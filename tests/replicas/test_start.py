@@ -16,7 +16,7 @@ from kws_core.sole import SoleProcess
 from kws_core.store import Store
 
 ROOT = Path(__file__).parent.parent.parent
-NODES = NODE.format(name="node1", vcpus=4, max_builds=1)
+NODES = NODE.format(name="node1", vcpus=4, ram_mb=8192, disk_gb=100, max_builds=1)
 CLOUDS = """
 clouds:
   node1:
