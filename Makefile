@@ -27,7 +27,7 @@ restarts: setup ## a thousand deaths on the way of a warning
 crash-sweep: setup ## each use case with a death at each of its calls to the outside
 	KWS_CRASH=all $(BIN)/pytest -n 2 tests/crash
 
-replicas: setup ## two and four bots on one PostgreSQL, killed at random under load (about 10 minutes)
+replicas: setup ## two and four bots on one PostgreSQL, killed at random under load (about 17 minutes)
 	KWS_REPLICAS=all $(BIN)/pytest -s tests/replicas
 
 lint: setup ## style and types
