@@ -81,6 +81,13 @@ class Desk:
         """Serves the request soon, on a thread of ours; a repeated delivery is dropped."""
         self.executor.submit(self._serve, serve, body, client, context["respond"])
 
+    def run(self, serve: Serve, visit: Visit) -> None:
+        """Serves on this thread somebody who was let in; what goes wrong ends as in ``take``."""
+        try:
+            serve(visit)
+        except Exception as error:
+            self._apologise(error, visit.body, visit.client, visit.respond)
+
     def listener(self, serve: Serve) -> Callable[..., None]:
         """A listener for Bolt that acknowledges, and serves on a thread of ours."""
 

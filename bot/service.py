@@ -22,11 +22,13 @@ from bot.app import build_app
 from bot.desk import Desk
 from bot.directory import Directory
 from bot.homes import Homes
+from bot.image_jobs import ImageJobs
 from bot.notify import Notifier
 from bot.post import Post
 from bot.retries import SlackRetryHandler
 from kws_core.config import Config, Environment
 from kws_core.core import Core, utcnow
+from kws_core.images import Images
 from kws_core.loop import Loop
 from kws_core.nightly import Nightly
 from kws_core.nodes import Node
@@ -97,19 +99,19 @@ class Service:
         self.listeners = ThreadPoolExecutor(LISTENER_THREADS, thread_name_prefix="bolt")
         self.reconciler = Reconciler(self.core, nodes, self.node_threads)
         self.notifier = Notifier(self.core, self.client, self.directory, self.post_office)
-        self.sole = SoleProcess(self.store)
-        self.pulse = Pulse(self.core)
+        self.sole, self.pulse = SoleProcess(self.store), Pulse(self.core)
         self.desk = Desk(self.core, self.directory, self.workers)
         self.operations = Operations(self.core, nodes, self.node_threads)
-        self.terms = Terms(self.core)
-        self.nightly = Nightly(self.core)
+        self.terms, self.nightly = Terms(self.core), Nightly(self.core)
         self.admin_notices = AdminNotices(self.core, self.directory, Post(self.client))
+        self.image_jobs = ImageJobs(Images(self.core, nodes), self.desk, Post(self.client))
         self.homes = Homes(self.core, self.directory, self.client)
         self.app: App = build_app(
             self.desk,
             self.operations,
             self.terms,
             self.admin_notices,
+            self.image_jobs,
             self.homes,
             self.client,
             self.listeners,
@@ -119,6 +121,9 @@ class Service:
         self.sockets = _sockets(self.app, environment.app_token)
         self.scheduler = self._chores()
         self._stopping = threading.Event()
+
+    def _pools(self) -> list[ThreadPoolExecutor]:
+        return [self.listeners, self.workers, self.image_jobs.executor, self.post_office]
 
     def _loops(self) -> list[Loop]:
         return [
@@ -192,7 +197,8 @@ class Service:
         self.reconciler.stop()
         self.notifier.stop()
         self.homes.stop()
-        _drain([self.listeners, self.workers, self.post_office], deadline)  # what was acknowledged is served
+        self.image_jobs.stop()
+        _drain(self._pools(), deadline)  # what was acknowledged is served
         self.node_threads.shutdown(deadline)
         for closer in closers:
             closer.join(CLOSE)

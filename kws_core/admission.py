@@ -185,12 +185,18 @@ class _Examination:
         if not self.errors.keys().isdisjoint(FIGURES):
             return size
         image = self.images.get(self.form.image or "") if self.form.kind is Kind.SERVER else None
-        if image and (size.disk_gb < image.min_disk_gb or size.ram_mb < image.min_ram_mb):
-            raise UserError(
-                "size_small", image=image.name, disk_gb=image.min_disk_gb, ram_mb=image.min_ram_mb
-            )
-        self._quota(size)
+        if image is None or self._large_enough(size, image):
+            self._quota(size)
         return size
+
+    def _large_enough(self, size: Size, image: Image) -> bool:
+        """Else there is an error: at the size, or at each figure of one's own that is too small."""
+        small = {"disk_gb": size.disk_gb < image.min_disk_gb, "ram_mb": size.ram_mb < image.min_ram_mb}
+        error = UserError("size_small", image=image.name, disk_gb=image.min_disk_gb, ram_mb=image.min_ram_mb)
+        if any(small.values()) and self.form.size != CUSTOM:
+            raise error
+        self.errors.update({name: error for name, wrong in small.items() if wrong})
+        return not any(small.values())
 
     def _custom_size(self) -> Size:
         """Each figure has its own field, and its own error."""

@@ -105,6 +105,15 @@ class HomeBook:
                 home.digest, home.next_at = "", self.core.now() + pause
                 home.look_at = home.next_at
 
+    def unsure(self, person: str) -> None:
+        """Two have published at once: nobody knows whose came last."""
+        with self.core.store.write() as session:
+            home = session.get(Home, person, with_for_update=True)
+            if home is not None:
+                home.digest, home.next_at = "", self.core.now()
+                home.look_at = home.next_at
+                home.version += 1
+
     def forget(self, person: str) -> None:
         """Slack says that this person has no Home."""
         with self.core.store.write() as session:

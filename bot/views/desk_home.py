@@ -237,7 +237,11 @@ def _nodes(desk: Desk, texts: Texts) -> list[Block]:
 def _images(desk: Desk, texts: Texts) -> list[Block]:
     """What can be rented."""
     names = ", ".join(code(image.title or image.name) for image in desk.images[:MOST_IMAGES])
-    return [_section(names or texts(N_("none")))]
+    more = texts(
+        N_("Compare, copy, describe, hide or delete them: {command}"),
+        command=code(f"{ids.COMMAND} admin images"),
+    )
+    return [_section(f"{names or texts(N_('none'))}\n{more}")]
 
 
 def _events(desk: Desk, texts: Texts) -> list[Block]:

@@ -14,6 +14,7 @@ class View(StrEnum):
     RENT = "rent"
     KEY = "key"
     EXTEND = "extend"
+    IMAGE = "image"
     DESK = "desk"
 
 
@@ -38,6 +39,10 @@ class Field(StrEnum):
     NETWORK_NAME = "network_name"
     CIDR = "cidr"
     NODE = "node"
+    TITLE = "title"  # these four of an image
+    LOGIN = "login"
+    MIN_DISK_GB = "min_disk_gb"
+    MIN_RAM_MB = "min_ram_mb"
     PERSON = "person"  # these two in the forms of the desk
     NOTE = "note"
 
@@ -75,6 +80,12 @@ class Action(StrEnum):
     DESK_PAGE = "desk_page"  # value: the page's number
     ADD_KEY = "key_add"
     REMOVE_KEY = "key_remove"
+    IMAGES = "images"  # a page of the list; value: its number
+    IMAGE_SYNC = "image_sync"  # value of these: the image's name, or ALL
+    IMAGE_DESCRIBE = "image_describe"
+    IMAGE_HIDE = "image_hide"
+    IMAGE_SHOW = "image_show"
+    IMAGE_DELETE = "image_delete"
 
 
 class Act(StrEnum):
@@ -90,6 +101,7 @@ CARD = "card-"  # block_id of a rental's card: CARD + rental id
 NOTICE = "notice-"  # block_id of a message about one event: NOTICE + event id
 ADMIN_NOTICE = "admin-notice-"  # block_id of a message to the admins: ADMIN_NOTICE + notice id
 EXTENSION = "extend-"
+ALL = "*"  # no image can be called so
 HANDOVER = "transfer-"
 
 

@@ -13,6 +13,7 @@ from .cases import CASES, Case
 from .lab import CrashLab, patched
 from .mortal import Fate
 
+pytestmark = pytest.mark.thorough
 STEP = 1 if os.environ.get("KWS_CRASH") == "all" else 31  # a sample by default
 
 
