@@ -27,6 +27,28 @@ class NodeStatus:
     failing_since: datetime | None
     error: str | None
     measured: Capacity | None
+    lent: Lent
+    latency_ms: int | None = None
+    reached_at: datetime | None = None
+    up_since: datetime | None = None
+    last_error: str | None = None
+    last_error_at: datetime | None = None
+    drained_at: datetime | None = None
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it is silent, or answers."""
+        return self.failing_since or self.up_since
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """What rentals hold on a node, those that are being deleted there too."""
+
+    rentals: int = 0
+    vcpus: int = 0
+    ram_mb: int = 0
+    disk_gb: int = 0
 
 
 def rooms(session: Session, config: Config) -> list[Room]:
@@ -42,6 +64,15 @@ def statuses(session: Session, config: Config) -> list[NodeStatus]:
         _status(node, records.get(node.name), [h for h in held if h.node == node.name])
         for node in config.nodes
     ]
+
+
+def missed(session: Session, config: Config) -> dict[str, Lent]:
+    """Nodes that nodes.toml has no more although rentals are on them, and what these hold."""
+    by_node: dict[str, list[Held]] = {}
+    for held in store.held_capacity(session):
+        if config.node(held.node) is None:
+            by_node.setdefault(held.node, []).append(held)
+    return {name: _lent(by_node[name]) for name in sorted(by_node)}
 
 
 def images(session: Session, config: Config) -> list[Image]:
@@ -65,8 +96,10 @@ def note_answer(
     now: datetime,
 ) -> bool:
     """Remembers what a node said of itself; True when it had been silent before."""
-    record = _record(session, name)
+    record = record_of(session, name)
     came_back = record.failing_since is not None
+    if came_back or record.seen_at is None:
+        record.up_since = now
     record.images = [{**asdict(image), "properties": dict(image.properties)} for image in images]
     record.cidrs = list(cidrs)
     record.capacity = {**asdict(capacity), "at": capacity.at.isoformat()}
@@ -76,10 +109,22 @@ def note_answer(
 
 def note_failure(session: Session, name: str, error: str, now: datetime) -> datetime:
     """Remembers that a node does not answer, what it said last is kept; returns since when it is silent."""
-    record = _record(session, name)
+    record = record_of(session, name)
     record.failing_since = record.failing_since or now
-    record.error = error
+    record.error = record.last_error = error
+    record.last_error_at = now
     return record.failing_since
+
+
+def note_ping(session: Session, name: str, latency_ms: int, now: datetime) -> None:
+    """Remembers how fast a node answered."""
+    record = record_of(session, name)
+    record.latency_ms, record.reached_at = latency_ms, now
+
+
+def silent_since(session: Session, name: str) -> datetime | None:
+    """Since when a node does not answer, None when it does."""
+    return record_of(session, name).failing_since
 
 
 def load_images(record: NodeRecord) -> list[Image]:
@@ -97,7 +142,8 @@ def load_capacity(record: NodeRecord | None) -> Capacity | None:
     return Capacity(**{**data, "at": datetime.fromisoformat(data["at"])})
 
 
-def _record(session: Session, name: str) -> NodeRecord:
+def record_of(session: Session, name: str) -> NodeRecord:
+    """The node's row, a new one when it was never seen."""
     record = session.get(NodeRecord, name)
     if record is None:
         record = NodeRecord(name=name, images=[], capacity={})
@@ -113,6 +159,19 @@ def _status(node: NodeSection, record: NodeRecord | None, held: Sequence[Held]) 
         failing_since=record.failing_since if record else None,
         error=record.error if record else None,
         measured=measured,
+        lent=_lent(held),
+        latency_ms=record.latency_ms if record else None,
+        reached_at=record.reached_at if record else None,
+        up_since=record.up_since if record else None,
+        last_error=record.last_error if record else None,
+        last_error_at=record.last_error_at if record else None,
+        drained_at=record.drained_at if record else None,
+    )
+
+
+def _lent(held: Sequence[Held]) -> Lent:
+    return Lent(
+        len(held), sum(h.vcpus for h in held), sum(h.ram_mb for h in held), sum(h.disk_gb for h in held)
     )
 
 

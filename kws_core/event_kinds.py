@@ -30,4 +30,5 @@ class EventKind(StrEnum):
     STOPPED = "stopped"  # its last day is over: kept for the grace time; data: until
     RESTORED = "restored"  # out of the grace time; data: until
     TRANSFERRED = "transferred"  # data: to, was
+    NODE_DRAINED = "node_drained"  # data: node, until, reason; unique by key
     ENDED = "ended"

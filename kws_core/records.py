@@ -35,8 +35,15 @@ class NodeRecord(Base):
     cidrs: Mapped[list[str]] = mapped_column(default=list)  # of all its networks, ours or not
     seen_at: Mapped[datetime | None]
     failing_since: Mapped[datetime | None]
-    error: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(Text)  # while it does not answer
     drained: Mapped[bool] = mapped_column(default=False)
+    drained_at: Mapped[datetime | None]
+    latency_ms: Mapped[int | None]  # of the last ping that was answered
+    reached_at: Mapped[datetime | None]  # when that was
+    up_since: Mapped[datetime | None]  # since when it answers, once it had been silent
+    last_error: Mapped[str | None] = mapped_column(Text)  # kept when it answers again
+    last_error_at: Mapped[datetime | None]
+    missed_at: Mapped[datetime | None]  # since when nodes.toml lacks it although rentals are there
 
 
 class JobRun(Base):
@@ -80,6 +87,19 @@ class Sighting(Base):
     first_seen_at: Mapped[datetime]
     kinds: Mapped[str | None] = mapped_column(Text)  # of what is being, or was, deleted; None: nothing yet
     gone_at: Mapped[datetime | None]  # seen gone after that; the row is kept until the admins are told
+
+
+class Act(Base):
+    """What somebody did that is about no single rental; what is about one is among its events."""
+
+    __tablename__ = "acts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str] = mapped_column(String(32))
+    what: Mapped[str] = mapped_column(String(32))
+    where: Mapped[str] = mapped_column(String(16))  # "command", "form", "cli", …
+    data: Mapped[dict[str, Any]]
 
 
 class Delivery(Base):

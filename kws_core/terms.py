@@ -50,7 +50,7 @@ class Terms:
         last = self.core.ends.latest(self.core.now())
         return self.extend(who, rental_id, min(last, self.core.today() + RESTORED_FOR), via="restore")
 
-    def transfer(self, who: Who, rental_id: str, to: str) -> Rental:
+    def transfer(self, who: Who, rental_id: str, to: str, *, via: str = "notice") -> Rental:
         """Gives the rental to another person, who gets a card of it; for admins. It keeps its end date."""
         if not who.admin:
             raise UserError("admins_only")
@@ -59,7 +59,7 @@ class Terms:
             if not rental.live:
                 raise UserError("too_late_to_extend", name=rental.name)
             if rental.owner != to:
-                self._hand_over(rental, who, to)
+                self._hand_over(rental, who, to, via)
                 session.flush()
                 told = update(Event).where(Event.rental_id == rental.id)
                 session.execute(told.values(ts=None, key=None))  # the new owner was warned of nothing yet
@@ -78,10 +78,10 @@ class Terms:
         if rental.held:
             rental.held.next_look_at = now
 
-    def _hand_over(self, rental: Rental, who: Who, to: str) -> None:
+    def _hand_over(self, rental: Rental, who: Who, to: str, via: str) -> None:
         old_card = {"channel": rental.dm_channel, "card": rental.card_ts}
         rental.record(
-            EventKind.TRANSFERRED, self.core.now(), actor=who.id, to=to, was=rental.owner, **old_card
+            EventKind.TRANSFERRED, self.core.now(), actor=who.id, to=to, was=rental.owner, via=via, **old_card
         )
         rental.owner, rental.dm_channel, rental.card_ts = to, None, None
         rental.key_file = None  # the private key is in the other person's messages

@@ -67,7 +67,7 @@ class MyRentals:
 
     def give_back(self, visit: Visit) -> None:
         """The return was confirmed."""
-        rental = self.core.give_back(visit.who, str(visit.body["actions"][0]["value"]))
+        rental = self.core.give_back(visit.who, str(visit.body["actions"][0]["value"]), via=visit.via)
         text = visit.texts(N_("{name} is being deleted. You get word in your DM."), name=rental.name)
         if _on_card(visit.body):
             return  # the card itself is edited
