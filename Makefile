@@ -21,6 +21,9 @@ demo: setup ## see the main job: local Slack workspace, simulated nodes
 test: setup ## the fast tests
 	$(BIN)/pytest -m "not openstack" -n 2
 
+restarts: setup ## a thousand deaths on the way of a warning
+	KWS_RESTARTS=1000 $(BIN)/pytest -s tests/stories/test_restarts.py
+
 lint: setup ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -45,4 +48,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test lint test-openstack check fix messages lock clean
+.PHONY: help setup demo test restarts lint test-openstack check fix messages lock clean

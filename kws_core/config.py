@@ -24,6 +24,9 @@ DEFAULT_PATH = "nodes.toml"
 DEFAULT_DATABASE_URL = "sqlite:///kws.db"
 DEFAULT_SLACK_API_URL = "https://slack.com/api/"
 
+LONGEST_QUIET = 366  # days
+LAST_YEAR = 2999
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
 AdminId = Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]{2,}$")]
@@ -71,6 +74,8 @@ class QuietDays(_Section):
     def _in_order(self) -> QuietDays:
         if self.last < self.first:
             raise ValueError("'to' is before 'from'")
+        if (self.last - self.first).days > LONGEST_QUIET or self.last.year > LAST_YEAR:
+            raise ValueError(f"more than {LONGEST_QUIET} days, or after the year {LAST_YEAR}")
         return self
 
 

@@ -40,7 +40,7 @@ class Releaser:
 
         While the shared list still shows the machine, another pass would find nothing new to do.
         """
-        tries = job.placement.tries
+        tries = job.placement.tries if job.placement.remains else 0  # passes that the node took
         if tries % PASS_EVERY and isinstance(machines, dict) and job.rental.mark in machines:
             self.rows.apply(job, _tried)
             return POLL

@@ -43,6 +43,8 @@ POLL_NEW = timedelta(milliseconds=500)
 POLL_KEY = timedelta(seconds=30)  # key_sent wakes it at once; this is only the net below
 KEY_DEADLINE = timedelta(hours=24)  # Slack may be away for hours; capacity is not held for ever
 POLL_READY = timedelta(minutes=5)
+POLL_START = timedelta(seconds=5)
+START_TRIES = timedelta(minutes=10)  # after a restore; then it is its owner's to start
 POLL_MISSING = timedelta(seconds=10)
 LAG = timedelta(seconds=30)  # how long a new server may be missing from the list
 GIVE_UP_NODE = timedelta(seconds=45)  # a node silent for so long in the middle of a build is left
@@ -175,11 +177,19 @@ class Steps:
         if job.rental.status is Status.STOPPED and machine.state is MachineState.ACTIVE:
             self._switch(job, machine, Action.STOP)
         elif job.rental.to_start:
-            self._switch(job, machine, Action.START)
-            self.rows.apply(job, lambda s, r, p: setattr(r, "to_start", False))
+            return self._start(job, machine)
         if job.rental.status is Status.READY:
             return self.renewer.renew(job) or POLL_READY
         return POLL_READY
+
+    def _start(self, job: Job, machine: Machine) -> timedelta:
+        """A node that is still busy with stopping it says no for a while."""
+        late = self.core.now() - job.rental.end_set_at > START_TRIES
+        if machine.state is not MachineState.ACTIVE and not late:
+            self._switch(job, machine, Action.START)
+            return POLL_START
+        self.rows.apply(job, lambda s, r, p: setattr(r, "to_start", False))
+        return AT_ONCE
 
     def _switch(self, job: Job, machine: Machine, action: Action) -> None:
         """A machine that can't be stopped runs on until its grace time is over; that harms nobody."""
@@ -204,7 +214,7 @@ class Steps:
     def failed(self, job: Job, error: NodeError) -> timedelta:
         """What a node's no, or its silence, means for this placement."""
         if not job.building:
-            self.rows.apply(job, lambda s, r, p: setattr(p, "tries", p.tries + 1))
+            self.rows.apply(job, lambda s, r, p: _failed_look(p))
             return min(RETRY_MOST, timedelta(seconds=2 ** min(job.placement.tries, 6)))
         wait = AT_ONCE
 
@@ -283,6 +293,10 @@ def _ensure_machine(node: Node, spec: ServerSpec | ContainerSpec, address: Addre
     if isinstance(spec, ContainerSpec):
         return node.ensure_container(spec, address)
     return node.ensure_server(spec, address)
+
+
+def _failed_look(placement: Placement) -> None:
+    placement.tries, placement.remains = placement.tries + 1, None
 
 
 def _seen(session: Session, rental: Rental, placement: Placement) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import event
 from world import Clock, Inline, World, make_config
 
@@ -16,6 +17,9 @@ from kws_core.nodes.fake import FakeNode
 from kws_core.outbox import Outbox
 from kws_core.reconciler import Reconciler
 from kws_core.store import Store
+
+settings.register_profile("kws", deadline=None)  # a busy machine is no fault
+settings.load_profile("kws")
 
 
 @pytest.fixture

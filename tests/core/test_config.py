@@ -179,3 +179,17 @@ def test_a_token_of_the_wrong_kind_is_told_without_telling_it() -> None:
 
 def test_the_api_url_ends_with_a_slash() -> None:
     assert load_environment({**TOKENS, "SLACK_API_URL": "http://h/api"}).slack_api_url == "http://h/api/"
+
+
+@pytest.mark.parametrize(
+    ("quiet", "problem"),
+    [
+        ("from = 2026-12-24\nto = 2026-12-23", "'to' is before 'from'"),
+        ("from = 2026-12-24\nto = 2028-12-23", "more than 366 days"),
+        ("from = 2026-12-24", "policy.quiet[0].to: missing"),
+        ('from = "soon"\nto = 2026-12-23', "policy.quiet[0].from"),
+    ],
+)
+def test_quiet_days_that_make_no_sense(quiet: str, problem: str) -> None:
+    (found,) = problems(f"{GOOD}\n[[policy.quiet]]\n{quiet}\n")
+    assert problem in found

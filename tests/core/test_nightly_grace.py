@@ -95,6 +95,7 @@ def test_a_restored_one_runs_again_with_a_new_end(make_world: MakeWorld) -> None
     restored = restore(world, rental)
     assert (status(world, rental), state(world, rental)) == (["ready"], MachineState.ACTIVE)
     assert restored.ends_on == world.day(7)
+    world.settle(8)
     assert (restored.stopped_at, world.look(rental).to_start) == (None, False)
     world.deliver_all()
     for _ in range(3):
@@ -217,3 +218,28 @@ def test_one_that_cannot_be_ended_stops_no_other(
     world.midnight()
     world.nightly.tick()
     assert status(world, *rentals) == ["stopped", "ending", "ending"]
+
+
+def test_a_node_that_is_still_stopping_it_is_asked_to_start_it_again(make_world: MakeWorld) -> None:
+    world = make_world(policy=GRACE)
+    rental = ready(world)
+    night(world)
+    busy = NodeRefused("node1", Refusal.INVALID, "still powering off")
+    node_of(world, rental).fail_next("act", busy, times=3)
+    restore(world, rental)
+    assert state(world, rental) is MachineState.STOPPED
+    world.settle(30)
+    assert state(world, rental) is MachineState.ACTIVE
+    assert not world.look(rental).to_start
+
+
+def test_a_machine_that_never_starts_is_left_to_its_owner(make_world: MakeWorld) -> None:
+    world = make_world(policy=GRACE)
+    rental = ready(world)
+    night(world)
+    node_of(world, rental).fail_next("act", NodeRefused("node1", Refusal.INVALID, "no"), times=999)
+    restore(world, rental)
+    for _ in range(15):
+        world.clock.advance(minutes=1)
+        world.settle(1)
+    assert not world.look(rental).to_start

@@ -12,6 +12,7 @@ from slack_sdk.socket_mode.interval_runner import IntervalRunner
 from storybook import Story
 from world import Clock, Inline, make_config
 
+from bot.retries import SlackRetryHandler
 from bot.service import Service
 from bot.workspace import Workspace
 from kws_core.config import Config, Environment
@@ -38,6 +39,7 @@ def make_story(
         shutil.copy(empty_database, tmp_path / "kws.db")
         monkeypatch.setattr("bot.service.CLOSE", 0.02)
         service = Service(config, environment, fakes, clock)
+        service.client.retry_handlers = [SlackRetryHandler(sleep=lambda seconds: None)]
         service.reconciler.executors = lambda node, sort: Inline()
         service.operations.executors = service.reconciler.executors
         service.notifier.executor = Inline()

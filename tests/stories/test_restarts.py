@@ -193,7 +193,7 @@ class Lab:
         return found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(60 + 2 * RESTARTS)
 def test_deaths_lose_no_warning_and_show_none_twice(tmp_path: Path, empty_database: Path) -> None:
     shutil.copy(empty_database, tmp_path / "kws.db")
     with Workspace() as workspace:
