@@ -13,9 +13,10 @@ from slack_sdk import WebClient
 from bot import errors
 from bot.admin_notices import AdminNotices
 from bot.desk import Desk, asker
-from bot.handlers import decisions, extend, keys, machine, my_rentals, rent, status
+from bot.handlers import decisions, extend, keys, machine, my_rentals, nodes, rent, status
 from bot.handlers.admin import AdminCommands
 from bot.handlers.commands import Commands
+from bot.picture import Gallery
 from kws_core.operations import Operations
 from kws_core.terms import Terms
 
@@ -30,6 +31,7 @@ def build_app(
     operations: Operations,
     terms: Terms,
     notices: AdminNotices,
+    gallery: Gallery,
     client: WebClient,
     listener_executor: Executor,
     signing_secret: str = "",
@@ -50,9 +52,10 @@ def build_app(
     extend.register(app, desk, commands, terms)
     machine.register(app, desk, operations)
     decisions.register(app, desk, terms, notices)
-    status.register(desk, commands)
+    status.register(desk, commands, gallery)
     keys.register(app, desk, commands)
-    AdminCommands(desk, commands)
+    admin = AdminCommands(desk, commands)
+    nodes.register(app, desk, admin)
     commands.register(app)
     app.error(_error_listener(desk))
     return app

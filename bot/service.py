@@ -22,6 +22,7 @@ from bot.app import build_app
 from bot.desk import Desk
 from bot.directory import Directory
 from bot.notify import Notifier
+from bot.picture import Gallery
 from bot.post import Post
 from bot.retries import SlackRetryHandler
 from kws_core.config import Config, Environment
@@ -91,6 +92,7 @@ class Service:
         self.node_threads = NodeExecutors(config)
         self.workers = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="worker")
         self.post_office = ThreadPoolExecutor(NOTIFIER_THREADS, thread_name_prefix="notify")
+        self.pictures = ThreadPoolExecutor(1, thread_name_prefix="picture")
         self.listeners = ThreadPoolExecutor(LISTENER_THREADS, thread_name_prefix="bolt")
         self.reconciler = Reconciler(self.core, nodes, self.node_threads)
         self.notifier = Notifier(self.core, self.client, self.directory, self.post_office)
@@ -99,15 +101,8 @@ class Service:
         self.terms = Terms(self.core)
         self.nightly = Nightly(self.core)
         self.admin_notices = AdminNotices(self.core, self.directory, Post(self.client))
-        self.app: App = build_app(
-            self.desk,
-            self.operations,
-            self.terms,
-            self.admin_notices,
-            self.client,
-            self.listeners,
-            environment.signing_secret,
-        )
+        self.gallery = Gallery(self.core.nodes, self.pictures)
+        self.app = self._app()
         self.loops = [
             Loop("reconciler", self.reconciler.tick, self.core.work),
             Loop("notifier", self.notifier.tick, self.core.mail),
@@ -115,6 +110,18 @@ class Service:
         self.sockets = _sockets(self.app, environment.app_token)
         self.scheduler = self._chores()
         self._stopping = threading.Event()
+
+    def _app(self) -> App:
+        return build_app(
+            self.desk,
+            self.operations,
+            self.terms,
+            self.admin_notices,
+            self.gallery,
+            self.client,
+            self.listeners,
+            self.environment.signing_secret,
+        )
 
     def _chores(self) -> BackgroundScheduler:
         now, every = utcnow(), IntervalTrigger
@@ -174,7 +181,10 @@ class Service:
             closer.start()  # websocket-client may sit in a select() for ten seconds when it is closed
         self.reconciler.stop()
         self.notifier.stop()
-        _drain([self.listeners, self.workers, self.post_office], deadline)  # what was acknowledged is served
+        self.pictures.shutdown(wait=False, cancel_futures=True)
+        _drain(
+            [self.listeners, self.workers, self.pictures, self.post_office], deadline
+        )  # what was acknowledged is served
         self.node_threads.shutdown(deadline)
         for closer in closers:
             closer.join(CLOSE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from datetime import date, datetime
 
@@ -39,31 +40,21 @@ class Fleet:
 
         ``tell`` needs a date. Each owner is told once per drain and date, however often it is asked.
         """
-        self._check(who, until, reason, tell)
+        if not who.admin:
+            raise UserError("admins_only")
+        self.check(until, reason, tell=tell)
         with self.core.store.write() as session:
             now, record = self.core.now(), self._record(session, node)
             if not record.drained:
                 record.drained, record.drained_at = True, now
-            began = record.drained_at or now
-            told = [
-                rental
-                for rental in (_live_on(session, node) if tell and until else ())
-                if until and _tell(session, rental, who, node, began, now, until, reason, where)
-            ]
             day = until.isoformat() if until else None
-            note_act(
-                session,
-                who.id,
-                "drain",
-                where,
-                now,
-                node=node,
-                until=day,
-                reason=reason or None,
-                told=len(told),
-            )
+            word = {"node": node, "until": day, "reason": reason.strip()}
+            key = f"drained:{int((record.drained_at or now).timestamp())}:{day}"
+            people = _live_on(session, node) if tell else ()
+            told = sum(_tell(session, one, who, key, now, {**word, "via": where}) for one in people)
+            note_act(session, who.id, "drain", where, now, **word, told=told)
         self.core.mail.set()
-        return len(told)
+        return told
 
     def undrain(self, who: Who, node: str, *, where: str) -> bool:
         """The node gets rentals again; False when it was not drained."""
@@ -78,9 +69,14 @@ class Fleet:
         self.core.work.set()
         return True
 
-    def _check(self, who: Who, until: date | None, reason: str, tell: bool) -> None:
-        if not who.admin:
-            raise UserError("admins_only")
+    def check_name(self, node: str) -> None:
+        """UserError when there is no such node, with the one that may be meant."""
+        if self.core.config.node(node) is None:
+            with self.core.store.read() as session:
+                raise self._unknown(session, node)
+
+    def check(self, until: date | None, reason: str, *, tell: bool) -> None:
+        """FormError with what is wrong at which field."""
         problems: dict[str, UserError] = {}
         if tell and until is None:
             problems["until"] = UserError("drain_day_missing")
@@ -94,11 +90,21 @@ class Fleet:
     def _record(self, session: Session, node: str) -> NodeRecord:
         """The node's row, locked: requests that are being placed come before or after this."""
         if self.core.config.node(node) is None:
-            known = [section.name for section in self.core.config.nodes]
-            raise UserError("word_unknown", word=node, known=known)
+            raise self._unknown(session, node)
         catalogue.record_of(session, node)
         session.flush()
         return session.get_one(NodeRecord, node, with_for_update=True, populate_existing=True)
+
+    def _unknown(self, session: Session, node: str) -> UserError:
+        if node in catalogue.missed(session, self.core.config):
+            return UserError("node_missed", node=node)
+        known = [section.name for section in self.core.config.nodes]
+        near = difflib.get_close_matches(node, known, n=1)
+        return (
+            UserError("word_near", word=node, near=near[0])
+            if near
+            else UserError("word_unknown", word=node, known=known)
+        )
 
 
 def _live_on(session: Session, node: str) -> Sequence[Rental]:
@@ -110,25 +116,16 @@ def _live_on(session: Session, node: str) -> Sequence[Rental]:
 
 
 def _tell(
-    session: Session,
-    rental: Rental,
-    who: Who,
-    node: str,
-    began: datetime,
-    now: datetime,
-    until: date,
-    reason: str,
-    where: str,
+    session: Session, rental: Rental, who: Who, key: str, now: datetime, data: dict[str, object]
 ) -> bool:
     """An event for the outbox; False when this rental has it already."""
-    data = {"node": node, "until": until.isoformat(), "reason": reason.strip(), "via": where}
     values = {
         "rental_id": rental.id,
         "at": now,
         "kind": EventKind.NODE_DRAINED,
         "actor": who.id[:LONGEST_ACTOR],
         "data": data,
-        "key": f"drained:{int(began.timestamp())}:{until.isoformat()}",
+        "key": key,
         "tries": 0,
         "undeliverable": False,
     }

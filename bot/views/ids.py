@@ -14,6 +14,7 @@ class View(StrEnum):
     RENT = "rent"
     KEY = "key"
     EXTEND = "extend"
+    DRAIN = "drain"
 
 
 class Field(StrEnum):
@@ -62,6 +63,10 @@ class Action(StrEnum):
     RESTORE = "rental_restore"
     TRANSFER = "rental_transfer"  # a person picker in the block HANDOVER + rental id
     END = "rental_end"  # by an admin
+    HISTORY = "rental_history"
+    DRAIN = "node_drain"  # opens the form; value: the node's name
+    UNDRAIN = "node_undrain"
+    USAGE = "usage_csv"  # value: the month
     ADD_KEY = "key_add"
     REMOVE_KEY = "key_remove"
 

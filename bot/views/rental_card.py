@@ -18,7 +18,7 @@ from slack_sdk.models.blocks import (
 )
 
 from bot.i18n import N_, Mrkdwn, Texts, code, slack_time
-from bot.views import ids, prose
+from bot.views import history, ids, prose
 from bot.views.text import clip, size_line
 from kws_core.model import Event, EventKind, Reason, Rental, Status
 from kws_core.nodes import Kind
@@ -150,6 +150,7 @@ def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
             ]
     if rental.status in (Status.READY, Status.STOPPED):
         elements.append(_button(ids.Action.EXTEND, N_("Extend"), rental, texts))
+    elements.append(_button(ids.Action.HISTORY, N_("History"), rental, texts))
     return [*elements, return_button(rental, texts)]
 
 
@@ -263,6 +264,8 @@ def _line(event: Event, rental: Rental, texts: Texts) -> str | None:
     """An event as a line of the card's history; None for what the card says otherwise."""
     if event.kind is EventKind.RETURNED:
         return _returned(event, rental, texts)
+    if event.kind is EventKind.NODE_DRAINED:
+        return history.drained(event, texts)
     if event.kind is EventKind.FAILED:
         return ":x: " + texts(FAILURES.get(event.data.get("reason", ""), FAILURES["no_node"]))
     if event.kind not in LINES:
@@ -283,7 +286,13 @@ def _line(event: Event, rental: Rental, texts: Texts) -> str | None:
         data["giver"] = Mrkdwn(f"<@{event.actor}>")
     if "fingerprint" in data:
         data["print"] = code(data["fingerprint"])
-    return texts(sentence, actor=Mrkdwn(f"<@{event.actor}>"), **data)
+    line = texts(sentence, actor=history.person(event.actor), **data)
+    return line + history.by_another(event, rental, texts)
+
+
+def line(event: Event, rental: Rental, texts: Texts) -> str | None:
+    """The card's sentence about an event, None where it has none."""
+    return _line(event, rental, texts)
 
 
 def rings(rental: Rental, event: Event) -> bool:
@@ -292,6 +301,8 @@ def rings(rental: Rental, event: Event) -> bool:
         return rental.status is Status.READY
     if event.kind is EventKind.ENDED:
         return rental.reason in (Reason.RETURNED, Reason.ADMIN)
+    if event.kind is EventKind.NODE_DRAINED:
+        return rental.live
     if event.kind in (EventKind.EXTENDED, EventKind.RESTORED):
         return rental.live and event.data.get("via") not in ON_A_MESSAGE
     return event.kind in (EventKind.FAILED, EventKind.VANISHED, EventKind.EXPIRED, EventKind.TRANSFERRED)
@@ -302,7 +313,7 @@ def _returned(event: Event, rental: Rental, texts: Texts) -> str:
         return texts(N_(":leftwards_arrow_with_hook: You returned it. It is being deleted."))
     return texts(
         N_(":leftwards_arrow_with_hook: {actor} ended it. It is being deleted."),
-        actor=Mrkdwn(f"<@{event.actor}>"),
+        actor=history.person(event.actor),
     )
 
 
