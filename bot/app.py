@@ -13,9 +13,23 @@ from slack_sdk import WebClient
 from bot import errors
 from bot.admin_notices import AdminNotices
 from bot.desk import Desk, asker
-from bot.handlers import decisions, extend, keys, machine, my_rentals, nodes, rent, status
+from bot.handlers import (
+    decisions,
+    desk_acts,
+    extend,
+    home,
+    images,
+    keys,
+    machine,
+    my_rentals,
+    nodes,
+    rent,
+    status,
+)
 from bot.handlers.admin import AdminCommands
 from bot.handlers.commands import Commands
+from bot.homes import Homes
+from bot.image_jobs import ImageJobs
 from bot.picture import Gallery
 from kws_core.operations import Operations
 from kws_core.terms import Terms
@@ -32,6 +46,8 @@ def build_app(
     terms: Terms,
     notices: AdminNotices,
     gallery: Gallery,
+    image_jobs: ImageJobs,
+    homes: Homes,
     client: WebClient,
     listener_executor: Executor,
     signing_secret: str = "",
@@ -56,6 +72,9 @@ def build_app(
     keys.register(app, desk, commands)
     admin = AdminCommands(desk, commands)
     nodes.register(app, desk, admin)
+    images.register(app, desk, admin, image_jobs)
+    home.register(app, desk, homes, admin)
+    desk_acts.register(app, desk, homes, terms)
     commands.register(app)
     app.error(_error_listener(desk))
     return app

@@ -21,12 +21,15 @@ from bot.admin_notices import AdminNotices
 from bot.app import build_app
 from bot.desk import Desk
 from bot.directory import Directory
+from bot.homes import Homes
+from bot.image_jobs import ImageJobs
 from bot.notify import Notifier
 from bot.picture import Gallery
 from bot.post import Post
 from bot.retries import SlackRetryHandler
 from kws_core.config import Config, Environment
 from kws_core.core import Core, utcnow
+from kws_core.images import Images
 from kws_core.loop import Loop
 from kws_core.nightly import Nightly
 from kws_core.nodes import Node
@@ -102,11 +105,10 @@ class Service:
         self.nightly = Nightly(self.core)
         self.admin_notices = AdminNotices(self.core, self.directory, Post(self.client))
         self.gallery = Gallery(self.core.nodes, self.pictures)
+        self.image_jobs = ImageJobs(Images(self.core, nodes), self.desk, Post(self.client))
+        self.homes = Homes(self.core, self.directory, self.client)
         self.app = self._app()
-        self.loops = [
-            Loop("reconciler", self.reconciler.tick, self.core.work),
-            Loop("notifier", self.notifier.tick, self.core.mail),
-        ]
+        self.loops = self._loops()
         self.sockets = _sockets(self.app, environment.app_token)
         self.scheduler = self._chores()
         self._stopping = threading.Event()
@@ -118,10 +120,22 @@ class Service:
             self.terms,
             self.admin_notices,
             self.gallery,
+            self.image_jobs,
+            self.homes,
             self.client,
             self.listeners,
             self.environment.signing_secret,
         )
+
+    def _pools(self) -> list[ThreadPoolExecutor]:
+        return [self.listeners, self.workers, self.pictures, self.image_jobs.executor, self.post_office]
+
+    def _loops(self) -> list[Loop]:
+        return [
+            Loop("reconciler", self.reconciler.tick, self.core.work),
+            Loop("notifier", self.notifier.tick, self.core.mail),
+            Loop("homes", self.homes.tick, threading.Event()),
+        ]
 
     def _chores(self) -> BackgroundScheduler:
         now, every = utcnow(), IntervalTrigger
@@ -181,10 +195,10 @@ class Service:
             closer.start()  # websocket-client may sit in a select() for ten seconds when it is closed
         self.reconciler.stop()
         self.notifier.stop()
+        self.homes.stop()
+        self.image_jobs.stop()
         self.pictures.shutdown(wait=False, cancel_futures=True)
-        _drain(
-            [self.listeners, self.workers, self.pictures, self.post_office], deadline
-        )  # what was acknowledged is served
+        _drain(self._pools(), deadline)  # what was acknowledged is served
         self.node_threads.shutdown(deadline)
         for closer in closers:
             closer.join(CLOSE)

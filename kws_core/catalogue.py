@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,16 @@ from kws_core.store import Held
 
 
 @dataclass(frozen=True, slots=True)
+class Lent:
+    """What rentals hold on a node, those that are being deleted there too."""
+
+    rentals: int = 0
+    vcpus: int = 0
+    ram_mb: int = 0
+    disk_gb: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class NodeStatus:
     """A node as an admin sees it."""
 
@@ -27,7 +37,7 @@ class NodeStatus:
     failing_since: datetime | None
     error: str | None
     measured: Capacity | None
-    lent: Lent
+    lent: Lent = Lent()
     latency_ms: int | None = None
     reached_at: datetime | None = None
     up_since: datetime | None = None
@@ -39,16 +49,6 @@ class NodeStatus:
     def since(self) -> datetime | None:
         """Since when it is silent, or answers."""
         return self.failing_since or self.up_since
-
-
-@dataclass(frozen=True, slots=True)
-class Lent:
-    """What rentals hold on a node, those that are being deleted there too."""
-
-    rentals: int = 0
-    vcpus: int = 0
-    ram_mb: int = 0
-    disk_gb: int = 0
 
 
 def rooms(session: Session, config: Config) -> list[Room]:
@@ -76,15 +76,32 @@ def missed(session: Session, config: Config) -> dict[str, Lent]:
 
 
 def images(session: Session, config: Config) -> list[Image]:
-    """Every image that some configured node has, each name once, by title; hidden ones left out."""
+    """What the form shows: all_images() by title, hidden ones left out."""
+    offered = [image for image in all_images(session, config) if not image.hidden]
+    return sorted(offered, key=lambda image: (image.title or image.name).lower())
+
+
+def all_images(session: Session, config: Config) -> list[Image]:
+    """Every image that some configured node has, each name once.
+
+    Where the nodes differ: hidden on one is hidden, and the largest minimum counts, since any may get the rental.
+    """
     known = {node.name for node in config.nodes if Kind.SERVER in node.kinds}
     by_name: dict[str, Image] = {}
     for record in store.node_records(session):
         if record.name in known:
             for image in load_images(record):
-                by_name.setdefault(image.name, image)
-    offered = [image for image in by_name.values() if not image.hidden]
-    return sorted(offered, key=lambda image: (image.title or image.name).lower())
+                by_name[image.name] = _joined(by_name.get(image.name, image), image)
+    return list(by_name.values())
+
+
+def _joined(first: Image, other: Image) -> Image:
+    return replace(
+        first,
+        min_disk_gb=max(first.min_disk_gb, other.min_disk_gb),
+        min_ram_mb=max(first.min_ram_mb, other.min_ram_mb),
+        hidden=first.hidden or other.hidden,
+    )
 
 
 def note_answer(
@@ -100,11 +117,20 @@ def note_answer(
     came_back = record.failing_since is not None
     if came_back or record.seen_at is None:
         record.up_since = now
-    record.images = [{**asdict(image), "properties": dict(image.properties)} for image in images]
+    record.images = _dumped(images)
     record.cidrs = list(cidrs)
     record.capacity = {**asdict(capacity), "at": capacity.at.isoformat()}
     record.seen_at, record.failing_since, record.error = now, None, None
     return came_back
+
+
+def note_images(session: Session, name: str, images: Sequence[Image]) -> None:
+    """Remembers a node's images alone, so that a form shows at once what was changed."""
+    record_of(session, name).images = _dumped(images)
+
+
+def _dumped(images: Sequence[Image]) -> list[dict[str, Any]]:
+    return [{**asdict(image), "properties": dict(image.properties)} for image in images]
 
 
 def note_failure(session: Session, name: str, error: str, now: datetime) -> datetime:

@@ -109,3 +109,20 @@ class Delivery(Base):
 
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Home(Base):
+    """The App Home of a person who has opened it: what it shows, and when it is drawn again."""
+
+    __tablename__ = "homes"
+
+    person: Mapped[str] = mapped_column(String(32), primary_key=True)
+    opened_at: Mapped[datetime]
+    desk: Mapped[dict[str, Any]] = mapped_column(default=dict)  # an admin's search, see desk_queries.Search
+    version: Mapped[int] = mapped_column(default=0)  # counts openings and changes of the search
+    admin: Mapped[bool] = mapped_column(default=False)  # whether it was drawn for one
+    event: Mapped[int] = mapped_column(default=0)  # the newest event when it was drawn
+    digest: Mapped[str] = mapped_column(String(64), default="")  # of what is shown; "" when nobody knows
+    next_at: Mapped[datetime]  # not drawn before: many changes make one
+    look_at: Mapped[datetime]  # drawn then anyway: not everything that it shows is an event
+    tries: Mapped[int] = mapped_column(default=0)  # failures in a row

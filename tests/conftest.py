@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -21,8 +22,16 @@ from kws_core.outbox import Outbox
 from kws_core.reconciler import Reconciler
 from kws_core.store import Store
 
-settings.register_profile("kws", deadline=None)  # a busy machine is no fault
-settings.load_profile("kws")
+settings.register_profile("fast", deadline=None, derandomize=True, max_examples=25)  # the same at each run
+settings.register_profile("thorough", deadline=None, max_examples=200)  # a busy machine is no fault
+settings.load_profile("thorough" if os.environ.get("KWS_LIFE") == "thorough" else "fast")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the property tests."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.drawn)
 
 
 @pytest.fixture

@@ -28,8 +28,6 @@ BY_OTHERS = frozenset(  # lines that don't say by themselves who it was
         EventKind.REBOOTED,
         EventKind.SWITCHED_OFF,
         EventKind.SWITCHED_ON,
-        EventKind.EXTENDED,
-        EventKind.RESTORED,
     }
 )
 

@@ -13,7 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from kws_core.nodes.shelf import ImageShelf
 
 MARK_PREFIX = "kws-"
 
@@ -205,6 +208,10 @@ class Node(Protocol):
     @property
     def name(self) -> str:
         """As in nodes.toml."""
+
+    @property
+    def shelf(self) -> ImageShelf:
+        """Its images, for whoever looks after them; its calls need not be short."""
 
     def ping(self) -> None:
         """The cheapest question that shows whether the node works; NodeDown within a few seconds if not."""

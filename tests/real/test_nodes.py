@@ -79,7 +79,7 @@ def test_a_drained_node_gets_nothing(
     make_bot: Callable[..., BotProcess], workspace: Workspace, clouds: dict[str, Any]
 ) -> None:
     mina, admin = workspace.person("mina"), workspace.person("admin")
-    bot = make_bot(vcpus=5)
+    bot = make_bot(vcpus=5, containers=False)
     bot.start()
     before = {node: servers(clouds, node) for node in clouds}
     wait_until(lambda: all(row["up"] for row in json.loads(bot.kws("nodes", "--json"))), 30)
@@ -120,7 +120,7 @@ def test_a_silent_node_is_told_once_and_so_is_its_return(
     make_bot: Callable[..., BotProcess], workspace: Workspace
 ) -> None:
     admin = workspace.person("admin")
-    bot = make_bot()
+    bot = make_bot(containers=False)
     bot.start()
     wait_until(lambda: all(row["up"] for row in json.loads(bot.kws("nodes", "--json"))), 30)
     with node2_hanging():

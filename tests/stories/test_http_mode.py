@@ -27,6 +27,8 @@ def url(story: Story) -> Iterator[str]:
         service.terms,
         service.admin_notices,
         service.gallery,
+        service.image_jobs,
+        service.homes,
         service.client,
         service.listeners,
         SECRET,

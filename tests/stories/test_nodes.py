@@ -164,13 +164,13 @@ def test_the_history_of_a_rental_says_who_and_from_where(story: Story) -> None:
     until = rental.ends_on + timedelta(days=3)
     story.service.terms.extend(admin, rental.id, until, via="command")
     story.settle()
-    assert in_dm(joon, f"(by <@{admin.id}>)"), "the card says that it was somebody else"
+    assert in_dm(joon, f"<@{admin.id}> extended it until"), "the card says that it was somebody else"
     joon.click("rental_history")
     story.workspace.wait_for(lambda: said(joon, "requested"))
     text = visible_text(joon.ephemeral()[-1])
     assert f"<@{joon.id}> · `requested` · in a form" in text
     assert f"<@{joon.id}> · :arrows_counterclockwise: Rebooted. · on its card" in text
-    assert f"<@{admin.id}> · :calendar: Extended until" in text
+    assert f"<@{admin.id}> · :calendar: <@{admin.id}> extended it until" in text
 
 
 def test_the_trail(story: Story) -> None:

@@ -30,6 +30,7 @@ from kws_core.reconciler import Reconciler
 from kws_core.store import Store
 from kws_core.terms import Terms
 
+pytestmark = pytest.mark.thorough
 RESTARTS = int(os.environ.get("KWS_RESTARTS", "60"))
 PEOPLE = ("U0MINA0001", "U0JOON0001")
 
