@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from image_kit import copies, offered, qcow2, web_server
 from test_cli import kws
-from test_cli_chores import Typed, typed  # noqa: F401 - a fixture
+from typed_kit import Typed
 from world import JOON, World
 
 from kws_core.audit import Audit
@@ -25,7 +25,7 @@ def disk(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def images(typed: Typed) -> Typed:  # noqa: F811
+def images(typed: Typed) -> Typed:
     return lambda *words: typed("images", *words)
 
 
