@@ -110,6 +110,7 @@ def test_listings_of_an_empty_lab(tmp_path: Path) -> None:
     assert "node1" in kws(tmp_path, "nodes").stdout
 
 
+@pytest.mark.thorough
 def test_the_demo_plays_the_main_job(tmp_path: Path) -> None:
     result = kws(tmp_path, "demo", "--script")
     assert result.returncode == 0, result.stdout + result.stderr

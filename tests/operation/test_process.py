@@ -19,6 +19,8 @@ from test_cli import GOOD
 
 from bot.workspace import Workspace
 
+pytestmark = pytest.mark.thorough  # starts processes
+
 CLOUDS = "clouds: {lab-a: {auth: {auth_url: 'http://127.0.0.1:9/v3', username: u, password: planted-secret, project_name: p}}}"
 
 

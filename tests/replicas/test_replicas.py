@@ -11,6 +11,8 @@ from mutants import MUTANTS
 
 from .bench import Bench, Setting
 
+pytestmark = pytest.mark.thorough  # starts processes
+
 FULL = os.environ.get("KWS_REPLICAS") == "all"
 QUICK = {"beat": 0.5, "dead_after": 4.0}
 SAMPLE = (

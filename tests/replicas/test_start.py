@@ -15,6 +15,8 @@ from kws_core.errors import StoreDown
 from kws_core.sole import SoleProcess
 from kws_core.store import Store
 
+pytestmark = pytest.mark.thorough  # starts processes
+
 ROOT = Path(__file__).parent.parent.parent
 NODES = NODE.format(name="node1", vcpus=4, ram_mb=8192, disk_gb=100, max_builds=1)
 CLOUDS = """
