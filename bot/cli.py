@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from bot import cli_setup
+
 if TYPE_CHECKING:
     from kws_core.config import Config as Settings
     from kws_core.core import Core
@@ -30,6 +32,7 @@ app = typer.Typer(
 )
 db = typer.Typer(help="The database.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(db, name="db")
+cli_setup.register(app)
 
 USAGE = 2  # exit code: wrong usage or configuration
 FAILED = 1

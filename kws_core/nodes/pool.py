@@ -59,6 +59,10 @@ class Pool:
         """Every node behind its own breaker, by name; always the same objects."""
         return dict(self._nodes)
 
+    def credentials_file(self) -> str:
+        """The clouds.yaml that is read, "" when there is none; ConfigError when it can't be read."""
+        return str(self._read().config_filename or "")
+
     def check(self) -> None:
         """ConfigError with a line for each node whose ``cloud`` clouds.yaml does not have. No network."""
         clouds = self._read()
