@@ -15,11 +15,20 @@ $(VENV)/.done: requirements.txt pyproject.toml
 
 setup: $(VENV)/.done ## make the environment
 
-demo: setup ## see the main job: local Slack workspace, simulated nodes
+demo: setup ## see it work in the browser: a local Slack-like page, simulated nodes
 	$(BIN)/kws demo
 
 test: setup ## the fast tests
-	$(BIN)/pytest -m "not openstack" -n 2
+	$(BIN)/pytest -m "not openstack and not browser and not thorough" -n 2 --dist worksteal
+
+test-thorough: setup ## what draws thousands of cases, and deaths at every call
+	KWS_LIFE=thorough KWS_RESTARTS=1000 KWS_CRASH=all $(BIN)/pytest -m "thorough or drawn" -n 2 --dist worksteal
+
+restarts: setup ## a thousand deaths on the way of a warning
+	KWS_RESTARTS=1000 $(BIN)/pytest -s tests/stories/test_restarts.py
+
+crash-sweep: setup ## each use case with a death at each of its calls to the outside
+	KWS_CRASH=all $(BIN)/pytest -n 2 tests/crash
 
 lint: setup ## style and types
 	$(BIN)/ruff format --check .
@@ -29,7 +38,11 @@ lint: setup ## style and types
 test-openstack: setup ## the contract suite and the stories on two real nodes (needs the lab kit)
 	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; $(BIN)/pytest -m openstack
 
-check: lint test test-openstack ## everything
+test-browser: setup ## the demo's page in a real browser (needs chromium)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-browser.txt
+	$(BIN)/pytest -m browser tests/browser -n 2
+
+check: lint test test-thorough test-browser test-openstack ## everything
 
 fix: setup ## what the linter can mend
 	$(BIN)/ruff check --fix .
@@ -45,4 +58,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test lint test-openstack check fix messages lock clean
+.PHONY: help setup demo test test-thorough restarts crash-sweep lint test-browser test-openstack check fix messages lock clean

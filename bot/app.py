@@ -13,9 +13,22 @@ from slack_sdk import WebClient
 from bot import errors
 from bot.admin_notices import AdminNotices
 from bot.desk import Desk, asker
-from bot.handlers import decisions, extend, keys, machine, my_rentals, rent, status
+from bot.handlers import (
+    decisions,
+    desk_acts,
+    extend,
+    home,
+    images,
+    keys,
+    machine,
+    my_rentals,
+    rent,
+    status,
+)
 from bot.handlers.admin import AdminCommands
 from bot.handlers.commands import Commands
+from bot.homes import Homes
+from bot.image_jobs import ImageJobs
 from kws_core.operations import Operations
 from kws_core.terms import Terms
 
@@ -30,6 +43,8 @@ def build_app(
     operations: Operations,
     terms: Terms,
     notices: AdminNotices,
+    image_jobs: ImageJobs,
+    homes: Homes,
     client: WebClient,
     listener_executor: Executor,
     signing_secret: str = "",
@@ -52,7 +67,10 @@ def build_app(
     decisions.register(app, desk, terms, notices)
     status.register(desk, commands)
     keys.register(app, desk, commands)
-    AdminCommands(desk, commands)
+    admin = AdminCommands(desk, commands)
+    images.register(app, desk, admin, image_jobs)
+    home.register(app, desk, homes, admin)
+    desk_acts.register(app, desk, homes, terms)
     commands.register(app)
     app.error(_error_listener(desk))
     return app

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from bot import cli_setup
+from bot import cli_images, cli_setup
 
 if TYPE_CHECKING:
     from kws_core.config import Config as Settings
@@ -33,6 +33,7 @@ app = typer.Typer(
 db = typer.Typer(help="The database.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(db, name="db")
 cli_setup.register(app)
+app.add_typer(cli_images.app, name="images")
 
 USAGE = 2  # exit code: wrong usage or configuration
 FAILED = 1
@@ -87,16 +88,34 @@ def run(
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(help="Port of the local workspace; 0: any free one.")] = 0,
-    script: Annotated[
-        bool,
-        typer.Option("--script/--no-script", help="Play one rental and end, instead of waiting for input."),
+    port: Annotated[
+        int | None, typer.Option(help="Port of the page; 0: any free one.", show_default="8710 if free")
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page, or only print its address.")
+    ] = True,
+    terminal: Annotated[
+        bool, typer.Option("--terminal", help="In the terminal: play one rental, then a prompt.")
     ] = False,
+    script: Annotated[
+        bool, typer.Option("--script/--no-script", help="In the terminal: play one rental and end.")
+    ] = False,
+    openstack: Annotated[
+        bool, typer.Option("--openstack", help="On the real nodes of nodes.toml: servers are really made.")
+    ] = False,
+    config: Config = None,
 ) -> None:
-    """Shows KWS at work: a local Slack workspace in the terminal, simulated nodes, a throw-away database."""
-    from bot.demo import play
+    """Shows KWS at work: a local Slack-like page, simulated nodes, a throw-away database."""
+    if terminal or script:
+        if openstack:
+            raise typer.BadParameter("--openstack needs the page")
+        from bot.demo import play
 
-    raise typer.Exit(play(port=port, script=script))
+        raise typer.Exit(play(port=port or 0, script=script))
+    from bot.demo_page import show
+
+    stop = _stop_on_signals()
+    raise typer.Exit(show(stop, port=port, browser=browser, openstack=openstack, config=config))
 
 
 @app.command()

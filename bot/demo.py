@@ -1,7 +1,7 @@
-"""``kws demo``: the real bot on a local workspace and simulated nodes, played and then yours to try.
+"""``kws demo``: the real bot on a local workspace, in the browser or in the terminal.
 
-Everything is thrown away at the end. On a terminal a prompt follows the played rental; without one the
-demo ends after it, with exit code 0 only if it went as it should.
+With simulated nodes everything is thrown away at the end. In the terminal one rental is played first; a
+prompt follows, or the demo ends, with exit code 0 only if the rental went as it should.
 """
 
 from __future__ import annotations
@@ -10,19 +10,23 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot import logs
+from bot.demo_clock import DemoClock
+from bot.demo_nodes import DemoNode
+from bot.demo_stage import DemoStage
 from bot.demo_terminal import Terminal
 from bot.service import Service
 from bot.workspace import Workspace
 from kws_core.config import Config, Environment, parse_config
-from kws_core.nodes.fake import FakeNode
 
 PATIENCE = 60.0  # seconds until a step of the played rental counts as failed
 NODES = """
 [kws]
 admins = ["U0ADMIN001"]
+admin_channel = "C0LABADMIN"
 [sizes]
 small = { vcpus = 1, ram_mb = 512, disk_gb = 5 }
 medium = { vcpus = 1, ram_mb = 1024, disk_gb = 10 }
@@ -44,17 +48,33 @@ disk_gb = 80
 """
 
 
+@dataclass(frozen=True)
+class Pace:
+    """Seconds that simulated nodes take to build a machine, to boot it, and to delete it."""
+
+    build: float = 2
+    boot: float = 2
+    delete: float = 1
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A demo that runs."""
+
+    workspace: Workspace
+    service: Service
+    stage: DemoStage
+    clock: DemoClock
+    nodes: dict[str, DemoNode]
+
+
 def play(*, port: int = 0, script: bool = False) -> int:
-    """Runs the demo; its exit code."""
+    """Runs the demo in the terminal; its exit code."""
     logs.set_up("pretty", level=30)
-    with (
-        tempfile.TemporaryDirectory(prefix="kws-demo-") as folder,
-        Workspace(port=port) as workspace,
-        _bot(parse_config(NODES), workspace, Path(folder)),
-    ):
-        terminal = Terminal(workspace, "mina")
+    with simulated(port=port) as demo:
+        terminal = Terminal(demo.workspace, "mina")
         terminal.note(
-            f"A Slack workspace runs at {workspace.api_url}, with two simulated nodes behind the bot."
+            f"A Slack workspace runs at {demo.workspace.api_url}, with two simulated nodes behind the bot."
         )
         try:
             _rental(terminal)
@@ -67,27 +87,50 @@ def play(*, port: int = 0, script: bool = False) -> int:
 
 
 @contextmanager
-def _bot(config: Config, workspace: Workspace, folder: Path) -> Iterator[Service]:
+def simulated(
+    *, port: int = 0, config: Config | None = None, clock: DemoClock | None = None, pace: Pace | None = None
+) -> Iterator[Demo]:
+    """A workspace with the bot in it, on simulated nodes and a database that goes with it."""
+    config, clock, pace = config or parse_config(NODES), clock or DemoClock(), pace or Pace()
     nodes = {
-        node.name: FakeNode(
-            node.name, vcpus=node.vcpus, ram_mb=node.ram_mb, disk_gb=node.disk_gb,
-            build_seconds=2, boot_seconds=2, delete_seconds=1,
+        node.name: DemoNode(
+            node.name, now=clock.now, vcpus=node.vcpus, ram_mb=node.ram_mb, disk_gb=node.disk_gb,
+            build_seconds=pace.build, boot_seconds=pace.boot, delete_seconds=pace.delete,
         )
         for node in config.nodes
     }  # fmt: skip
-    environment = Environment(
+    with (
+        tempfile.TemporaryDirectory(prefix="kws-demo-") as folder,
+        Workspace(port=port, clock=clock.seconds) as workspace,
+    ):
+        environment = joining(workspace, f"sqlite:///{Path(folder) / 'kws.db'}")
+        service = Service(config, environment, nodes, clock.now)
+        stage = DemoStage(workspace, service, clock, nodes)
+        with on_stage(workspace, service, stage):
+            yield Demo(workspace, service, stage, clock, nodes)
+
+
+def joining(workspace: Workspace, database_url: str) -> Environment:
+    """What the bot needs to know to join that workspace."""
+    return Environment(
         bot_token=workspace.bot_token,
         app_token=workspace.app_token,
         slack_api_url=workspace.api_url,
-        database_url=f"sqlite:///{folder / 'kws.db'}",
+        database_url=database_url,
     )
-    service = Service(config, environment, nodes)
+
+
+@contextmanager
+def on_stage(workspace: Workspace, service: Service, stage: DemoStage) -> Iterator[None]:
+    """The bot at work in the workspace."""
     service.start()
+    workspace.stage = stage
     service.connect()
     try:
         workspace.wait_connected(2, timeout=PATIENCE)
-        yield service
+        yield
     finally:
+        stage.close()
         service.stop()
 
 

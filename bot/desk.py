@@ -21,6 +21,7 @@ from slack_sdk.models.views import View
 from bot import errors
 from bot.directory import Directory
 from bot.i18n import N_, Texts
+from bot.views import notice
 from bot.views.text import clip
 from kws_core.admission import Who
 from kws_core.core import Core
@@ -51,12 +52,7 @@ class Visit:
 
     def say(self, text: str, blocks: list[Block] | None = None, *, replace: bool = False) -> None:
         """Answers where the person asked, to them alone."""
-        self.respond(
-            text=clip(text, 3000),
-            blocks=[block.to_dict() for block in blocks or [paragraph(text)]],
-            response_type="ephemeral",
-            replace_original=replace,
-        )
+        answer(self.body, self.client, self.respond, text, blocks or [paragraph(text)], replace=replace)
 
     def open_form(self, view: View, again: str) -> None:
         """Opens a modal; where that came too late for Slack, the person is asked to type ``again`` again."""
@@ -85,6 +81,13 @@ class Desk:
         """Serves the request soon, on a thread of ours; a repeated delivery is dropped."""
         self.executor.submit(self._serve, serve, body, client, context["respond"])
 
+    def run(self, serve: Serve, visit: Visit) -> None:
+        """Serves on this thread somebody who was let in; what goes wrong ends as in ``take``."""
+        try:
+            serve(visit)
+        except Exception as error:
+            self._apologise(error, visit.body, visit.client, visit.respond)
+
     def listener(self, serve: Serve) -> Callable[..., None]:
         """A listener for Bolt that acknowledges, and serves on a thread of ours."""
 
@@ -102,18 +105,13 @@ class Desk:
                 who, texts = self.directory.admit(user_id, team_id)
                 serve(Visit(who, texts, body, client, respond))
         except Exception as error:
-            self._apologise(error, user_id, respond)
+            self._apologise(error, body, client, respond)
 
-    def _apologise(self, error: Exception, user_id: str, respond: Respond) -> None:
+    def _apologise(self, error: Exception, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
+        user_id, _ = asker(body)
         try:
-            texts = self.directory.texts_of(user_id)
-            text = self.explain(error, texts, user_id)
-            respond(
-                text=text,
-                blocks=[paragraph(text).to_dict()],
-                response_type="ephemeral",
-                replace_original=False,
-            )
+            text = self.explain(error, self.directory.texts_of(user_id), user_id)
+            answer(body, client, respond, text, [paragraph(text)])
         except Exception:
             log.exception("could not tell %s that something failed", user_id)
 
@@ -130,8 +128,37 @@ class Desk:
         return texts(errors.BUG, ref=errors.new_reference(error, f"request of {user_id}"))
 
 
+def answer(
+    body: dict[str, Any],
+    client: WebClient,
+    respond: Respond,
+    text: str,
+    blocks: list[Block],
+    *,
+    replace: bool = False,
+) -> None:
+    """Says something to whoever sent ``body``, to them alone, where they are.
+
+    Views have no place for messages: there it is a modal while the click is fresh, later a direct message.
+    """
+    if respond.response_url:
+        drawn = [block.to_dict() for block in blocks]
+        respond(text=clip(text, 3000), blocks=drawn, response_type="ephemeral", replace_original=replace)
+        return
+    user_id, _ = asker(body)
+    in_modal = body.get("type") == "block_actions" and (body.get("view") or {}).get("type") == "modal"
+    show = client.views_push if in_modal else client.views_open
+    try:
+        show(trigger_id=body.get("trigger_id") or "", view=notice.build(blocks))
+    except SlackApiError as error:
+        log.info("%s is answered in the direct message: %s", user_id, error.response.get("error"))
+        client.chat_postMessage(channel=user_id, text=clip(text, 3000), blocks=blocks)
+
+
 def asker(body: dict[str, Any]) -> tuple[str, str | None]:
-    """(user id, team id) of whoever sent a command, a click or a form."""
+    """(user id, team id) of whoever sent a command, a click or a form, or did what an event tells of."""
+    if "event" in body:
+        return str(body["event"].get("user") or ""), None  # the event's team is ours, not the person's
     if "user_id" in body:
         return str(body["user_id"]), body.get("team_id")
     user = body.get("user") or {}

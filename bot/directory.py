@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 PERSON_FRESH = timedelta(hours=12)
 GROUP_FRESH = timedelta(minutes=5)
+GROUP_RETRY = timedelta(seconds=30)  # after Slack did not say who is in it
 
 
 class Directory:
@@ -100,15 +101,21 @@ class Directory:
         return bool(user.get("deleted"))
 
     def _group(self, group_id: str) -> frozenset[str]:
+        """Its members as Slack said last; a group that was deleted or disabled has none."""
         now = self.core.now()
         with self._lock:
-            asked_at, members = self._groups.get(group_id, (None, frozenset()))
-        if asked_at is not None and now - asked_at < GROUP_FRESH:
+            ask_at, members = self._groups.get(group_id, (now, frozenset()))
+        if now < ask_at:
             return members
+        fresh = GROUP_FRESH
         try:
             members = frozenset(self.client.usergroups_users_list(usergroup=group_id)["users"])
-        except (SlackApiError, SlackClientError, OSError) as error:
+        except (SlackClientError, OSError) as error:
             log.warning("usergroups.users.list %s: %s", group_id, error)
+            if isinstance(error, SlackApiError) and error.response.get("error") == "no_such_subteam":
+                members = frozenset()
+            else:
+                fresh = GROUP_RETRY
         with self._lock:
-            self._groups[group_id] = (now, members)
+            self._groups[group_id] = (now + fresh, members)
         return members

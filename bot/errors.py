@@ -9,7 +9,8 @@ from datetime import date
 from typing import cast
 
 from bot.form_sentences import SENTENCES as FORM_SENTENCES
-from bot.i18n import N_, Mrkdwn, Texts
+from bot.i18n import N_, Mrkdwn, Texts, escape
+from bot.image_sentences import SENTENCES as IMAGE_SENTENCES
 from kws_core.errors import UserError
 from kws_core.placement import Room
 
@@ -38,6 +39,9 @@ SENTENCES: dict[str, str] = {
     ),
     "not_stopped": N_("{name} is not stopped."),
     "extend_words": N_("{word} is no length and no date. Examples: 7d, 2w, 2026-12-24"),
+    "end_far": N_("That is too far away. At the latest: {last}."),
+    "note_missing": N_("Say why: the owner reads it, and it is kept."),
+    "no_member": N_("Only members of this workspace can have rentals; {person} is none."),
     "admins_only": N_("Only admins may do that."),
     "end_missing": N_("Choose the last day."),
     "end_past": N_("That day is over. Today is {today}."),
@@ -86,6 +90,7 @@ SENTENCES: dict[str, str] = {
         "{name} is a container: nobody logs in to it, so it has no key. Its card has its logs and a reboot; to change it, return it and rent another one."
     ),
     **FORM_SENTENCES,
+    **IMAGE_SENTENCES,
     "node_silent": N_("{node} did not do it. Please try again in a minute, or tell an admin."),
 }
 HINTS = {  # behind a name that is not known: what there is, and that there is nothing
@@ -130,11 +135,23 @@ def _data(error: UserError, texts: Texts) -> dict[str, object]:
         data["guess"] = texts.plain(N_(" Did you mean {guess}?"), guess=guess) if guess else ""
     if error.code == "word_unknown":
         data["known"] = ", ".join(cast(Iterable[str], error.data["known"]))
+    if "nodes" in error.data:
+        data["nodes"] = ", ".join(cast(Iterable[str], error.data["nodes"]))
+    if "users" in error.data:
+        data["users"] = used_by(cast(Iterable[tuple[str, str]], error.data["users"]))
+    if "silent" in error.data:
+        names = ", ".join(cast(Iterable[str], error.data["silent"]))
+        data["hint"] = texts.plain(N_("{names} did not answer."), names=names) if names else ""
     if error.code in HINTS:
         names = ", ".join(cast(Iterable[str], error.data["mine"]))
         some, none = HINTS[error.code]
         data["hint"] = texts.plain(some, names=names) if names else texts.plain(none)
     return data
+
+
+def used_by(rentals: Iterable[tuple[str, str]]) -> Mrkdwn:
+    """Rentals and whose they are, in one line."""
+    return Mrkdwn(", ".join(f"{escape(name)} (<@{escape(owner)}>)" for name, owner in rentals))
 
 
 def free_rooms(rooms: Iterable[Room], texts: Texts) -> str:

@@ -214,9 +214,26 @@ class Notifier:
         return self.core.ends.outlook(mail.rental, mail.events, self.core.now())
 
     def _give_up_card(self, mail: Mail, event: Event) -> None:
-        """The card in the messages of the person who had it says who has it now."""
-        if event.data.get("card"):
-            texts = self.directory.texts_of(str(event.data["was"]))
-            self.post.edit(
-                event.data["channel"], event.data["card"], rental_card.handed_over(mail.rental, event, texts)
-            )
+        """The card in the messages of the person who had it says who has it now, and they are told.
+
+        Whether they can be reached decides nothing about the rental any more.
+        """
+        was, channel, card = str(event.data["was"]), event.data.get("channel"), event.data.get("card")
+        if not channel or not card:
+            return
+        message = rental_card.handed_over(mail.rental, event, self.directory.texts_of(was))
+        person = self.core.person(was)
+        try:
+            self.post.edit(channel, card, message)
+            if person and person.departed_at:
+                return
+            notice = rental_card.handed_over_bell(mail.rental, event, self.directory.texts_of(was))
+            if event.tries and self.post.find(channel, f"{ids.NOTICE}{event.id}", card):
+                return
+            self.outbox.trying(event.id)
+            self.post.send(channel, notice, card)
+        except SlackApiError as error:
+            code = error.response.get("error")
+            if code not in UNREACHABLE | NO_CHANNEL | {"thread_not_found", "message_not_found"}:
+                raise
+            log.info("rental %s: who had it can't be told: %s", mail.rental.id, code)

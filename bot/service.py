@@ -21,11 +21,14 @@ from bot.admin_notices import AdminNotices
 from bot.app import build_app
 from bot.desk import Desk
 from bot.directory import Directory
+from bot.homes import Homes
+from bot.image_jobs import ImageJobs
 from bot.notify import Notifier
 from bot.post import Post
 from bot.retries import SlackRetryHandler
 from kws_core.config import Config, Environment
 from kws_core.core import Core, utcnow
+from kws_core.images import Images
 from kws_core.loop import Loop
 from kws_core.nightly import Nightly
 from kws_core.nodes import Node
@@ -99,22 +102,33 @@ class Service:
         self.terms = Terms(self.core)
         self.nightly = Nightly(self.core)
         self.admin_notices = AdminNotices(self.core, self.directory, Post(self.client))
+        self.image_jobs = ImageJobs(Images(self.core, nodes), self.desk, Post(self.client))
+        self.homes = Homes(self.core, self.directory, self.client)
         self.app: App = build_app(
             self.desk,
             self.operations,
             self.terms,
             self.admin_notices,
+            self.image_jobs,
+            self.homes,
             self.client,
             self.listeners,
             environment.signing_secret,
         )
-        self.loops = [
-            Loop("reconciler", self.reconciler.tick, self.core.work),
-            Loop("notifier", self.notifier.tick, self.core.mail),
-        ]
+        self.loops = self._loops()
         self.sockets = _sockets(self.app, environment.app_token)
         self.scheduler = self._chores()
         self._stopping = threading.Event()
+
+    def _pools(self) -> list[ThreadPoolExecutor]:
+        return [self.listeners, self.workers, self.image_jobs.executor, self.post_office]
+
+    def _loops(self) -> list[Loop]:
+        return [
+            Loop("reconciler", self.reconciler.tick, self.core.work),
+            Loop("notifier", self.notifier.tick, self.core.mail),
+            Loop("homes", self.homes.tick, threading.Event()),
+        ]
 
     def _chores(self) -> BackgroundScheduler:
         now, every = utcnow(), IntervalTrigger
@@ -174,7 +188,9 @@ class Service:
             closer.start()  # websocket-client may sit in a select() for ten seconds when it is closed
         self.reconciler.stop()
         self.notifier.stop()
-        _drain([self.listeners, self.workers, self.post_office], deadline)  # what was acknowledged is served
+        self.homes.stop()
+        self.image_jobs.stop()
+        _drain(self._pools(), deadline)  # what was acknowledged is served
         self.node_threads.shutdown(deadline)
         for closer in closers:
             closer.join(CLOSE)

@@ -28,6 +28,7 @@ NEW_NETWORK = "new"  # the network whose name and CIDR are in the form
 FIGURES = ("vcpus", "ram_mb", "disk_gb")
 CUSTOM = "custom"  # the size whose figures are in the form
 SMALLEST_RAM_MB = 64
+FARTHEST = timedelta(days=3650)  # what an admin may extend to: a slip of the year is noticed
 DEFAULT_LOGIN = "student"  # for images that don't say whose login is theirs
 
 
@@ -103,6 +104,17 @@ def check_end(ends_on: date | None, today: date, policy: Policy) -> date:
     return ends_on
 
 
+def check_desk_end(ends_on: date | None, today: date) -> date:
+    """The date, if an admin may let a rental end on it, whatever the policy says; else UserError."""
+    if ends_on is None:
+        raise UserError("end_missing")
+    if ends_on < today:
+        raise UserError("end_past", today=today)
+    if ends_on > today + FARTHEST:
+        raise UserError("end_far", last=today + FARTHEST)
+    return ends_on
+
+
 @dataclass(frozen=True, slots=True)
 class _Examination:
     session: Session
@@ -173,12 +185,18 @@ class _Examination:
         if not self.errors.keys().isdisjoint(FIGURES):
             return size
         image = self.images.get(self.form.image or "") if self.form.kind is Kind.SERVER else None
-        if image and (size.disk_gb < image.min_disk_gb or size.ram_mb < image.min_ram_mb):
-            raise UserError(
-                "size_small", image=image.name, disk_gb=image.min_disk_gb, ram_mb=image.min_ram_mb
-            )
-        self._quota(size)
+        if image is None or self._large_enough(size, image):
+            self._quota(size)
         return size
+
+    def _large_enough(self, size: Size, image: Image) -> bool:
+        """Else there is an error: at the size, or at each figure of one's own that is too small."""
+        small = {"disk_gb": size.disk_gb < image.min_disk_gb, "ram_mb": size.ram_mb < image.min_ram_mb}
+        error = UserError("size_small", image=image.name, disk_gb=image.min_disk_gb, ram_mb=image.min_ram_mb)
+        if any(small.values()) and self.form.size != CUSTOM:
+            raise error
+        self.errors.update({name: error for name, wrong in small.items() if wrong})
+        return not any(small.values())
 
     def _custom_size(self) -> Size:
         """Each figure has its own field, and its own error."""

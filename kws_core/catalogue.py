@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -45,15 +45,32 @@ def statuses(session: Session, config: Config) -> list[NodeStatus]:
 
 
 def images(session: Session, config: Config) -> list[Image]:
-    """Every image that some configured node has, each name once, by title; hidden ones left out."""
+    """What the form shows: all_images() by title, hidden ones left out."""
+    offered = [image for image in all_images(session, config) if not image.hidden]
+    return sorted(offered, key=lambda image: (image.title or image.name).lower())
+
+
+def all_images(session: Session, config: Config) -> list[Image]:
+    """Every image that some configured node has, each name once.
+
+    Where the nodes differ: hidden on one is hidden, and the largest minimum counts, since any may get the rental.
+    """
     known = {node.name for node in config.nodes if Kind.SERVER in node.kinds}
     by_name: dict[str, Image] = {}
     for record in store.node_records(session):
         if record.name in known:
             for image in load_images(record):
-                by_name.setdefault(image.name, image)
-    offered = [image for image in by_name.values() if not image.hidden]
-    return sorted(offered, key=lambda image: (image.title or image.name).lower())
+                by_name[image.name] = _joined(by_name.get(image.name, image), image)
+    return list(by_name.values())
+
+
+def _joined(first: Image, other: Image) -> Image:
+    return replace(
+        first,
+        min_disk_gb=max(first.min_disk_gb, other.min_disk_gb),
+        min_ram_mb=max(first.min_ram_mb, other.min_ram_mb),
+        hidden=first.hidden or other.hidden,
+    )
 
 
 def note_answer(
@@ -67,11 +84,20 @@ def note_answer(
     """Remembers what a node said of itself; True when it had been silent before."""
     record = _record(session, name)
     came_back = record.failing_since is not None
-    record.images = [{**asdict(image), "properties": dict(image.properties)} for image in images]
+    record.images = _dumped(images)
     record.cidrs = list(cidrs)
     record.capacity = {**asdict(capacity), "at": capacity.at.isoformat()}
     record.seen_at, record.failing_since, record.error = now, None, None
     return came_back
+
+
+def note_images(session: Session, name: str, images: Sequence[Image]) -> None:
+    """Remembers a node's images alone, so that a form shows at once what was changed."""
+    _record(session, name).images = _dumped(images)
+
+
+def _dumped(images: Sequence[Image]) -> list[dict[str, Any]]:
+    return [{**asdict(image), "properties": dict(image.properties)} for image in images]
 
 
 def note_failure(session: Session, name: str, error: str, now: datetime) -> datetime:

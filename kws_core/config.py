@@ -117,6 +117,7 @@ class OpenStackSection(_Section):
     ready_check: Literal["ssh", "active"] = "ssh"
     connect_timeout: Annotated[float, Field(gt=0, le=60)] = 3.0  # seconds to open a connection to a node
     read_timeout: Annotated[float, Field(gt=0, le=600)] = 30.0  # seconds a node may take over one answer
+    image_import: bool = False  # nodes download images by themselves where Glance offers it
     build_timeout: Annotated[int, Field(ge=30, le=7200)] = 900  # seconds from placement until it must answer
 
     @field_validator("connect_timeout", "read_timeout", mode="before")

@@ -219,13 +219,19 @@ class Core:
 
     # -- ending
 
-    def give_back(self, who: Who, rental_id: str) -> Rental:
-        """Starts the return; done twice it is done once. Finished only when the node shows nothing of it."""
+    def give_back(
+        self, who: Who, rental_id: str, *, via: str | None = None, note: str | None = None
+    ) -> Rental:
+        """Starts the return; done twice it is done once. Finished only when the node shows nothing of it.
+
+        ``via`` says in the audit trail where it was asked for, ``note`` is an admin's reason.
+        """
         with self.store.write() as session:
             rental = allowed(store.rental(session, rental_id, lock=True), who)
             if rental.live:
                 reason = Reason.RETURNED if rental.owner == who.id else Reason.ADMIN
-                end(rental, reason, self.now(), actor=who.id, event=EventKind.RETURNED)
+                how = {"via": via, "note": note}
+                end(rental, reason, self.now(), actor=who.id, event=EventKind.RETURNED, **how)
         self.work.set()
         self.mail.set()
         return rental

@@ -77,6 +77,14 @@ class Ends:
             day = max(period.last for period in touching) + A_DAY
         return day
 
+    def chosen_by(self, today: date, within: int) -> date:
+        """The last end date whose rentals are over in so many days, quiet days taken into account."""
+        latest = today + timedelta(days=within)
+        day = latest
+        while self.last_day(day) > latest:
+            day -= A_DAY
+        return day
+
     def over_at(self, rental: Rental) -> datetime:
         """The first instant after the rental's last day."""
         return self._midnight(self.last_day(rental.ends_on) + A_DAY)

@@ -21,13 +21,13 @@ class EventKind(StrEnum):
     KEY_WANTED = "key_wanted"  # a new one, by its owner or an admin
     KEY_RENEWED = "key_renewed"  # data: refusal, when the node did not reboot it
     KEY_DROPPED = "key_dropped"  # no new key; data: refusal of the node, or why Slack had none of it
-    RETURNED = "returned"
+    RETURNED = "returned"  # data: via, note
     FAILED = "failed"
     VANISHED = "vanished"
     WARNED = "warned"  # data: days, last_day; unique by key
-    EXTENDED = "extended"  # data: until, was, via
+    EXTENDED = "extended"  # data: until, was, via; note, when an admin gave a reason
     EXPIRED = "expired"  # its last day is over: being deleted
     STOPPED = "stopped"  # its last day is over: kept for the grace time; data: until
-    RESTORED = "restored"  # out of the grace time; data: until
-    TRANSFERRED = "transferred"  # data: to, was
+    RESTORED = "restored"  # out of the grace time; data: until, was, via, note
+    TRANSFERRED = "transferred"  # data: to, was, via, note
     ENDED = "ended"

@@ -55,6 +55,7 @@ class Reconciler:
         self.who = who or uuid.uuid4().hex
         self.steps = Steps(core, nodes, self.who)
         self.sweep = Sweep(core, nodes)
+        self.sweeps = True  # False: leaks are left alone, as where another installation uses the nodes too
         self._guard = threading.Lock()
         self._busy: set[tuple[str, str]] = set()  # (node, sort) under way: one round at a time
         self._jobs: set[int] = set()  # placements whose step is under way here
@@ -99,7 +100,7 @@ class Reconciler:
             elif self._ping_at.get(name, now) <= now:
                 self._ping_at[name] = now + PING
                 self._start(name, "ping", self._ping)
-            if self._sweep_at.setdefault(name, now + FIRST) <= now:
+            if self.sweeps and self._sweep_at.setdefault(name, now + FIRST) <= now:
                 self._sweep_at[name] = now + EVERY
                 self._start(name, "sweep", self._sweep, on="refresh")
         return IDLE if due or following is None else max(timedelta(0), min(IDLE, following - now))
@@ -181,6 +182,11 @@ class Reconciler:
         self.core.work.set()
 
     # -- news of nodes
+
+    def refresh_soon(self, name: str) -> None:
+        """Asks a node anew at the next tick instead of when it is due."""
+        self._refresh_at.pop(name, None)
+        self.core.work.set()
 
     def _refresh(self, name: str) -> None:
         """Asks a node for its images and capacity; its answer, or its silence, is remembered."""

@@ -35,8 +35,15 @@ class NodeRecord(Base):
     cidrs: Mapped[list[str]] = mapped_column(default=list)  # of all its networks, ours or not
     seen_at: Mapped[datetime | None]
     failing_since: Mapped[datetime | None]
-    error: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(Text)  # while it does not answer
     drained: Mapped[bool] = mapped_column(default=False)
+    drained_at: Mapped[datetime | None]
+    latency_ms: Mapped[int | None]  # of the last ping that was answered
+    reached_at: Mapped[datetime | None]  # when that was
+    up_since: Mapped[datetime | None]  # since when it answers, once it had been silent
+    last_error: Mapped[str | None] = mapped_column(Text)  # kept when it answers again
+    last_error_at: Mapped[datetime | None]
+    missed_at: Mapped[datetime | None]  # since when nodes.toml lacks it although rentals are there
 
 
 class JobRun(Base):
@@ -82,6 +89,19 @@ class Sighting(Base):
     gone_at: Mapped[datetime | None]  # seen gone after that; the row is kept until the admins are told
 
 
+class Act(Base):
+    """What somebody did that is about no single rental; what is about one is among its events."""
+
+    __tablename__ = "acts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str] = mapped_column(String(32))
+    what: Mapped[str] = mapped_column(String(32))
+    where: Mapped[str] = mapped_column(String(16))  # "command", "form", "cli", …
+    data: Mapped[dict[str, Any]]
+
+
 class Delivery(Base):
     """A Slack delivery that was acted on: Slack delivers at least once, KWS acts once."""
 
@@ -89,3 +109,20 @@ class Delivery(Base):
 
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Home(Base):
+    """The App Home of a person who has opened it: what it shows, and when it is drawn again."""
+
+    __tablename__ = "homes"
+
+    person: Mapped[str] = mapped_column(String(32), primary_key=True)
+    opened_at: Mapped[datetime]
+    desk: Mapped[dict[str, Any]] = mapped_column(default=dict)  # an admin's search, see desk_queries.Search
+    version: Mapped[int] = mapped_column(default=0)  # counts openings and changes of the search
+    admin: Mapped[bool] = mapped_column(default=False)  # whether it was drawn for one
+    event: Mapped[int] = mapped_column(default=0)  # the newest event when it was drawn
+    digest: Mapped[str] = mapped_column(String(64), default="")  # of what is shown; "" when nobody knows
+    next_at: Mapped[datetime]  # not drawn before: many changes make one
+    look_at: Mapped[datetime]  # drawn then anyway: not everything that it shows is an event
+    tries: Mapped[int] = mapped_column(default=0)  # failures in a row

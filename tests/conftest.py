@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import event
 from world import Clock, Inline, World, make_config
 
@@ -16,6 +18,17 @@ from kws_core.nodes.fake import FakeNode
 from kws_core.outbox import Outbox
 from kws_core.reconciler import Reconciler
 from kws_core.store import Store
+
+settings.register_profile("fast", deadline=None, derandomize=True, max_examples=25)  # the same at each run
+settings.register_profile("thorough", deadline=None, max_examples=200)  # a busy machine is no fault
+settings.load_profile("thorough" if os.environ.get("KWS_LIFE") == "thorough" else "fast")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the property tests."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.drawn)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from kws_core.saved_keys import KeyRing
 
 THOROUGH = os.environ.get("KWS_LIFE") == "thorough"
 DRAWN = settings(
-    max_examples=1000 if THOROUGH else 15,
+    max_examples=1000 if THOROUGH else 10,
     deadline=None,
     derandomize=not THOROUGH,
     print_blob=True,

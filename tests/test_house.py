@@ -97,7 +97,7 @@ def test_the_state_diagram_is_fresh(name: str) -> None:
 def test_every_message_has_its_korean() -> None:
     with (ROOT / "bot/locale/ko/LC_MESSAGES/kws.po").open("rb") as file:
         korean = {message.id: message.string for message in read_po(file) if message.id}
-    methods = [("**.py", "python"), ("templates/**.j2", "jinja2")]
+    methods = [("**.py", "python"), ("templates/**.j2", "jinja2"), ("workspace/page/**.js", "javascript")]
     keywords = {"N_": None, "_": None}
     found = {
         message

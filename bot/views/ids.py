@@ -14,6 +14,8 @@ class View(StrEnum):
     RENT = "rent"
     KEY = "key"
     EXTEND = "extend"
+    IMAGE = "image"
+    DESK = "desk"
 
 
 class Field(StrEnum):
@@ -37,6 +39,12 @@ class Field(StrEnum):
     NETWORK_NAME = "network_name"
     CIDR = "cidr"
     NODE = "node"
+    TITLE = "title"  # these four of an image
+    LOGIN = "login"
+    MIN_DISK_GB = "min_disk_gb"
+    MIN_RAM_MB = "min_ram_mb"
+    PERSON = "person"  # these two in the forms of the desk
+    NOTE = "note"
 
 
 class Action(StrEnum):
@@ -62,14 +70,38 @@ class Action(StrEnum):
     RESTORE = "rental_restore"
     TRANSFER = "rental_transfer"  # a person picker in the block HANDOVER + rental id
     END = "rental_end"  # by an admin
+    DESK_ACT = "desk_act"  # opens the form; value: see act_value()
+    DESK_PERSON = "desk_person"  # these five search
+    DESK_NODE = "desk_node"
+    DESK_STATE = "desk_state"
+    DESK_WITHIN = "desk_within"
+    DESK_NAME = "desk_name"
+    DESK_CLEAR = "desk_clear"
+    DESK_PAGE = "desk_page"  # value: the page's number
     ADD_KEY = "key_add"
     REMOVE_KEY = "key_remove"
+    IMAGES = "images"  # a page of the list; value: its number
+    IMAGE_SYNC = "image_sync"  # value of these: the image's name, or ALL
+    IMAGE_DESCRIBE = "image_describe"
+    IMAGE_HIDE = "image_hide"
+    IMAGE_SHOW = "image_show"
+    IMAGE_DELETE = "image_delete"
+
+
+class Act(StrEnum):
+    """What an admin does with anybody's rental."""
+
+    EXTEND = "extend"
+    TRANSFER = "transfer"
+    RESTORE = "restore"
+    END = "end"
 
 
 CARD = "card-"  # block_id of a rental's card: CARD + rental id
 NOTICE = "notice-"  # block_id of a message about one event: NOTICE + event id
 ADMIN_NOTICE = "admin-notice-"  # block_id of a message to the admins: ADMIN_NOTICE + notice id
 EXTENSION = "extend-"
+ALL = "*"  # no image can be called so
 HANDOVER = "transfer-"
 
 
@@ -82,3 +114,14 @@ def parse_until(value: str) -> tuple[str, date]:
     """Rental id and date of such a value; ValueError for anything else."""
     rental_id, _, until = value.partition("|")
     return rental_id, date.fromisoformat(until)
+
+
+def act_value(act: Act, rental_id: str) -> str:
+    """The value of an option of DESK_ACT."""
+    return f"{act}|{rental_id}"
+
+
+def parse_act(value: str) -> tuple[Act, str]:
+    """What is to be done and with which rental; ValueError for anything else."""
+    act, _, rental_id = value.partition("|")
+    return Act(act), rental_id

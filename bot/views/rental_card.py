@@ -107,12 +107,22 @@ def bell(rental: Rental, event: Event, texts: Texts) -> Message:
 
 def handed_over(rental: Rental, event: Event, texts: Texts) -> Message:
     """What the card of the person who had the rental says from now on."""
-    text = texts(
-        N_(":handshake: {name} was handed over to {person}."),
-        name=rental.name,
-        person=Mrkdwn(f"<@{event.data['to']}>"),
-    )
+    text = _handed_over(rental, event, texts)
     return Message(text, [SectionBlock(block_id=ids.CARD + rental.id, text=_md(text, 3000))])
+
+
+def handed_over_bell(rental: Rental, event: Event, texts: Texts) -> Message:
+    """The same, as the message that notifies them."""
+    text = _handed_over(rental, event, texts)
+    return Message(text, [SectionBlock(block_id=f"{ids.NOTICE}{event.id}", text=_md(text, 3000))])
+
+
+def _handed_over(rental: Rental, event: Event, texts: Texts) -> Mrkdwn:
+    sentence = N_(":handshake: {name} was handed over to {person}.")
+    if "note" in event.data:
+        sentence = N_(":handshake: {name} was handed over to {person}: {note}")
+    person, note = Mrkdwn(f"<@{event.data['to']}>"), event.data.get("note")
+    return texts(sentence, name=rental.name, person=person, note=note)
 
 
 def list_entry(rental: Rental, ends_at: datetime, texts: Texts) -> list[Block]:
@@ -244,7 +254,8 @@ LINES = {
     ),
     EventKind.STOPPED: N_(":large_yellow_circle: Its last day is over: stopped, and kept for a while."),
     EventKind.RESTORED: N_(":seedling: Restored until {day}."),
-    EventKind.TRANSFERRED: N_(":handshake: Handed over by {giver}. It is yours now."),
+    EventKind.TRANSFERRED: N_(":handshake: It is yours now."),
+    EventKind.RETURNED: N_(":leftwards_arrow_with_hook: You returned it. It is being deleted."),
     EventKind.ENDED: N_(":white_check_mark: Deleted: nothing of it is left."),
 }
 
@@ -259,15 +270,35 @@ REFUSED = {  # what is said instead when the node said no
 }
 
 
+BY_OTHERS = {  # what is said instead when an admin did it: without a reason, and with one
+    EventKind.RETURNED: (
+        N_(":leftwards_arrow_with_hook: {actor} ended it. It is being deleted."),
+        N_(":leftwards_arrow_with_hook: {actor} ended it ({note}). It is being deleted."),
+    ),
+    EventKind.EXTENDED: (
+        N_(":calendar: {actor} extended it until {day}."),
+        N_(":calendar: {actor} extended it until {day}: {note}"),
+    ),
+    EventKind.RESTORED: (
+        N_(":seedling: {actor} restored it until {day}."),
+        N_(":seedling: {actor} restored it until {day}: {note}"),
+    ),
+    EventKind.TRANSFERRED: (
+        N_(":handshake: Handed over by {actor}. It is yours now."),
+        N_(":handshake: Handed over by {actor} ({note}). It is yours now."),
+    ),
+}
+
+
 def _line(event: Event, rental: Rental, texts: Texts) -> str | None:
     """An event as a line of the card's history; None for what the card says otherwise."""
-    if event.kind is EventKind.RETURNED:
-        return _returned(event, rental, texts)
     if event.kind is EventKind.FAILED:
         return ":x: " + texts(FAILURES.get(event.data.get("reason", ""), FAILURES["no_node"]))
     if event.kind not in LINES:
         return None
     sentence = LINES[event.kind]
+    if event.kind in BY_OTHERS and event.actor != rental.owner:
+        sentence = BY_OTHERS[event.kind]["note" in event.data]
     if event.kind is EventKind.KEY_WANTED and event.actor != rental.owner:
         sentence = N_(
             ":key: {actor} asked for a new key. It comes into this thread; then the server reboots once."
@@ -279,8 +310,6 @@ def _line(event: Event, rental: Rental, texts: Texts) -> str | None:
         data["why"] = texts(REFUSALS.get(data["refusal"], REFUSALS["failed"]))
     if "until" in data and event.kind is not EventKind.STOPPED:
         data["day"] = texts.date(date.fromisoformat(data["until"]))
-    if event.kind is EventKind.TRANSFERRED:
-        data["giver"] = Mrkdwn(f"<@{event.actor}>")
     if "fingerprint" in data:
         data["print"] = code(data["fingerprint"])
     return texts(sentence, actor=Mrkdwn(f"<@{event.actor}>"), **data)
@@ -292,18 +321,11 @@ def rings(rental: Rental, event: Event) -> bool:
         return rental.status is Status.READY
     if event.kind is EventKind.ENDED:
         return rental.reason in (Reason.RETURNED, Reason.ADMIN)
+    if event.kind is EventKind.RETURNED:
+        return event.actor != rental.owner
     if event.kind in (EventKind.EXTENDED, EventKind.RESTORED):
         return rental.live and event.data.get("via") not in ON_A_MESSAGE
     return event.kind in (EventKind.FAILED, EventKind.VANISHED, EventKind.EXPIRED, EventKind.TRANSFERRED)
-
-
-def _returned(event: Event, rental: Rental, texts: Texts) -> str:
-    if event.actor == rental.owner:
-        return texts(N_(":leftwards_arrow_with_hook: You returned it. It is being deleted."))
-    return texts(
-        N_(":leftwards_arrow_with_hook: {actor} ended it. It is being deleted."),
-        actor=Mrkdwn(f"<@{event.actor}>"),
-    )
 
 
 def _fallback(rental: Rental, texts: Texts) -> str:

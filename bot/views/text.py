@@ -6,6 +6,7 @@ from bot.i18n import N_, Mrkdwn, Texts
 from kws_core.config import Policy
 from kws_core.core import Offer
 from kws_core.nodes import Size
+from kws_core.placement import Room
 
 
 def clip(text: str, most: int) -> str:
@@ -44,4 +45,24 @@ def free_line(offer: Offer, texts: Texts) -> Mrkdwn:
         ram=sum(room.free_ram_mb for room in up),
         up=len(up),
         nodes=len(offer.rooms),
+    )
+
+
+def room_line(room: Room, texts: Texts) -> str:
+    """A node, and what it has left."""
+    if not room.up:
+        return texts(N_(":red_circle: *{node}* does not answer"), node=room.node)
+    if room.drained:
+        return texts(N_(":large_yellow_circle: *{node}* takes no new rentals"), node=room.node)
+    return texts(
+        N_(
+            ":large_green_circle: *{node}*: {vcpus} of {all_vcpus} vCPUs, {ram} of {all_ram} MB, {disk} of {all_disk} GB free"
+        ),
+        node=room.node,
+        vcpus=room.free_vcpus,
+        all_vcpus=room.vcpus,
+        ram=room.free_ram_mb,
+        all_ram=room.ram_mb,
+        disk=room.free_disk_gb,
+        all_disk=room.disk_gb,
     )

@@ -9,6 +9,7 @@ from .outcome import Outcome
 from .people import Channel, User, UserGroup
 from .person import Person
 from .screen import visible_text
+from .stage import EmptyStage, Stage
 from .state import Call, Violation
 from .validate import check_blocks, check_view
 from .workspace import Workspace
@@ -16,11 +17,13 @@ from .workspace import Workspace
 __all__ = [
     "Call",
     "Channel",
+    "EmptyStage",
     "ManualClock",
     "NotOnScreenError",
     "Outcome",
     "Person",
     "SlackError",
+    "Stage",
     "User",
     "UserGroup",
     "Violation",

@@ -22,7 +22,8 @@ def main(argv: list[str] | None = None) -> None:
     with Workspace(users=[*default_users(), *_extra(options.users)], port=options.port) as workspace:
         print(f"SLACK_API_URL={workspace.api_url}")
         print(f"SLACK_BOT_TOKEN={workspace.bot_token}")
-        print(f"SLACK_APP_TOKEN={workspace.app_token}", flush=True)
+        print(f"SLACK_APP_TOKEN={workspace.app_token}")
+        print(f"# for people: {workspace.page_url}", flush=True)
         signal.sigwait(stopping)
 
 

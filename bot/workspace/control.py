@@ -21,7 +21,7 @@ from .person import Person
 from .state import State
 
 VERBS = {
-    "command", "submit", "close", "click", "choose", "fill", "fill_form", "suggestions", "open_home", "say",
+    "command", "submit", "close", "click", "choose", "fill", "fill_form", "suggestions", "open_home", "say", "dismiss",
 }  # fmt: skip
 
 
@@ -49,7 +49,7 @@ class _Control:
         self._people = people
 
     async def act(self, request: web.Request) -> web.Response:
-        verb, body = request.match_info["verb"], await _body(request)
+        verb, body = request.match_info["verb"], await body_of(request)
         if verb not in VERBS:
             raise web.HTTPNotFound(text=f"no such verb; there are {sorted(VERBS)}")
         try:
@@ -83,13 +83,14 @@ class _Control:
 
     async def fail(self, request: web.Request) -> web.Response:
         try:
-            self._people.faults.fail(**await _body(request))
+            self._people.faults.fail(**await body_of(request))
         except TypeError as error:
             raise web.HTTPBadRequest(text=str(error)) from error
         return web.json_response({"ok": True})
 
 
-async def _body(request: web.Request) -> Json:
+async def body_of(request: web.Request) -> Json:
+    """The JSON object that came; what a form of another page could send is refused."""
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(text="send application/json")
     body = await request.json()

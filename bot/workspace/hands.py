@@ -66,9 +66,11 @@ class Hands(Screen):
         place = self._locate(name, None, where, message)
         return self._act(place, self._entry(place, value, query), confirm)
 
-    def suggestions(self, name: str, query: str, *, where: str | None = None) -> list[Json]:
+    def suggestions(
+        self, name: str, query: str, *, where: str | None = None, message: str | None = None
+    ) -> list[Json]:
         """The options that the bot offers in an external select for what has been typed so far."""
-        return self._suggest(self._locate(name, None, where, None), query)
+        return self._suggest(self._locate(name, None, where, message), query)
 
     def _locate(self, name: str, value: str | None, where: str | None, ts: str | None) -> Place:
         with self._core.state.changed:

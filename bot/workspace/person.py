@@ -8,7 +8,7 @@ from functools import partial
 
 from . import payloads
 from .errors import Json, NotOnScreenError, SlackError
-from .messages import post
+from .messages import hide_ephemeral, post
 from .modal import ModalHands
 from .outcome import DISPATCH_FAILED, Outcome, exchange
 from .responses import check_content
@@ -48,20 +48,31 @@ class Person(ModalHands):
             payload = payloads.app_home_opened(self._core, self.user, tab)
         return self._event(payload)
 
-    def say(self, text: str, *, thread_ts: str | None = None) -> Outcome:
-        """Write to the bot in the DM."""
+    def say(self, text: str, *, channel: str | None = None, thread_ts: str | None = None) -> Outcome:
+        """Write to the bot in the DM, or into a channel, of which the bot is not told."""
         self._require_active()
         with self._core.state.changed:
-            channel = self._core.state.dm(self.id)
+            place = self._core.state.channel(channel or self.id)
+            self._require_member(place)
             message: Json = {
                 "type": "message", "user": self.id, "text": text, "ts": self._core.state.new_ts(),
                 "team": self.user.team_id, "client_msg_id": str(uuid.uuid4()),
             }  # fmt: skip
             if thread_ts:
                 message["thread_ts"] = thread_ts
-            post(self._core.state, channel, message)
-            payload = payloads.im_message(self._core, self.user, channel, message)
+            post(self._core.state, place, message)
+            if not place.is_im:
+                return Outcome(sent=False)
+            payload = payloads.im_message(self._core, self.user, place, message)
         return self._event(payload)
+
+    def dismiss(self, ts: str) -> Outcome:
+        """Take a message that only I see from my screen."""
+        with self._core.state.changed:
+            if ts not in [one["ts"] for one in self.ephemeral()]:
+                raise NotOnScreenError(f"{self.user.name} sees no such message")
+            hide_ephemeral(self._core.state, ts)
+        return Outcome(sent=False)
 
     def _event(self, payload: Json) -> Outcome:
         core, started = self._core, time.monotonic()

@@ -15,6 +15,8 @@ from .control import add_control_routes
 from .core import Core
 from .errors import Json, SlackError
 from .faults import Fault
+from .page_guard import add_headers, same_machine
+from .page_routes import add_page_routes
 from .state import Call
 from .web_api import call
 
@@ -77,13 +79,15 @@ class Server:
         await runner.cleanup()
 
     def _application(self) -> web.Application:
-        application = web.Application(client_max_size=MAX_UPLOAD)
+        application = web.Application(client_max_size=MAX_UPLOAD, middlewares=[same_machine])
+        application.on_response_prepare.append(add_headers)
         application.router.add_route("*", "/api/{method}", self._api)
         application.router.add_post("/upload/v1/{file_id}", self._upload)
         application.router.add_get("/files/{file_id}/{name}", self._download)
         application.router.add_post("/response/{token}", self._response_url)
         application.router.add_get("/link/", self._core.sockets.serve)
         add_control_routes(application, self._people)
+        add_page_routes(application, self._people)
         return application
 
     async def _api(self, request: web.Request) -> web.StreamResponse:

@@ -80,6 +80,7 @@ class State:
     bot_user: str = "U0KWSBOT01"
     bot_id: str = "B0KWSBOT01"
     revision: int = 0
+    watchers: set[Callable[[], None]] = field(default_factory=set)
     changed: threading.Condition = field(default_factory=lambda: threading.Condition(threading.RLock()))
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _last_ts: int = 0
@@ -94,10 +95,13 @@ class State:
             self.channels[channel.id] = channel
 
     def touch(self) -> None:
-        """Call under the lock after a change: counts it and wakes every waiter."""
+        """Call under the lock after a change: counts it, wakes every waiter and tells the watchers."""
         with self.changed:
             self.revision += 1
             self.changed.notify_all()
+            watchers = list(self.watchers)
+        for told in watchers:
+            told()
 
     def new_id(self, prefix: str) -> str:
         with self.changed:

@@ -14,6 +14,7 @@ from .faults import Faults
 from .people import User, UserGroup
 from .person import Person
 from .server import Server
+from .stage import EmptyStage, Stage
 from .state import Call, State, Violation
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ LOOK_AGAIN = 0.05
 
 
 class Workspace:
-    """Web API and Socket Mode on one loopback port, with people who use the bot.
+    """Web API, Socket Mode and a web page on one loopback port, with people who use the bot.
 
         with Workspace() as ws:
             client = WebClient(ws.bot_token, base_url=ws.api_url)
@@ -57,6 +58,7 @@ class Workspace:
         self._people: dict[str, Person] = {}
         self.faults: Faults = self._core.faults
         self.state: State = self._core.state
+        self.stage: Stage = EmptyStage()  # what the web page shows beside Slack
 
     def __enter__(self) -> Self:
         return self.start()
@@ -81,6 +83,11 @@ class Workspace:
     def api_url(self) -> str:
         """The `base_url` for slack_sdk's WebClient."""
         return f"{self._core.base_url}/api/"
+
+    @property
+    def page_url(self) -> str:
+        """The web page, for people."""
+        return f"{self._core.base_url}/"
 
     @property
     def bot_token(self) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from kws_core.checkup import Finding, Wanted
+    from kws_core.nodes.shelf import ImageShelf
 
 MARK_PREFIX = "kws-"
 
@@ -208,6 +209,10 @@ class Node(Protocol):
     @property
     def name(self) -> str:
         """As in nodes.toml."""
+
+    @property
+    def shelf(self) -> ImageShelf:
+        """Its images, for whoever looks after them; its calls need not be short."""
 
     def ping(self) -> None:
         """The cheapest question that shows whether the node works; NodeDown within a few seconds if not."""

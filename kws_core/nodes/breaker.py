@@ -23,6 +23,8 @@ from kws_core.nodes import (
     Remains,
     ServerSpec,
 )
+from kws_core.nodes.guarded_shelf import GuardedShelf
+from kws_core.nodes.shelf import ImageShelf
 
 T = TypeVar("T")
 
@@ -96,6 +98,7 @@ class GuardedNode:
         self._timer = timer
         self.last_error = ""
         self.latency: float | None = None
+        self.shelf: ImageShelf = GuardedShelf(node.shelf, self._guard)
 
     @property
     def name(self) -> str:

@@ -44,6 +44,7 @@ from kws_core.nodes.fake_machines import (
     verdict,
 )
 from kws_core.nodes.fake_network import ADDRESS, GROUP, NETWORK, PORT, FakeNetwork
+from kws_core.nodes.fake_shelf import FakeShelf
 
 T = TypeVar("T")
 SERVER, CONTAINER = Kind.SERVER.value, Kind.CONTAINER.value
@@ -77,6 +78,7 @@ class FakeNode(FakeChecks):
         self._name = name
         self._now = now
         self._images = [image_called(image) if isinstance(image, str) else image for image in images]
+        self.shelf = FakeShelf(self)
         self._registry = registry
         self._size = Size(name, vcpus, ram_mb, disk_gb)
         self._times = Times(*(timedelta(seconds=s) for s in (build_seconds, boot_seconds, delete_seconds)))
@@ -191,8 +193,7 @@ class FakeNode(FakeChecks):
 
     def spec(self, mark: str) -> ServerSpec | ContainerSpec:
         """The spec of the mark's newest machine, also of one that is gone; KeyError without one."""
-        with self._lock:
-            found = [one for one in self._ever if one.spec.mark == mark]
+        found = [one for one in list(self._ever) if one.spec.mark == mark]
         if not found:
             raise KeyError(mark)
         return found[-1].spec

@@ -41,6 +41,7 @@ from kws_core.nodes.concurrency import Locks, Memory, Workers
 from kws_core.nodes.connection import Handle
 from kws_core.nodes.faults import Refused, status_of, translated
 from kws_core.nodes.flavor_shelf import FLAVORS, FlavorShelf
+from kws_core.nodes.glance_shelf import GlanceShelf
 from kws_core.nodes.measure import Measure
 from kws_core.nodes.own_network import ensure_network
 from kws_core.nodes.probe import fingerprints, ssh_answers
@@ -91,6 +92,9 @@ class OpenStackNode:
         self._flavors = FlavorShelf(name, self._memory)
         self._dock = ContainerDock(name)
         self._measure = Measure(self._workers)
+        self.shelf = GlanceShelf(
+            lambda: self.cloud, settings.read_timeout, lambda: self._memory.drop(_IMAGES)
+        )
 
     @property
     def name(self) -> str:

@@ -433,6 +433,7 @@ def test_any_text_is_taken_or_refused_with_a_reason(text: str) -> None:
 @given(st.dictionaries(st.sampled_from(sorted(KNOWN)) | _words, _json, max_size=5))
 def test_any_mapping_is_taken_or_refused_with_a_reason(config: dict[str, Any]) -> None:
     text = yaml.safe_dump(config, allow_unicode=True)
+    assume(yaml.safe_load(text) == config)  # PyYAML itself loses a NEL
     parsed, code = outcome(text)
     assert code.startswith("cloud_init_") if code else parsed == config
 

@@ -13,7 +13,7 @@ from kws_core.ends import NOTICE, Ends
 from kws_core.model import Event, EventKind, Rental
 
 FIRST = date(2026, 9, 1)
-DRAWN = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+DRAWN = settings(deadline=None, suppress_health_check=list(HealthCheck))
 MOMENT = timedelta(microseconds=1)
 moments = st.datetimes(datetime(2026, 9, 1), datetime(2027, 12, 1), timezones=st.just(UTC))
 days = st.integers(0, 500).map(lambda number: FIRST + DAY * number)

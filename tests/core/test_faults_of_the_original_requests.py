@@ -19,6 +19,7 @@ import pytest
 from contract.stub import Answer, Stub
 from night_kit import lent, ready, status
 from openstack.exceptions import ConflictException
+from slack_bolt import Respond
 from world import JOON, MINA, Inline, World
 
 from bot.desk import Desk
@@ -179,7 +180,9 @@ def test_fault_15_any_exception_is_shown_to_the_student(
         admit=lambda *_: fails(),
     )
     desk = Desk(world.core, directory, Inline())  # type: ignore[arg-type]
-    context = {"respond": lambda **said: told.append(str(said))}
+    respond = Respond(response_url="https://hooks.slack.com/commands/1")
+    monkeypatch.setattr(Respond, "__call__", lambda self, **said: told.append(str(said)))
+    context = {"respond": respond}
     desk.take(lambda visit: None, body={"user_id": MINA.id}, client=None, context=context)  # type: ignore[arg-type]
     monkeypatch.setattr(world.core, "request", fails)
     view = {"id": "V1", "blocks": [], "state": {"values": {}}}

@@ -47,7 +47,7 @@ from kws_core.store import Store
 
 THOROUGH = os.environ.get("KWS_LIFE") == "thorough"
 QUICK = settings(
-    max_examples=400 if THOROUGH else 10,
+    max_examples=150 if THOROUGH else 8,
     stateful_step_count=80 if THOROUGH else 40,
     deadline=None,
     derandomize=not THOROUGH,
@@ -595,6 +595,7 @@ class Life(RuleBasedStateMachine):
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+@pytest.mark.drawn
 def test_no_life_breaks_a_rule() -> None:
     run_state_machine_as_test(Life, settings=QUICK)
 
@@ -969,7 +970,7 @@ def test_the_scenario_holds_as_the_rules_are(scenario: Scenario, make_lab: MakeL
     scenario(make_lab)
 
 
-@pytest.mark.skipif(not THOROUGH, reason="slow: KWS_LIFE=thorough")
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PAIRS)
 def test_drawn_lives_find_the_broken_rule_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     PAIRS[name][0](monkeypatch)

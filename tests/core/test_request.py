@@ -9,7 +9,7 @@ import pytest
 from world import JOON, MINA, World
 
 from kws_core import ssh_keys
-from kws_core.admission import RentForm
+from kws_core.admission import CUSTOM, RentForm
 from kws_core.errors import FormError
 from kws_core.model import Access
 from kws_core.nodes import Image
@@ -199,6 +199,9 @@ def test_a_size_below_the_images_minimum(world: World) -> None:
     world.clock.advance(minutes=2)
     world.tick()
     assert refused(world) == {"size": "size_small"}
+    own = {"size": CUSTOM, "vcpus": 1, "ram_mb": 512, "disk_gb": 5}
+    assert refused(world, **own) == {"disk_gb": "size_small"}
+    assert world.rent("web02", **{**own, "disk_gb": 6})
 
 
 def test_a_hidden_image_is_not_offered(world: World) -> None:

@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from cards import NOW, event, hostile, rental
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.i18n import LOCALES, Texts
 from bot.views import prose, rental_card
 from bot.workspace import check_blocks
-from kws_core.model import Access, Event, EventKind, Placement, PlacementState, Reason, Rental, Status
+from kws_core.model import Access, Event, EventKind, Reason, Rental, Status
 from kws_core.nodes import Kind, Refusal
-
-NOW = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)
-HELD = (Status.REQUESTED, Status.BUILDING, Status.READY, Status.STOPPED)
-DATA = {
-    "node": "node2", "refused": "node1", "refusal": "quota", "fingerprint": "SHA256:abc", "reason": "no_node",
-    "why": "returned", "until": "2026-12-24",
-}  # fmt: skip
-
-
-def rental(status: Status = Status.READY, **changes: Any) -> Rental:
-    """A rental in that state."""
-    values: dict[str, Any] = {
-        "id": "abcdefghjk", "name": "web01", "owner": "U0MINA00001", "kind": Kind.SERVER, "image": "debian-12",
-        "login": "debian", "size": "small", "vcpus": 1, "ram_mb": 512, "disk_gb": 5, "ends_on": date(2026, 12, 15),
-        "open_ports": [{"first": 80, "last": 80, "protocol": "tcp"}], "access": Access.GENERATED,
-        "key_file": "F1", "host_keys": ["SHA256:" + "x" * 43], "status": status,
-    }  # fmt: skip
-    made = Rental(**{**values, **changes})
-    state = PlacementState.HELD if status in HELD else PlacementState.LEAVING
-    made.placements = [Placement(node="node1", state=state, floating_ip="203.0.113.10")]
-    return made
-
-
-def event(kind: EventKind, number: int = 1, actor: str = "kws", **data: Any) -> Event:
-    """A line of history."""
-    return Event(id=number, at=NOW, kind=kind, actor=actor, data={**DATA, **data})
 
 
 def card(made: Rental, events: list[Event], locale: Any = "en") -> list[dict[str, Any]]:
@@ -92,9 +66,6 @@ def test_slack_takes_the_longest_names_and_histories(locale: str) -> None:
     made.placements[0].node = "n" * 40
     events = [event(EventKind.MOVED, n, node="<" * 40, refused="&" * 40) for n in range(500)]
     assert check_blocks(card(made, events, locale)) == []
-
-
-hostile = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=80)
 
 
 @given(hostile, hostile, st.sampled_from(LOCALES), st.sampled_from(Status))

@@ -26,6 +26,8 @@ def url(story: Story) -> Iterator[str]:
         service.operations,
         service.terms,
         service.admin_notices,
+        service.image_jobs,
+        service.homes,
         service.client,
         service.listeners,
         SECRET,

@@ -30,6 +30,7 @@ from kws_core.reconciler import Reconciler
 from kws_core.store import Store
 from kws_core.terms import Terms
 
+pytestmark = pytest.mark.thorough
 RESTARTS = int(os.environ.get("KWS_RESTARTS", "60"))
 PEOPLE = ("U0MINA0001", "U0JOON0001")
 
@@ -193,7 +194,7 @@ class Lab:
         return found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(60 + 2 * RESTARTS)
 def test_deaths_lose_no_warning_and_show_none_twice(tmp_path: Path, empty_database: Path) -> None:
     shutil.copy(empty_database, tmp_path / "kws.db")
     with Workspace() as workspace:

@@ -46,6 +46,7 @@ class Cloud:
         self.connection = connection
         self.node = node
         rest = Rest(connection, node)
+        self.hosts = rest.hosts
         self.images = Images(rest)
         self.flavors = Flavors(rest)
         self.servers = Servers(rest, self.images, self.flavors)

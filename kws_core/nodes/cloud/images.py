@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from kws_core.nodes.cloud.rest import Json, Rest, inner, pick
 from kws_core.nodes.cloud.types import StoredImage
@@ -59,6 +61,10 @@ class Images:
         """Its id."""
         return self.find(name_or_id).id
 
+    def get(self, image_id: str) -> StoredImage:
+        """One image, by id only."""
+        return _image(self._rest.get("image", f"/images/{image_id}"))
+
     def create(
         self,
         name: str,
@@ -68,26 +74,50 @@ class Images:
         properties: Mapping[str, str] | None = None,
     ) -> StoredImage:
         """Upload ``file``. When the upload fails the empty image is taken away again."""
-        wanted = {
-            "name": name,
-            "disk_format": disk_format,
-            "container_format": "bare",
-            "visibility": visibility,
-        }
-        answer = self._rest.post("image", "/images", {**(properties or {}), **wanted})
-        image_id = str(answer.get("id") or "") or inner(self._rest, answer, "image")["id"]
+        image_id = self.create_empty(name, disk_format, {**(properties or {}), "visibility": visibility})
         try:
             with file.open("rb") as data:
-                headers = {"Content-Type": "application/octet-stream"}
-                self._rest.send("image", "PUT", f"/images/{image_id}/file", data=data, headers=headers)
+                self.fill(image_id, data)
         except BaseException:
             self.delete(image_id)
             raise
-        return _image(self._rest.get("image", f"/images/{image_id}"))
+        return self.get(image_id)
+
+    def create_empty(self, name: str, disk_format: str, fields: Mapping[str, Any]) -> str:
+        """Make an image without bytes; its id."""
+        wanted = {"name": name, "disk_format": disk_format, "container_format": "bare"}
+        answer = self._rest.post("image", "/images", {**fields, **wanted})
+        return str(answer.get("id") or "") or str(inner(self._rest, answer, "image")["id"])
+
+    def fill(self, image_id: str, data: Any, timeout: tuple[float, float] | None = None) -> None:
+        """Send its bytes: what requests streams, a file or an iterable that has a length.
+
+        ``timeout``: seconds that one send may stand still, and seconds until the answer comes afterwards.
+        """
+        path, headers = f"/images/{image_id}/file", {"Content-Type": "application/octet-stream"}
+        self._rest.send("image", "PUT", path, data=data, headers=headers, timeout=timeout)
+
+    def import_methods(self) -> Sequence[str]:
+        """Ways in which the node gets bytes by itself."""
+        methods = self._rest.get("image", "/info/import").get("import-methods")
+        return [str(name) for name in (methods.get("value") or ())] if isinstance(methods, dict) else []
+
+    def start_import(self, image_id: str, method: Mapping[str, str]) -> None:
+        """Ask for an import; it goes on by itself, and an image whose import failed is "queued" again."""
+        self._rest.send("image", "POST", f"/images/{image_id}/import", json={"method": dict(method)})
+
+    def read(self, image_id: str, chunk: int) -> AbstractContextManager[Iterator[bytes]]:
+        """Its bytes, so many at a time."""
+        return self._rest.stream("image", f"/images/{image_id}/file", chunk)
 
     def set_properties(self, image_id: str, properties: Mapping[str, str]) -> None:
         """Add or replace properties, ``name`` and ``visibility`` among them."""
-        patch = [{"op": "add", "path": f"/{key}", "value": value} for key, value in properties.items()]
+        self.change(image_id, properties)
+
+    def change(self, image_id: str, fields: Mapping[str, Any], drop: Collection[str] = ()) -> None:
+        """Add or replace fields and properties, and drop properties that it has, in one request."""
+        patch = [{"op": "add", "path": f"/{key}", "value": value} for key, value in fields.items()]
+        patch += [{"op": "remove", "path": f"/{key}"} for key in drop]
         headers = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
         self._rest.send("image", "PATCH", f"/images/{image_id}", json=patch, headers=headers)
 
@@ -108,5 +138,9 @@ def _image(entry: Json) -> StoredImage:
         checksum=str(entry.get("os_hash_value") or entry.get("checksum") or ""),
         visibility=str(entry.get("visibility") or ""),
         created_at=str(entry.get("created_at") or ""),
+        hash_algo=str(entry.get("os_hash_algo") or "") if entry.get("os_hash_value") else "",
+        md5=str(entry.get("checksum") or ""),
+        disk_format=str(entry.get("disk_format") or ""),
+        protected=bool(entry.get("protected")),
         properties={key: str(value) for key, value in entry.items() if key not in _OWN},
     )

@@ -7,7 +7,8 @@ pick microversions in which fields that we read no longer exist.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -99,6 +100,28 @@ class Rest:
                 return found
             query = following
         return found
+
+    @contextmanager
+    def stream(self, service: str, path: str, chunk: int) -> Iterator[Iterator[bytes]]:
+        """The body of the answer to a GET, ``chunk`` bytes at a time; what is cut short is NodeDown."""
+        with translated(self.node):
+            response = self._proxy(service).request(path, "GET", connect_retries=0, stream=True)
+        with closing(response):
+            if response.status_code >= 400:
+                raise from_answer(self.node, response.status_code, None, str(response.reason or ""))
+            yield self._chunks(response, chunk)
+
+    def _chunks(self, response: Any, chunk: int) -> Iterator[bytes]:
+        with translated(self.node):
+            yield from response.iter_content(chunk)
+
+    def hosts(self) -> set[str]:
+        """Hosts of the node's interfaces: Keystone's, and those of the catalogue once there was a token."""
+        urls = [str(self._connection.config.get_auth_args().get("auth_url") or "")]
+        known = getattr(self._connection.session.auth, "auth_ref", None)  # asks nobody
+        catalog = known.service_catalog.catalog if known else ()
+        urls += [str(place["url"]) for entry in catalog for place in entry.get("endpoints") or ()]
+        return {urlsplit(url).hostname or "" for url in urls} - {""}
 
     def has(self, *types: str) -> bool:
         """Whether the node's catalogue offers one of these service types."""

@@ -51,7 +51,10 @@ class Flavor:
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """A Glance image. ``properties`` are those that are not Glance's own, as text."""
+    """A Glance image. ``properties`` are those that are not Glance's own, as text.
+
+    ``checksum`` is of the kind ``hash_algo``, else an MD5 as ``md5`` is; each is empty until it is active.
+    """
 
     id: str
     name: str
@@ -63,6 +66,10 @@ class StoredImage:
     visibility: str = ""
     created_at: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)
+    hash_algo: str = ""
+    md5: str = ""
+    disk_format: str = ""
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,110 @@
+"""The App Home: opening it, and searching in the desk that admins have there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from slack_bolt import App
+
+from bot.desk import Desk, Visit, asker
+from bot.handlers.admin import AdminCommands, admins_only
+from bot.homes import Homes
+from bot.i18n import N_
+from bot.views import desk_home, home, ids
+from kws_core.desk_queries import Search
+from kws_core.model import Status
+
+IN_A_MESSAGE = 10  # rows; Slack takes less in a message than in a view
+
+Change = Callable[[Search, dict[str, Any]], Search]  # the search so far, and the action in Slack's words
+
+
+def register(app: App, desk: Desk, homes: Homes, admin: AdminCommands) -> None:
+    """Listens for the opening, the search and ``/kws admin rentals``."""
+    handler = HomeHandler(desk, homes)
+    app.event("app_home_opened")(handler.opened)
+    for action, change in CHANGES.items():
+        app.action(action)(desk.listener(handler.searched(change)))
+    app.action(re.compile(f"^{ids.Action.DESK_PAGE}:"))(desk.listener(handler.searched(_page)))
+    admin.add("rentals", handler.rentals)
+
+
+class HomeHandler:
+    """The App Home."""
+
+    def __init__(self, desk: Desk, homes: Homes) -> None:
+        self.desk = desk
+        self.homes = homes
+
+    def opened(self, body: dict[str, Any], event: dict[str, Any]) -> None:
+        """Bolt has acknowledged; guests and strangers get a view too, one that says so."""
+        if event.get("tab") == "home":
+            self.desk.executor.submit(self.homes.opened, *asker(body))
+
+    def searched(self, change: Change) -> Callable[[Visit], None]:
+        """A field of the search was used: the first page of what fits now."""
+
+        def serve(visit: Visit) -> None:
+            admins_only(visit)
+            action = visit.body["actions"][0]
+            self.homes.book.searched(visit.who.id, lambda search: change(search, action))
+            self.homes.show(visit.who.id)
+
+        return serve
+
+    def rentals(self, visit: Visit, words: str) -> None:
+        """``/kws admin rentals [PART OF A NAME]``: the first page, as a message."""
+        found = self.homes.queries.find(Search(name=words), IN_A_MESSAGE)
+        missed = self.homes.queries.missed()
+        rows = desk_home.rows(found, missed, self.desk.core.ends.last_day, visit.texts)
+        if found.pages > 1:
+            rows.append(home.small(visit.texts(N_("The App Home has all of them, with a search."))))
+        visit.say(visit.texts(N_("The desk: all rentals")), rows)
+
+
+def _person(search: Search, action: dict[str, Any]) -> Search:
+    return replace(search, person=action.get("selected_user"), page=0)
+
+
+def _node(search: Search, action: dict[str, Any]) -> Search:
+    return replace(search, node=_chosen(action), page=0)
+
+
+def _state(search: Search, action: dict[str, Any]) -> Search:
+    chosen = _chosen(action)
+    return replace(search, state=Status(chosen) if chosen else None, page=0)
+
+
+def _within(search: Search, action: dict[str, Any]) -> Search:
+    chosen = _chosen(action)
+    return replace(search, within=int(chosen) if chosen else None, page=0)
+
+
+def _name(search: Search, action: dict[str, Any]) -> Search:
+    return replace(search, name=str(action.get("value") or "").strip(), page=0)
+
+
+def _clear(search: Search, _action: dict[str, Any]) -> Search:
+    return Search(round=search.round + 1)
+
+
+def _page(search: Search, action: dict[str, Any]) -> Search:
+    return replace(search, page=int(action["value"]))
+
+
+def _chosen(action: dict[str, Any]) -> str | None:
+    value = str((action.get("selected_option") or {}).get("value") or desk_home.ANY)
+    return None if value == desk_home.ANY else value
+
+
+CHANGES: dict[ids.Action, Change] = {
+    ids.Action.DESK_PERSON: _person,
+    ids.Action.DESK_NODE: _node,
+    ids.Action.DESK_STATE: _state,
+    ids.Action.DESK_WITHIN: _within,
+    ids.Action.DESK_NAME: _name,
+    ids.Action.DESK_CLEAR: _clear,
+}

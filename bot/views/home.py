@@ -1,0 +1,81 @@
+"""The App Home: a person's rentals as cards, what they use and what is free; for admins the desk below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    Block,
+    ButtonElement,
+    ContextBlock,
+    DividerBlock,
+    HeaderBlock,
+    MarkdownTextObject,
+    PlainTextObject,
+    SectionBlock,
+)
+from slack_sdk.models.views import View
+
+from bot.i18n import N_, Texts
+from bot.views import ids, rental_card
+from bot.views.text import clip, used_line
+from kws_core.config import Policy
+from kws_core.core import Offer
+from kws_core.nodes import Kind
+
+MOST_BLOCKS = 100  # Slack's limit; a card takes three
+MOST_CARDS = 20
+MOST_CARDS_ABOVE_A_DESK = 10
+
+
+def build(
+    offer: Offer,
+    policy: Policy,
+    ends: Mapping[str, datetime],
+    texts: Texts,
+    desk: Sequence[Block] = (),
+) -> View:
+    """The whole view; ``ends`` says of each rental's id when it is over."""
+    most = MOST_CARDS_ABOVE_A_DESK if desk else MOST_CARDS
+    blocks: list[Block] = [
+        heading(texts.plain(N_("My rentals"))),
+        SectionBlock(text=MarkdownTextObject(text=clip(used_line(offer, policy, texts), 3000))),
+        ActionsBlock(elements=_buttons(offer, texts)),
+    ]
+    for rental in offer.mine[:most]:
+        blocks += [DividerBlock(), *rental_card.list_entry(rental, ends[rental.id], texts)]
+    if not offer.mine:
+        blocks.append(small(texts(N_("You have no rentals. {command} gets you one."), command="/kws rent")))
+    if len(offer.mine) > most:
+        blocks.append(small(texts(N_("{count} more are not shown here."), count=len(offer.mine) - most)))
+    return View(type="home", blocks=[*blocks, *desk])
+
+
+def refusal(text: str) -> View:
+    """For whom KWS is not."""
+    return View(type="home", blocks=[SectionBlock(text=MarkdownTextObject(text=clip(text, 3000)))])
+
+
+def heading(text: str) -> HeaderBlock:
+    """A title."""
+    return HeaderBlock(text=PlainTextObject(text=clip(text, 150)))
+
+
+def small(text: str) -> ContextBlock:
+    """A line in small print."""
+    return ContextBlock(elements=[MarkdownTextObject(text=clip(text, 2000))])
+
+
+def _buttons(offer: Offer, texts: Texts) -> list[ButtonElement]:
+    buttons: list[tuple[ids.Action, str, str | None]] = [
+        (ids.Action.OPEN_RENT, N_("Rent a server"), "primary")
+    ]
+    if any(Kind.CONTAINER in room.kinds for room in offer.rooms):
+        buttons.append((ids.Action.OPEN_CONTAINER, N_("Rent a container"), None))
+    buttons.append((ids.Action.SHOW_HELP, N_("Help"), None))
+    return [
+        ButtonElement(action_id=action, text=PlainTextObject(text=texts.plain(label)), style=style)
+        for action, label, style in buttons
+    ]

@@ -1,0 +1,113 @@
+"""The form that describes an image: its title, the user that people log in as, the least size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from slack_sdk.models.blocks import (
+    InputBlock,
+    MarkdownTextObject,
+    NumberInputElement,
+    PlainTextInputElement,
+    PlainTextObject,
+    SectionBlock,
+)
+from slack_sdk.models.views import View
+
+from bot.i18n import N_, Texts, code
+from bot.views import form_fields as fields
+from bot.views import ids
+from kws_core.image_reports import LONGEST_TITLE, MOST_GB, MOST_MB, Description
+from kws_core.nodes import Image
+from kws_core.nodes.shelf import LOGIN
+
+LONGEST_LOGIN = 32
+
+
+class Asked(NamedTuple):
+    """What the form says; ``wanted`` has only what was changed in it."""
+
+    name: str
+    response_url: str | None
+    wanted: Description
+
+
+def build(image: Image, response_url: str | None, texts: Texts) -> View:
+    """The form with what is said now."""
+    now = [image.title, image.properties.get(LOGIN, ""), image.min_disk_gb, image.min_ram_mb]
+    return View(
+        type="modal",
+        callback_id=ids.View.IMAGE,
+        title=PlainTextObject(text=texts.plain(N_("Describe an image"))),
+        submit=PlainTextObject(text=texts.plain(N_("Save"))),
+        close=PlainTextObject(text=texts.plain(N_("Cancel"))),
+        private_metadata=json.dumps([image.name, response_url, now]),
+        blocks=[
+            SectionBlock(text=MarkdownTextObject(text=code(image.name))),
+            _title(image, texts),
+            _login(image, texts),
+            _number(ids.Field.MIN_DISK_GB, texts.plain(N_("Least disk (GB)")), image.min_disk_gb, MOST_GB),
+            _number(ids.Field.MIN_RAM_MB, texts.plain(N_("Least memory (MB)")), image.min_ram_mb, MOST_MB),
+        ],
+    )
+
+
+def parse(view: Mapping[str, Any]) -> Asked:
+    """What the admin changed, unchecked."""
+    name, response_url, before = json.loads(view["private_metadata"])
+    values = fields.values_of(view)
+    title, login = (fields.typed(values, field) or "" for field in (ids.Field.TITLE, ids.Field.LOGIN))
+    disk, ram = (_whole(values, field) for field in (ids.Field.MIN_DISK_GB, ids.Field.MIN_RAM_MB))
+    was = Description(*before)
+    return Asked(
+        name,
+        response_url,
+        Description(
+            title=None if title == was.title else title,
+            login=None if login == was.login else login,
+            min_disk_gb=None if disk == was.min_disk_gb else disk,
+            min_ram_mb=None if ram == was.min_ram_mb else ram,
+        ),
+    )
+
+
+def _title(image: Image, texts: Texts) -> InputBlock:
+    element = PlainTextInputElement(
+        action_id=ids.Action.VALUE, initial_value=image.title or None, max_length=LONGEST_TITLE
+    )
+    hint = texts.plain(N_("What the form shows; empty: the image's name."))
+    return fields.block(ids.Field.TITLE, texts.plain(N_("Title")), element, hint, optional=True)
+
+
+def _login(image: Image, texts: Texts) -> InputBlock:
+    element = PlainTextInputElement(
+        action_id=ids.Action.VALUE,
+        initial_value=image.properties.get(LOGIN) or None,
+        max_length=LONGEST_LOGIN,
+        placeholder=PlainTextObject(text=image.login or "student"),
+    )
+    hint = texts.plain(
+        N_("Whom people log in as on servers that are rented from now on; empty: as the distribution does.")
+    )
+    return fields.block(ids.Field.LOGIN, texts.plain(N_("User name")), element, hint, optional=True)
+
+
+def _number(field: ids.Field, label: str, initial: int, most: int) -> InputBlock:
+    element = NumberInputElement(
+        action_id=ids.Action.VALUE,
+        is_decimal_allowed=False,
+        initial_value=str(initial),
+        min_value="0",
+        max_value=str(most),
+    )
+    return fields.block(field, label, element, optional=True)
+
+
+def _whole(values: fields.Values, field: ids.Field) -> int:
+    """0 when it is empty; what is no whole number is refused by its range."""
+    if fields.typed(values, field) is None:
+        return 0
+    number = fields.whole_number(values, field)
+    return -1 if number is None else number

@@ -1,0 +1,230 @@
+"""The images of all nodes as admins see them in Slack: a message with buttons, and how far a copy is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    Block,
+    ButtonElement,
+    ConfirmObject,
+    MarkdownTextObject,
+    PlainTextObject,
+    SectionBlock,
+)
+
+from bot.i18n import N_, Mrkdwn, Texts, code, escape
+from bot.image_lines import short_checksum, size_text
+from bot.image_sentences import DIFFERENCES, outcome_text
+from bot.views import ids
+from bot.views.rental_card import Message
+from bot.views.text import clip
+from kws_core.image_reports import Report
+from kws_core.image_table import Row, Table, usable
+from kws_core.nodes.cloud.types import StoredImage
+from kws_core.nodes.shelf import TITLE, UPLOAD
+
+PAGE = 20  # images in a message: two blocks each, and Slack takes 50
+MOST_COPIES = 12  # lines of one image; more nodes are counted
+BAR = 10
+UNFINISHED = frozenset({"queued", "saving", "uploading", "importing"})
+
+
+def listing(table: Table, texts: Texts, page: int = 0, news: str | None = None) -> list[Block]:
+    """A page of the table; ``news`` is said first."""
+    pages = max(1, -(-len(table.rows) // PAGE))
+    page = min(max(0, page), pages - 1)
+    head = texts(N_("*Images on all nodes* ({count})"), count=len(table.rows))
+    lines = [news, head, *(silent(node, texts) for node in table.silent)]
+    blocks: list[Block] = [_section("\n".join(line for line in lines if line))]
+    for row in table.rows[page * PAGE : (page + 1) * PAGE]:
+        blocks += entry(row, texts)
+    return [*blocks, *_foot(table, page, pages, texts)]
+
+
+def entry(row: Row, texts: Texts) -> list[Block]:
+    """One image with its buttons."""
+    stored = row.shown
+    title = stored.properties.get(TITLE, "") if stored else ""
+    name = Mrkdwn(f"*{escape(title or row.name)}* {code(row.name)}")
+    marks = [name]
+    if row.hidden:
+        marks.append(texts(N_("hidden")))
+    if any(one.protected for one in row.active.values()):
+        marks.append(texts(N_("protected")))
+    lines = [" · ".join(marks)]
+    lines += [copies(node, here, texts) for node, here in list(row.copies.items())[:MOST_COPIES]]
+    if len(row.copies) > MOST_COPIES:
+        lines.append(texts(N_("… and {count} nodes more"), count=len(row.copies) - MOST_COPIES))
+    if row.differences:
+        found = ", ".join(texts(DIFFERENCES[difference]) for difference in row.differences)
+        lines.append(texts(N_(":warning: Differs: {found}"), found=Mrkdwn(found)))
+    if row.users:
+        lines.append(texts(N_("Rentals that use it: {count}"), count=len(row.users)))
+    return [_section("\n".join(lines)), ActionsBlock(elements=_buttons(row, texts))]
+
+
+def copies(node: str, here: Sequence[StoredImage], texts: Texts) -> Mrkdwn:
+    """What one node has of an image."""
+    if not here:
+        return texts(N_("{node}: it is not there"), node=node)
+    one = here[0]
+    parts = [_state(one, texts), size_text(one.size_bytes), code(short_checksum(one))]
+    return texts("{node}: {what}", node=node, what=Mrkdwn(" · ".join(parts)))
+
+
+def _state(stored: StoredImage, texts: Texts) -> Mrkdwn:
+    if usable(stored):
+        return texts(N_("in order"))
+    if stored.status in UNFINISHED or UPLOAD in stored.properties:
+        return texts(N_("not finished"))
+    return code(stored.status)
+
+
+def silent(node: str, texts: Texts) -> Mrkdwn:
+    """A node that did not say what it has."""
+    return texts(N_(":red_circle: *{node}* does not answer"), node=node)
+
+
+def report_line(report: Report, texts: Texts) -> Mrkdwn:
+    """What became of an act on every node."""
+    parts = [f"{node}: {outcome_text(outcome, texts)}" for node, outcome in sorted(report.outcomes.items())]
+    icon = ":white_check_mark:" if report.ok else ":warning:"
+    return texts("{icon} {name} – {what}", icon=icon, name=code(report.name), what=" · ".join(parts))
+
+
+def _buttons(row: Row, texts: Texts) -> list[ButtonElement]:
+    sync = row.active and row.lacking
+    wanted = [
+        (ids.Action.IMAGE_SYNC, N_("Copy to every node"), None) if sync else None,
+        (ids.Action.IMAGE_DESCRIBE, N_("Describe"), None) if row.active else None,
+        (ids.Action.IMAGE_SHOW, N_("Show in the form"), None) if row.hidden else None,
+        (ids.Action.IMAGE_HIDE, N_("Hide"), None) if row.active and not row.hidden else None,
+        (ids.Action.IMAGE_DELETE, N_("Delete"), _sure(row, texts)),
+    ]
+    return [_button(action, label, row.name, texts, sure) for action, label, sure in filter(None, wanted)]
+
+
+def _button(
+    action: str, label: str, value: str, texts: Texts, confirm: ConfirmObject | None = None
+) -> ButtonElement:
+    return ButtonElement(
+        action_id=action,
+        value=value,
+        text=PlainTextObject(text=clip(texts.plain(label), 75)),
+        confirm=confirm,
+        style="danger" if confirm else None,
+    )
+
+
+def _sure(row: Row, texts: Texts) -> ConfirmObject:
+    nodes = ", ".join(node for node, here in row.copies.items() if here)
+    text = texts.plain(N_("It is deleted on {nodes}. No copy is kept."), nodes=nodes)
+    return ConfirmObject(
+        title=PlainTextObject(text=clip(texts.plain(N_("Delete {name}?"), name=row.name), 100)),
+        text=PlainTextObject(text=clip(text, 300)),
+        confirm=PlainTextObject(text=texts.plain(N_("Delete"))),
+        deny=PlainTextObject(text=texts.plain(N_("Keep it"))),
+    )
+
+
+def _foot(table: Table, page: int, pages: int, texts: Texts) -> list[Block]:
+    buttons = []
+    if page > 0:
+        buttons.append(_page_button(page - 1, N_("Back"), texts))
+    if page < pages - 1:
+        buttons.append(_page_button(page + 1, N_("More"), texts))
+    if any(row.active and row.lacking and not row.snapshot for row in table.rows):
+        buttons.append(_button(ids.Action.IMAGE_SYNC, N_("Copy all that lack somewhere"), ids.ALL, texts))
+    return [ActionsBlock(elements=buttons)] if buttons else []
+
+
+def _page_button(page: int, label: str, texts: Texts) -> ButtonElement:
+    # Two of them in one block need two ids.
+    return _button(f"{ids.Action.IMAGES}:{page}", label, str(page), texts)
+
+
+def _section(text: str) -> SectionBlock:
+    return SectionBlock(text=MarkdownTextObject(text=clip(text, 3000)))
+
+
+# -- a copy under way
+
+
+@dataclass
+class Progress:
+    """How far copies are, as one message that is edited. ``watch`` is called from many threads."""
+
+    wanted: str  # the image, or ALL
+    texts: Texts
+    reports: list[Report] = field(default_factory=list)
+    _now: str = ""
+    _steps: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def watch(self, name: str, node: str, done: int, total: int) -> None:
+        """See kws_core.image_reports.Watch."""
+        with self._lock:
+            if name != self._now:
+                self._now, self._steps = name, {}
+            self._steps[node] = (done, total)
+
+    def add(self, report: Report) -> None:
+        """One image is through."""
+        with self._lock:
+            self.reports.append(report)
+            self._now, self._steps = "", {}
+
+    def message(self) -> Message:
+        """As it is now."""
+        with self._lock:
+            lines = [self._title(), *self._through()]
+            if self._now:
+                lines.append(code(self._now))
+            lines += [_step(node, *step, self.texts) for node, step in sorted(self._steps.items())]
+        return _message(lines)
+
+    def end(self, problem: str | None = None) -> Message:
+        """What became of it; with a button to repeat it where something lacks."""
+        lines = [self._title(), *self._through(), problem]
+        if not self.reports and not problem:
+            lines.append(self.texts(N_("There is nothing.")))
+        elif all(report.ok for report in self.reports) and not problem:
+            lines.append(self.texts(N_("Every node has it, with the same checksum.")))
+            return _message(lines)
+        else:
+            lines.append(self.texts(N_("What is done stays done: the next try goes on from here.")))
+        again = _button(ids.Action.IMAGE_SYNC, N_("Try again"), self.wanted, self.texts)
+        return _message(lines, [ActionsBlock(elements=[again])])
+
+    def _title(self) -> str:
+        if self.wanted == ids.ALL:
+            return self.texts(N_("*Copying images to every node*"))
+        return self.texts(N_("*Copying {name} to every node*"), name=code(self.wanted))
+
+    def _through(self) -> list[str]:
+        changed = [report for report in self.reports if not _unchanged(report)]
+        lines: list[str] = [report_line(report, self.texts) for report in changed[-PAGE:]]
+        same = len(self.reports) - len(changed)
+        if same:
+            lines.append(self.texts(N_("Images that every node had: {count}"), count=same))
+        return lines
+
+
+def _unchanged(report: Report) -> bool:
+    return all(outcome.state.value == "already" for outcome in report.outcomes.values())
+
+
+def _step(node: str, done: int, total: int, texts: Texts) -> str:
+    where = texts(N_("to {node}"), node=node) if node else texts(N_("reading"))
+    full = min(BAR, done * BAR // total) if total else 0
+    size = f"{size_text(done)} / {size_text(total)}" if total else size_text(done)
+    return f"{'▓' * full}{'░' * (BAR - full)} {where} · {size}"
+
+
+def _message(lines: Sequence[str | None], more: Sequence[Block] = ()) -> Message:
+    text = "\n".join(line for line in lines if line)
+    return Message(clip(text, 3000), [_section(text), *more])

@@ -1,0 +1,11 @@
+// The emoji by name that the bot uses; others are shown as they were typed.
+
+export const EMOJI = {
+  alarm_clock: "⏰", arrow_forward: "▶️", arrow_right: "➡️", arrows_counterclockwise: "🔄",
+  black_square_for_stop: "⏹️", broom: "🧹", calendar: "📅", checkered_flag: "🏁", crescent_moon: "🌙", ghost: "👻",
+  hammer_and_wrench: "🛠️", handshake: "🤝", hourglass: "⌛", hourglass_flowing_sand: "⏳", house: "🏠", inbox_tray: "📥",
+  information_source: "ℹ️", key: "🔑", large_blue_circle: "🔵", large_green_circle: "🟢", large_yellow_circle: "🟡",
+  leftwards_arrow_with_hook: "↩️", lock: "🔒", mag: "🔍", moon: "🌙", mute: "🔇", no_entry: "⛔", red_circle: "🔴",
+  seedling: "🌱", tada: "🎉", warning: "⚠️", wastebasket: "🗑️", wave: "👋", white_check_mark: "✅", white_circle: "⚪",
+  x: "❌", zzz: "💤",
+};

@@ -1,0 +1,93 @@
+"""Who did what, when and from where: the events of rentals and the acts that are about no rental, as one trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from kws_core.core import Core
+from kws_core.model import SYSTEM, Event, Rental
+from kws_core.records import Act
+
+LONGEST_ACTOR = 32  # the columns' width
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the trail; ``where`` is None for what KWS did by itself, or was not noted."""
+
+    at: datetime
+    actor: str
+    what: str
+    where: str | None
+    rental: str | None = None  # id; and its name
+    name: str | None = None
+    data: Mapping[str, Any] | None = None
+
+
+def note_act(session: Session, actor: str, what: str, where: str, now: datetime, **data: Any) -> None:
+    """Adds an act, in the transaction of what it is about."""
+    clean = {name: value for name, value in data.items() if value not in (None, "")}
+    session.add(Act(at=now, actor=actor[:LONGEST_ACTOR], what=what, where=where, data=clean))
+
+
+class Audit:
+    """The trail, to be read."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def trail(
+        self,
+        rental: str | None = None,
+        person: str | None = None,
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> list[Line]:
+        """The newest ``limit`` lines, newest last; ``rental`` is a name or an id.
+
+        ``person`` has what that person did, and what happened to their rentals.
+        """
+        with self.core.store.read() as session:
+            lines = _events(session, rental, person, since, limit)
+            if rental is None:
+                lines += _acts(session, person, since, limit)
+        lines.sort(key=lambda line: line.at)
+        return lines[-limit:]
+
+
+def _events(
+    session: Session, rental: str | None, person: str | None, since: datetime | None, limit: int
+) -> list[Line]:
+    asked: list[ColumnElement[bool]] = []
+    if rental is not None:
+        asked.append(or_(Rental.id == rental, Rental.name == rental))
+    if person is not None:
+        asked.append(or_(Event.actor == person, Rental.owner == person))
+    if since is not None:
+        asked.append(Event.at >= since)
+    query = select(Event, Rental.id, Rental.name).join(Rental, Event.rental_id == Rental.id).where(*asked)
+    rows = session.execute(query.order_by(Event.at.desc(), Event.id.desc()).limit(limit)).all()
+    return [_line(event, rental_id, name) for event, rental_id, name in reversed(rows)]
+
+
+def _line(event: Event, rental_id: str, name: str) -> Line:
+    data = {key: value for key, value in event.data.items() if key not in ("via", "card", "channel")}
+    where = None if event.actor == SYSTEM else event.data.get("via")
+    return Line(event.at, event.actor, event.kind.value, where, rental_id, name, data)
+
+
+def _acts(session: Session, person: str | None, since: datetime | None, limit: int) -> list[Line]:
+    asked: list[ColumnElement[bool]] = []
+    if person is not None:
+        asked.append(Act.actor == person)
+    if since is not None:
+        asked.append(Act.at >= since)
+    query = select(Act).where(*asked).order_by(Act.at.desc(), Act.id.desc()).limit(limit)
+    acts = reversed(session.scalars(query).all())
+    return [Line(act.at, act.actor, act.what, act.where, data=act.data) for act in acts]

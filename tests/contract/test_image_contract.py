@@ -1,0 +1,87 @@
+"""What every node's image store keeps, tried on the one in memory and on a real Glance alike."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from image_kit import qcow2
+
+from kws_core.errors import NodeError, NodeRefused
+from kws_core.image_files import Reading, examined
+from kws_core.nodes import Refusal
+from kws_core.nodes.shelf import ACTIVE, QUEUED, ImageSpec
+
+from .kit import Kit
+
+DATA = qcow2(2_500_000)
+
+
+@pytest.fixture
+def image(kit: Kit, tmp_path: Path) -> Iterator[str]:
+    """An image with its bytes."""
+    shelf = kit.node.shelf
+    path = tmp_path / "disk"
+    path.write_bytes(DATA)
+    spec = ImageSpec(f"kws-test-{secrets.token_hex(4)}", "qcow2", 3, 256, {"kws_title": "A <b>title</b>"})
+    image_id = shelf.create(spec)
+    try:
+        assert shelf.look(image_id).status == QUEUED
+        with examined(path) as content:
+            shelf.fill(image_id, Reading(content))
+        yield image_id
+    finally:
+        with suppress(NodeError):
+            shelf.change(image_id, {"protected": False})
+        shelf.delete(image_id)
+
+
+def test_it_is_active_with_the_checksum_of_what_was_sent(kit: Kit, image: str) -> None:
+    stored = kit.node.shelf.look(image)
+    assert (stored.status, stored.size_bytes) == (ACTIVE, len(DATA))
+    assert (stored.hash_algo, stored.checksum) == ("sha512", hashlib.sha512(DATA).hexdigest())
+    assert (stored.min_disk_gb, stored.min_ram_mb, stored.disk_format) == (3, 256, "qcow2")
+    assert stored.properties["kws_title"] == "A <b>title</b>"
+    assert stored in kit.node.shelf.list()
+
+
+def test_its_bytes_come_back_in_chunks(kit: Kit, image: str) -> None:
+    with kit.node.shelf.read(image) as chunks:
+        found = list(chunks)
+    assert b"".join(found) == DATA
+    assert len(found) > 1
+
+
+def test_changes_are_all_or_nothing_and_may_be_repeated(kit: Kit, image: str) -> None:
+    shelf = kit.node.shelf
+    for _ in range(2):
+        shelf.change(
+            image, {"kws_hidden": "true", "min_disk": 4, "protected": True}, ["kws_title", "never_there"]
+        )
+    stored = shelf.look(image)
+    assert (stored.min_disk_gb, stored.protected) == (4, True)
+    assert "kws_title" not in stored.properties
+    (offered,) = [one for one in kit.node.images() if one.id == image]
+    assert offered.hidden, "what the form shows is read anew after a change"
+    with pytest.raises(NodeRefused):
+        shelf.delete(image)
+
+
+def test_what_is_gone_is_said_to_be(kit: Kit) -> None:
+    shelf = kit.node.shelf
+    image = shelf.create(ImageSpec("kws-test-gone", "qcow2"))
+    assert shelf.delete(image)
+    assert not shelf.delete(image)
+    with pytest.raises(NodeRefused) as gone:
+        shelf.look(image)
+    assert gone.value.reason == Refusal.MISSING
+
+
+def test_hosts_are_known(kit: Kit) -> None:
+    kit.node.shelf.list()
+    assert kit.node.shelf.hosts()
+    assert isinstance(kit.node.shelf.fetches(), bool)

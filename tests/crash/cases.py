@@ -1,0 +1,166 @@
+"""What people and the clock do, each with what must have come of it: the use cases that are swept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kws_core.model import EventKind, Rental, Status
+
+from .lab import CrashLab
+
+
+@dataclass(frozen=True)
+class Case:
+    """``before`` is not swept; ``act`` is; ``expected`` says what is wrong afterwards."""
+
+    name: str
+    act: Callable[[CrashLab], None]
+    expected: Callable[[CrashLab], list[str]]
+    before: Callable[[CrashLab], None] = lambda lab: None
+
+
+def person(lab: CrashLab) -> Any:
+    return lab.workspace.person("joon")
+
+
+def _rent(lab: CrashLab, kind: str, fields: dict[str, str]) -> None:
+    joon = person(lab)
+    if joon.open_view is None:
+        joon.command(f"/kws rent {kind}")
+    if joon.open_view is not None and not lab.line.killed:
+        joon.fill_form(fields)
+        joon.submit()
+
+
+def rent_server(lab: CrashLab) -> None:
+    fields = {"name": "web01", "image": "debian-12"}
+    lab.do(lambda: _rent(lab, "server", fields), lambda: accepted(lab))
+    lab.settle()
+
+
+def rent_container(lab: CrashLab) -> None:
+    fields = {"name": "web01", "image": "nginx:latest"}
+    lab.do(lambda: _rent(lab, "container", fields), lambda: accepted(lab))
+    lab.settle()
+
+
+def accepted(lab: CrashLab) -> bool:
+    """The person sees the form close."""
+    return person(lab).open_view is None and bool(lab.rentals())
+
+
+def one_ready(lab: CrashLab) -> list[str]:
+    return _status(lab, Status.READY) + _told(lab, EventKind.READY, 1)
+
+
+def _status(lab: CrashLab, *wanted: Status) -> list[str]:
+    found = [r.status for r in lab.rentals()]
+    return [] if found == list(wanted) else [f"rentals are {found}, not {list(wanted)}"]
+
+
+def _told(lab: CrashLab, kind: EventKind, times: int) -> list[str]:
+    found = 0
+    for rental in lab.rentals():
+        found += sum(event.kind is kind for event in lab.service.core.history(rental.id))
+    return [] if found == times else [f"{found} events {kind.value}, not {times}"]
+
+
+def extend(lab: CrashLab) -> None:
+    joon, until = person(lab), _until(lab)
+
+    def deed() -> None:
+        if joon.open_view is None:
+            joon.command("/kws extend web01")
+        if joon.open_view is not None and not lab.line.killed:
+            joon.fill_form({"ends_on": until})
+            joon.submit()
+
+    lab.do(deed, lambda: joon.open_view is None and lab.rental().ends_on.isoformat() == until)
+    lab.settle()
+
+
+def _until(lab: CrashLab) -> str:
+    return "2026-12-31"
+
+
+def extended(lab: CrashLab) -> list[str]:
+    wrong = [] if lab.rental().ends_on.isoformat() == _until(lab) else [f"it ends on {lab.rental().ends_on}"]
+    return wrong + one_ready(lab) + _told(lab, EventKind.EXTENDED, 1)
+
+
+def give_back(lab: CrashLab) -> None:
+    joon = person(lab)
+
+    def deed() -> None:
+        if not any("rental_return" in str(m) for m in joon.ephemeral()):
+            joon.command("/kws return web01")
+        if not lab.line.killed and any("rental_return" in str(m) for m in joon.ephemeral()):
+            joon.click("rental_return", message=joon.ephemeral()[-1]["ts"], confirm=True)
+
+    lab.do(deed, lambda: lab.rental().status in (Status.ENDING, Status.ENDED))
+    lab.settle()
+
+
+def one_ended(lab: CrashLab) -> list[str]:
+    return _status(lab, Status.ENDED) + _told(lab, EventKind.RETURNED, 1) + _told(lab, EventKind.ENDED, 1)
+
+
+def warn(lab: CrashLab) -> None:
+    lab.noon(7, hour=9)
+    lab.night()
+
+
+def warned(lab: CrashLab) -> list[str]:
+    return _status(lab, Status.READY) + _told(lab, EventKind.WARNED, 1)
+
+
+def two_overdue(lab: CrashLab) -> None:
+    rent_server(lab)
+    lab.do(
+        lambda: _rent(lab, "server", {"name": "web02", "image": "debian-12"}), lambda: len(lab.rentals()) == 2
+    )
+    lab.settle()
+    for days in (7, 4, 2):
+        lab.noon(days)
+        lab.night()
+    lab.noon(2, hour=0)
+
+
+def night(lab: CrashLab) -> None:
+    lab.night()
+    lab.night()  # a later minute: the summary waits for the deletions
+
+
+def all_ended(lab: CrashLab) -> list[str]:
+    summaries = [m for m in lab.messages() if "admin-notice-" in str(m.get("blocks"))]
+    wrong = [] if len(summaries) == 1 else [f"{len(summaries)} summaries for the admins"]
+    return wrong + _status(lab, Status.ENDED, Status.ENDED) + _told(lab, EventKind.ENDED, 2)
+
+
+def new_key(lab: CrashLab) -> None:
+    joon, before = person(lab), lab.rental().key_fingerprint
+    lab.old_keys = 1
+
+    def deed() -> None:
+        joon.click("rental_new_key", confirm=True)
+
+    lab.do(deed, lambda: lab.rental().rekey is not None or lab.rental().key_fingerprint != before)
+    lab.settle(45)
+
+
+def rekeyed(lab: CrashLab) -> list[str]:
+    rental: Rental = lab.rental()
+    return one_ready(lab) + ([] if rental.rekey is None else ["the new key is not there"])
+
+
+CASES = (
+    Case("rent a server", rent_server, one_ready),
+    Case("rent a container", rent_container, one_ready),
+    Case("extend", extend, extended, rent_server),
+    Case("return", give_back, one_ended, rent_server),
+    Case("warn", warn, warned, rent_server),
+    Case("night pass", night, all_ended, two_overdue),
+    Case("new key", new_key, rekeyed, rent_server),
+)

@@ -1,0 +1,215 @@
+"""Processes of the bot that die and are started again, over one database, one Slack and the same nodes."""
+
+from __future__ import annotations
+
+import shutil
+import urllib.request
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
+from slack_sdk.webhook import WebhookClient
+from sqlalchemy import select
+from world import Clock, Inline, make_config
+
+from bot.retries import SlackRetryHandler
+from bot.service import Service
+from bot.workspace import Workspace
+from kws_core.config import Environment
+from kws_core.model import Rental, Status
+from kws_core.nodes import Kind
+from kws_core.nodes.fake import FakeNode
+
+from .line import Line
+from .mortal import Fate, Killed, MortalClient, MortalNode, MortalStore
+
+PATIENCE = 4  # times that a person tries something again
+UNIQUE = ("card-", "notice-", "admin-notice-")
+
+
+class CrashLab:
+    """``do`` is a person who tries until it worked; ``settle`` is time that passes."""
+
+    def __init__(self, folder: Path, database: Path, fate: Fate) -> None:
+        shutil.copy(database, folder / "kws.db")
+        self.fate = fate
+        self.clock = Clock()
+        self.config = make_config(2)
+        self.nodes = {n.name: FakeNode(n.name, self.clock, vcpus=64, ram_mb=65536) for n in self.config.nodes}
+        self.workspace = Workspace(ack_timeout=0.0).start()
+        self.line = Line()
+        self.workspace._core.sockets = self.line  # type: ignore[assignment]
+        self.environment = Environment(
+            bot_token=self.workspace.bot_token,
+            app_token="",
+            slack_api_url=self.workspace.api_url,
+            database_url=f"sqlite:///{folder / 'kws.db'}",
+        )
+        self.births = 0
+        self.service = self.born()
+
+    def close(self) -> None:
+        """Stops the process that lives, and Slack."""
+        self.service.store.close()
+        self.workspace.stop()
+
+    def born(self) -> Service:
+        """A process with nothing in its memory; all its threads are this one."""
+        self.fate.born_again()
+        self.line.killed = False
+        self.births += 1
+        mortal = {name: MortalNode(node, self.fate) for name, node in self.nodes.items()}
+        with patch("bot.service.ThreadPoolExecutor", lambda *_, **__: Inline()):
+            service = Service(self.config, self.environment, mortal, self.clock)  # type: ignore[arg-type]
+        for threads in (service.reconciler, service.operations):
+            threads.executors = lambda node, sort: Inline()
+        self.line.app = service.app
+        service.reconciler.start()
+        return service
+
+    def restart(self) -> None:
+        """The process has died."""
+        self.service.store.close()
+        self.service = self.born()
+
+    def guarded(self, deed: Callable[[], Any]) -> bool:
+        """Whether it was done without a death; after a death a new process lives."""
+        try:
+            deed()
+        except Killed:
+            self.line.killed = True
+        if self.line.killed or self.fate.dead:
+            self.restart()
+            return False
+        return True
+
+    def do(self, deed: Callable[[], Any], done: Callable[[], bool]) -> None:
+        """Somebody does it, and again for as long as they see that it did not work."""
+        for _ in range(PATIENCE):
+            self.guarded(deed)
+            if done():
+                return
+        raise AssertionError("it does not work, however often it is tried")
+
+    def settle(self, rounds: int = 14) -> None:
+        """Seconds pass; what dies is started again, and has its turns all the same."""
+        calm = 0
+        while calm < rounds:
+            calm += self.guarded(self._beat)
+            self.clock.advance(seconds=1)
+
+    def _beat(self) -> None:
+        self.service.reconciler.tick()
+        self.service.notifier.tick()
+        self.service.admin_notices.deliver_due()
+
+    def night(self) -> None:
+        """The minute's tick, and what follows from it."""
+        while not self.guarded(self.service.nightly.tick):
+            self.clock.advance(seconds=1)
+        self.settle()
+
+    def noon(self, days: int, hour: int = 12) -> None:
+        """The clock goes to an hour of the lab's day in so many days."""
+        zone = self.config.kws.zone
+        day = self.clock.at.astimezone(zone).date() + timedelta(days=days)
+        self.clock.at = datetime(day.year, day.month, day.day, hour, 1, tzinfo=zone)
+
+    def rentals(self) -> list[Rental]:
+        """All rentals that there ever were."""
+        with self.service.store.read() as session:
+            return list(session.scalars(select(Rental).order_by(Rental.name)))
+
+    def rental(self, name: str = "web01") -> Rental:
+        """The one of that name."""
+        return next(r for r in self.rentals() if r.name == name)
+
+    def problems(self) -> list[str]:
+        """Every rule that is broken now that all has settled."""
+        return [
+            *self._nodes_and_rows(), *self._shown_twice(), *self._untold(), *self._keys(),
+            *(f"Slack: {v}" for v in self.workspace.violations),
+        ]  # fmt: skip
+
+    def _nodes_and_rows(self) -> list[str]:
+        wanted = {r.mark for r in self.rentals() if r.status in (Status.READY, Status.STOPPED)}
+        held = [mark for node in self.nodes.values() for mark in node.resources()]
+        found = [f"{mark} on two nodes" for mark, count in Counter(held).items() if count > 1]
+        found += [f"orphan {mark}" for mark in set(held) - wanted]
+        found += [f"lost machine {mark}" for mark in wanted - set(held)]
+        found += [f"double {double}" for node in self.nodes.values() for double in node.doubles()]
+        found += [
+            f"{r.name} is {r.status.value}"
+            for r in self.rentals()
+            if r.status not in (Status.READY, Status.STOPPED, Status.ENDED)
+        ]
+        return found
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Everything that stands in any channel."""
+        state = self.workspace._core.state
+        return [m for channel in state.channels.values() for m in channel.messages]
+
+    def _shown_twice(self) -> list[str]:
+        shown = Counter(
+            block
+            for message in self.messages()
+            for block in [str((message.get("blocks") or [{}])[0].get("block_id", ""))]
+            if block.startswith(UNIQUE)
+        )
+        return [f"{block} is shown {count} times" for block, count in shown.items() if count > 1]
+
+    def _untold(self) -> list[str]:
+        due = [f"untold: {rental}" for rental in self.service.notifier.outbox.due()]
+        return due + [f"admins untold: {n.key}" for n in self.service.admin_notices.box.due()]
+
+    def _keys(self) -> list[str]:
+        found = []
+        for rental in self.rentals():
+            if rental.kind is Kind.SERVER and rental.status is Status.READY and rental.key_file:
+                person = self.workspace.person(rental.owner)
+                pems = [f for f in person.files() if not str(f["name"]).endswith(".ppk")]
+                pems = [f for f in pems if str(f["name"]).startswith(f"kws-{rental.name}")]
+                fits = [f for f in pems if self._fits(rental, person.download(f))]
+                if len(fits) != 1 or len(pems) - len(fits) > self.old_keys:
+                    found.append(f"{rental.name}: {len(pems)} keys, of which {len(fits)} fit")
+        return found
+
+    old_keys = 0  # of earlier times, which "new key" leaves where they are
+
+    def _fits(self, rental: Rental, private: bytes) -> bool:
+        public = load_ssh_private_key(private, None).public_key()
+        line = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+        kept = rental.public_key or ""
+        return kept.startswith(line) and any(node.opens(rental.mark, kept) for node in self.nodes.values())
+
+
+def patched(fate: Fate) -> list[Any]:
+    """What has to be in place of the real classes for the calls to be counted."""
+    store = type("Store", (MortalStore,), {"fate": fate})
+    client = type("Client", (MortalClient,), {"fate": fate})
+
+    def make_client(environment: Environment) -> MortalClient:
+        handlers = [SlackRetryHandler(sleep=lambda seconds: None)]
+        return client(
+            token=environment.bot_token, base_url=environment.slack_api_url, retry_handlers=handlers
+        )
+
+    return [
+        patch("bot.service.Store", store),
+        patch("bot.service.slack_client", make_client),
+        patch("urllib.request.urlopen", _counted(fate, "upload", urllib.request.urlopen)),
+        patch.object(WebhookClient, "send_dict", _counted(fate, "response_url", WebhookClient.send_dict)),
+    ]
+
+
+def _counted(fate: Fate, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **more: Any) -> Any:
+        with fate.call(name):
+            return real(*args, **more)
+
+    return call

@@ -1,0 +1,103 @@
+"""A process that dies at a chosen call to the outside: database, node or Slack, before or after it takes effect.
+
+Calls are numbered in the order in which one run makes them. A process that is dead calls nothing any
+more, whatever its ``except`` and ``finally`` try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from slack_sdk import WebClient
+from sqlalchemy.orm import Session
+
+from kws_core.nodes.fake import FakeNode
+from kws_core.store import Store
+
+NODE_CALLS = frozenset(
+    {
+        "ping", "images", "cidrs", "capacity", "ensure_address", "ensure_server", "ensure_container", "machines",
+        "release", "marked", "tidy", "act", "console", "put_key", "answers", "host_keys",
+    }
+)  # fmt: skip
+
+
+class Killed(BaseException):
+    """The process is dead: no ``except Exception`` holds it up."""
+
+
+class Fate:
+    """Numbers the calls, and kills at one of them."""
+
+    def __init__(self) -> None:
+        self.dead = False
+        self.calls: list[str] = []
+        self.counting = False
+        self.kill_at: tuple[int, str] | None = None
+        self.died_at: str | None = None
+
+    @contextmanager
+    def call(self, name: str) -> Iterator[None]:
+        """Round one call to the outside."""
+        if self.dead:
+            raise Killed(name)
+        if not self.counting:
+            yield
+            return
+        number = len(self.calls)
+        self.calls.append(name)
+        self._pass(number, "before", name)
+        yield
+        self._pass(number, "after", name)
+
+    def _pass(self, number: int, side: str, name: str) -> None:
+        if self.kill_at == (number, side):
+            self.dead, self.kill_at, self.died_at = True, None, f"{side} {name}"
+            raise Killed(self.died_at)
+
+    def born_again(self) -> None:
+        """A new process."""
+        self.dead = False
+
+
+class MortalStore(Store):
+    """Its commits are calls."""
+
+    fate = Fate()
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """As Store's: the call is the commit, and what went before it in the transaction."""
+        with self.fate.call("commit"), super().write() as session:
+            yield session
+
+
+class MortalClient(WebClient):
+    """Its requests are calls."""
+
+    fate = Fate()
+
+    def api_call(self, api_method: str, **arguments: Any) -> Any:
+        """As WebClient's."""
+        with self.fate.call(api_method):
+            return super().api_call(api_method, **arguments)
+
+
+class MortalNode:
+    """A FakeNode whose methods are calls; everything else is the fake's own."""
+
+    def __init__(self, node: FakeNode, fate: Fate) -> None:
+        self._node, self._fate = node, fate
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._node, name)
+        if name not in NODE_CALLS:
+            return found
+
+        def call(*args: Any, **more: Any) -> Any:
+            with self._fate.call(f"{self._node.name} {name}"):
+                return found(*args, **more)
+
+        return call
