@@ -46,8 +46,15 @@ SCOPES = (
     Scope("users:read", ("users.info", "bots.info"), "language, guest or member, who has left"),
     Scope("usergroups:read", ("usergroups.users.list",), "members of the user groups in `admins`"),
 )
-WITHOUT_SCOPE = ("auth.test", "apps.connections.open", "views.open", "views.update")
-EVENTS: tuple[str, ...] = ()  # what the bot subscribes to; none of these needs a scope
+WITHOUT_SCOPE = (
+    "auth.test",
+    "apps.connections.open",
+    "views.open",
+    "views.publish",
+    "views.push",
+    "views.update",
+)
+EVENTS: tuple[str, ...] = ("app_home_opened",)  # what the bot subscribes to; none of these needs a scope
 
 BOT_SCOPES = tuple(scope.name for scope in SCOPES)
 
