@@ -67,7 +67,7 @@ def examine(
 
     ``only`` names sections: configuration, slack, database, or a node. ConfigError when there is no such one.
     """
-    sections = plan(path, env, now)
+    sections = plan(path, env, now)  # imports the OpenStack libraries, before the clock starts
     unknown = sorted(set(only) - {section.name for section in sections})
     if unknown:
         known = ", ".join(section.name for section in sections)
@@ -100,14 +100,16 @@ def plan(path: Path | None, env: Mapping[str, str], now: Callable[[], datetime])
     wrong: list[Finding] = []
     config: Config | None = None
     pool: Pool | None = None
+    credentials = ""
     try:
         config = load_config(path)
         pool = Pool(_hasty(config), now=now)
+        credentials = _credentials(pool)
     except ConfigError as error:
         wrong = [fail("config_wrong", problem=problem) for problem in error.problems]
     url = env.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL
     sections = [
-        Section(CONFIGURATION, lambda: _configuration(wrong, config, pool, now)),
+        Section(CONFIGURATION, lambda: _configuration(wrong, config, credentials, now)),
         Section(SLACK, lambda: doctor_slack.findings(env, config, now)),
         Section(DATABASE, lambda: store_findings(url)),
     ]
@@ -125,20 +127,23 @@ def _hasty(config: Config) -> Config:
 
 
 def _configuration(
-    wrong: Sequence[Finding], config: Config | None, pool: Pool | None, now: Callable[[], datetime]
+    wrong: Sequence[Finding], config: Config | None, credentials: str, now: Callable[[], datetime]
 ) -> Iterator[Finding]:
     yield from wrong
-    if config is None or pool is None:
+    if config is None:
         return
     yield ok("config", nodes=len(config.nodes), sizes=len(config.sizes))
     local = now().astimezone(config.kws.zone)
     yield ok("zone", zone=config.kws.timezone, time=f"{local:%Y-%m-%d %H:%M}")
+    if credentials and _open_to_others(credentials):
+        yield note("clouds_open", file=credentials)
+
+
+def _credentials(pool: Pool) -> str:
     try:
-        file = pool.credentials_file()
+        return pool.credentials_file()
     except ConfigError:
-        return  # each node says so
-    if file and _open_to_others(file):
-        yield note("clouds_open", file=file)
+        return ""  # each node says so
 
 
 def _open_to_others(file: str) -> bool:
