@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from bot import cli_images, cli_setup
+from bot import cli_db, cli_images, cli_setup
 
 if TYPE_CHECKING:
     from kws_core.config import Config as Settings
@@ -30,8 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-db = typer.Typer(help="The database.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(db, name="db")
+app.add_typer(cli_db.db, name="db")
 cli_setup.register(app)
 app.add_typer(cli_images.app, name="images")
 
@@ -44,18 +41,29 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+Http = Annotated[
+    int | None, typer.Option("--http", metavar="PORT", help="Serve Request URLs instead of Socket Mode.")
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="[HOST:]PORT",
+        envvar="KWS_METRICS",
+        help="Serve /healthz, /livez and /metrics; on 127.0.0.1 if no host is given.",
+    ),
+]
+
+
 @app.command()
 def run(
     config: Config = None,
-    http: Annotated[
-        int | None, typer.Option("--http", metavar="PORT", help="Serve Request URLs instead of Socket Mode.")
-    ] = None,
+    http: Http = None,
     host: Annotated[str, typer.Option(help="Address that --http listens on.")] = "127.0.0.1",
+    metrics: Metrics = None,
 ) -> None:
     """Runs the bot until SIGTERM or Ctrl-C."""
-    from bot import logs
-    from bot.http_mode import serve
-    from bot.service import Service
+    from bot import logs, runner
     from kws_core.config import DEFAULT_DATABASE_URL, load_config, load_environment
     from kws_core.nodes.pool import Pool
     from kws_core.store import make_engine
@@ -67,6 +75,7 @@ def run(
     if pool:
         problems.of(pool.check)
     problems.of(lambda: make_engine(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL))
+    watch = problems.of(lambda: runner.Listen.of("--metrics", metrics)) if metrics else None
     problems.tell()
     assert environment
     assert settings
@@ -74,16 +83,16 @@ def run(
     for variable in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"):
         os.environ.pop(variable, None)  # no library and no child process picks them up by itself
     logs.set_up(environment.log_format)
-    service = Service(settings, environment, pool.nodes())
-    stop = _stop_on_signals()
-    service.start()
-    server = serve(service.app, http, host) if http is not None else None
-    service.connect()
-    stop.wait()
-    if server is not None:
-        server.shutdown()
-    service.stop()
-    pool.close()
+    try:
+        runner.run(
+            settings,
+            environment,
+            pool.nodes(),
+            runner.Listen(host, http) if http is not None else None,
+            watch,
+        )
+    finally:
+        pool.close()
 
 
 @app.command()
@@ -113,9 +122,9 @@ def demo(
 
         raise typer.Exit(play(port=port or 0, script=script))
     from bot.demo_page import show
+    from bot.runner import stop_on_signals
 
-    stop = _stop_on_signals()
-    raise typer.Exit(show(stop, port=port, browser=browser, openstack=openstack, config=config))
+    raise typer.Exit(show(stop_on_signals(), port=port, browser=browser, openstack=openstack, config=config))
 
 
 @app.command()
@@ -228,16 +237,6 @@ def nightly(
         raise typer.Exit(FAILED)
 
 
-@db.command("upgrade")
-def db_upgrade() -> None:
-    """Brings the database to this version's tables; `kws run` does so itself at its start."""
-    from kws_core.config import DEFAULT_DATABASE_URL
-    from kws_core.store import Store
-
-    Store(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL).upgrade()
-    typer.echo("The database is up to date.")
-
-
 class Problems:
     """Collects the mistakes of several parts of the configuration, to be told all at once."""
 
@@ -303,20 +302,16 @@ def _print(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
             typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
-
-
 def main() -> None:
     """Entry point: exit 0 done, 1 failed, 2 wrong usage or configuration."""
     try:
         app()
     except Exception as error:
-        from kws_core.errors import ConfigError, StoreDown
+        from kws_core.errors import ConfigError, ListenError, StoreDown
 
+        if isinstance(error, ListenError):
+            typer.echo(f"kws: {error}", err=True)
+            sys.exit(FAILED)
         if isinstance(error, StoreDown):
             typer.echo(f"kws: the database can't be used: {error}", err=True)
             sys.exit(FAILED)

@@ -89,6 +89,9 @@ SENTENCES: dict[str, str] = {
     "container_key": N_(
         "{name} is a container: nobody logs in to it, so it has no key. Its card has its logs and a reboot; to change it, return it and rent another one."
     ),
+    "foreign_key": N_(
+        "{name} was taken over from the system before, so KWS can't give it a new key. An admin of the lab can help; or rent a new one."
+    ),
     **FORM_SENTENCES,
     **IMAGE_SENTENCES,
     "node_silent": N_("{node} did not do it. Please try again in a minute, or tell an admin."),

@@ -18,18 +18,22 @@ log = logging.getLogger(__name__)
 PATH = "/slack/events"
 
 
-class _Server(ThreadingMixIn, WSGIServer):
+class ThreadingServer(ThreadingMixIn, WSGIServer):
+    """A thread for each request."""
+
     daemon_threads = True
 
 
-class _Quiet(WSGIRequestHandler):
+class QuietHandler(WSGIRequestHandler):
+    """Says nothing unless asked."""
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         log.debug(format, *args)
 
 
 def serve(app: App, port: int, host: str = "127.0.0.1") -> WSGIServer:
     """Serves ``/slack/events`` on a thread of its own; ``shutdown()`` of what it returns ends it."""
-    server = make_server(host, port, SlackRequestHandler(app, path=PATH), _Server, _Quiet)
+    server = make_server(host, port, SlackRequestHandler(app, path=PATH), ThreadingServer, QuietHandler)
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     log.info("serving %s on %s:%d", PATH, host, port)
     return server

@@ -14,20 +14,22 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
-from slack_sdk import WebClient
 
 from bot import departures
 from bot.admin_notices import AdminNotices
 from bot.app import build_app
 from bot.desk import Desk
 from bot.directory import Directory
+from bot.health import Health
 from bot.homes import Homes
 from bot.image_jobs import ImageJobs
+from bot.metrics import Metrics
 from bot.notify import Notifier
 from bot.post import Post
-from bot.retries import SlackRetryHandler
+from bot.slack_client import slack_client
 from kws_core.config import Config, Environment
 from kws_core.core import Core, utcnow
+from kws_core.figures import figures
 from kws_core.images import Images
 from kws_core.loop import Loop
 from kws_core.nightly import Nightly
@@ -43,10 +45,10 @@ CONNECTIONS = 2  # Socket Mode: one may be refreshed or lost while the other ser
 LISTENER_THREADS = 32
 WORKER_THREADS = 16
 NOTIFIER_THREADS = 8
-SLACK_TIMEOUT = 15  # seconds
 OPEN = 10.0  # seconds that a new connection gets before the monitor looks after it
 CLOSE = 0.3  # seconds that a connection gets to say goodbye
 CHORE: dict[str, Any] = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}  # late is not lost
+VITAL = 2  # of the loops, the first ones: without them nothing is built, deleted or told
 DRAIN = 25.0  # seconds that work under way gets to finish at a stop
 
 
@@ -104,21 +106,18 @@ class Service:
         self.admin_notices = AdminNotices(self.core, self.directory, Post(self.client))
         self.image_jobs = ImageJobs(Images(self.core, nodes), self.desk, Post(self.client))
         self.homes = Homes(self.core, self.directory, self.client)
-        self.app: App = build_app(
-            self.desk,
-            self.operations,
-            self.terms,
-            self.admin_notices,
-            self.image_jobs,
-            self.homes,
-            self.client,
-            self.listeners,
-            environment.signing_secret,
-        )
+        self.app = self._app(environment.signing_secret)
         self.loops = self._loops()
         self.sockets = _sockets(self.app, environment.app_token)
+        self.metrics = Metrics(lambda: figures(self.core), self.loops, self.connections)
+        self.client.failed = self.metrics.slack_failed
+        self.health = Health(self.loops[:VITAL], self.connections, self.store.ask)
         self.scheduler = self._chores()
         self._stopping = threading.Event()
+
+    def _app(self, signing_secret: str) -> App:
+        desks = (self.desk, self.operations, self.terms, self.admin_notices, self.image_jobs)
+        return build_app(*desks, self.homes, self.client, self.listeners, signing_secret)
 
     def _pools(self) -> list[ThreadPoolExecutor]:
         return [self.listeners, self.workers, self.image_jobs.executor, self.post_office]
@@ -177,6 +176,16 @@ class Service:
         """How many Socket Mode connections are up."""
         return sum(bool(socket.client and socket.client.is_connected()) for socket in self.sockets)
 
+    def connections(self) -> tuple[int, int]:
+        """Socket Mode connections that are up, and how many are wanted (0 with --http)."""
+        return self.connected(), len(self.sockets)
+
+    def status(self) -> str:
+        """One line for whoever looks at the process from outside."""
+        report = self.health.live()
+        report = self.health.ready() if report.ok else report
+        return "; ".join(report.wrong) or "working"
+
     def stop(self) -> None:
         """Takes nothing new, lets what is under way finish, gives the rest back."""
         deadline = time.monotonic() + DRAIN
@@ -197,6 +206,7 @@ class Service:
         for loop in self.loops:
             loop.stop(max(0.1, deadline - time.monotonic()))
         self.reconciler.drop_leases()
+        self.health.close()
         self.store.close()
         log.info("stopped")
 
@@ -217,16 +227,6 @@ def _open(socket: SocketModeHandler) -> None:
     opened.wait(OPEN)
     if not client.current_app_monitor.is_alive():
         client.current_app_monitor.start()
-
-
-def slack_client(environment: Environment) -> WebClient:
-    """The one Web API client, with our own rules for sending again."""
-    return WebClient(
-        token=environment.bot_token,
-        base_url=environment.slack_api_url,
-        timeout=SLACK_TIMEOUT,
-        retry_handlers=[SlackRetryHandler()],
-    )
 
 
 def _drain(pools: list[ThreadPoolExecutor], deadline: float, *, drop: bool = False) -> None:

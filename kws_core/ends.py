@@ -87,7 +87,7 @@ class Ends:
 
     def over_at(self, rental: Rental) -> datetime:
         """The first instant after the rental's last day."""
-        return self._midnight(self.last_day(rental.ends_on) + A_DAY)
+        return self.midnight(self.last_day(rental.ends_on) + A_DAY)
 
     def overdue(self, rental: Rental, now: datetime) -> bool:
         """Whether its last day is over."""
@@ -178,11 +178,12 @@ class Ends:
     def _next_pass(self, moment: datetime) -> datetime:
         """The first midnight from that moment on, on a day that is not quiet."""
         day = self.day_of(moment)
-        while self._midnight(day) < moment or self.quiet(day):
+        while self.midnight(day) < moment or self.quiet(day):
             day += A_DAY
-        return self._midnight(day)
+        return self.midnight(day)
 
-    def _midnight(self, day: date) -> datetime:
+    def midnight(self, day: date) -> datetime:
+        """The first instant of that day in the lab's zone."""
         return self._moment(day, time(0))
 
     def _moment(self, day: date, at: time) -> datetime:

@@ -26,6 +26,10 @@ class StoreDown(KwsError):
     """The database can't be reached or written."""
 
 
+class ListenError(KwsError):
+    """The address that was to be served can't be."""
+
+
 class UserError(KwsError):
     """Refused for a reason that the person can understand and act on.
 

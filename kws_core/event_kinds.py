@@ -30,4 +30,5 @@ class EventKind(StrEnum):
     STOPPED = "stopped"  # its last day is over: kept for the grace time; data: until
     RESTORED = "restored"  # out of the grace time; data: until, was, via, note
     TRANSFERRED = "transferred"  # data: to, was, via, note
+    ADOPTED = "adopted"  # taken over from the system before, as it runs; data: until, was (its end there)
     ENDED = "ended"

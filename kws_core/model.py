@@ -74,7 +74,7 @@ class Access(StrEnum):
     GENERATED = "generated"  # a key pair that KWS makes; the private half goes to the DM
     OWN_KEY = "own_key"  # the owner's own public key
     PASSWORD = "password"  # kept as a SHA-512 crypt hash only
-    NONE = "none"  # containers: nobody logs in
+    NONE = "none"  # containers: nobody logs in; what was taken over: as it was set up before
 
 
 class IllegalMoveError(RuntimeError):

@@ -35,6 +35,8 @@ def ask(core: Core, who: Who, rental_id: str) -> bool:
         assert rental
         if rental.kind is Kind.CONTAINER:
             raise UserError("container_key", name=rental.name)
+        if rental.access is Access.NONE:  # it was not born with the script that takes keys
+            raise UserError("foreign_key", name=rental.name)
         if rental.status is not Status.READY or rental.held is None or rental.held.server_id is None:
             raise UserError("not_ready", name=rental.name)
         if rental.rekey is not None:

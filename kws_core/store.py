@@ -96,6 +96,11 @@ class Store:
         with self._read.begin() as session:
             yield session
 
+    def ask(self) -> None:
+        """Asks the database for nothing; raises when it does not answer."""
+        with self.read() as session:
+            session.execute(select(1))
+
     def upgrade(self) -> None:
         """Brings the schema up to date (Alembic); safe to call at every start."""
         from alembic import command

@@ -74,6 +74,7 @@ HAPPENED = {
     EventKind.STOPPED: N_("stopped"),
     EventKind.RESTORED: N_("restored"),
     EventKind.TRANSFERRED: N_("handed over"),
+    EventKind.ADOPTED: N_("taken over"),
     EventKind.ENDED: N_("over"),
 }
 

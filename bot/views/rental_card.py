@@ -20,7 +20,7 @@ from slack_sdk.models.blocks import (
 from bot.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.views import ids, prose
 from bot.views.text import clip, size_line
-from kws_core.model import Event, EventKind, Reason, Rental, Status
+from kws_core.model import Access, Event, EventKind, Reason, Rental, Status
 from kws_core.nodes import Kind
 
 ICONS = {
@@ -144,7 +144,7 @@ def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
         elements.append(
             _button(ids.Action.CONSOLE, N_("Logs") if container else N_("Console"), rental, texts)
         )
-        if not container and rental.rekey is None:
+        if not container and rental.rekey is None and rental.access is not Access.NONE:
             warning = OFF_REKEY if rental.switched_off else REKEY
             elements.append(_button(ids.Action.NEW_KEY, N_("New key"), rental, texts, warning))
         if rental.switched_off:
@@ -256,10 +256,16 @@ LINES = {
     EventKind.RESTORED: N_(":seedling: Restored until {day}."),
     EventKind.TRANSFERRED: N_(":handshake: It is yours now."),
     EventKind.RETURNED: N_(":leftwards_arrow_with_hook: You returned it. It is being deleted."),
+    EventKind.ADOPTED: N_(
+        ":inbox_tray: Taken over from the system before, as it is. You log in as ever; it is yours until {day}."
+    ),
     EventKind.ENDED: N_(":white_check_mark: Deleted: nothing of it is left."),
 }
 
 
+OVERDUE = N_(
+    ":inbox_tray: Taken over from the system before, as it is. You log in as ever. Its last day there was {was}; so that you have time it is yours until {day}."
+)
 REFUSED = {  # what is said instead when the node said no
     EventKind.KEY_RENEWED: N_(
         ":key: {node} {why}, so the server was not rebooted. Once you reboot it, the new key opens it and earlier keys of KWS no longer do."
@@ -308,6 +314,8 @@ def _line(event: Event, rental: Rental, texts: Texts) -> str | None:
     data = dict(event.data)
     if "refusal" in data:
         data["why"] = texts(REFUSALS.get(data["refusal"], REFUSALS["failed"]))
+    if event.kind is EventKind.ADOPTED and "was" in data:
+        sentence, data["was"] = OVERDUE, texts.date(date.fromisoformat(data["was"]))
     if "until" in data and event.kind is not EventKind.STOPPED:
         data["day"] = texts.date(date.fromisoformat(data["until"]))
     if "fingerprint" in data:
@@ -325,7 +333,8 @@ def rings(rental: Rental, event: Event) -> bool:
         return event.actor != rental.owner
     if event.kind in (EventKind.EXTENDED, EventKind.RESTORED):
         return rental.live and event.data.get("via") not in ON_A_MESSAGE
-    return event.kind in (EventKind.FAILED, EventKind.VANISHED, EventKind.EXPIRED, EventKind.TRANSFERRED)
+    ends = (EventKind.FAILED, EventKind.VANISHED, EventKind.EXPIRED)
+    return event.kind in (*ends, EventKind.TRANSFERRED, EventKind.ADOPTED)
 
 
 def _fallback(rental: Rental, texts: Texts) -> str:

@@ -51,6 +51,7 @@ class Checks:
         self._wanted = wanted
         self._now = now
         self._admin = False
+        self._clock_seen = False
 
     def run(self) -> Iterator[Finding]:
         """Every finding, in an order that begins with what all else needs."""
@@ -95,6 +96,7 @@ class Checks:
             yield ok("node_answers", url=url, ms=round(passed * 1000))
         told = _date(answer.headers.get("Date"))
         if told is not None:
+            self._clock_seen = True
             yield clock_finding((told - asked).total_seconds() - passed / 2, self._name)
 
     def _login(self, connection: Any) -> Iterator[Finding]:
@@ -109,6 +111,8 @@ class Checks:
             else:
                 yield fail("login_failed", who=who, why=error.detail)
             return
+        if not self._clock_seen and access.issued is not None:  # some web servers send no Date
+            yield clock_finding((access.issued - self._now()).total_seconds(), self._name)
         roles = sorted(access.role_names or [])
         if not access.project_id:
             yield fail("login_without_project", who=who)

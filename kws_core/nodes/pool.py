@@ -12,6 +12,7 @@ from kws_core.errors import ConfigError
 from kws_core.nodes.breaker import Breaker, GuardedNode
 from kws_core.nodes.connection import NodeConnection, read_clouds, unknown_cloud
 from kws_core.nodes.openstack import OpenStackNode
+from kws_core.nodes.openstack_adoption import OpenStackAdopter
 
 if TYPE_CHECKING:
     from openstack.config import OpenStackConfig
@@ -40,10 +41,11 @@ class Pool:
             node.name: NodeConnection(node.name, node.cloud, config.openstack, self._read)
             for node in config.nodes
         }
-        self._nodes = {
-            name: GuardedNode(OpenStackNode(name, connection, config.openstack, now), Breaker(now))
+        self._bare = {
+            name: OpenStackNode(name, connection, config.openstack, now)
             for name, connection in self._connections.items()
         }
+        self._nodes = {name: GuardedNode(node, Breaker(now)) for name, node in self._bare.items()}
 
     def __getitem__(self, name: str) -> NodeConnection:
         """The node's connections; KeyError when nodes.toml has no such node."""
@@ -63,6 +65,10 @@ class Pool:
         """The clouds.yaml that is read, "" when there is none; ConfigError when it can't be read."""
         return str(self._read().config_filename or "")
 
+    def adopters(self) -> dict[str, OpenStackAdopter]:
+        """For taking over what is there, by name."""
+        return {name: _adopter(node) for name, node in self._bare.items()}
+
     def check(self) -> None:
         """ConfigError with a line for each node whose ``cloud`` clouds.yaml does not have. No network."""
         clouds = self._read()
@@ -80,3 +86,7 @@ class Pool:
             if self._clouds is None:
                 self._clouds = read_clouds()
             return self._clouds
+
+
+def _adopter(node: OpenStackNode) -> OpenStackAdopter:
+    return OpenStackAdopter(node.name, lambda: node.cloud)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kws_core.nodes import Image, Kind, Machine, MachineState, Refusal, mark_of
+from kws_core.nodes import MARK_PREFIX, Image, Kind, Machine, MachineState, Refusal, mark_of
 from kws_core.nodes.cloud.types import Container, Server, StoredImage
 
 RENTAL_KEY = "kws_rental"  # metadata of a server, label of a container: the rental's id
@@ -50,6 +50,7 @@ _CONTAINER_STATES = {
     "Deleted": MachineState.DELETING,
     "Dead": MachineState.DELETING,
 }
+_ADOPTED = re.compile(re.escape(MARK_PREFIX) + r"[a-z0-9]{10}")
 _GONE_CONTAINERS = frozenset({"Deleted", "Dead"})  # only their record is left
 # What a container's status_reason says; the first that fits counts.
 _CONTAINER_FAULTS = (
@@ -140,9 +141,11 @@ def container_refusal(reason: str) -> Refusal:
 
 
 def mark_of_container(container: Container) -> str:
-    """The container's mark, empty when it is none of ours."""
+    """The container's mark, empty when it is none of ours. An adopted one has it for a name: Zun sets no label later."""
     rental = container.labels.get(RENTAL_KEY, "")
-    return mark_of(rental) if rental else ""
+    if rental:
+        return mark_of(rental)
+    return container.name if _ADOPTED.fullmatch(container.name) else ""
 
 
 def container_machine(container: Container) -> Machine:

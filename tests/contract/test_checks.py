@@ -204,9 +204,13 @@ def test_a_catalogue_of_another_region(stub: Stub, look: Look) -> None:
     assert failed(look()) == ["service_missing"]
 
 
-@pytest.mark.parametrize(("skew", "code"), [(-20, "clock_drifts"), (3600, "clock_off")])
-def test_clocks_that_differ(stub: Stub, look: Look, skew: float, code: str) -> None:
-    stub.skew = skew
+@pytest.mark.parametrize(
+    ("skew", "dated", "code"),
+    [(-20, True, "clock_drifts"), (3600, True, "clock_off"), (-3600, False, "clock_off")],
+    ids=["drifts", "off", "off, told by the token only"],
+)
+def test_clocks_that_differ(stub: Stub, look: Look, skew: float, dated: bool, code: str) -> None:
+    stub.skew, stub.dated = skew, dated
     found = look()
     assert abs(int(str(found[code].data["seconds"])) - abs(skew)) <= 1
 

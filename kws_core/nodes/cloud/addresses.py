@@ -39,6 +39,10 @@ class Ports:
         body = {"port": {"security_groups": [*security_groups]}}
         return _port(inner(self._rest, self._rest.put("network", f"/ports/{port_id}", body), "port"))
 
+    def set_mark(self, port_id: str, mark: str) -> None:
+        """Write the mark into its description."""
+        self._rest.put("network", f"/ports/{port_id}", {"port": {"description": mark}})
+
     def delete(self, port_id: str) -> bool:
         """Delete a port; a floating IP on it is left behind, pointing nowhere."""
         return self._rest.delete("network", f"/ports/{port_id}")
@@ -76,6 +80,10 @@ class FloatingIps:
         body = {"floatingip": {"port_id": port_id}}
         answer = self._rest.put("network", f"/floatingips/{floating_ip_id}", body)
         return _floating_ip(inner(self._rest, answer, "floatingip"))
+
+    def set_mark(self, floating_ip_id: str, mark: str) -> None:
+        """Write the mark into its description."""
+        self._rest.put("network", f"/floatingips/{floating_ip_id}", {"floatingip": {"description": mark}})
 
     def delete(self, floating_ip_id: str) -> bool:
         """Give an address back."""

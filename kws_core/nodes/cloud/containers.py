@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from kws_core.errors import NodeDown
 from kws_core.nodes import Refusal
-from kws_core.nodes.cloud.rest import Json, Rest, when
+from kws_core.nodes.cloud.rest import Json, Rest, addresses_of, when
 from kws_core.nodes.cloud.types import Container
 from kws_core.nodes.faults import Refused, status_of, translated
 
@@ -97,6 +99,10 @@ class Containers:
         """Ask for a restart; starts a stopped one."""
         self._ask(lambda zun: zun.containers.restart(container_id, GRACE_SECONDS))
 
+    def rename(self, container_id: str, name: str) -> None:
+        """Gives it another name; all that Zun changes on what is there, besides its limits."""
+        self._ask(lambda zun: zun.containers.update(container_id, name=name))
+
     def unpause(self, container_id: str) -> None:
         """Ask for a paused one to go on."""
         self._ask(lambda zun: zun.containers.unpause(container_id))
@@ -145,6 +151,12 @@ class Containers:
                 raise NodeDown(self._rest.node, Refusal.DOWN, detail) from error
 
 
+def _mib(memory: Any) -> int:
+    """Zun's "512", and the "512M" of older ones."""
+    found = re.match(r"\d+", str(memory or ""))
+    return int(found[0]) if found else 0
+
+
 def _container(entry: Json) -> Container:
     return Container(
         id=str(entry["uuid"]),
@@ -155,5 +167,8 @@ def _container(entry: Json) -> Container:
         reason=str(entry.get("status_reason") or ""),
         detail=str(entry.get("status_detail") or ""),
         image=str(entry.get("image") or ""),
+        vcpus=math.ceil(float(entry.get("cpu") or 0)),
+        ram_mb=_mib(entry.get("memory")),
+        addresses=addresses_of(entry),
         created_at=when(entry.get("created_at")),
     )

@@ -189,6 +189,12 @@ def marks_of(entry: Json) -> tuple[str, ...]:
     return tuple(str(text) for text in texts if text)
 
 
+def addresses_of(entry: Json) -> tuple[str, ...]:
+    """Every address of a server (Nova) or container (Zun): both list them by network."""
+    networks = entry.get("addresses") or {}
+    return tuple(str(one["addr"]) for listed in networks.values() for one in listed or () if one.get("addr"))
+
+
 def when(text: Any) -> datetime | None:
     """OpenStack's UTC times ("2026-11-23T07:10:49Z") as aware datetimes; None when there is none."""
     try:

@@ -10,7 +10,7 @@ from kws_core.errors import NodeDown
 from kws_core.nodes import Refusal
 from kws_core.nodes.cloud.flavors import Flavors
 from kws_core.nodes.cloud.images import Images
-from kws_core.nodes.cloud.rest import NOVA, Json, Rest, inner, pick, when
+from kws_core.nodes.cloud.rest import NOVA, Json, Rest, addresses_of, inner, pick, when
 from kws_core.nodes.cloud.types import Server
 
 
@@ -133,5 +133,9 @@ def _server(entry: Json) -> Server:
         vm_state=str(entry.get("OS-EXT-STS:vm_state") or ""),
         fault=str(fault.get("message") or ""),
         flavor=str(flavor.get("original_name") or ""),
+        vcpus=int(flavor.get("vcpus") or 0),
+        ram_mb=int(flavor.get("ram") or 0),
+        disk_gb=int(flavor.get("disk") or 0),
+        addresses=addresses_of(entry),
         created_at=when(entry.get("created")),
     )

@@ -19,6 +19,10 @@ class Server:
     vm_state: str = ""
     fault: str = ""
     flavor: str = ""  # name of the flavor that it was made with
+    vcpus: int = 0  # these three as that flavor was
+    ram_mb: int = 0
+    disk_gb: int = 0
+    addresses: tuple[str, ...] = ()  # fixed and floating, as Nova knows them
     created_at: datetime | None = None
 
 
@@ -34,6 +38,9 @@ class Container:
     reason: str = ""
     detail: str = ""  # Docker's words, e.g. "Exited(3) 5 mins ago"; as old as Zun's last look
     image: str = ""
+    vcpus: int = 0  # a part of one counts as one
+    ram_mb: int = 0
+    addresses: tuple[str, ...] = ()
     created_at: datetime | None = None
 
 

@@ -1,0 +1,78 @@
+"""``kws run`` once everything is known to be right: starts the service, looks after it, stops it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from wsgiref.simple_server import WSGIServer
+
+from bot import watch_server
+from bot.http_mode import serve
+from bot.service import Service
+from bot.supervisor import Supervisor
+from bot.watch_server import WatchPages
+from kws_core.config import Config, Environment
+from kws_core.errors import ConfigError, ListenError
+from kws_core.nodes import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """An address to listen on."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, option: str, text: str) -> Listen:
+        """``[HOST:]PORT``, on loopback without a host; ConfigError where it is neither."""
+        host, _, port = text.rpartition(":")
+        if not port.isdigit() or not 0 <= int(port) <= 65535:
+            raise ConfigError([f"{option}: {text!r} is not [HOST:]PORT"])
+        return cls(host or watch_server.DEFAULT_HOST, int(port))
+
+
+def run(
+    config: Config,
+    environment: Environment,
+    nodes: Mapping[str, Node],
+    http: Listen | None,
+    watch: Listen | None,
+) -> None:
+    """Runs until SIGTERM or Ctrl-C. ``http``: Request URLs, ``watch``: health and metrics. ListenError: no such port."""
+    stop = stop_on_signals()
+    service = Service(config, environment, nodes)
+    supervisor = Supervisor()
+    servers = []
+    if watch is not None:
+        pages = WatchPages(service.health, service.metrics)
+        servers.append(_listening(watch, lambda: watch_server.serve(pages, watch.port, watch.host)))
+    service.start()
+    if http is not None:
+        servers.append(_listening(http, lambda: serve(service.app, http.port, http.host)))
+    service.connect()
+    supervisor.ready(
+        "started"
+    )  # not when Slack answers: it may be away for hours, and that is no failed start
+    supervisor.attend(stop, lambda: service.health.live().ok, service.status)
+    supervisor.stopping()
+    for server in servers:
+        server.shutdown()
+    service.stop()
+
+
+def _listening(where: Listen, start: Callable[[], WSGIServer]) -> WSGIServer:
+    try:
+        return start()
+    except OSError as error:
+        raise ListenError(f"can't listen on {where.host}:{where.port}: {error.strerror}") from error
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and Ctrl-C set."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

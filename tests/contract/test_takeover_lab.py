@@ -1,0 +1,99 @@
+"""A server that the system before KWS made, on a real OpenStack: taken over as it runs, and returned like any other."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from legacy_kit import fill, server
+from world import Clock as Now
+from world import Inline
+
+from kws_core import legacy
+from kws_core.admission import Who
+from kws_core.core import Core
+from kws_core.model import Status
+from kws_core.nodes import Kind
+from kws_core.nodes.pool import Pool
+from kws_core.reconciler import Reconciler
+from kws_core.store import Store
+from kws_core.takeover import Takeover, Terms, Verdict
+
+from .conftest import LAB_CLOUD
+from .kit import config_for
+
+pytestmark = pytest.mark.openstack
+MINA = Who("U0MINA00001")
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> Iterator[Core]:
+    store = Store(f"sqlite:///{tmp_path / 'kws.db'}")
+    store.upgrade()
+    yield Core(config_for(LAB_CLOUD, ready_check="active"), store, Now())
+    store.close()
+
+
+@pytest.fixture
+def old(lab_pool: Pool) -> Iterator[tuple[str, str, str]]:
+    """Made as that system made it: no port of its own, any floating IP, a keypair. Name, server id, address."""
+    raw: Any = lab_pool[LAB_CLOUD].openstack
+    name = f"Old{secrets.token_hex(3)}"
+    keypair = raw.create_keypair(f"{name}_keypair")
+    made = raw.create_server(
+        name=name, image="debian-12", flavor="m1.tiny", network="default", key_name=keypair.name, wait=True, auto_ip=False
+    )  # fmt: skip
+    (port,) = raw.network.ports(device_id=made.id)
+    public = raw.network.find_network("public")
+    floating = raw.network.create_ip(floating_network_id=public.id, port_id=port.id)
+    yield name, made.id, floating.floating_ip_address
+    raw.delete_keypair(keypair.name)
+    raw.network.delete_ip(floating.id)
+    raw.compute.delete_server(made.id)
+
+
+def test_a_server_of_before(lab_pool: Pool, core: Core, old: tuple[str, str, str], tmp_path: Path) -> None:
+    name, server_id, address = old
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    rows = [
+        server(name, core.today() - timedelta(days=3), node="node1", floating_ip=address),
+        server("NotThere1", core.today(), node="node1", floating_ip="192.0.2.1"),
+    ]
+    fill(url, rows)
+    terms = Terms({"김민아": MINA.id}, nodes={"node1": LAB_CLOUD})
+    takeover = Takeover(core, lab_pool.adopters(), terms)
+    assert [o.verdict for o in takeover.run(legacy.read(url), dry_run=True)] == ["not taken", "would take"]
+    raw: Any = lab_pool[LAB_CLOUD].openstack
+    assert raw.compute.get_server(server_id).metadata == {}
+    taken = takeover.run(legacy.read(url), dry_run=False)[1]
+    assert taken.verdict is Verdict.TAKEN
+    (rental,) = core.all_rentals()
+    node = lab_pool.nodes()[LAB_CLOUD]
+    assert node.machines([Kind.SERVER])[rental.mark].id == server_id
+    assert node.marked()[rental.mark].kinds() == ["floating_ip", "port", "server"]
+    assert (rental.name, rental.ends_on) == (name.lower(), core.today() + timedelta(days=7))
+    again = Takeover(core, lab_pool.adopters(), terms).run(legacy.read(url), dry_run=False)
+    assert [o.verdict for o in again] == ["not taken", "taken before"]
+    _return(core, lab_pool, rental.id)
+    assert rental.mark not in node.marked()
+    assert address not in [ip.floating_ip_address for ip in raw.network.ips()]
+    assert raw.compute.find_server(server_id) is None
+
+
+def _return(core: Core, pool: Pool, rental_id: str) -> None:
+    """As its owner does it; the loop looks first and finds its machine."""
+    clock: Any = core.now
+    loop = Reconciler(core, pool.nodes(), lambda node, sort: Inline())
+    loop.tick()
+    assert core.rental(MINA, rental_id).status is Status.READY
+    core.give_back(MINA, rental_id)
+    for _ in range(60):
+        loop.tick()
+        clock.advance(seconds=2)
+        if core.rental(MINA, rental_id).status is Status.ENDED:
+            return
+    raise AssertionError("it is still there")

@@ -1,0 +1,39 @@
+"""A student whose server comes from the system before: what they see, and what they can do with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from legacy_kit import fill, server
+from storybook import Story
+
+from kws_core import legacy
+from kws_core.admission import Who
+from kws_core.nodes import Kind
+from kws_core.nodes.fake_adoption import FakeAdopter
+from kws_core.takeover import Takeover, Terms
+
+
+def test_a_server_from_before_is_shown_extended_and_returned(story: Story, tmp_path: Path) -> None:
+    mina, core = story.workspace.person("mina"), story.service.core
+    adopter = FakeAdopter(story.nodes["node1"])
+    planted = adopter.plant("Web01", "192.168.0.201")
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    fill(url, [server("Web01", core.today().replace(day=1, month=11))])
+    Takeover(core, {"node1": adopter}, Terms({"김민아": mina.id})).run(legacy.read(url), dry_run=False)
+    story.settle(4)
+    said = str(mina.dm())
+    assert "이전 시스템에서 그대로 넘겨받았습니다" in said and "11월 1일" in said and "12월 8일" in said
+    assert "ssh Web01@192.168.0.201" in said
+    card = mina.dm()[0]
+    assert "return" in str(card) and "new_key" not in str(card)
+    assert len(mina.dm()) == 2  # the card, and one message that rings
+    mina.command("/kws extend web01 7d")
+    story.workspace.wait_for(lambda: "12월 15일" in str(mina.dm()) + str(mina.ephemeral()) or story.settle(2))
+    rental = story.rentals()[0]
+    assert rental.ends_on.day == 15
+    core.give_back(Who(rental.owner), rental.id)
+    story.settle(8)
+    assert story.rentals() == []
+    assert planted.id not in str(story.nodes["node1"].resources())
+    assert adopter.strays(Kind.SERVER) == []
