@@ -131,7 +131,12 @@ def _admins(client: WebClient, config: Config) -> Iterator[Finding]:
     if not admins:
         yield note("admins_none")
         return
-    wrong = [finding for admin in admins if (finding := _admin(client, admin))]
+    try:
+        wrong = [finding for admin in admins if (finding := _admin(client, admin))]
+    except SlackApiError as error:
+        if _said(error) != "missing_scope":
+            raise
+        return  # said already
     yield from wrong
     if not wrong:
         yield ok("admins", admins=", ".join(admins))
@@ -145,8 +150,8 @@ def _admin(client: WebClient, admin: str) -> Finding | None:
             return None if members else fail("admin_group_empty", admin=admin)
         user = client.users_info(user=admin)["user"]
     except SlackApiError as error:
-        if _said(error) == "missing_scope":
-            return None  # said already
+        if _said(error) == "missing_scope" or _status(error) >= 500:
+            raise
         return fail("admin_unknown", admin=admin, error=_said(error))
     if user.get("deleted"):
         return fail("admin_left", admin=admin)

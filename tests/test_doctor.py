@@ -130,6 +130,7 @@ def test_the_bot_is_not_in_the_channel_and_an_admin_has_left() -> None:
         found = look()
         assert codes(found) == ["scopes_missing", "channel_not_member"]
         assert found[1].data == {"scopes": "users:read"}
+        assert "admins" not in codes(found, Result.OK), "nobody could be asked"
         assert codes(found, Result.NOTE) == ["scopes_extra"]
         workspace._core.scopes = frozenset(BOT_SCOPES)
         workspace.deactivate("joon")
