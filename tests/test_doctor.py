@@ -29,6 +29,7 @@ from bot.workspace import Workspace
 from bot.workspace.people import UserGroup
 from kws_core.checkup import Finding, Result
 from kws_core.config import Config, parse_config
+from kws_core.errors import ConfigError
 from kws_core.store_check import filesystem_of, store_findings
 
 ROOT = Path(__file__).parent.parent
@@ -253,9 +254,12 @@ def test_what_is_printed_and_the_exit_codes(tmp_path: Path, workspace: Workspace
     assert wrong.returncode == told["exit"] == 2
     assert [section["name"] for section in told["sections"]] == ["configuration", "slack", "database"]
     assert "unknown key 'colour'" in told["sections"][0]["findings"][0]["text"]
-    usage = run(tmp_path, "nonsense")
-    assert usage.returncode == 2
-    assert "there are configuration, slack, database" in usage.stderr
+
+
+def test_a_section_that_there_is_not(tmp_path: Path) -> None:
+    (tmp_path / "nodes.toml").write_text(GOOD)
+    with pytest.raises(ConfigError, match="there are configuration, slack, database, node1"):
+        list(doctor.examine(tmp_path / "nodes.toml", {}, only=["nonsense"]))
 
 
 @pytest.fixture
