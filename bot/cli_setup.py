@@ -66,6 +66,7 @@ def doctor(
     from bot.i18n import Texts
 
     logs.set_up(os.environ.get("KWS_LOG_FORMAT") or "auto", logging.ERROR)
+    logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)  # what it would log is a finding here
     texts = Texts(_language(lang))
     seen: list[Finding] = []
     sections: list[dict[str, Any]] = []
