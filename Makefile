@@ -30,6 +30,9 @@ restarts: setup ## a thousand deaths on the way of a warning
 crash-sweep: setup ## each use case with a death at each of its calls to the outside
 	KWS_CRASH=all $(BIN)/pytest -n 2 tests/crash
 
+replicas: setup ## two and four bots on one PostgreSQL, killed at random under load (about 17 minutes)
+	KWS_REPLICAS=all $(BIN)/pytest -s tests/replicas
+
 lint: setup ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -58,4 +61,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test test-thorough restarts crash-sweep lint test-browser test-openstack check fix messages lock clean
+.PHONY: help setup demo test test-thorough restarts crash-sweep replicas lint test-browser test-openstack check fix messages lock clean

@@ -13,6 +13,7 @@ from bot.post import Post
 from bot.retries import retry_after
 from bot.views import admin_notice, ids
 from kws_core.core import Core
+from kws_core.leases import LeaseLost
 from kws_core.notice_box import NoticeBox
 from kws_core.records import Notice
 
@@ -37,14 +38,24 @@ class AdminNotices:
     def deliver_due(self) -> None:
         """Every notice that is due, each by itself."""
         for notice in self.box.due():
-            try:
-                self._deliver(notice)
-            except SlackApiError as error:
-                log.warning("notice %s: Slack says %s", notice.key, error.response.get("error"))
-                self.box.postpone(notice.id, retry_after(error))
-            except (SlackClientError, HTTPException, OSError, ValueError) as error:
-                log.warning("notice %s: Slack did not take it: %s", notice.key, error)
-                self.box.postpone(notice.id)
+            with self.box.hold(notice) as ours:
+                if ours:
+                    self._try(notice.id)
+
+    def _try(self, notice_id: int) -> None:
+        notice = self.box.notice(notice_id)  # as it is now that it is ours
+        if notice is None or notice.delivered_at is not None:
+            return
+        try:
+            self._deliver(notice)
+        except LeaseLost:
+            log.warning("notice %s: another process delivers it", notice.key)
+        except SlackApiError as error:
+            log.warning("notice %s: Slack says %s", notice.key, error.response.get("error"))
+            self.box.postpone(notice.id, retry_after(error))
+        except (SlackClientError, HTTPException, OSError, ValueError) as error:
+            log.warning("notice %s: Slack did not take it: %s", notice.key, error)
+            self.box.postpone(notice.id)
 
     def texts(self, target: str) -> Texts:
         """The language of a channel (the lab's) or of a person."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from bot.directory import Directory
 from kws_core.core import Core
+
+EVERY = timedelta(hours=6)
 
 
 def look(core: Core, directory: Directory) -> None:
     """Asks Slack about everybody who has a rental; belongs on a thread that may wait."""
+    if not core.leases.turn("departures", EVERY - timedelta(minutes=1)):
+        return  # another process has asked lately
     for owner in core.owners():
         left = directory.has_left(owner)
         if left is not None:

@@ -51,7 +51,7 @@ class Homes:
         for person in self.book.due():
             if self._stopping:
                 break
-            self.show(person)
+            self.show(person, at_once=False)
         return timedelta(seconds=1)
 
     def opened(self, person: str, team_id: str | None) -> None:
@@ -63,10 +63,17 @@ class Homes:
             return
         self.show(person, team_id)
 
-    def show(self, person: str, team_id: str | None = None) -> None:
-        """Brings what they see up to date; what Slack does not take now is tried again later."""
+    def show(self, person: str, team_id: str | None = None, *, at_once: bool = True) -> None:
+        """Brings what they see up to date; what Slack does not take now is tried again later.
+
+        ``at_once``: also while another is at it, since the person waits; then it is drawn once more.
+        """
         try:
-            self._show(person, team_id)
+            with self.book.hold(person) as ours:
+                if ours or at_once:
+                    self._show(person, team_id)
+                if at_once and not ours:
+                    self.book.unsure(person)
         except SlackApiError as error:
             said = error.response.get("error")
             log.warning("home of %s: Slack says %s", person, said)

@@ -23,6 +23,7 @@ from bot.views import end_notices, ids, rental_card
 from bot.views.rental_card import Message
 from kws_core.core import Core
 from kws_core.ends import Outlook
+from kws_core.leases import LeaseLost
 from kws_core.model import Event, EventKind
 from kws_core.outbox import Mail, Outbox
 
@@ -77,7 +78,11 @@ class Notifier:
 
     def _run(self, rental_id: str) -> None:
         try:
-            self.deliver(rental_id)
+            with self.outbox.hold(rental_id) as ours:
+                if ours:
+                    self.deliver(rental_id)
+        except LeaseLost:
+            log.warning("rental %s: another process tells it", rental_id)
         except Exception:
             log.exception("rental %s: delivery failed", rental_id)
             self.outbox.postpone(rental_id)
@@ -177,7 +182,7 @@ class Notifier:
         assert rental.dm_channel and rental.card_ts
         if event.tries and self.post.find(rental.dm_channel, f"{ids.NOTICE}{event.id}", rental.card_ts):
             return
-        self.outbox.trying(event.id)
+        self.outbox.trying(event)
         texts = self.directory.texts(mail.person)
         message = rental_card.bell(rental, event, texts)
         self.post.send(rental.dm_channel, message, rental.card_ts)
@@ -190,7 +195,7 @@ class Notifier:
         assert rental.dm_channel
         ts = self.post.find(rental.dm_channel, f"{ids.NOTICE}{event.id}") if event.tries else None
         if ts is None:
-            self.outbox.trying(event.id)
+            self.outbox.trying(event)
             texts = self.directory.texts(mail.person)
             ts = self.post.send(
                 rental.dm_channel, end_notices.message(rental, event, mail.events, outlook, texts)
@@ -230,7 +235,7 @@ class Notifier:
             notice = rental_card.handed_over_bell(mail.rental, event, self.directory.texts_of(was))
             if event.tries and self.post.find(channel, f"{ids.NOTICE}{event.id}", card):
                 return
-            self.outbox.trying(event.id)
+            self.outbox.trying(event)
             self.post.send(channel, notice, card)
         except SlackApiError as error:
             code = error.response.get("error")

@@ -36,6 +36,8 @@ from kws_core.nightly import Nightly
 from kws_core.nodes import Node
 from kws_core.operations import Operations
 from kws_core.reconciler import Reconciler
+from kws_core.replicas import Pulse
+from kws_core.sole import SoleProcess
 from kws_core.store import Store
 from kws_core.terms import Terms
 
@@ -99,10 +101,10 @@ class Service:
         self.listeners = ThreadPoolExecutor(LISTENER_THREADS, thread_name_prefix="bolt")
         self.reconciler = Reconciler(self.core, nodes, self.node_threads)
         self.notifier = Notifier(self.core, self.client, self.directory, self.post_office)
+        self.sole, self.pulse = SoleProcess(self.store), Pulse(self.core)
         self.desk = Desk(self.core, self.directory, self.workers)
         self.operations = Operations(self.core, nodes, self.node_threads)
-        self.terms = Terms(self.core)
-        self.nightly = Nightly(self.core)
+        self.terms, self.nightly = Terms(self.core), Nightly(self.core)
         self.admin_notices = AdminNotices(self.core, self.directory, Post(self.client))
         self.image_jobs = ImageJobs(Images(self.core, nodes), self.desk, Post(self.client))
         self.homes = Homes(self.core, self.directory, self.client)
@@ -127,6 +129,7 @@ class Service:
             Loop("reconciler", self.reconciler.tick, self.core.work),
             Loop("notifier", self.notifier.tick, self.core.mail),
             Loop("homes", self.homes.tick, threading.Event()),
+            *([] if self.store.single_process else [Loop("pulse", self.pulse.tick, threading.Event())]),
         ]
 
     def _chores(self) -> BackgroundScheduler:
@@ -135,7 +138,7 @@ class Service:
         scheduler.add_job(self.core.forget_old_deliveries, every(hours=6), next_run_time=now)
         scheduler.add_job(self.nightly.tick, every(minutes=1), next_run_time=now, **CHORE)
         scheduler.add_job(self.admin_notices.deliver_due, every(seconds=10), **CHORE)
-        scheduler.add_job(self.look_for_departures, every(hours=6), **CHORE)
+        scheduler.add_job(self.look_for_departures, every(seconds=departures.EVERY.total_seconds()), **CHORE)
         return scheduler
 
     def look_for_departures(self) -> None:
@@ -143,8 +146,13 @@ class Service:
         departures.look(self.core, self.directory)
 
     def start(self) -> None:
-        """Brings the database up to date and begins to work; Slack and the nodes may still be away."""
+        """Brings the database up to date and begins to work; Slack and the nodes may still be away.
+
+        StoreDown when the database can't be used, or another process has it for itself.
+        """
+        self.sole.claim()
         self.store.upgrade()
+        self.pulse.start()
         self.scheduler.start()
         self.reconciler.start()
         for loop in self.loops:
@@ -205,9 +213,10 @@ class Service:
             closer.join(CLOSE)
         for loop in self.loops:
             loop.stop(max(0.1, deadline - time.monotonic()))
-        self.reconciler.drop_leases()
         self.health.close()
+        self.pulse.stop()
         self.store.close()
+        self.sole.release()
         log.info("stopped")
 
 

@@ -124,11 +124,9 @@ def load_capacity(record: NodeRecord | None) -> Capacity | None:
 
 
 def _record(session: Session, name: str) -> NodeRecord:
-    record = session.get(NodeRecord, name)
-    if record is None:
-        record = NodeRecord(name=name, images=[], capacity={})
-        session.add(record)
-    return record
+    """Two processes may hear of a node for the first time at once."""
+    store.insert_once(session, NodeRecord, {"name": name})
+    return session.get_one(NodeRecord, name, with_for_update=True)
 
 
 def _status(node: NodeSection, record: NodeRecord | None, held: Sequence[Held]) -> NodeStatus:

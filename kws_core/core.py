@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +18,7 @@ from kws_core.admission import CUSTOM, Grant, RentForm, Who, examine
 from kws_core.config import Config
 from kws_core.ends import Ends
 from kws_core.errors import FormError, UserError
+from kws_core.leases import Leases
 from kws_core.model import (
     SYSTEM,
     Access,
@@ -61,7 +64,10 @@ def utcnow() -> datetime:
 
 
 class Core:
-    """Rentals. ``work`` and ``mail`` are set when the reconciler and the notifier have something new."""
+    """Rentals. ``work`` and ``mail`` are set when the reconciler and the notifier have something new.
+
+    ``who`` names this process among those that work on the same database.
+    """
 
     def __init__(self, config: Config, store_: Store, now: Callable[[], datetime] = utcnow) -> None:
         self.config = config
@@ -70,6 +76,8 @@ class Core:
         self.ends = Ends(config)
         self.work = threading.Event()
         self.mail = threading.Event()
+        self.who = f"{socket.gethostname()[:40]}-{uuid.uuid4().hex[:12]}"
+        self.leases = Leases(store_, self.who, now)
 
     def today(self) -> date:
         """The date in the lab's zone."""
@@ -246,17 +254,20 @@ class Core:
     def remember_person(self, user_id: str, *, locale: str | None, guest: bool, stranger: bool) -> Person:
         """Keeps what Slack says of a person."""
         with self.store.write() as session:
-            person = store.person(session, user_id) or Person(id=user_id)
+            person = self._person(session, user_id)
             person.locale, person.guest, person.stranger = locale, guest, stranger
             person.seen_at = self.now()
-            session.add(person)
         return person
+
+    def _person(self, session: Session, user_id: str) -> Person:
+        """Two processes may see a person for the first time at once."""
+        store.insert_once(session, Person, {"id": user_id, "seen_at": self.now()})
+        return session.get_one(Person, user_id, with_for_update=True)
 
     def note_departure(self, user_id: str, *, left: bool) -> None:
         """Keeps whether a person has left the workspace; the admins are told once of each departure."""
         with self.store.write() as session:
-            person = store.person(session, user_id) or Person(id=user_id, seen_at=self.now())
-            session.add(person)
+            person = self._person(session, user_id)
             if left and person.departed_at is None:
                 person.departed_at = self.now()
                 key = f"{user_id}:{self.now().isoformat()}"

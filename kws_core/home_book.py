@@ -7,6 +7,7 @@ which nodes answer are no events. The deliverer compares digests, so a look that
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from kws_core.desk_queries import Search
 from kws_core.model import Event, EventKind, Rental
 from kws_core.records import Home
 
+HOME = "home:"  # the lease on drawing a Home, by person
 KEPT_FRESH = timedelta(days=1)  # after the person has looked at it
 PAUSE = timedelta(seconds=4)  # at most one publication per person
 LOOK = timedelta(seconds=60)
@@ -69,8 +71,13 @@ class HomeBook:
         now = self.core.now()
         news = or_(Home.look_at <= now, and_(Home.admin, _anything()), _concerns())
         query = select(Home.person).where(Home.opened_at > now - KEPT_FRESH, Home.next_at <= now, news)
+        free = self.core.leases.free(HOME + Home.person)
         with self.core.store.read() as session:
-            return session.scalars(query.order_by(Home.next_at).limit(most)).all()
+            return session.scalars(query.where(free).order_by(Home.next_at).limit(most)).all()
+
+    def hold(self, person: str) -> AbstractContextManager[bool]:
+        """For the length of the block nobody else draws it: what was drawn last is then what Slack shows."""
+        return self.core.leases.hold(f"{HOME}{person}")
 
     def shown(self, sheet: Sheet, digest: str, *, admin: bool) -> None:
         """It was drawn from that sheet, and this is what Slack has.
@@ -97,6 +104,15 @@ class HomeBook:
                 pause = wait or min(RETRY_MOST, RETRY_FIRST * 2 ** min(home.tries - 1, 10))
                 home.digest, home.next_at = "", self.core.now() + pause
                 home.look_at = home.next_at
+
+    def unsure(self, person: str) -> None:
+        """Two have published at once: nobody knows whose came last."""
+        with self.core.store.write() as session:
+            home = session.get(Home, person, with_for_update=True)
+            if home is not None:
+                home.digest, home.next_at = "", self.core.now()
+                home.look_at = home.next_at
+                home.version += 1
 
     def forget(self, person: str) -> None:
         """Slack says that this person has no Home."""

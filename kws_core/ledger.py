@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from kws_core import store
@@ -13,6 +13,7 @@ from kws_core.model import Event, Rental, Status
 from kws_core.records import JobRun
 
 TAKE_OVER = timedelta(minutes=10)  # a run that long under way has lost its process
+NOBODY = ""  # runs it: its process was seen dead
 
 
 def claim(session: Session, job: str, day: date, who: str, now: datetime, *, alone: bool) -> bool:
@@ -24,7 +25,8 @@ def claim(session: Session, job: str, day: date, who: str, now: datetime, *, alo
     if store.insert_once(session, JobRun, values):
         return True
     run = session.get_one(JobRun, (job, day), with_for_update=True)
-    if run.finished_at is not None or not (alone or now - run.claimed_at > TAKE_OVER):
+    dead = run.who == NOBODY or now - run.claimed_at > TAKE_OVER
+    if run.finished_at is not None or not (alone or dead):
         return False
     run.who, run.claimed_at = who, now
     return True
@@ -36,11 +38,28 @@ def is_finished(session: Session, job: str, day: date) -> bool:
     return run is not None and run.finished_at is not None
 
 
+def let_go(session: Session, who: str | None = None) -> None:
+    """Whoever comes next runs what ``who``, or anybody, has begun and not finished."""
+    begun = update(JobRun).where(JobRun.finished_at.is_(None))
+    session.execute((begun if who is None else begun.where(JobRun.who == who)).values(who=NOBODY))
+
+
 def finish(
-    session: Session, job: str, day: date, now: datetime, marked: Sequence[str], failed: Sequence[str]
+    session: Session,
+    job: str,
+    day: date,
+    who: str,
+    now: datetime,
+    marked: Sequence[str],
+    failed: Sequence[str],
 ) -> None:
-    """The job of that date is done; what an earlier, cut-off run of it marked stays listed."""
+    """The job of that date is done; what an earlier, cut-off run of it marked stays listed.
+
+    If another took it over from ``who`` meanwhile, that one says when it is done.
+    """
     run = session.get_one(JobRun, (job, day), with_for_update=True)
+    if run.finished_at is None and run.who != who:
+        return
     news = bool(marked or failed) or (run.finished_at is None and bool(run.marked))
     run.finished_at = now
     run.marked = [*run.marked, *(name for name in marked if name not in run.marked)]
@@ -50,7 +69,7 @@ def finish(
 
 def note_marked(session: Session, job: str, day: date, rental_id: str) -> None:
     """Keeps that the run set this rental on its way, in the transaction that does so."""
-    run = session.get(JobRun, (job, day))
+    run = session.get(JobRun, (job, day), with_for_update=True)
     if run is not None:
         run.marked = [*run.marked, rental_id]
 

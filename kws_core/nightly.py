@@ -7,7 +7,6 @@ one replica, after a midnight that was missed as well, is the ledger's doing, no
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -45,7 +44,7 @@ class Nightly:
     def __init__(self, core: Core, who: str | None = None) -> None:
         self.core = core
         self.ends = core.ends
-        self.who = who or uuid.uuid4().hex
+        self.who = who or core.who
 
     def tick(self) -> None:
         """Everything that is due now; each part by itself, so that one failing part stops no other."""
@@ -119,7 +118,7 @@ class Nightly:
                 done.failed.append(rental_id)
         if in_ledger:
             with self.core.store.write() as session:
-                ledger.finish(session, NIGHT, done.day, self.core.now(), done.marked, done.failed)
+                ledger.finish(session, NIGHT, done.day, self.who, self.core.now(), done.marked, done.failed)
         log.info("night pass of %s: %d ended, %d waiting, %d failed", done.day, *_counts(done))
         self.core.work.set()
         self.core.mail.set()

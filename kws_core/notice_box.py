@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import String, cast, or_, select
 
 from kws_core import store
 from kws_core.core import Core
@@ -13,6 +14,7 @@ from kws_core.model import Rental
 from kws_core.notices import NoticeKind
 from kws_core.records import Notice
 
+NOTICE = "notice:"  # the lease on delivering a notice, by its id
 RETRY_FIRST = timedelta(seconds=5)
 RETRY_MOST = timedelta(minutes=10)
 
@@ -29,8 +31,13 @@ class NoticeBox:
         query = select(Notice).where(
             Notice.delivered_at.is_(None), or_(Notice.next_try_at.is_(None), Notice.next_try_at <= now)
         )
+        free = self.core.leases.free(NOTICE + cast(Notice.id, String))
         with self.core.store.read() as session:
-            return session.scalars(query.order_by(Notice.id)).all()
+            return session.scalars(query.where(free).order_by(Notice.id)).all()
+
+    def hold(self, notice: Notice) -> AbstractContextManager[bool]:
+        """For the length of the block nobody else delivers it; False: somebody does already."""
+        return self.core.leases.hold(f"{NOTICE}{notice.id}")
 
     def notice(self, notice_id: int) -> Notice | None:
         """One notice."""
@@ -48,8 +55,12 @@ class NoticeBox:
             return [rental for rental in mine if rental.live]
 
     def note(self, notice_id: int, target: str, reached: str) -> None:
-        """How far it has got with one channel or person: about to be posted, or its ts."""
+        """How far it has got with one channel or person: about to be posted, or its ts.
+
+        LeaseLost when this process was taken for dead meanwhile, and another delivers it.
+        """
         with self.core.store.write() as session:
+            self.core.leases.check(session, f"{NOTICE}{notice_id}")
             notice = session.get_one(Notice, notice_id, with_for_update=True)
             notice.reached = {**notice.reached, target: reached}
 

@@ -8,10 +8,12 @@ before it says anything again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from kws_core import new_key, store
 from kws_core.core import Core, end
@@ -19,6 +21,7 @@ from kws_core.model import Access, Event, EventKind, PlacementState, Reason, Ren
 from kws_core.notices import NoticeKind, tell_admins
 from kws_core.records import Person
 
+MAIL = "mail:"  # the lease on telling a rental's owner, by rental id
 RETRY_FIRST = timedelta(seconds=2)
 RETRY_MOST = timedelta(minutes=5)
 
@@ -52,9 +55,14 @@ class Outbox:
         self.core = core
 
     def due(self) -> Sequence[str]:
-        """Rentals with something to tell now, the longest waiting first."""
+        """Rentals with something to tell now that nobody else is telling, the longest waiting first."""
         with self.core.store.read() as session:
-            return store.undelivered(session, self.core.now())
+            free = self.core.leases.free(MAIL + Event.rental_id)
+            return store.undelivered(session, self.core.now(), free)
+
+    def hold(self, rental_id: str) -> AbstractContextManager[bool]:
+        """For the length of the block nobody else tells anything of that rental; False: somebody does already."""
+        return self.core.leases.hold(f"{MAIL}{rental_id}")
 
     def mail(self, rental_id: str) -> Mail | None:
         """Everything needed to tell it; None when the rental is unknown."""
@@ -67,6 +75,7 @@ class Outbox:
     def keep_channel(self, rental_id: str, channel: str) -> None:
         """The DM that the card is about to be posted to: from now on it may be there."""
         with self.core.store.write() as session:
+            self._still_ours(session, rental_id)
             session.execute(update(Rental).where(Rental.id == rental_id).values(dm_channel=channel))
 
     def forget_channel(self, rental_id: str) -> None:
@@ -81,10 +90,11 @@ class Outbox:
         with self.core.store.write() as session:
             session.execute(update(Rental).where(Rental.id == rental_id).values(card_ts=ts))
 
-    def trying(self, event_id: int) -> None:
+    def trying(self, event: Event) -> None:
         """This event's own message is about to be posted: from now on it may be there."""
         with self.core.store.write() as session:
-            session.execute(update(Event).where(Event.id == event_id).values(tries=Event.tries + 1))
+            self._still_ours(session, event.rental_id)
+            session.execute(update(Event).where(Event.id == event.id).values(tries=Event.tries + 1))
 
     def posted(self, event_id: int, ts: str) -> None:
         """This event's message has buttons, which are to be taken off when there is no use for them."""
@@ -116,6 +126,10 @@ class Outbox:
                 pause = wait or min(RETRY_MOST, RETRY_FIRST * 2 ** min(event.tries - 1, 10))
                 event.next_try_at = self.core.now() + pause
 
+    def _still_ours(self, session: Session, rental_id: str) -> None:
+        """LeaseLost when this process was taken for dead meanwhile, and another tells it."""
+        self.core.leases.check(session, f"{MAIL}{rental_id}")
+
     # -- the key
 
     def offer_key(self, rental_id: str, public: str, fingerprint: str, file_id: str) -> bool:
@@ -124,6 +138,7 @@ class Outbox:
         False when the key is no longer wanted.
         """
         with self.core.store.write() as session:
+            self._still_ours(session, rental_id)
             rental = store.rental(session, rental_id, lock=True)
             if rental is None or not Mail(rental, (), None).wants_key:
                 return False

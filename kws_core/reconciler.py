@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import logging
 import threading
-import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from kws_core import catalogue, work_queue
+from kws_core import catalogue, replicas, work_queue
 from kws_core.core import Core
 from kws_core.errors import NodeDown, NodeError
 from kws_core.jobs import Job
@@ -23,7 +22,7 @@ from kws_core.model import PlacementState
 from kws_core.nodes import Machine, Node, Refusal
 from kws_core.releasing import RETRY_MOST
 from kws_core.steps import Steps, waits_for_list
-from kws_core.sweep import EVERY, FIRST, Sweep
+from kws_core.sweep import EVERY, FIRST, SILENT_AGAIN, Sweep
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ class Reconciler:
         self.core = core
         self.nodes = nodes
         self.executors = executors
-        self.who = who or uuid.uuid4().hex
+        self.who = who or core.who
         self.steps = Steps(core, nodes, self.who)
         self.sweep = Sweep(core, nodes)
         self.sweeps = True  # False: leaks are left alone, as where another installation uses the nodes too
@@ -68,7 +67,7 @@ class Reconciler:
         """To be called once before the first tick: a process that is alone takes its old leases back."""
         if self.core.store.single_process:
             with self.core.store.write() as session:
-                work_queue.drop_leases(session)
+                replicas.let_go(session)
         with self.core.store.read() as session:
             for name in work_queue.nodes_in_use(session):
                 if name not in self.nodes:
@@ -77,11 +76,6 @@ class Reconciler:
     def stop(self) -> None:
         """No new work is begun; what is under way finishes on its executors."""
         self._stopping = True
-
-    def drop_leases(self) -> None:
-        """Gives back what this process had claimed, for another to take over at once."""
-        with self.core.store.write() as session:
-            work_queue.drop_leases(session, self.who)
 
     def tick(self) -> timedelta:
         """Starts a round on each node with something due; returns how long nothing more is due."""
@@ -213,7 +207,9 @@ class Reconciler:
 
     def _sweep(self, name: str) -> None:
         """Deletes what nobody explains; the sweep says when it wants to look again."""
-        self._sweep_at[name] = self.core.now() + self.sweep.sweep(name).again
+        with self.core.leases.hold(f"sweep:{name}") as ours:
+            again = self.sweep.sweep(name).again if ours else SILENT_AGAIN
+        self._sweep_at[name] = self.core.now() + again
 
     def _note_down(self, name: str, error: NodeError) -> None:
         now = self.core.now()

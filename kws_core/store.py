@@ -12,13 +12,26 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, create_engine, delete, event, func, insert, inspect, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    inspect,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from kws_core import saved_keys as _saved_keys  # noqa: F401 - its table belongs to the migrations' metadata
+from kws_core import replica_rows as _replica_rows  # noqa: F401 - tables of the migrations' metadata
+from kws_core import saved_keys as _saved_keys  # noqa: F401 - the same
 from kws_core.errors import ConfigError, StoreDown
 from kws_core.model import LIVE, Base, Event, Network, Placement, PlacementState, Rental, Status
 from kws_core.records import Delivery, NodeRecord, Person
@@ -232,11 +245,13 @@ def drop_unused_network(session: Session, over: Rental) -> None:
 # -- events
 
 
-def undelivered(session: Session, now: datetime, limit: int = 200) -> Sequence[str]:
-    """Ids of rentals with an event that is due for delivery, oldest first."""
+def undelivered(
+    session: Session, now: datetime, free: ColumnElement[bool], limit: int = 200
+) -> Sequence[str]:
+    """Ids of rentals with an event that is due for delivery, oldest first; ``free`` sees the event's row."""
     query = (
         select(Event.rental_id, func.min(Event.id))
-        .where(Event.delivered_at.is_(None), or_(Event.next_try_at.is_(None), Event.next_try_at <= now))
+        .where(Event.delivered_at.is_(None), or_(Event.next_try_at.is_(None), Event.next_try_at <= now), free)
         .group_by(Event.rental_id)
         .order_by(func.min(Event.id))
         .limit(limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from kws_core.model import Placement, PlacementState, Rental, Status
@@ -48,11 +48,9 @@ def give_back(session: Session, placement_id: int, who: str, next_look_at: datet
 
 def poke_node(session: Session, node: str, now: datetime) -> None:
     """Makes everything on a node due: it has come back."""
-    session.execute(
-        update(Placement)
-        .where(Placement.node == node, Placement.state != PlacementState.GONE)
-        .values(next_look_at=now)
-    )
+    there = select(Placement.id).where(Placement.node == node, Placement.state != PlacementState.GONE)
+    ids = session.scalars(_in_turn(there)).all()
+    session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_look_at=now))
 
 
 def due_nodes(session: Session, now: datetime) -> Sequence[str]:
@@ -109,9 +107,17 @@ def unbuilt_on(session: Session, node: str) -> Sequence[Placement]:
     ).all()
 
 
-def drop_leases(session: Session, who: str | None = None) -> None:
-    """Frees the leases of ``who``, or all of them (a process that is alone has just started)."""
-    query = update(Placement).where(Placement.leased_until.is_not(None))
+def drop_leases(session: Session, who: str | None = None) -> int:
+    """Frees the leases of ``who``, or all of them (a process that is alone has just started); returns how many."""
+    leased = select(Placement.id).where(Placement.leased_until.is_not(None))
     if who is not None:
-        query = query.where(Placement.leased_by == who)
-    session.execute(query.values(leased_until=None, leased_by=None, next_look_at=Placement.held_at))
+        leased = leased.where(Placement.leased_by == who)
+    ids = session.scalars(_in_turn(leased)).all()
+    free = {"leased_until": None, "leased_by": None, "next_look_at": Placement.held_at}
+    session.execute(update(Placement).where(Placement.id.in_(ids)).values(free))
+    return len(ids)
+
+
+def _in_turn(query: Select[int]) -> Select[int]:
+    """Locks many rows in one order everywhere, so that two who do it don't wait for each other (PostgreSQL)."""
+    return query.order_by(Placement.id).with_for_update()

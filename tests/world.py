@@ -45,8 +45,8 @@ name = "{name}"
 cloud = "{name}"
 kinds = ["server", "container"]
 vcpus = {vcpus}
-ram_mb = 8192
-disk_gb = 100
+ram_mb = {ram_mb}
+disk_gb = {disk_gb}
 max_builds = {max_builds}
 """
 
@@ -55,6 +55,8 @@ def make_config(
     nodes: int = 2,
     *,
     vcpus: int = 8,
+    ram_mb: int = 8192,
+    disk_gb: int = 100,
     max_builds: int = 4,
     max_rentals: int = 3,
     zone: str = "Asia/Seoul",
@@ -63,7 +65,8 @@ def make_config(
     """A configuration of ``nodes`` equal nodes, node1, node2, …; ``policy`` has more lines of [policy]."""
     text = TOML.format(max_rentals=max_rentals, zone=zone, policy=policy)
     text += "".join(
-        NODE.format(name=f"node{i + 1}", vcpus=vcpus, max_builds=max_builds) for i in range(nodes)
+        NODE.format(name=f"node{i + 1}", vcpus=vcpus, ram_mb=ram_mb, disk_gb=disk_gb, max_builds=max_builds)
+        for i in range(nodes)
     )
     return parse_config(text)
 

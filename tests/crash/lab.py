@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 import urllib.request
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
+import aftermath
 from slack_sdk.webhook import WebhookClient
 from sqlalchemy import select
 from world import Clock, Inline, make_config
@@ -20,15 +19,13 @@ from bot.retries import SlackRetryHandler
 from bot.service import Service
 from bot.workspace import Workspace
 from kws_core.config import Environment
-from kws_core.model import Rental, Status
-from kws_core.nodes import Kind
+from kws_core.model import Rental
 from kws_core.nodes.fake import FakeNode
 
 from .line import Line
 from .mortal import Fate, Killed, MortalClient, MortalNode, MortalStore
 
 PATIENCE = 4  # times that a person tries something again
-UNIQUE = ("card-", "notice-", "admin-notice-")
 
 
 class CrashLab:
@@ -130,62 +127,22 @@ class CrashLab:
 
     def problems(self) -> list[str]:
         """Every rule that is broken now that all has settled."""
+        rentals = self.rentals()
         return [
-            *self._nodes_and_rows(), *self._shown_twice(), *self._untold(), *self._keys(),
+            *aftermath.on_nodes(rentals, self.nodes), *aftermath.shown_twice(self.messages()), *self._untold(),
+            *aftermath.wrong_keys(rentals, self.workspace, self.nodes, self.old_keys),
             *(f"Slack: {v}" for v in self.workspace.violations),
         ]  # fmt: skip
 
-    def _nodes_and_rows(self) -> list[str]:
-        wanted = {r.mark for r in self.rentals() if r.status in (Status.READY, Status.STOPPED)}
-        held = [mark for node in self.nodes.values() for mark in node.resources()]
-        found = [f"{mark} on two nodes" for mark, count in Counter(held).items() if count > 1]
-        found += [f"orphan {mark}" for mark in set(held) - wanted]
-        found += [f"lost machine {mark}" for mark in wanted - set(held)]
-        found += [f"double {double}" for node in self.nodes.values() for double in node.doubles()]
-        found += [
-            f"{r.name} is {r.status.value}"
-            for r in self.rentals()
-            if r.status not in (Status.READY, Status.STOPPED, Status.ENDED)
-        ]
-        return found
-
     def messages(self) -> list[dict[str, Any]]:
         """Everything that stands in any channel."""
-        state = self.workspace._core.state
-        return [m for channel in state.channels.values() for m in channel.messages]
-
-    def _shown_twice(self) -> list[str]:
-        shown = Counter(
-            block
-            for message in self.messages()
-            for block in [str((message.get("blocks") or [{}])[0].get("block_id", ""))]
-            if block.startswith(UNIQUE)
-        )
-        return [f"{block} is shown {count} times" for block, count in shown.items() if count > 1]
+        return aftermath.messages(self.workspace)
 
     def _untold(self) -> list[str]:
         due = [f"untold: {rental}" for rental in self.service.notifier.outbox.due()]
         return due + [f"admins untold: {n.key}" for n in self.service.admin_notices.box.due()]
 
-    def _keys(self) -> list[str]:
-        found = []
-        for rental in self.rentals():
-            if rental.kind is Kind.SERVER and rental.status is Status.READY and rental.key_file:
-                person = self.workspace.person(rental.owner)
-                pems = [f for f in person.files() if not str(f["name"]).endswith(".ppk")]
-                pems = [f for f in pems if str(f["name"]).startswith(f"kws-{rental.name}")]
-                fits = [f for f in pems if self._fits(rental, person.download(f))]
-                if len(fits) != 1 or len(pems) - len(fits) > self.old_keys:
-                    found.append(f"{rental.name}: {len(pems)} keys, of which {len(fits)} fit")
-        return found
-
     old_keys = 0  # of earlier times, which "new key" leaves where they are
-
-    def _fits(self, rental: Rental, private: bytes) -> bool:
-        public = load_ssh_private_key(private, None).public_key()
-        line = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-        kept = rental.public_key or ""
-        return kept.startswith(line) and any(node.opens(rental.mark, kept) for node in self.nodes.values())
 
 
 def patched(fate: Fate) -> list[Any]:

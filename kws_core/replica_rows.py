@@ -1,0 +1,30 @@
+"""The rows by which several processes on one database know of each other."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kws_core.model import Base
+
+
+class Replica(Base):
+    """A process of the bot; its row is deleted when it stops, or when the others take it for dead."""
+
+    __tablename__ = "replicas"
+
+    who: Mapped[str] = mapped_column(String(64), primary_key=True)
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]  # by the database's clock, as is started_at
+
+
+class Lease(Base):
+    """Something that one process does now and no other may do meanwhile."""
+
+    __tablename__ = "leases"
+
+    what: Mapped[str] = mapped_column(String(96), primary_key=True)
+    who: Mapped[str] = mapped_column(String(64), index=True)
+    until: Mapped[datetime]

@@ -1,0 +1,232 @@
+"""Leases and the pulse on a real PostgreSQL, step by step: who is taken for dead, and what that one may still do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import literal, select
+from world import MINA, Clock, Inline, make_config
+
+from kws_core.admission import RentForm
+from kws_core.columns import UtcDateTime
+from kws_core.core import Core
+from kws_core.errors import StoreDown
+from kws_core.leases import LeaseLost
+from kws_core.model import Placement, Rental, Status
+from kws_core.nightly import NIGHT, Nightly
+from kws_core.nodes.fake import FakeNode
+from kws_core.outbox import Outbox
+from kws_core.reconciler import Reconciler
+from kws_core.records import JobRun, Person
+from kws_core.replica_rows import Lease, Replica
+from kws_core.replicas import BEAT, DEAD_AFTER, Pulse
+from kws_core.store import Store
+
+
+class Life:
+    """One replica of which the test moves every part."""
+
+    def __init__(self, url: str, clock: Clock, nodes: dict[str, FakeNode]) -> None:
+        self.store = Store(url)
+        self.core = Core(make_config(1), self.store, clock)
+        self.pulse = Pulse(self.core, lambda: literal(clock(), UtcDateTime()))
+        self.outbox = Outbox(self.core)
+        self.nightly = Nightly(self.core)
+        self.reconciler = Reconciler(self.core, nodes, lambda node, sort: Inline())
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def born(new_database: Callable[[], str], clock: Clock) -> Iterator[Callable[[], Life]]:
+    """Starts a replica on the one database of the test."""
+    url, lives = new_database(), []
+    nodes = {"node1": FakeNode("node1", clock, vcpus=64, ram_mb=65536)}
+
+    def start() -> Life:
+        life = Life(url, clock, nodes)
+        lives.append(life)
+        life.pulse.start()
+        life.reconciler.start()
+        return life
+
+    yield start
+    for life in lives:
+        life.store.close()
+
+
+def rented(life: Life) -> Rental:
+    life.reconciler.tick()
+    form = RentForm(name="web01", image="debian-12", size="small", ends_on=life.core.today())
+    return life.core.request(MINA, form, "view:1")
+
+
+def leased_by(life: Life) -> list[str | None]:
+    with life.store.read() as session:
+        return list(session.scalars(select(Placement.leased_by)))
+
+
+def claim(life: Life, clock: Clock) -> None:
+    from kws_core import work_queue
+    from kws_core.reconciler import LEASE
+
+    with life.store.write() as session:
+        work_queue.claim_due(session, "node1", clock(), life.core.who, LEASE)
+
+
+def silence(clock: Clock, *living: Life, seconds: float) -> None:
+    """Time passes in which only these show that they live."""
+    for _ in range(int(seconds / BEAT.total_seconds())):
+        clock.advance(seconds=BEAT.total_seconds())
+        for life in living:
+            life.pulse.tick()
+
+
+def test_what_a_dead_one_held_is_free_after_half_a_minute(born: Callable[[], Life], clock: Clock) -> None:
+    dead, other = born(), born()
+    rented(dead)
+    claim(dead, clock)
+    stuck = dead.core.leases.hold("mail:x")
+    assert stuck.__enter__()
+    with dead.store.write() as session:
+        session.add(JobRun(job=NIGHT, day=dead.core.today(), who=dead.core.who, claimed_at=clock()))
+    silence(clock, other, seconds=DEAD_AFTER.total_seconds())
+    assert leased_by(other) == [dead.core.who], "it may still live"
+    with other.core.leases.hold("mail:x") as ours:
+        assert not ours
+    assert other.nightly.run_if_due(clock()) is None
+    silence(clock, other, seconds=5)
+    assert leased_by(other) == [None]
+    with other.core.leases.hold("mail:x") as ours:
+        assert ours
+    assert other.nightly.run_if_due(clock()) is not None
+
+
+def test_one_that_lives_keeps_what_it_holds_for_as_long_as_that_takes(
+    born: Callable[[], Life], clock: Clock
+) -> None:
+    slow, other = born(), born()
+    with slow.core.leases.hold("mail:x") as ours:
+        assert ours
+        silence(clock, slow, other, seconds=300)
+        with other.core.leases.hold("mail:x") as also:
+            assert not also
+        with slow.store.write() as session:
+            slow.core.leases.check(session, "mail:x")
+
+
+def test_one_that_wakes_up_after_its_burial_says_and_does_nothing(
+    born: Callable[[], Life], clock: Clock
+) -> None:
+    stalled, other = born(), born()
+    rental = rented(stalled)
+    claim(stalled, clock)
+    with stalled.outbox.hold(rental.id) as ours:
+        assert ours
+        silence(clock, other, seconds=40)
+        event = stalled.core.history(rental.id)[0]
+        with pytest.raises(LeaseLost):
+            stalled.outbox.trying(event)
+        with pytest.raises(LeaseLost):
+            stalled.outbox.keep_channel(rental.id, "D1")
+        with pytest.raises(LeaseLost):
+            stalled.outbox.offer_key(rental.id, "ssh-ed25519 A", "SHA256:x", "F1")
+    before = stalled.core.rental(MINA, rental.id).status
+    from kws_core.jobs import Job
+
+    with stalled.store.read() as session:
+        placement = session.scalars(select(Placement)).one()
+        job = Job(placement, session.get_one(Rental, rental.id))
+    assert not stalled.reconciler.steps.rows.apply(job, lambda s, r, p: setattr(r, "status", Status.READY))
+    assert stalled.core.rental(MINA, rental.id).status is before
+    stalled.pulse.tick()
+    with stalled.store.read() as session:
+        assert session.get(Replica, stalled.core.who), "and is one of them again"
+
+
+def test_after_the_database_was_away_nobody_is_buried(born: Callable[[], Life], clock: Clock) -> None:
+    first, second = born(), born()
+    with first.core.leases.hold("mail:x"):
+        clock.advance(seconds=120)  # nobody could note anything
+        second.pulse.tick()
+        first.pulse.tick()
+        silence(clock, second, first, seconds=10)
+        with first.store.write() as session:
+            first.core.leases.check(session, "mail:x")
+
+
+def test_one_that_stops_gives_everything_back_at_once(born: Callable[[], Life], clock: Clock) -> None:
+    leaving, other = born(), born()
+    rented(leaving)
+    claim(leaving, clock)
+    leaving.core.leases.turn("departures", timedelta(hours=6))
+    assert not other.core.leases.turn("departures", timedelta(hours=6))
+    leaving.pulse.stop()
+    assert leased_by(other) == [None]
+    assert other.core.leases.turn("departures", timedelta(hours=6))
+    with other.store.read() as session:
+        assert list(session.scalars(select(Replica.who))) == [other.core.who]
+
+
+def test_what_a_dead_one_was_telling_is_told_by_another(born: Callable[[], Life], clock: Clock) -> None:
+    dead, other = born(), born()
+    rental = rented(dead)
+    stuck = dead.outbox.hold(rental.id)
+    assert stuck.__enter__()
+    assert other.outbox.due() == []
+    silence(clock, other, seconds=40)
+    assert other.outbox.due() == [rental.id]
+
+
+def test_a_clock_that_is_wrong_by_more_than_seconds_is_refused(
+    born: Callable[[], Life], clock: Clock
+) -> None:
+    life = born()
+    clock_of_the_database = clock()
+    life.pulse = Pulse(life.core, lambda: literal(clock_of_the_database, UtcDateTime()))
+    clock.advance(seconds=20)
+    life.pulse.start()
+    clock.advance(seconds=20)
+    with pytest.raises(StoreDown, match=r"clock is \+40 s off"):
+        life.pulse.start()
+
+
+def test_the_databases_own_time_is_asked(born: Callable[[], Life]) -> None:
+    from kws_core.core import utcnow
+
+    life = born()
+    life.core.now = utcnow
+    assert abs(Pulse(life.core).skew()) < timedelta(seconds=30)
+
+
+def test_people_and_nodes_may_be_seen_first_by_all_at_once(born: Callable[[], Life]) -> None:
+    lives = [born() for _ in range(4)]
+
+    def see(life: Life) -> None:
+        life.core.remember_person("U0NEW", locale="ko-KR", guest=False, stranger=False)
+        life.core.note_departure("U0GONE", left=True)
+        life.reconciler.tick()
+
+    with ThreadPoolExecutor(4) as threads:
+        for one in [threads.submit(see, life) for life in lives for _ in range(5)]:
+            one.result()
+    with lives[0].store.read() as session:
+        assert sorted(session.scalars(select(Person.id))) == ["U0GONE", "U0NEW"]
+        assert session.scalars(select(Lease)).all() == []
+    from kws_core.notice_box import NoticeBox
+
+    assert len(NoticeBox(lives[0].core).due()) == 1
+    assert [node.room.up for node in lives[0].core.nodes()] == [True]
+
+
+def test_the_night_pass_runs_once_among_many(born: Callable[[], Life], clock: Clock) -> None:
+    lives = [born() for _ in range(4)]
+    with ThreadPoolExecutor(8) as threads:
+        passes = list(threads.map(lambda life: life.nightly.run_if_due(clock()), lives * 4))
+    assert sum(one is not None for one in passes) == 1
