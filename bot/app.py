@@ -22,6 +22,7 @@ from bot.handlers import (
     keys,
     machine,
     my_rentals,
+    nodes,
     rent,
     status,
 )
@@ -29,6 +30,7 @@ from bot.handlers.admin import AdminCommands
 from bot.handlers.commands import Commands
 from bot.homes import Homes
 from bot.image_jobs import ImageJobs
+from bot.picture import Gallery
 from kws_core.operations import Operations
 from kws_core.terms import Terms
 
@@ -43,6 +45,7 @@ def build_app(
     operations: Operations,
     terms: Terms,
     notices: AdminNotices,
+    gallery: Gallery,
     image_jobs: ImageJobs,
     homes: Homes,
     client: WebClient,
@@ -65,9 +68,10 @@ def build_app(
     extend.register(app, desk, commands, terms)
     machine.register(app, desk, operations)
     decisions.register(app, desk, terms, notices)
-    status.register(desk, commands)
+    status.register(desk, commands, gallery)
     keys.register(app, desk, commands)
     admin = AdminCommands(desk, commands)
+    nodes.register(app, desk, admin)
     images.register(app, desk, admin, image_jobs)
     home.register(app, desk, homes, admin)
     desk_acts.register(app, desk, homes, terms)

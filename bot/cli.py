@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from bot import cli_db, cli_images, cli_setup
+from bot import cli_db, cli_images, cli_nodes, cli_setup
+from bot.cli_kit import FAILED, USAGE, Config, Json, note_act
+from bot.cli_kit import core_of as _core
+from bot.cli_kit import print_rows as _print
 
 if TYPE_CHECKING:
     from kws_core.config import Config as Settings
@@ -31,14 +32,7 @@ app = typer.Typer(
 app.add_typer(cli_db.db, name="db")
 cli_setup.register(app)
 app.add_typer(cli_images.app, name="images")
-
-USAGE = 2  # exit code: wrong usage or configuration
-FAILED = 1
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="nodes.toml; else $KWS_CONFIG, else ./nodes.toml."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+cli_nodes.register(app)
 
 
 Http = Annotated[
@@ -128,48 +122,6 @@ def demo(
 
 
 @app.command()
-def rentals(config: Config = None, as_json: Json = False) -> None:
-    """Lists everybody's rentals that are not over."""
-    core = _core(config)
-    rows = [
-        {
-            "id": r.id,
-            "name": r.name,
-            "owner": r.owner,
-            "kind": r.kind.value,
-            "status": r.status.value,
-            "node": r.held.node if r.held else None,
-            "address": r.held.floating_ip if r.held else None,
-            "image": r.image,
-            "size": r.size,
-            "ends_on": r.ends_on.isoformat(),
-        }
-        for r in core.all_rentals()
-    ]
-    _print(rows, as_json, "No rentals.")
-
-
-@app.command()
-def nodes(config: Config = None, as_json: Json = False) -> None:
-    """Lists the nodes as they were seen last, and what is free on them."""
-    rows = [
-        {
-            "name": status.room.node,
-            "up": status.room.up,
-            "free_vcpus": status.room.free_vcpus,
-            "free_ram_mb": status.room.free_ram_mb,
-            "free_disk_gb": status.room.free_disk_gb,
-            "builds": status.room.builds,
-            "drained": status.room.drained,
-            "seen_at": status.seen_at.isoformat() if status.seen_at else None,
-            "error": status.error,
-        }
-        for status in _core(config).nodes()
-    ]
-    _print(rows, as_json, "No nodes.")
-
-
-@app.command()
 def reconcile(
     config: Config = None,
     dry_run: Annotated[
@@ -196,7 +148,9 @@ def reconcile(
                 if dry_run:
                     found = [listings.would(report) for report in threads.map(sweep.survey, names)]
                 else:
-                    found = [listings.did(swept) for swept in threads.map(sweep.sweep, names)]
+                    swept = list(threads.map(sweep.sweep, names))
+                    found = [listings.did(one) for one in swept]
+                    note_act(core, "reconcile", deleted=sorted(mark for one in swept for mark in one.deleted))
     finally:
         pool.close()
     rows = listings.reconciliation(found, settings.kws.zone)
@@ -230,6 +184,7 @@ def nightly(
         )
     warned = night.remind(moment)
     done = night.run(moment)
+    note_act(core, "nightly", until=moment.isoformat(), ended=len(done.marked), failed=len(done.failed))
     _print(listings.night(night, warned, done), as_json, "Nothing to warn of, nothing to end.")
     if done.marked and not as_json:
         typer.echo("The running bot deletes what was marked; `kws run` does so when it is started.")
@@ -261,17 +216,6 @@ class Problems:
             raise ConfigError(self._found)
 
 
-def _core(config: Path | None) -> Core:
-    from kws_core.config import DEFAULT_DATABASE_URL, load_config
-    from kws_core.core import Core
-    from kws_core.store import Store
-
-    settings = load_config(config)
-    store = Store(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL)
-    store.upgrade()
-    return Core(settings, store)
-
-
 @contextmanager
 def _core_to_read(settings: Settings) -> Iterator[Core]:
     """A core that can change nothing."""
@@ -288,18 +232,6 @@ def _core_to_read(settings: Settings) -> Iterator[Core]:
 def _asks() -> bool:
     """Whether somebody is there to be asked."""
     return sys.stdin.isatty()
-
-
-def _print(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
-    if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
-    elif not rows:
-        typer.echo(nothing)
-    else:
-        cells = [list(rows[0])] + [["-" if v is None else str(v) for v in row.values()] for row in rows]
-        widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-        for row in cells:
-            typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def main() -> None:

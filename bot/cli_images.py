@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 import threading
@@ -14,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
-from bot.cli_kit import FAILED, USAGE, Config, Json, core_of
+from bot.cli_kit import FAILED, USAGE, Config, Json, core_of, who_types
 
 if TYPE_CHECKING:
     from kws_core.acts import By
@@ -28,7 +27,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 MB = 1024 * 1024
-LONGEST_USER = 28
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Title = Annotated[str | None, typer.Option("--title", help="What the form shows.")]
 Login = Annotated[str | None, typer.Option("--login", help="The user that people log in as.")]
@@ -207,11 +205,7 @@ def _stem(source: str) -> str:
 def _by() -> By:
     from kws_core.acts import By
 
-    try:
-        name = getpass.getuser()
-    except (OSError, KeyError):  # a container may know no name for its user
-        name = "?"
-    return By(f"cli:{name[:LONGEST_USER]}", "cli")
+    return By(who_types().id, "cli")
 
 
 def _watched() -> bool:

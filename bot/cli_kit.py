@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from kws_core.admission import Who
     from kws_core.core import Core
 
 USAGE = 2  # exit code: wrong usage or configuration
 FAILED = 1
+LONGEST_USER = 28  # characters of a user's name in the trail
 Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="nodes.toml; else $KWS_CONFIG, else ./nodes.toml."),
@@ -31,6 +34,24 @@ def core_of(config: Path | None) -> Core:
     store = Store(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL)
     store.upgrade()
     return Core(settings, store)
+
+
+def who_types() -> Who:
+    """Whoever may read the database is an admin; the trail has the name that the system knows."""
+    from kws_core.admission import Who
+
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        name = str(os.getuid())
+    return Who(f"cli:{name[:LONGEST_USER]}", admin=True)
+
+
+def note_act(core: Core, what: str, **data: Any) -> None:
+    """Into the audit trail."""
+    from kws_core.audit import Audit
+
+    Audit(core).note(who_types().id, what, "cli", **data)
 
 
 def print_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:

@@ -21,7 +21,7 @@ from slack_sdk.models.views import View
 from bot import errors
 from bot.directory import Directory
 from bot.i18n import N_, Texts
-from bot.views import notice
+from bot.views import ids, notice
 from bot.views.text import clip
 from kws_core.admission import Who
 from kws_core.core import Core
@@ -39,6 +39,8 @@ STALE = frozenset(
     }
 )
 
+PLACES = {ids.CARD: "card", ids.NOTICE: "warning", ids.ADMIN_NOTICE: "notice"}  # messages by their block ids
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:
@@ -49,6 +51,17 @@ class Visit:
     body: dict[str, Any]
     client: WebClient
     respond: Respond
+
+    @property
+    def via(self) -> str:
+        """Where the person asked, in one word for the audit trail."""
+        if "command" in self.body:
+            return "command"
+        if self.body.get("view"):
+            return "home" if self.body["view"].get("type") == "home" else "form"
+        blocks = (self.body.get("message") or {}).get("blocks") or ()
+        ours = (PLACES[p] for b in blocks for p in PLACES if str(b.get("block_id", "")).startswith(p))
+        return next(ours, "message")
 
     def say(self, text: str, blocks: list[Block] | None = None, *, replace: bool = False) -> None:
         """Answers where the person asked, to them alone."""

@@ -13,12 +13,12 @@ together is withdrawn together.
 from __future__ import annotations
 
 import logging
-import urllib.request
 from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from bot import uploads
 from bot.i18n import N_, Texts
 from bot.views import prose
 from kws_core import guest_key, ssh_keys
@@ -28,7 +28,6 @@ from kws_core.ppk import to_ppk
 
 log = logging.getLogger(__name__)
 
-UPLOAD_TIMEOUT = 30  # seconds
 GONE = frozenset({"file_not_found", "file_deleted"})
 
 
@@ -48,8 +47,8 @@ def deliver(mail: Mail, client: WebClient, outbox: Outbox, texts: Texts) -> None
     file_id = str(slot["file_id"])
     if not outbox.offer_key(rental.id, pair.public, pair.fingerprint, file_id):
         return
-    _upload(str(slot["upload_url"]), pair.private)
-    _upload(str(ppk_slot["upload_url"]), ppk)
+    uploads.send(str(slot["upload_url"]), pair.private)
+    uploads.send(str(ppk_slot["upload_url"]), ppk)
     rental.key_file = file_id
     title = texts.plain(N_("Private key of {name}"), name=rental.name)
     client.files_completeUploadExternal(
@@ -62,12 +61,6 @@ def deliver(mail: Mail, client: WebClient, outbox: Outbox, texts: Texts) -> None
         initial_comment=prose.key_message(rental, texts),
     )
     outbox.key_sent(rental.id, file_id)
-
-
-def _upload(url: str, data: bytes) -> None:
-    request = urllib.request.Request(url, data=data, method="POST")  # noqa: S310 - the URL is Slack's
-    request.add_header("Content-Type", "application/octet-stream")
-    urllib.request.urlopen(request, timeout=UPLOAD_TIMEOUT).close()  # noqa: S310 - HTTPError unless 2xx
 
 
 def _arrived(client: WebClient, rental: Rental) -> bool:

@@ -21,7 +21,7 @@ Deeds = Mapping[str, str]  # mark or flavor -> what becomes, or became, of it
 YEARS = range(1970, 3000)
 
 
-def moment(text: str, zone: ZoneInfo) -> datetime:
+def moment(text: str, zone: ZoneInfo, option: str = "--at") -> datetime:
     """A moment as people type it, without an offset in the lab's zone; ConfigError when it is none."""
     try:
         parsed = datetime.fromisoformat(text)
@@ -29,7 +29,7 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
             raise ValueError
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
     except ValueError as error:
-        raise ConfigError([f"--at: {text!r} is no moment; e.g. 2026-12-01T00:00"]) from error
+        raise ConfigError([f"{option}: {text!r} is no moment; e.g. 2026-12-01T00:00"]) from error
 
 
 # -- reconcile

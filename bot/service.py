@@ -25,6 +25,7 @@ from bot.homes import Homes
 from bot.image_jobs import ImageJobs
 from bot.metrics import Metrics
 from bot.notify import Notifier
+from bot.picture import Gallery
 from bot.post import Post
 from bot.slack_client import slack_client
 from kws_core.config import Config, Environment
@@ -98,6 +99,7 @@ class Service:
         self.node_threads = NodeExecutors(config)
         self.workers = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="worker")
         self.post_office = ThreadPoolExecutor(NOTIFIER_THREADS, thread_name_prefix="notify")
+        self.pictures = ThreadPoolExecutor(1, thread_name_prefix="picture")
         self.listeners = ThreadPoolExecutor(LISTENER_THREADS, thread_name_prefix="bolt")
         self.reconciler = Reconciler(self.core, nodes, self.node_threads)
         self.notifier = Notifier(self.core, self.client, self.directory, self.post_office)
@@ -106,9 +108,10 @@ class Service:
         self.operations = Operations(self.core, nodes, self.node_threads)
         self.terms, self.nightly = Terms(self.core), Nightly(self.core)
         self.admin_notices = AdminNotices(self.core, self.directory, Post(self.client))
+        self.gallery = Gallery(self.core.nodes, self.pictures)
         self.image_jobs = ImageJobs(Images(self.core, nodes), self.desk, Post(self.client))
         self.homes = Homes(self.core, self.directory, self.client)
-        self.app = self._app(environment.signing_secret)
+        self.app = self._app()
         self.loops = self._loops()
         self.sockets = _sockets(self.app, environment.app_token)
         self.metrics = Metrics(lambda: figures(self.core), self.loops, self.connections)
@@ -117,12 +120,22 @@ class Service:
         self.scheduler = self._chores()
         self._stopping = threading.Event()
 
-    def _app(self, signing_secret: str) -> App:
-        desks = (self.desk, self.operations, self.terms, self.admin_notices, self.image_jobs)
-        return build_app(*desks, self.homes, self.client, self.listeners, signing_secret)
+    def _app(self) -> App:
+        return build_app(
+            self.desk,
+            self.operations,
+            self.terms,
+            self.admin_notices,
+            self.gallery,
+            self.image_jobs,
+            self.homes,
+            self.client,
+            self.listeners,
+            self.environment.signing_secret,
+        )
 
     def _pools(self) -> list[ThreadPoolExecutor]:
-        return [self.listeners, self.workers, self.image_jobs.executor, self.post_office]
+        return [self.listeners, self.workers, self.pictures, self.image_jobs.executor, self.post_office]
 
     def _loops(self) -> list[Loop]:
         return [
@@ -207,6 +220,7 @@ class Service:
         self.notifier.stop()
         self.homes.stop()
         self.image_jobs.stop()
+        self.pictures.shutdown(wait=False, cancel_futures=True)
         _drain(self._pools(), deadline)  # what was acknowledged is served
         self.node_threads.shutdown(deadline)
         for closer in closers:

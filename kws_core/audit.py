@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from kws_core.core import Core
 from kws_core.model import SYSTEM, Event, Rental
 from kws_core.records import Act
+
+if TYPE_CHECKING:
+    from kws_core.core import Core
 
 LONGEST_ACTOR = 32  # the columns' width
 
@@ -30,17 +32,22 @@ class Line:
     data: Mapping[str, Any] | None = None
 
 
-def note_act(session: Session, actor: str, what: str, where: str, now: datetime, **data: Any) -> None:
-    """Adds an act, in the transaction of what it is about."""
+def note_act(session: Session, actor: str, what: str, where: str | None, now: datetime, **data: Any) -> None:
+    """Adds an act, in the transaction of what it is about; ``data`` must be JSON. What is empty is left out."""
     clean = {name: value for name, value in data.items() if value not in (None, "")}
     session.add(Act(at=now, actor=actor[:LONGEST_ACTOR], what=what, where=where, data=clean))
 
 
 class Audit:
-    """The trail, to be read."""
+    """The trail: read, and written where an act is not one transaction."""
 
     def __init__(self, core: Core) -> None:
         self.core = core
+
+    def note(self, actor: str, what: str, where: str, **data: Any) -> None:
+        """Adds an act that was done already, on nodes for example; ``data`` must be JSON."""
+        with self.core.store.write() as session:
+            note_act(session, actor, what, where, self.core.now(), **data)
 
     def trail(
         self,

@@ -19,6 +19,16 @@ from kws_core.store import Held
 
 
 @dataclass(frozen=True, slots=True)
+class Lent:
+    """What rentals hold on a node, those that are being deleted there too."""
+
+    rentals: int = 0
+    vcpus: int = 0
+    ram_mb: int = 0
+    disk_gb: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class NodeStatus:
     """A node as an admin sees it."""
 
@@ -27,6 +37,18 @@ class NodeStatus:
     failing_since: datetime | None
     error: str | None
     measured: Capacity | None
+    lent: Lent = Lent()
+    latency_ms: int | None = None
+    reached_at: datetime | None = None
+    up_since: datetime | None = None
+    last_error: str | None = None
+    last_error_at: datetime | None = None
+    drained_at: datetime | None = None
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it is silent, or answers."""
+        return self.failing_since or self.up_since
 
 
 def rooms(session: Session, config: Config) -> list[Room]:
@@ -42,6 +64,15 @@ def statuses(session: Session, config: Config) -> list[NodeStatus]:
         _status(node, records.get(node.name), [h for h in held if h.node == node.name])
         for node in config.nodes
     ]
+
+
+def missed(session: Session, config: Config) -> dict[str, Lent]:
+    """Nodes that nodes.toml has no more although rentals are on them, and what these hold."""
+    by_node: dict[str, list[Held]] = {}
+    for held in store.held_capacity(session):
+        if config.node(held.node) is None:
+            by_node.setdefault(held.node, []).append(held)
+    return {name: _lent(by_node[name]) for name in sorted(by_node)}
 
 
 def images(session: Session, config: Config) -> list[Image]:
@@ -82,8 +113,10 @@ def note_answer(
     now: datetime,
 ) -> bool:
     """Remembers what a node said of itself; True when it had been silent before."""
-    record = _record(session, name)
+    record = record_of(session, name)
     came_back = record.failing_since is not None
+    if came_back or record.seen_at is None:
+        record.up_since = now
     record.images = _dumped(images)
     record.cidrs = list(cidrs)
     record.capacity = {**asdict(capacity), "at": capacity.at.isoformat()}
@@ -93,7 +126,7 @@ def note_answer(
 
 def note_images(session: Session, name: str, images: Sequence[Image]) -> None:
     """Remembers a node's images alone, so that a form shows at once what was changed."""
-    _record(session, name).images = _dumped(images)
+    record_of(session, name).images = _dumped(images)
 
 
 def _dumped(images: Sequence[Image]) -> list[dict[str, Any]]:
@@ -102,10 +135,22 @@ def _dumped(images: Sequence[Image]) -> list[dict[str, Any]]:
 
 def note_failure(session: Session, name: str, error: str, now: datetime) -> datetime:
     """Remembers that a node does not answer, what it said last is kept; returns since when it is silent."""
-    record = _record(session, name)
+    record = record_of(session, name)
     record.failing_since = record.failing_since or now
-    record.error = error
+    record.error = record.last_error = error
+    record.last_error_at = now
     return record.failing_since
+
+
+def note_ping(session: Session, name: str, latency_ms: int, now: datetime) -> None:
+    """Remembers how fast a node answered."""
+    record = record_of(session, name)
+    record.latency_ms, record.reached_at = latency_ms, now
+
+
+def silent_since(session: Session, name: str) -> datetime | None:
+    """Since when a node does not answer, None when it does."""
+    return record_of(session, name).failing_since
 
 
 def load_images(record: NodeRecord) -> list[Image]:
@@ -123,8 +168,8 @@ def load_capacity(record: NodeRecord | None) -> Capacity | None:
     return Capacity(**{**data, "at": datetime.fromisoformat(data["at"])})
 
 
-def _record(session: Session, name: str) -> NodeRecord:
-    """Two processes may hear of a node for the first time at once."""
+def record_of(session: Session, name: str) -> NodeRecord:
+    """The node's row, locked; two processes may hear of a node for the first time at once."""
     store.insert_once(session, NodeRecord, {"name": name})
     return session.get_one(NodeRecord, name, with_for_update=True)
 
@@ -137,6 +182,19 @@ def _status(node: NodeSection, record: NodeRecord | None, held: Sequence[Held]) 
         failing_since=record.failing_since if record else None,
         error=record.error if record else None,
         measured=measured,
+        lent=_lent(held),
+        latency_ms=record.latency_ms if record else None,
+        reached_at=record.reached_at if record else None,
+        up_since=record.up_since if record else None,
+        last_error=record.last_error if record else None,
+        last_error_at=record.last_error_at if record else None,
+        drained_at=record.drained_at if record else None,
+    )
+
+
+def _lent(held: Sequence[Held]) -> Lent:
+    return Lent(
+        len(held), sum(h.vcpus for h in held), sum(h.ram_mb for h in held), sum(h.disk_gb for h in held)
     )
 
 

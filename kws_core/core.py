@@ -105,21 +105,24 @@ class Core:
                 networks=store.networks_of(session, who.id),
             )
 
-    def request(self, who: Who, form: RentForm, request_key: str) -> Rental:
+    def request(self, who: Who, form: RentForm, request_key: str, *, via: str | None = None) -> Rental:
         """Accepts the form: the rental is placed and its capacity reserved when this returns.
 
         ``request_key`` names the form: sent twice it makes one rental. FormError has every field's error.
+        ``via`` says in the audit trail where it was asked for, here and everywhere.
         """
         try:
             with self.store.write() as session:
-                rental = self._request(session, who, form, request_key)
+                rental = self._request(session, who, form, request_key, via)
         except IntegrityError as error:
             rental = self._who_won(form, request_key, error)
         self.work.set()
         self.mail.set()
         return rental
 
-    def _request(self, session: Session, who: Who, form: RentForm, request_key: str) -> Rental:
+    def _request(
+        self, session: Session, who: Who, form: RentForm, request_key: str, via: str | None
+    ) -> Rental:
         store.lock_capacity(session)
         done = store.rental_by_request(session, request_key)
         if done is not None:
@@ -136,7 +139,7 @@ class Core:
             rental.network = Network(id=new_id(), owner=who.id, name=name, cidr=cidr, created_at=self.now())
         session.add(rental)
         place(rental, ruling.node, self.now())
-        rental.record(EventKind.REQUESTED, self.now(), actor=who.id, node=ruling.node)
+        rental.record(EventKind.REQUESTED, self.now(), actor=who.id, node=ruling.node, via=via)
         session.flush()
         return rental
 
@@ -224,6 +227,11 @@ class Core:
         """Every configured node as it was seen last."""
         with self.store.read() as session:
             return catalogue.statuses(session, self.config)
+
+    def missed(self) -> dict[str, catalogue.Lent]:
+        """Nodes that nodes.toml has no more although rentals are on them."""
+        with self.store.read() as session:
+            return catalogue.missed(session, self.config)
 
     # -- ending
 

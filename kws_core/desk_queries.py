@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -10,7 +9,7 @@ from typing import Any, Self
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
-from kws_core import catalogue, store
+from kws_core import catalogue
 from kws_core.core import Core
 from kws_core.model import LIVE, Event, EventKind, Placement, PlacementState, Rental, Status
 from kws_core.nodes import Image
@@ -93,10 +92,7 @@ class DeskQueries:
 
     def missed(self) -> dict[str, int]:
         """Nodes that nodes.toml has no more, and how many rentals are on each nevertheless."""
-        with self.core.store.read() as session:
-            held = Counter(one.node for one in store.held_capacity(session))
-        known = {node.name for node in self.core.config.nodes}
-        return {name: held[name] for name in sorted(held) if name not in known}
+        return {name: lent.rentals for name, lent in self.core.missed().items()}
 
     def images(self) -> Sequence[Image]:
         """What servers can be rented with."""

@@ -31,4 +31,5 @@ class EventKind(StrEnum):
     RESTORED = "restored"  # out of the grace time; data: until, was, via, note
     TRANSFERRED = "transferred"  # data: to, was, via, note
     ADOPTED = "adopted"  # taken over from the system before, as it runs; data: until, was (its end there)
+    NODE_DRAINED = "node_drained"  # data: node, until, reason; unique by key
     ENDED = "ended"

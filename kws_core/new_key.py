@@ -27,7 +27,7 @@ BUSY = timedelta(seconds=10)
 PATIENCE = timedelta(minutes=10)  # how long a "not now" of the node is taken for one
 
 
-def ask(core: Core, who: Who, rental_id: str) -> bool:
+def ask(core: Core, who: Who, rental_id: str, *, via: str | None = None) -> bool:
     """Wishes for a new key; False when one is on its way already. UserError when there can't be one."""
     core.rental(who, rental_id)  # whether it is theirs
     with core.store.write() as session:
@@ -42,7 +42,7 @@ def ask(core: Core, who: Who, rental_id: str) -> bool:
         if rental.rekey is not None:
             return False
         _wish(rental)
-        rental.record(EventKind.KEY_WANTED, core.now(), actor=who.id)
+        rental.record(EventKind.KEY_WANTED, core.now(), actor=who.id, via=via)
     core.mail.set()
     return True
 

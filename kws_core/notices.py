@@ -18,6 +18,9 @@ class NoticeKind(StrEnum):
     UNREACHABLE = "unreachable"  # rental, name, owner, why
     DEPARTED = "departed"  # person
     LEAKS = "leaks"  # node, marks, deleted (bool)
+    NODE_DOWN = "node_down"  # node, since, why
+    NODE_UP = "node_up"  # node, since (of the silence), at
+    NODE_MISSED = "node_missed"  # node, rentals (how many)
 
 
 def tell_admins(session: Session, kind: NoticeKind, key: str, now: datetime, **data: object) -> bool:

@@ -36,23 +36,25 @@ class Operations:
         self.nodes = nodes
         self.executors = executors
 
-    def act(self, who: Who, rental_id: str, action: Action, done: Done) -> None:
+    def act(self, who: Who, rental_id: str, action: Action, done: Done, *, via: str | None = None) -> None:
         """Reboots, stops or starts the machine. UserError at once if it can't be asked for."""
         rental = self._ready(who, rental_id)
-        self._submit(rental, lambda node, machine: self._act(node, machine, rental, who, action), done)
+        self._submit(rental, lambda node, machine: self._act(node, machine, rental, who, action, via), done)
 
     def console(self, who: Who, rental_id: str, done: Done) -> None:
         """The last lines of a server's console, or of a container's output."""
         rental = self._ready(who, rental_id)
         self._submit(rental, lambda node, machine: node.console(rental.kind, machine, CONSOLE_LINES), done)
 
-    def _act(self, node: Node, machine: str, rental: Rental, who: Who, action: Action) -> str:
+    def _act(
+        self, node: Node, machine: str, rental: Rental, who: Who, action: Action, via: str | None
+    ) -> str:
         node.act(rental.kind, machine, action)
         with self.core.store.write() as session:
             fresh = store.rental(session, rental.id, lock=True)
             if fresh is not None:
                 fresh.switched_off = action is Action.STOP
-                fresh.record(EVENTS[action], self.core.now(), actor=who.id)
+                fresh.record(EVENTS[action], self.core.now(), actor=who.id, via=via)
         self.core.mail.set()
         return ""
 

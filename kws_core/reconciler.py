@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from kws_core import catalogue, replicas, work_queue
+from kws_core import catalogue, node_news, replicas, work_queue
 from kws_core.core import Core
 from kws_core.errors import NodeDown, NodeError
 from kws_core.jobs import Job
@@ -68,10 +69,8 @@ class Reconciler:
         if self.core.store.single_process:
             with self.core.store.write() as session:
                 replicas.let_go(session)
-        with self.core.store.read() as session:
-            for name in work_queue.nodes_in_use(session):
-                if name not in self.nodes:
-                    log.warning("node %s holds rentals but is not in nodes.toml: they stay as they are", name)
+        with self.core.store.write() as session:
+            node_news.tell_missed(session, self.core.config, self.core.now())
 
     def stop(self) -> None:
         """No new work is begun; what is under way finishes on its executors."""
@@ -191,19 +190,25 @@ class Reconciler:
             self._note_down(name, error)
             return
         with self.core.store.write() as session:
-            came_back = catalogue.note_answer(session, name, images, capacity, cidrs, now)
-            if came_back:
+            silent = catalogue.silent_since(session, name)
+            if catalogue.note_answer(session, name, images, capacity, cidrs, now):
                 log.info("node %s answers", name)
+                node_news.tell_up(session, name, silent, now)
                 work_queue.poke_node(session, name, now)
 
     def _ping(self, name: str) -> None:
         """Notices a silence long before anybody waits for it."""
+        begun = time.perf_counter()  # a length, not a moment: the service's clock may stand still
         try:
             self.nodes[name].ping()
         except NodeDown as error:
             self._note_down(name, error)
         except NodeError as error:
             log.warning("node %s: %s", name, error)
+        else:
+            latency = round((time.perf_counter() - begun) * 1000)
+            with self.core.store.write() as session:
+                catalogue.note_ping(session, name, latency, self.core.now())
 
     def _sweep(self, name: str) -> None:
         """Deletes what nobody explains; the sweep says when it wants to look again."""
@@ -216,6 +221,7 @@ class Reconciler:
         self._refresh_at[name] = now + REFRESH_DOWN
         with self.core.store.write() as session:
             since = catalogue.note_failure(session, name, str(error), now)
+            node_news.tell_down(session, name, error, since, now)
         if since == now:
             log.warning("node %s does not answer: %s", name, error.detail or error.reason)
         if now - since >= SILENT:

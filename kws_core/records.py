@@ -98,7 +98,7 @@ class Act(Base):
     at: Mapped[datetime] = mapped_column(index=True)
     actor: Mapped[str] = mapped_column(String(32))
     what: Mapped[str] = mapped_column(String(32))
-    where: Mapped[str] = mapped_column(String(16))  # "command", "form", "cli", …
+    where: Mapped[str | None] = mapped_column(String(16))  # "command", "form", "cli", …
     data: Mapped[dict[str, Any]]
 
 

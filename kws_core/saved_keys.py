@@ -11,6 +11,7 @@ from sqlalchemy import Index, String, Text, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from kws_core.audit import note_act
 from kws_core.errors import FormError, UserError
 from kws_core.model import Base
 from kws_core.ssh_keys import check_public_key, fingerprint
@@ -84,27 +85,31 @@ class KeyRing:
                 return key
         raise UserError("saved_key_unknown", name=name, mine=[key.name for key in mine])
 
-    def add(self, who: Who, name: str | None, text: str) -> SavedKey:
+    def add(self, who: Who, name: str | None, text: str, *, via: str | None = None) -> SavedKey:
         """Saves a key; FormError has the errors of the fields ``name`` and ``public_key``.
 
         Without a name it is called as the comment in its line says, else by its fingerprint.
         """
         try:
-            key = self._add(who, name, text)
+            key = self._add(who, name, text, via)
         except IntegrityError:  # two transactions met (PostgreSQL): the second look sees the first one's key
-            key = self._add(who, name, text)
+            key = self._add(who, name, text, via)
         log.info("%s saved the key %s", who.id, key.fingerprint)
         return key
 
-    def remove(self, who: Who, key_id: int) -> SavedKey:
+    def remove(self, who: Who, key_id: int, *, via: str | None = None) -> SavedKey:
         """Forgets a key; what it opens already stays open."""
         with self.core.store.write() as session:
             key = saved_key(session, who.id, key_id)
             session.delete(key)
+            self._note(session, who, "key_removed", key, via)
         log.info("%s removed the key %s", who.id, key.fingerprint)
         return key
 
-    def _add(self, who: Who, name: str | None, text: str) -> SavedKey:
+    def _note(self, session: Session, who: Who, what: str, key: SavedKey, via: str | None) -> None:
+        note_act(session, who.id, what, via, self.core.now(), name=key.name, fingerprint=key.fingerprint)
+
+    def _add(self, who: Who, name: str | None, text: str, via: str | None) -> SavedKey:
         with self.core.store.write() as session:
             mine = keys_of(session, who.id)
             errors, public = {}, ""
@@ -127,6 +132,7 @@ class KeyRing:
                 added_at=self.core.now(),
             )
             session.add(key)
+            self._note(session, who, "key_saved", key, via)
         return key
 
 

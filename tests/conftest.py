@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from sqlalchemy import event
+from typed_kit import NODES, Result, Typed
 from world import Clock, Inline, World, make_config
 
+from bot import cli
 from kws_core.core import Core
 from kws_core.nodes.fake import FakeNode
 from kws_core.outbox import Outbox
@@ -82,3 +85,44 @@ def make_world(tmp_path: Path, clock: Clock, empty_database: Path) -> Iterator[C
 def world(make_world: Callable[..., World]) -> World:
     """Two nodes of 8 vCPUs that have just told what they have."""
     return make_world()
+
+
+@pytest.fixture
+def typed(
+    world: World,
+    tmp_path: Path,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Typed:
+    """Runs the command in this process, on the world's nodes, database and clock."""
+
+    class Pool:
+        def __init__(self, config: Any) -> None:
+            pass
+
+        def check(self) -> None:
+            pass
+
+        def close(self) -> None:
+            pass
+
+        def nodes(self) -> Any:
+            return world.nodes
+
+    (tmp_path / "nodes.toml").write_text(NODES)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("kws_core.nodes.pool.Pool", Pool)
+    monkeypatch.setattr(Core.__init__, "__defaults__", (clock,))
+    for name in ("KWS_CONFIG", "KWS_DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["kws", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return Result(int(ended.value.code or 0), out, err)
+
+    return run

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,80 +11,20 @@ from typing import Any
 import pytest
 import typer
 from test_cli import GOOD, kws
-from world import MINA, Clock, World
+from typed_kit import NODES, Typed
+from world import MINA, World
 
 from bot import cli
-from kws_core.core import Core
 from kws_core.model import Rental, Status
 from kws_core.nightly import Nightly
 from kws_core.nodes import mark_of
 
 LEAK = "kws-abcdefghjk"
-NODES = GOOD + GOOD[GOOD.index("[[nodes]]") :].replace("node1", "node2").replace("lab-a", "lab-b")
 UNREACHABLE = """
 clouds:
   lab-a:
     auth: {auth_url: 'http://127.0.0.1:9/v3', username: u, password: planted-secret, project_name: p}
 """
-
-
-@dataclass
-class Result:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """Of --json."""
-        found: list[dict[str, Any]] = json.loads(self.out)
-        return found
-
-
-Typed = Callable[..., Result]
-
-
-@pytest.fixture
-def typed(
-    world: World,
-    tmp_path: Path,
-    clock: Clock,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Typed:
-    """Runs the command in this process, on the world's nodes, database and clock."""
-
-    class Pool:
-        def __init__(self, config: Any) -> None:
-            pass
-
-        def check(self) -> None:
-            pass
-
-        def close(self) -> None:
-            pass
-
-        def nodes(self) -> Any:
-            return world.nodes
-
-    (tmp_path / "nodes.toml").write_text(NODES)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("kws_core.nodes.pool.Pool", Pool)
-    monkeypatch.setattr(Core.__init__, "__defaults__", (clock,))
-    for name in ("KWS_CONFIG", "KWS_DATABASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-
-    def run(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["kws", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return Result(int(ended.value.code or 0), out, err)
-
-    return run
 
 
 def fingerprint(folder: Path) -> dict[str, str]:

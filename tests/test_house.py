@@ -70,6 +70,13 @@ def test_imports_run_downwards(path: Path) -> None:
             assert wrong == [], f"{package} must not import {wrong}"
 
 
+def test_the_plotting_library_never_comes_into_the_bot() -> None:
+    """It takes a second and 45 MB: only the program that draws imports it, and nothing imports that program."""
+    users = {module_of(path) for path in SOURCES if any(within(i, "matplotlib") for i in imports_of(path))}
+    assert users == {"bot.plot"}
+    assert [module_of(path) for path in SOURCES if "bot.plot" in imports_of(path)] == []
+
+
 def test_the_rule_of_imports_bites(tmp_path: Path) -> None:
     bad = ROOT / "kws_core" / "placement.py"
     text = "from bot import app\nimport slack_sdk\n" + bad.read_text()

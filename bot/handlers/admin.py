@@ -10,7 +10,14 @@ from bot.i18n import N_
 from bot.views import ids, prose
 from kws_core.errors import UserError
 
-ALIASES = {"노드": "nodes", "이미지": "images", "대여": "rentals", "기록": "audit", "도움말": "help"}
+ALIASES = {
+    "노드": "nodes",
+    "이미지": "images",
+    "대여": "rentals",
+    "기록": "audit",
+    "사용량": "usage",
+    "도움말": "help",
+}
 
 
 class AdminCommands:

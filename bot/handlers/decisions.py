@@ -38,7 +38,7 @@ class Decisions:
     def end(self, visit: Visit) -> None:
         """The rental is deleted."""
         admins_only(visit)
-        self.desk.core.give_back(visit.who, str(visit.body["actions"][0]["value"]))
+        self.desk.core.give_back(visit.who, str(visit.body["actions"][0]["value"]), via=visit.via)
         self._redraw(visit)
 
     def _redraw(self, visit: Visit) -> None:

@@ -55,7 +55,7 @@ class Keys:
                     self._open(visit)
                 case "remove" if words:
                     key = self.ring.named(visit.who, words)
-                    self._removed(visit, self.ring.remove(visit.who, key.id))
+                    self._removed(visit, self.ring.remove(visit.who, key.id, via=visit.via))
                 case _:
                     raise UserError("keys_words")
 
@@ -77,7 +77,7 @@ class Keys:
         texts = self.desk.directory.texts_of(user_id)
         try:
             who, texts = self.desk.directory.admit_known(user_id)
-            key = self.ring.add(who, *keys_form.parse(view))
+            key = self.ring.add(who, *keys_form.parse(view), via="form")
         except FormError as error:
             ack(response_action="errors", errors=_at_fields(error, texts))
         except Exception as error:
@@ -104,13 +104,13 @@ class Keys:
 
     def _add(self, visit: Visit, line: str) -> None:
         try:
-            key = self.ring.add(visit.who, None, line)
+            key = self.ring.add(visit.who, None, line, via=visit.via)
         except FormError as error:
             raise next(iter(error.fields.values())) from None
         self._added(visit, key)
 
     def _remove(self, visit: Visit) -> None:
-        key = self.ring.remove(visit.who, int(visit.body["actions"][0]["value"]))
+        key = self.ring.remove(visit.who, int(visit.body["actions"][0]["value"]), via=visit.via)
         self._removed(visit, key, replace=True)
 
     def _added(self, visit: Visit, key: SavedKey, *, replace: bool = False) -> None:

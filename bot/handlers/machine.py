@@ -45,7 +45,7 @@ class Machine:
         def serve(visit: Visit) -> None:
             rental_id, name = self._named(visit)
             done = self._told(visit, lambda _: visit.texts(DONE[action], name=name))
-            self.operations.act(visit.who, rental_id, action, done)
+            self.operations.act(visit.who, rental_id, action, done, via=visit.via)
 
         return serve
 
@@ -64,7 +64,7 @@ class Machine:
     def new_key(self, visit: Visit) -> None:
         """Whoever asks for it, it comes to the owner."""
         rental_id, name = self._named(visit)
-        if new_key.ask(self.core, visit.who, rental_id):
+        if new_key.ask(self.core, visit.who, rental_id, via=visit.via):
             text = N_(
                 "A new key for {name} comes into its owner's direct message. Then the server reboots once."
             )

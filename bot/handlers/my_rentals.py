@@ -11,7 +11,7 @@ from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, DividerB
 from bot.desk import Desk, Visit, paragraph
 from bot.handlers.commands import Commands
 from bot.i18n import N_
-from bot.views import ids, rental_card
+from bot.views import event_lines, history, ids, rental_card
 from kws_core.model import Rental
 
 MOST_LISTED = 15  # Slack takes 50 blocks in a message
@@ -24,6 +24,7 @@ def register(app: App, desk: Desk, commands: Commands) -> None:
     commands.add("return", mine.ask_return)
     app.action(ids.Action.RETURN)(desk.listener(mine.give_back))
     app.action(ids.Action.KEEP)(desk.listener(mine.keep))
+    app.action(ids.Action.HISTORY)(desk.listener(mine.history))
 
 
 class MyRentals:
@@ -67,7 +68,7 @@ class MyRentals:
 
     def give_back(self, visit: Visit) -> None:
         """The return was confirmed."""
-        rental = self.core.give_back(visit.who, str(visit.body["actions"][0]["value"]))
+        rental = self.core.give_back(visit.who, str(visit.body["actions"][0]["value"]), via=visit.via)
         text = visit.texts(N_("{name} is being deleted. You get word in your DM."), name=rental.name)
         if _on_card(visit.body):
             return  # the card itself is edited
@@ -77,6 +78,14 @@ class MyRentals:
         """The person thought better of it."""
         rental = self.core.rental(visit.who, str(visit.body["actions"][0]["value"]))
         visit.say(visit.texts(N_("{name} stays as it is."), name=rental.name), replace=True)
+
+    def history(self, visit: Visit) -> None:
+        """Everything that happened to it: who, what, when, from where."""
+        rental = self.core.rental(visit.who, str(visit.body["actions"][0]["value"]))
+        events = self.core.history(rental.id)
+        sentences = [event_lines.line(event, rental, visit.texts) for event in events]
+        text = history.of_rental(events, sentences, visit.texts)
+        visit.say(text, [paragraph(text)])
 
     def _entries(self, visit: Visit, rentals: Sequence[Rental]) -> list[Block]:
         blocks: list[Block] = []

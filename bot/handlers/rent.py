@@ -59,7 +59,8 @@ class Rent:
     def _rent_words(self, visit: Visit, rest: str) -> None:
         form = rent_words.parse(rest, self.core.offer(visit.who))
         try:
-            rental = self.core.request(visit.who, form, request_key=f"trigger:{visit.body['trigger_id']}")
+            key = f"trigger:{visit.body['trigger_id']}"
+            rental = self.core.request(visit.who, form, key, via=visit.via)
         except FormError as error:
             lines = [f"• {errors.sentence(problem, visit.texts)}" for problem in error.fields.values()]
             visit.say("\n".join(lines))
@@ -90,7 +91,7 @@ class Rent:
         texts = self.desk.directory.texts_of(user_id)
         try:
             who, texts = self.desk.directory.admit_known(user_id)
-            self.core.request(who, rent_form.parse(view), request_key=f"view:{view['id']}")
+            self.core.request(who, rent_form.parse(view), request_key=f"view:{view['id']}", via="form")
         except FormError as error:
             ack(response_action="errors", errors=_at_fields(error, view, texts))
         except Exception as error:

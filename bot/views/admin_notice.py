@@ -18,7 +18,7 @@ from slack_sdk.models.blocks import (
 )
 
 from bot.i18n import N_, Mrkdwn, Texts, code
-from bot.views import ids
+from bot.views import ids, node_notices
 from bot.views.rental_card import Message
 from bot.views.text import clip
 from kws_core.model import Rental
@@ -63,6 +63,8 @@ def _text(notice: Notice, texts: Texts) -> str:
             why=code(data["why"]),
             name=data["name"],
         )
+    if notice.kind in node_notices.KINDS:
+        return node_notices.text(notice, texts)
     marks = ", ".join(code(mark) for mark in list(data["marks"])[:MOST_NAMES])
     known = LEAKS[bool(data.get("deleted"))]
     return texts(known, node=data["node"], count=len(data["marks"]), marks=Mrkdwn(marks))

@@ -75,6 +75,7 @@ HAPPENED = {
     EventKind.RESTORED: N_("restored"),
     EventKind.TRANSFERRED: N_("handed over"),
     EventKind.ADOPTED: N_("taken over"),
+    EventKind.NODE_DRAINED: N_("node out of service"),
     EventKind.ENDED: N_("over"),
 }
 

@@ -14,6 +14,7 @@ class View(StrEnum):
     RENT = "rent"
     KEY = "key"
     EXTEND = "extend"
+    DRAIN = "drain"
     IMAGE = "image"
     DESK = "desk"
 
@@ -70,6 +71,10 @@ class Action(StrEnum):
     RESTORE = "rental_restore"
     TRANSFER = "rental_transfer"  # a person picker in the block HANDOVER + rental id
     END = "rental_end"  # by an admin
+    HISTORY = "rental_history"
+    DRAIN = "node_drain"  # opens the form; value: the node's name
+    UNDRAIN = "node_undrain"
+    USAGE = "usage_csv"  # value: the month
     DESK_ACT = "desk_act"  # opens the form; value: see act_value()
     DESK_PERSON = "desk_person"  # these five search
     DESK_NODE = "desk_node"

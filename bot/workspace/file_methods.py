@@ -5,6 +5,8 @@ from __future__ import annotations
 from .core import Core
 from .errors import Json, SlackError
 
+LONGEST_ALT = 1000  # characters
+
 
 def upload_url(core: Core, args: Json) -> Json:
     """files.getUploadURLExternal."""
@@ -13,7 +15,10 @@ def upload_url(core: Core, args: Json) -> Json:
         raise SlackError(
             "invalid_arguments", response_metadata={"messages": ["filename and length are required"]}
         )
-    return core.files.announce(str(args["filename"]), int(length))
+    alt_txt = str(args.get("alt_txt") or "")
+    if len(alt_txt) > LONGEST_ALT:
+        raise SlackError("alt_txt_too_large")
+    return core.files.announce(str(args["filename"]), int(length), alt_txt)
 
 
 def complete_upload(core: Core, args: Json) -> Json:

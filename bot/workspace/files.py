@@ -22,6 +22,7 @@ class File:
     name: str
     length: int
     title: str
+    alt_txt: str = ""
     content: bytes | None = None
     completed: bool = False
     deleted: bool = False
@@ -43,10 +44,12 @@ class Files:
         with self._state.changed:
             return [file for file in self._files.values() if file.completed and not file.deleted]
 
-    def announce(self, name: str, length: int) -> Json:
+    def announce(self, name: str, length: int, alt_txt: str = "") -> Json:
         """Step 1: a place to send the bytes to."""
         with self._state.changed:
-            file = File(self._state.new_id("F"), name, length, title=name, created=int(self._state.clock()))
+            file = File(
+                self._state.new_id("F"), name, length, name, alt_txt, created=int(self._state.clock())
+            )
             self._files[file.id] = file
         return {"file_id": file.id, "upload_url": f"{self.base_url}/upload/v1/{file.id}"}
 
@@ -126,7 +129,7 @@ class Files:
         url = f"{self.base_url}/files/{file.id}/{file.name}"
         suffix = file.name.rsplit(".", 1)[-1] if "." in file.name else "text"
         return {
-            "id": file.id, "name": file.name, "title": file.title, "size": file.length,
+            "id": file.id, "name": file.name, "title": file.title, "size": file.length, "alt_txt": file.alt_txt,
             "mimetype": mimetypes.guess_type(file.name)[0] or "text/plain", "filetype": suffix,
             "user": self._state.bot_user, "created": file.created, "timestamp": file.created,
             "mode": "hosted", "is_public": False, "channels": [one for one in file.channels if one[0] == "C"],

@@ -48,7 +48,13 @@ class BotProcess:
     """``start``, ``kill`` (kill -9) and ``stop`` (SIGTERM) as often as a test likes."""
 
     def __init__(
-        self, folder: Path, workspace: Workspace, nodes: dict[str, str], vcpus: int = 6, max_builds: int = 3
+        self,
+        folder: Path,
+        workspace: Workspace,
+        nodes: dict[str, str],
+        vcpus: int = 6,
+        max_builds: int = 3,
+        containers: bool = True,
     ) -> None:
         self.folder = folder
         self.workspace = workspace
@@ -61,7 +67,7 @@ class BotProcess:
                     cloud=cloud,
                     vcpus=vcpus,
                     max_builds=max_builds,
-                    kinds=KINDS.get(name, '["server"]'),
+                    kinds=KINDS.get(name if containers else "", '["server"]'),
                 )
                 for name, cloud in nodes.items()
             )

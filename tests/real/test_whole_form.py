@@ -15,7 +15,7 @@ from bot.workspace import Workspace
 
 pytestmark = pytest.mark.openstack
 
-WAIT = 120  # seconds
+WAIT = 240  # seconds
 
 
 def everything(clouds: dict[str, Any]) -> dict[str, list[str]]:
@@ -68,11 +68,16 @@ def ready(workspace: Workspace, person: Any, name: str) -> str:
     return card_of(person, name)
 
 
+def asking(person: Any, name: str) -> list[str]:
+    """ts of the questions whether to return it."""
+    return [m["ts"] for m in person.ephemeral() if name in str(m) and "rental_return" in str(m)]
+
+
 def give_back(workspace: Workspace, person: Any, *names: str) -> None:
     for name in names:
         person.command(f"/kws return {name}")
-        workspace.wait_for(lambda n=name: n in str(person.ephemeral()[-1:]), timeout=10)
-        person.click("rental_return", message=person.ephemeral()[-1]["ts"])
+        asked = workspace.wait_for(lambda n=name: asking(person, n), timeout=30)
+        person.click("rental_return", message=asked[-1])
     for name in names:
         workspace.wait_for(lambda n=name: ":white_circle:" in card_of(person, n), timeout=WAIT)
 

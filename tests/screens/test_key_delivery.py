@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackApiError
 from world import World
 
 from bot import key_delivery, logs, notify
+from bot import uploads as bot_uploads
 from bot.i18n import Texts
 from kws_core import ssh_keys
 
@@ -39,7 +40,7 @@ class Client:
 def uploads(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What was uploaded."""
     done: list[bytes] = []
-    monkeypatch.setattr(key_delivery, "_upload", lambda url, data: done.append(data))
+    monkeypatch.setattr("bot.uploads.send", lambda url, data: done.append(data))
     return done
 
 
@@ -108,9 +109,9 @@ def test_a_traceback_in_the_log_has_no_private_key(log_format: str, monkeypatch:
     def broken(*_: Any, **__: Any) -> None:
         raise http.client.BadStatusLine("no HTTP at all")  # no OSError, so it is logged with its traceback
 
-    monkeypatch.setattr(key_delivery.urllib.request, "urlopen", broken)
+    monkeypatch.setattr(bot_uploads.urllib.request, "urlopen", broken)
     try:
-        key_delivery._upload("http://slack/upload", ssh_keys.generate("x").private)
+        bot_uploads.send("http://slack/upload", ssh_keys.generate("x").private)
     except http.client.HTTPException:
         logging.getLogger("bot.notify").exception("delivery failed")
     assert "BadStatusLine" in said.getvalue()

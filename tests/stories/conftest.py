@@ -20,6 +20,14 @@ from kws_core.config import Config, Environment
 from kws_core.nodes.fake import FakeNode
 
 
+@pytest.fixture(autouse=True)
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """No picture is drawn in a story: what it would show is kept."""
+    seen: list[dict[str, Any]] = []
+    monkeypatch.setattr("bot.picture.plot", lambda data: seen.append(data) or b"\x89PNG picture")
+    return seen
+
+
 @pytest.fixture
 def make_story(
     tmp_path: Path, clock: Clock, empty_database: Path, monkeypatch: pytest.MonkeyPatch

@@ -26,6 +26,7 @@ def url(story: Story) -> Iterator[str]:
         service.operations,
         service.terms,
         service.admin_notices,
+        service.gallery,
         service.image_jobs,
         service.homes,
         service.client,

@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("actor", sa.String(length=32), nullable=False),
         sa.Column("what", sa.String(length=32), nullable=False),
-        sa.Column("where", sa.String(length=16), nullable=False),
+        sa.Column("where", sa.String(length=16), nullable=True),
         sa.Column("data", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )

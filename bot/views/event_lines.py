@@ -1,0 +1,124 @@
+"""What happened to a rental, each event in a sentence: the lines of its card and of its messages."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from bot.i18n import N_, Texts, code
+from bot.views import history
+from kws_core.model import Event, EventKind, Rental
+
+REFUSALS = {
+    "down": N_("did not answer"),
+    "auth": N_("did not accept KWS's credentials"),
+    "quota": N_("is at its quota"),
+    "no_host": N_("had no room"),
+    "no_address": N_("has no address left"),
+    "no_image": N_("does not have the image"),
+    "missing": N_("is not set up completely"),
+    "invalid": N_("did not accept the request"),
+    "failed": N_("could not build it"),
+}
+FAILURES = {
+    "no_node": N_("No node could build it, so the rental is over. Please try again later, or tell an admin."),
+    "no_answer": N_(
+        "It was built but never answered, so it is deleted. Please try again, or choose another image."
+    ),
+    "no_key": N_("The key could not be delivered, so nothing was built."),
+}
+LINES = {
+    EventKind.PLACED: N_(":white_check_mark: Placed on {node}."),
+    EventKind.MOVED: N_(":arrow_right: {refused} {why}; now on {node}."),
+    EventKind.WAITING: N_(":hourglass: {node} {why}; no other node has room, so it is tried again."),
+    EventKind.KEY_SENT: N_(":key: The private key is in this message's thread. Its fingerprint: {print}"),
+    EventKind.BUILDING: N_(":hammer_and_wrench: Being built on {node}."),
+    EventKind.READY: N_(":white_check_mark: Ready on {node}."),
+    EventKind.REBOOTED: N_(":arrows_counterclockwise: Rebooted."),
+    EventKind.SWITCHED_OFF: N_(":black_square_for_stop: Stopped."),
+    EventKind.SWITCHED_ON: N_(":arrow_forward: Started."),
+    EventKind.KEY_WANTED: N_(":key: A new key: it comes into this thread; then the server reboots once."),
+    EventKind.KEY_RENEWED: N_(
+        ":key: The server reboots. In a minute or two the new key opens it, and earlier keys of KWS no longer do."
+    ),
+    EventKind.KEY_DROPPED: N_(
+        ":x: The new key could not be delivered. What opened the server before still does."
+    ),
+    EventKind.VANISHED: N_(
+        ":ghost: It is not on {node} any more: somebody deleted it there. The rental is over."
+    ),
+    EventKind.EXTENDED: N_(":calendar: Extended until {day}."),
+    EventKind.EXPIRED: N_(
+        ":checkered_flag: Its last day is over. It is being deleted with everything on it."
+    ),
+    EventKind.STOPPED: N_(":large_yellow_circle: Its last day is over: stopped, and kept for a while."),
+    EventKind.RESTORED: N_(":seedling: Restored until {day}."),
+    EventKind.TRANSFERRED: N_(":handshake: It is yours now."),
+    EventKind.RETURNED: N_(":leftwards_arrow_with_hook: You returned it. It is being deleted."),
+    EventKind.ADOPTED: N_(
+        ":inbox_tray: Taken over from the system before, as it is. You log in as ever; it is yours until {day}."
+    ),
+    EventKind.ENDED: N_(":white_check_mark: Deleted: nothing of it is left."),
+}
+
+
+OVERDUE = N_(
+    ":inbox_tray: Taken over from the system before, as it is. You log in as ever. Its last day there was {was}; so that you have time it is yours until {day}."
+)
+REFUSED = {  # what is said instead when the node said no
+    EventKind.KEY_RENEWED: N_(
+        ":key: {node} {why}, so the server was not rebooted. Once you reboot it, the new key opens it and earlier keys of KWS no longer do."
+    ),
+    EventKind.KEY_DROPPED: N_(
+        ":x: {node} {why}, so the server does not get the new key. What opened it before still does; delete the new key file."
+    ),
+}
+
+
+BY_OTHERS = {  # what is said instead when an admin did it: without a reason, and with one
+    EventKind.RETURNED: (
+        N_(":leftwards_arrow_with_hook: {actor} ended it. It is being deleted."),
+        N_(":leftwards_arrow_with_hook: {actor} ended it ({note}). It is being deleted."),
+    ),
+    EventKind.EXTENDED: (
+        N_(":calendar: {actor} extended it until {day}."),
+        N_(":calendar: {actor} extended it until {day}: {note}"),
+    ),
+    EventKind.RESTORED: (
+        N_(":seedling: {actor} restored it until {day}."),
+        N_(":seedling: {actor} restored it until {day}: {note}"),
+    ),
+    EventKind.TRANSFERRED: (
+        N_(":handshake: Handed over by {actor}. It is yours now."),
+        N_(":handshake: Handed over by {actor} ({note}). It is yours now."),
+    ),
+}
+
+
+def line(event: Event, rental: Rental, texts: Texts) -> str | None:
+    """An event as a line of the card's history; None for what the card says otherwise."""
+    if event.kind is EventKind.FAILED:
+        return ":x: " + texts(FAILURES.get(event.data.get("reason", ""), FAILURES["no_node"]))
+    if event.kind is EventKind.NODE_DRAINED:
+        return history.drained(event, texts)
+    if event.kind not in LINES:
+        return None
+    sentence = LINES[event.kind]
+    if event.kind in BY_OTHERS and event.actor != rental.owner:
+        sentence = BY_OTHERS[event.kind]["note" in event.data]
+    if event.kind is EventKind.KEY_WANTED and event.actor != rental.owner:
+        sentence = N_(
+            ":key: {actor} asked for a new key. It comes into this thread; then the server reboots once."
+        )
+    if event.kind in REFUSED and "refusal" in event.data:
+        sentence = REFUSED[event.kind]
+    data = dict(event.data)
+    if "refusal" in data:
+        data["why"] = texts(REFUSALS.get(data["refusal"], REFUSALS["failed"]))
+    if event.kind is EventKind.ADOPTED and "was" in data:
+        sentence, data["was"] = OVERDUE, texts.date(date.fromisoformat(data["was"]))
+    if "until" in data and event.kind is not EventKind.STOPPED:
+        data["day"] = texts.date(date.fromisoformat(data["until"]))
+    if "fingerprint" in data:
+        data["print"] = code(data["fingerprint"])
+    line = texts(sentence, actor=history.person(event.actor), **data)
+    return line + history.by_another(event, rental, texts)

@@ -1,0 +1,97 @@
+"""Who did what, when and from where, as people read it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from bot.i18n import N_, Mrkdwn, Texts, code, escape, slack_time
+from kws_core.audit import Line
+from kws_core.model import SYSTEM, Event, EventKind, Rental
+
+MOST_LINES = 40
+SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,}")
+WHERE = {
+    "command": N_("by command"),
+    "form": N_("in a form"),
+    "card": N_("on its card"),
+    "warning": N_("on a message"),
+    "restore": N_("on a message"),
+    "message": N_("on a message"),
+    "notice": N_("on a notice"),
+    "home": N_("in the Home tab"),
+    "cli": N_("in a terminal"),
+}
+BY_OTHERS = frozenset(  # lines that don't say by themselves who it was
+    {
+        EventKind.REBOOTED,
+        EventKind.SWITCHED_OFF,
+        EventKind.SWITCHED_ON,
+    }
+)
+
+
+def person(actor: str) -> Mrkdwn:
+    """A mention; what is no Slack id (a command's user, KWS itself) as it is."""
+    return Mrkdwn(f"<@{actor}>" if SLACK_ID.fullmatch(actor) else escape(actor))
+
+
+def by_another(event: Event, rental: Rental, texts: Texts) -> str:
+    """Who it was, behind a line about what somebody else than the owner did."""
+    if event.kind not in BY_OTHERS or event.actor in (rental.owner, SYSTEM):
+        return ""
+    return " " + texts(N_("(by {actor})"), actor=person(event.actor))
+
+
+def drained(event: Event, texts: Texts) -> str:
+    """That the rental's node goes out of service."""
+    sentence = N_(
+        ":construction: {node} is taken out of service on {day}. Save what you need: from then on it may be off without a further word. "
+        "A new rental comes to another node."
+    )
+    if event.data.get("reason"):
+        sentence = N_(
+            ":construction: {node} is taken out of service on {day}: {reason}. Save what you need: from then on it may be off without a further word. "
+            "A new rental comes to another node."
+        )
+    day = texts.date(date.fromisoformat(event.data["until"]))
+    reason = str(event.data.get("reason") or "").rstrip(".")
+    return texts(sentence, node=event.data["node"], day=day, reason=reason)
+
+
+def of_rental(events: Sequence[Event], sentences: Iterable[str | None], texts: Texts) -> Mrkdwn:
+    """A rental's whole history, as far as it fits; ``sentences`` are the card's words, None where it has none."""
+    lines = []
+    for event, sentence in zip(events, sentences, strict=True):
+        what = Mrkdwn(sentence) if sentence else code(event.kind.value)
+        lines.append(_line(event, what, event.data.get("via"), texts))
+    return _last(lines)
+
+
+def of_trail(trail: Sequence[Line], texts: Texts) -> Mrkdwn:
+    """The newest lines of the audit trail."""
+    lines = []
+    for line in trail:
+        data = line.data or {}
+        about = line.name or str(data.get("node") or data.get("name") or "")
+        what = Mrkdwn(f"{code(line.what)} {code(about)}" if about else code(line.what))
+        lines.append(_line(line, what, line.where, texts))
+    return _last(lines)
+
+
+def _line(one: Event | Line, what: Mrkdwn, where: str | None, texts: Texts) -> Mrkdwn:
+    parts = [slack_time(one.at, texts), person(one.actor), what]
+    if where and one.actor != SYSTEM:
+        parts.append(texts(WHERE[where]) if where in WHERE else code(where))
+    return Mrkdwn(" · ".join(parts))
+
+
+def _last(lines: list[Mrkdwn], most: int = 2900) -> Mrkdwn:
+    """The newest of them that fit in a block, whole lines only."""
+    shown: list[Mrkdwn] = []
+    for line in reversed(lines[-MOST_LINES:]):
+        if sum(len(one) + 1 for one in shown) + len(line) > most:
+            break
+        shown.insert(0, line)
+    return Mrkdwn("\n".join(["…", *shown] if len(shown) < len(lines) else shown))

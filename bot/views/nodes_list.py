@@ -1,0 +1,199 @@
+"""The nodes as admins see them, with what can be done; and the form that takes one out of service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    Block,
+    ButtonElement,
+    CheckboxesElement,
+    ConfirmObject,
+    DatePickerElement,
+    InputBlock,
+    MarkdownTextObject,
+    Option,
+    PlainTextInputElement,
+    PlainTextObject,
+    SectionBlock,
+)
+from slack_sdk.models.views import View
+
+from bot.i18n import N_, Mrkdwn, Texts, code, slack_time
+from bot.views import ids
+from bot.views.text import clip
+from kws_core.catalogue import Lent, NodeStatus
+from kws_core.fleet import LONGEST_REASON
+
+MOST_NODES = 40  # Slack takes 50 blocks in a message
+UNTIL, REASON, TELL = "until", "reason", "tell"  # block ids of the form, and the names of its errors
+FIGURES = (("vcpus", "vCPU"), ("ram_mb", "RAM MB"), ("disk_gb", "Disk GB"))
+
+
+class DrainForm(NamedTuple):
+    """What the form says."""
+
+    node: str
+    origin: str | None  # response_url of the list or command that it was opened from
+    replace: bool  # that it was a list, which is drawn anew
+    until: date | None
+    reason: str
+    tell: bool
+
+
+def listing(
+    statuses: Sequence[NodeStatus], missed: Mapping[str, Lent], months: Sequence[date], texts: Texts
+) -> list[Block]:
+    """Every node with its button; nodes that only rentals remember; the buttons for CSVs of ``months``."""
+    blocks: list[Block] = [_entry(status, texts) for status in statuses[:MOST_NODES]]
+    for name, lent in list(missed.items())[: MOST_NODES - len(blocks)]:
+        text = N_(":ghost: *{node}* is not in nodes.toml; {count} rentals are on it. Put it back.")
+        blocks.append(_section(texts(text, node=name, count=lent.rentals)))
+    buttons = [
+        ButtonElement(
+            action_id=f"{ids.Action.USAGE}:{number}",
+            value=month.strftime("%Y-%m"),
+            text=PlainTextObject(text=texts.plain(N_("Usage {month} (CSV)"), month=month.strftime("%Y-%m"))),
+        )
+        for number, month in enumerate(months)
+    ]
+    return [*blocks, ActionsBlock(elements=buttons)]
+
+
+def _entry(status: NodeStatus, texts: Texts) -> SectionBlock:
+    room = status.room
+    lines = [_health(status, texts), _capacity(status, texts)]
+    kinds = ", ".join(sorted(room.kinds))
+    text = N_("{kinds} · {rentals} rentals · {builds} of at most {most} builds under way")
+    lines.append(
+        texts(text, kinds=kinds, rentals=status.lent.rentals, builds=room.builds, most=room.max_builds)
+    )
+    if room.up and status.last_error and status.last_error_at:
+        moment = slack_time(status.last_error_at, texts)
+        text = N_("last error {moment}: {error}")
+        lines.append(texts(text, moment=moment, error=code(clip(status.last_error, 200))))
+    section = _section("\n".join(lines))
+    label = N_("Back into service") if room.drained else N_("Out of service …")
+    section.accessory = ButtonElement(
+        action_id=ids.Action.UNDRAIN if room.drained else ids.Action.DRAIN,
+        value=room.node,
+        text=PlainTextObject(text=texts.plain(label)),
+        confirm=_sure(room.node, texts) if room.drained else None,
+    )
+    return section
+
+
+def _health(status: NodeStatus, texts: Texts) -> Mrkdwn:
+    room, since = status.room, status.since
+    if not room.up:
+        text = texts(N_(":red_circle: *{node}* does not answer"), node=room.node)
+        error = f": {code(clip(status.error, 300))}" if status.error else ""
+    elif room.drained:
+        text, error = texts(N_(":large_yellow_circle: *{node}* takes no new rentals"), node=room.node), ""
+        since = status.drained_at or since
+    else:
+        text, error = texts(N_(":large_green_circle: *{node}* answers"), node=room.node), ""
+    parts = [str(text)]
+    if since:
+        parts.append(texts(N_("since {moment}"), moment=slack_time(since, texts)))
+    if room.up and status.latency_ms is not None:
+        parts.append(f"{status.latency_ms} ms")
+    return Mrkdwn(" · ".join(parts) + error)
+
+
+def _capacity(status: NodeStatus, texts: Texts) -> Mrkdwn:
+    """``vCPU: 3 lent, 5 free of 8; the node says 4 of 64``, for each resource."""
+    parts = []
+    for what, unit in FIGURES:
+        shown = texts(
+            N_("{unit}: {lent} lent, {free} free of {whole}"),
+            unit=unit,
+            lent=getattr(status.lent, what),
+            free=getattr(status.room, f"free_{what}"),
+            whole=getattr(status.room, what),
+        )
+        measured = getattr(status.measured, what) if status.measured else None
+        if status.measured and measured is not None:
+            used = f"{getattr(status.measured, f'used_{what}'):g}"
+            said = texts(N_("(measured: {used} of {all})"), used=used, all=f"{measured:g}")
+            shown = Mrkdwn(f"{shown} {said}")
+        parts.append(shown)
+    return Mrkdwn(" · ".join(parts))
+
+
+def _sure(node: str, texts: Texts) -> ConfirmObject:
+    return ConfirmObject(
+        title=PlainTextObject(text=texts.plain(N_("Back into service"))),
+        text=PlainTextObject(text=texts.plain(N_("{node} gets new rentals from now on."), node=node)),
+        confirm=PlainTextObject(text=texts.plain(N_("Back into service"))),
+        deny=PlainTextObject(text=texts.plain(N_("Cancel"))),
+    )
+
+
+def drain_form(
+    node: str, rentals: int, origin: str | None, today: date, texts: Texts, *, replace: bool
+) -> View:
+    """Takes a node out of service; the people on it are told in the same step. Nothing is done before [Submit]."""
+    head = texts(
+        N_("*{node}* gets no new rentals from now on. The {count} that are on it stay as they are."),
+        node=node,
+        count=rentals,
+    )
+    option = Option(value=TELL, text=PlainTextObject(text=texts.plain(N_("Tell the people on it"))))
+    return View(
+        type="modal",
+        callback_id=ids.View.DRAIN,
+        title=PlainTextObject(text=texts.plain(N_("Out of service"))),
+        submit=PlainTextObject(text=texts.plain(N_("Out of service"))),
+        close=PlainTextObject(text=texts.plain(N_("Cancel"))),
+        private_metadata=json.dumps([node, origin, replace]),
+        blocks=[
+            _section(head),
+            _input(
+                TELL, N_("The people"), CheckboxesElement(action_id=ids.Action.VALUE, options=[option]), texts
+            ),
+            _input(
+                UNTIL,
+                N_("Day from which it may be off"),
+                DatePickerElement(
+                    action_id=ids.Action.VALUE, initial_date=(today + timedelta(days=7)).isoformat()
+                ),
+                texts,
+            ),
+            _input(
+                REASON,
+                N_("Reason"),
+                PlainTextInputElement(action_id=ids.Action.VALUE, max_length=LONGEST_REASON),
+                texts,
+            ),
+        ],
+    )
+
+
+def parse(view: Mapping[str, Any]) -> DrainForm:
+    """What the admin filled in, unchecked."""
+    values: Mapping[str, Any] = view["state"]["values"]
+    fields = {name: (values.get(name) or {}).get(ids.Action.VALUE) or {} for name in (UNTIL, REASON, TELL)}
+    node, origin, replace = json.loads(view["private_metadata"])
+    day = fields[UNTIL].get("selected_date")
+    return DrainForm(
+        node=node,
+        origin=origin,
+        replace=replace,
+        until=date.fromisoformat(day) if day else None,
+        reason=str(fields[REASON].get("value") or "").strip(),
+        tell=bool(fields[TELL].get("selected_options")),
+    )
+
+
+def _input(block_id: str, label: str, element: Any, texts: Texts) -> InputBlock:
+    text = PlainTextObject(text=texts.plain(label))
+    return InputBlock(block_id=block_id, label=text, element=element, optional=True)
+
+
+def _section(text: str) -> SectionBlock:
+    return SectionBlock(text=MarkdownTextObject(text=clip(text, 3000)))

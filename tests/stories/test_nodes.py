@@ -1,0 +1,192 @@
+"""Nodes in Slack: the list for admins, out of service and back, silence, the picture, usage, the trail."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import timedelta
+from typing import Any
+
+from storybook import Story
+
+from bot.workspace import visible_text
+from kws_core.admission import Who
+from kws_core.ssh_keys import generate
+
+
+def said(person: Any, text: str) -> bool:
+    return any(text in visible_text(message) for message in person.ephemeral())
+
+
+def ready(story: Story, name: str = "web01", who: str = "joon") -> Any:
+    person = story.workspace.person(who)
+    story.rent(person, name)
+    story.settle()
+    return person
+
+
+def in_dm(person: Any, text: str) -> list[str]:
+    return [visible_text(m) for m in person.dm() if text in visible_text(m)]
+
+
+def open_drain(story: Story, admin: Any, node: str = "node1") -> None:
+    admin.command("/kws admin nodes")
+    story.workspace.wait_for(lambda: "node_drain" in str(admin.ephemeral()))
+    admin.click("node_drain", node)
+    story.workspace.wait_for(lambda: admin.open_view)
+
+
+def test_out_of_service_with_a_word_to_the_people_and_back(story: Story) -> None:
+    joon, admin = ready(story), story.workspace.person("admin")
+    open_drain(story, admin)
+    admin.fill_form({"tell": ["tell"], "until": "2026-11-01", "reason": "new disk."})
+    assert "오늘은" in str(admin.submit().errors), "a day that is over"
+    admin.fill_form({"until": "2026-12-10"})
+    admin.submit()
+    story.workspace.wait_for(lambda: story.service.core.nodes()[0].room.drained)
+    story.settle()
+    (bell, _card) = sorted(in_dm(joon, "out of service"), key=len)
+    assert "node1 is taken out of service on Thursday, December 10, 2026: new disk. Save what" in bell
+    story.workspace.wait_for(lambda: said(admin, "지금 알린 대여: 1건"))
+    mina = ready(story, "web02", "mina")
+    assert {r.name: r.held.node for r in story.rentals() if r.held} == {"web01": "node1", "web02": "node2"}
+    assert in_dm(mina, "out of service") == []
+    admin.click("node_undrain", "node1", confirm=True)
+    story.workspace.wait_for(lambda: not story.service.core.nodes()[0].room.drained)
+    story.workspace.wait_for(lambda: said(admin, "다시 대여가 들어갑니다"))
+
+
+def test_to_tell_needs_a_day_and_without_a_word_nobody_is_told(story: Story) -> None:
+    joon, admin = ready(story), story.workspace.person("admin")
+    admin.command("/kws admin nodes drain nod1")
+    story.workspace.wait_for(lambda: said(admin, "혹시 node1?"))
+    admin.command("/kws admin nodes drian node1")
+    story.workspace.wait_for(lambda: said(admin, "예: nodes, nodes drain node1"))
+    assert admin.open_view is None
+    admin.command("/kws admin nodes drain node1")
+    story.workspace.wait_for(lambda: admin.open_view)
+    admin.fill_form({"tell": ["tell"], "until": None})
+    assert "날짜를 고르세요" in str(admin.submit().errors)
+    admin.fill_form({"tell": []})
+    admin.submit()
+    story.workspace.wait_for(lambda: story.service.core.nodes()[0].room.drained)
+    story.settle()
+    assert in_dm(joon, "out of service") == []
+    for answer in ("다시 대여가 들어갑니다", "점검 중이 아니었습니다"):
+        admin.command("/kws admin nodes undrain node1")
+        story.workspace.wait_for(lambda answer=answer: said(admin, answer))
+
+
+def test_nodes_are_for_admins(story: Story) -> None:
+    joon = story.workspace.person("joon")
+    for words in ("nodes", "usage", "audit"):
+        count = len(joon.ephemeral())
+        joon.command(f"/kws admin {words}")
+        story.workspace.wait_for(lambda count=count: len(joon.ephemeral()) > count)
+        assert "Only admins" in visible_text(joon.ephemeral()[-1])
+
+
+def test_a_node_that_dies_and_comes_back_is_told_once_each(story: Story) -> None:
+    admin = story.workspace.person("admin")
+    story.nodes["node1"].go_down()
+    story.settle(100)
+    story.service.admin_notices.deliver_due()
+    assert len(in_dm(admin, ":red_circle: node1")) == 1
+    story.nodes["node1"].come_back()
+    story.settle(30)
+    story.service.admin_notices.deliver_due()
+    story.service.admin_notices.deliver_due()
+    assert len(in_dm(admin, "다시 응답합니다")) == 1
+    admin.command("/kws admin nodes")
+    story.workspace.wait_for(lambda: said(admin, "마지막 오류"))
+
+
+# -- the picture
+
+
+def test_status_answers_in_words_and_sends_the_picture(story: Story, drawn: list[dict[str, Any]]) -> None:
+    joon, mina = ready(story), story.workspace.person("mina")
+    joon.command("/kws status")
+    story.workspace.wait_for(lambda: [f for f in joon.files() if f["name"] == "kws-status.png"])
+    assert said(joon, "7 of 8 vCPUs")
+    (picture,) = [f for f in joon.files() if f["name"] == "kws-status.png"]
+    assert picture["mimetype"] == "image/png"
+    assert "vCPU: total 1/16, node1 1/8, node2 0/8." in picture["alt_txt"]
+    mina.command("/kws status")
+    story.workspace.wait_for(mina.files)
+    assert "막대 그림" in mina.files()[0]["alt_txt"]
+    assert len(drawn) == 1, "what looks the same is not drawn again"
+    assert story.workspace.person("admin").files() == []
+
+
+def test_without_the_picture_there_are_still_the_words(story: Story) -> None:
+    joon = story.workspace.person("joon")
+    story.workspace.faults.fail("files.completeUploadExternal", error="internal_error", times=9)
+    joon.command("/kws status")
+    story.workspace.wait_for(lambda: said(joon, "8 of 8 vCPUs"))
+    story.service.pictures.shutdown(wait=True)
+    assert joon.files() == []
+    assert not said(joon, "Something went wrong")
+
+
+# -- usage, trail, history
+
+
+def test_usage_of_a_month_comes_as_csv(story: Story) -> None:
+    ready(story)
+    admin = story.workspace.person("admin")
+    story.clock.advance(hours=12)
+    admin.command("/kws admin usage 2026-12")
+    story.workspace.wait_for(admin.files)
+    (file,) = admin.files()
+    data = admin.download(file)
+    assert data.startswith(b"\xef\xbb\xbf")
+    (row,) = csv.DictReader(io.StringIO(data.decode("utf-8-sig")))
+    joon = story.workspace.person("joon")
+    assert (row["month"], row["person"], row["name"]) == ("2026-12", joon.id, joon.user.real_name)
+    assert (row["rentals"], row["servers"], row["rental_days"]) == ("1", "1", "0.5")
+    assert joon.files() == [f for f in joon.files() if "csv" not in f["name"]]
+    admin.command("/kws admin usage soon")
+    story.workspace.wait_for(lambda: said(admin, "달이 아닙니다"))
+    admin.command("/kws admin nodes")
+    story.workspace.wait_for(lambda: "usage_csv" in str(admin.ephemeral()))
+    admin.click("usage_csv:0")
+    story.workspace.wait_for(lambda: len(admin.files()) == 2)
+
+
+def test_the_history_of_a_rental_says_who_and_from_where(story: Story) -> None:
+    joon = ready(story)
+    (rental,) = story.rentals()
+    joon.click("rental_reboot", confirm=True)
+    core = story.service.core
+    story.workspace.wait_for(lambda: "rebooted" in [e.kind.value for e in core.history(rental.id)])
+    admin = Who(story.workspace.person("admin").id, admin=True)
+    until = rental.ends_on + timedelta(days=3)
+    story.service.terms.extend(admin, rental.id, until, via="command")
+    story.settle()
+    assert in_dm(joon, f"<@{admin.id}> extended it until"), "the card says that it was somebody else"
+    joon.click("rental_history")
+    story.workspace.wait_for(lambda: said(joon, "requested"))
+    text = visible_text(joon.ephemeral()[-1])
+    assert f"<@{joon.id}> · `requested` · in a form" in text
+    assert f"<@{joon.id}> · :arrows_counterclockwise: Rebooted. · on its card" in text
+    assert f"<@{admin.id}> · :calendar: <@{admin.id}> extended it until" in text
+
+
+def test_the_trail(story: Story) -> None:
+    joon, admin = ready(story), story.workspace.person("admin")
+    open_drain(story, admin)
+    admin.submit()
+    story.workspace.wait_for(lambda: story.service.core.nodes()[0].room.drained)
+    joon.command(f"/kws keys add {generate('laptop').public}")
+    story.workspace.wait_for(lambda: said(joon, "laptop is saved"))
+    admin.command("/kws 관리 기록")
+    story.workspace.wait_for(lambda: said(admin, "`drain`"))
+    text = visible_text(admin.ephemeral()[-1])
+    assert f"<@{admin.id}> · `drain` `node1` · 양식에서" in text
+    assert f"<@{joon.id}> · `requested` `web01` · 양식에서" in text
+    assert f"<@{joon.id}> · `key_saved` `laptop` · 명령으로" in text
+    admin.command("/kws admin audit web01")
+    story.workspace.wait_for(lambda: "`drain`" not in visible_text(admin.ephemeral()[-1]))
+    admin.command("/kws admin audit nobody")
+    story.workspace.wait_for(lambda: said(admin, "아무것도 없습니다"))
