@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from bot import cli_db, cli_images, cli_nodes
+from bot import cli_db, cli_images, cli_nodes, cli_setup
 from bot.cli_kit import FAILED, USAGE, Config, Json, note_act
 from bot.cli_kit import core_of as _core
 from bot.cli_kit import print_rows as _print
@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_db.db, name="db")
+cli_setup.register(app)
 app.add_typer(cli_images.app, name="images")
 cli_nodes.register(app)
 

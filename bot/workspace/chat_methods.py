@@ -18,14 +18,16 @@ def is_true(value: object) -> bool:
     return str(value).lower() in ("1", "true")
 
 
-def _writable(core: Core, args: Json) -> Channel:
+def writable(core: Core, args: Json) -> Channel:
+    """The channel, if the bot may post there."""
     channel = core.state.channel(args.get("channel"))
     if core.state.bot_user not in channel.members:
         raise SlackError("not_in_channel")
     return channel
 
 
-def _checked(core: Core, source: str, args: Json) -> None:
+def checked(core: Core, source: str, args: Json) -> None:
+    """Refuses blocks and text that Slack would refuse."""
     check_content(core.state, source, args)
     if len(json.dumps(args.get("blocks") or [], ensure_ascii=False)) > MAX_BLOCKS_JSON:
         core.state.violate(source, ["msg_blocks_too_long"])
@@ -45,8 +47,8 @@ def _metadata(args: Json) -> Json | None:
 
 def post_message(core: Core, args: Json) -> Json:
     """chat.postMessage; a user id as the channel means the DM with that user."""
-    channel = _writable(core, args)
-    _checked(core, "chat.postMessage", args)
+    channel = writable(core, args)
+    checked(core, "chat.postMessage", args)
     message = bot_message(
         core.state, args.get("text") or "", args.get("blocks"), attachments=args.get("attachments"),
         thread_ts=args.get("thread_ts"), metadata=_metadata(args),
@@ -63,7 +65,7 @@ def update(core: Core, args: Json) -> Json:
     if message.get("bot_id") != core.state.bot_id:
         raise SlackError("cant_update_message")
     if args.get("blocks") != []:
-        _checked(core, "chat.update", args)
+        checked(core, "chat.update", args)
     rewrite(core.state, message, text=args.get("text"), blocks=args.get("blocks"))
     if "metadata" in args:
         message["metadata"] = _metadata(args)
@@ -82,11 +84,11 @@ def delete(core: Core, args: Json) -> Json:
 
 def post_ephemeral_message(core: Core, args: Json) -> Json:
     """chat.postEphemeral."""
-    channel = _writable(core, args)
+    channel = writable(core, args)
     user = core.state.user(args.get("user"))
     if user.id not in channel.members:
         raise SlackError("user_not_in_channel")
-    _checked(core, "chat.postEphemeral", args)
+    checked(core, "chat.postEphemeral", args)
     message = bot_message(
         core.state, args.get("text") or "", args.get("blocks"), thread_ts=args.get("thread_ts")
     )

@@ -28,6 +28,7 @@ class Core:
         event_retries: Iterable[float],
         ping_interval: float,
         rng: random.Random | None,
+        scopes: Iterable[str] | None = None,
     ) -> None:
         self.state = State(clock)
         self.state.populate(users, groups)
@@ -40,6 +41,7 @@ class Core:
         self.event_retries = tuple(event_retries)
         self.bot_token = f"xoxb-{secrets.token_hex(8)}"
         self.app_token = f"xapp-1-{secrets.token_hex(8)}"
+        self.scopes = None if scopes is None else frozenset(scopes)
         self.base_url = ""
 
     def moved_to(self, base_url: str) -> None:

@@ -102,7 +102,10 @@ class Server:
         if wait:
             self._log(method, args)
             return _rate_limited(wait)
-        answer = web.json_response(call(self._core, method, _token(request, args), args))
+        token = _token(request, args)
+        answer = web.json_response(call(self._core, method, token, args))
+        if self._core.scopes is not None and token == self._core.bot_token:
+            answer.headers["x-oauth-scopes"] = ",".join(sorted(self._core.scopes))
         if fault and fault.drop_after:
             _cut(request)
         return answer

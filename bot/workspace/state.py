@@ -41,6 +41,15 @@ class Ephemeral:
     message: Json
 
 
+@dataclass(frozen=True)
+class Scheduled:
+    """A message that is to be posted later."""
+
+    channel: str
+    message: Json
+    at: float
+
+
 @dataclass
 class Trigger:
     """A trigger_id: who pressed, until when it is good, and from which view they pressed."""
@@ -62,6 +71,7 @@ class State:
     ephemerals: list[Ephemeral] = field(default_factory=list)
     triggers: dict[str, Trigger] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+    scheduled: dict[str, Scheduled] = field(default_factory=dict)
     violations: list[Violation] = field(default_factory=list)
     team_id: str = TEAM_ID
     team_name: str = "KWS Lab"

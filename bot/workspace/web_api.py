@@ -6,16 +6,21 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from . import scopes
 from .chat_methods import METHODS as CHAT
 from .conversation_methods import METHODS as CONVERSATIONS
 from .core import Core
 from .directory_methods import METHODS as DIRECTORY
 from .errors import Json, SlackError
 from .file_methods import METHODS as FILES
+from .scheduled import METHODS as SCHEDULED
+from .scheduled import post_due
 from .state import Call
 from .view_methods import METHODS as VIEWS
 
-METHODS: dict[str, Callable[[Core, Json], Json]] = {**CHAT, **CONVERSATIONS, **DIRECTORY, **FILES, **VIEWS}
+METHODS: dict[str, Callable[[Core, Json], Json]] = {
+    **CHAT, **CONVERSATIONS, **DIRECTORY, **FILES, **SCHEDULED, **VIEWS,
+}  # fmt: skip
 JSON_FIELDS = ("blocks", "attachments", "view", "files", "metadata")
 MALFORMED = {"blocks": "invalid_blocks_format", "metadata": "invalid_metadata_format"}
 
@@ -35,8 +40,11 @@ def call(core: Core, method: str, token: str | None, args: Json) -> Json:
 def _answer(core: Core, method: str, token: str | None, args: Json) -> Json:
     if method not in METHODS:
         raise SlackError("unknown_method", req_method=method)
+    post_due(core)
     if method != "api.test":
         _check_token(core, method, token)
+        if core.scopes is not None and token == core.bot_token:
+            scopes.check(core.scopes, method, args)
     return METHODS[method](core, decoded(args))
 
 

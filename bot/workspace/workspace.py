@@ -32,7 +32,8 @@ class Workspace:
             ws.wait_for(lambda: mina.open_view)
 
     `clock` rules trigger, response_url and message times; acks are timed by the real clock (`ack_timeout`).
-    `event_retries` are the pauses before an unacknowledged event is sent again.
+    `event_retries` are the pauses before an unacknowledged event is sent again. `scopes` are those that the
+    bot token was granted; None: whatever it asks for.
     """
 
     def __init__(
@@ -46,10 +47,11 @@ class Workspace:
         event_retries: Iterable[float] = (0.0, 60.0, 300.0),
         ping_interval: float = 10.0,
         rng: random.Random | None = None,
+        scopes: Iterable[str] | None = None,
     ) -> None:
         self._core = Core(
             users, groups, clock, ack_timeout=ack_timeout, event_retries=event_retries,
-            ping_interval=ping_interval, rng=rng,
+            ping_interval=ping_interval, rng=rng, scopes=scopes,
         )  # fmt: skip
         self._wanted_port = port
         self._server = Server(self._core, self)

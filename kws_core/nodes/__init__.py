@@ -9,13 +9,14 @@ rental carries it, and a node never touches anything that carries no KWS mark.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from kws_core.checkup import Finding, Wanted
     from kws_core.nodes.shelf import ImageShelf
 
 MARK_PREFIX = "kws-"
@@ -297,6 +298,12 @@ class Node(Protocol):
 
     def host_keys(self, machine_id: str, address: Address) -> list[str]:
         """SSH host-key fingerprints (``SHA256:…``) as far as they can be read, else an empty list."""
+
+    def diagnose(self, wanted: Wanted) -> Iterator[Finding]:
+        """What a rental needs of this node, looked at one by one (``kws doctor``); changes nothing.
+
+        Unlike every other call it takes several requests, and tells trouble as findings: it does not raise.
+        """
 
     def raw(self) -> Any:
         """Escape hatch for developers: the node's own connection (openstack.connection.Connection)."""

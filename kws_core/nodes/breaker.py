@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any, TypeVar
 
+from kws_core.checkup import Finding, Wanted
 from kws_core.errors import NodeDown, NodeRefused
 from kws_core.nodes import (
     Action,
@@ -180,6 +181,10 @@ class GuardedNode:
         if until is not None:
             raise self._refuse(until)
         return self._node.answers(address)
+
+    def diagnose(self, wanted: Wanted) -> Iterator[Finding]:
+        """See Node; not guarded: it is asked just when something is wrong."""
+        return self._node.diagnose(wanted)
 
     def raw(self) -> Any:
         """See Node; not guarded."""

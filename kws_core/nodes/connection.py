@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from threading import RLock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from kws_core.config import OpenStackSection
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CONFIG_FILE_VARIABLE = "OS_CLIENT_CONFIG_FILE"
 ZUN_API = "1"  # negotiate the newest that both sides know
+
+_IMPORTS = Lock()  # two threads that import openstack for the first time trip over each other
 
 # Retries of the libraries are off: a read timeout counts as "connection failed" there, so a POST that
 # was merely slow would be sent again (and made a second server); Glance's five retries block 15 s.
@@ -87,9 +89,10 @@ class NodeConnection:
             connection.close()
 
     def _connect(self) -> Connection:
-        from openstack.connection import Connection
+        with _IMPORTS:
+            from openstack.connection import Connection
 
-        from kws_core.nodes.session import NodeSession
+            from kws_core.nodes.session import NodeSession
 
         clouds = self._clouds()
         problem = unknown_cloud(clouds, self.name, self.cloud)
@@ -104,7 +107,8 @@ class NodeConnection:
         return connection
 
     def _connect_zun(self) -> Any:
-        from zunclient import client
+        with _IMPORTS:
+            from zunclient import client
 
         # zunclient adds a handler of its own to stderr at import: every line would come twice.
         logging.getLogger("zunclient.api_versions").handlers.clear()
@@ -134,7 +138,8 @@ def _zun_error(node: str, error: Exception) -> KwsError:
 
 def read_clouds() -> OpenStackConfig:
     """clouds.yaml by the usual search path, $OS_CLIENT_CONFIG_FILE first; no other OS_* variable counts."""
-    from openstack.config import OpenStackConfig, loader
+    with _IMPORTS:
+        from openstack.config import OpenStackConfig, loader
 
     files = list(loader.CONFIG_FILES)
     if os.environ.get(CONFIG_FILE_VARIABLE):

@@ -30,6 +30,7 @@ from kws_core.nodes import (
     ServerSpec,
     Size,
 )
+from kws_core.nodes.fake_checks import FakeChecks
 from kws_core.nodes.fake_machines import (
     FAULTS,
     IMAGES,
@@ -49,7 +50,7 @@ T = TypeVar("T")
 SERVER, CONTAINER = Kind.SERVER.value, Kind.CONTAINER.value
 
 
-class FakeNode:
+class FakeNode(FakeChecks):
     """See :class:`kws_core.nodes.Node`. RAM in MiB, disk in GiB, times in seconds.
 
     A machine is ACTIVE ``build_seconds`` after it was asked for and answers ``boot_seconds`` later, also
@@ -196,13 +197,6 @@ class FakeNode:
         if not found:
             raise KeyError(mark)
         return found[-1].spec
-
-    def user_data(self, mark: str) -> str:
-        """The user data of the mark's newest server, also of one that is gone; KeyError without one."""
-        spec = self.spec(mark)
-        if isinstance(spec, ContainerSpec):
-            raise KeyError(mark)
-        return spec.user_data
 
     def opens(self, mark: str, public_key: str) -> bool:
         """Whether that key of KWS lets its owner into the mark's server as it runs now."""

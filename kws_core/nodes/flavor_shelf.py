@@ -48,10 +48,10 @@ class FlavorShelf:
     def id_for(self, cloud: Cloud, size: Size) -> str:
         """The id of a flavor of exactly this size; made if there is none (``missing`` if we may not)."""
         with self._lock:
-            found = self._match(self._memory.known(FLAVORS) or (), size)
+            found = self.match(self._memory.known(FLAVORS) or (), size)
             if found is None:  # what was known may be old
                 self._memory.put(FLAVORS, cloud.flavors.list())
-                found = self._match(self._memory.known(FLAVORS) or (), size) or self._make(cloud, size)
+                found = self.match(self._memory.known(FLAVORS) or (), size) or self._make(cloud, size)
             return found.id
 
     def sweep(self, cloud: Cloud, dry_run: bool = False) -> list[str]:
@@ -88,13 +88,14 @@ class FlavorShelf:
             if status_of(error) == 403:
                 text = f"no flavor for {size.name} ({name}), and we may not make one"
                 raise Refused(self._node, Refusal.MISSING, text, 403) from error
-            found = self._match(cloud.flavors.list(), size) if status_of(error) == 409 else None
+            found = self.match(cloud.flavors.list(), size) if status_of(error) == 409 else None
             if found is None:
                 raise
             return found
 
     @staticmethod
-    def _match(flavors: Collection[Flavor], size: Size) -> Flavor | None:
+    def match(flavors: Collection[Flavor], size: Size) -> Flavor | None:
+        """The flavor of exactly this size, ours before others; None when there is none."""
         wanted = (size.vcpus, size.ram_mb, size.disk_gb)
         same = [f for f in flavors if f.plain and (f.vcpus, f.ram_mb, f.disk_gb) == wanted]
         return min(same, key=lambda flavor: (flavor.name != flavor_name(size), flavor.name), default=None)

@@ -16,7 +16,7 @@ from kws_core.nodes.faults import status_of
 T = TypeVar("T")
 
 # What a machine takes of each quota; rules: two that let out, SSH, ICMP, and some open ports.
-_PER_MACHINE = {
+PER_MACHINE = {
     "instances": 1,
     "cores": 1,
     "ram": 64,
@@ -86,7 +86,7 @@ def _machines(quota: Mapping[str, Usage]) -> int | None:
     return _least(
         [
             None if quota[name].free is None else quota[name].free // take  # type: ignore[operator]
-            for name, take in _PER_MACHINE.items()
+            for name, take in PER_MACHINE.items()
             if name in quota
         ]
     )

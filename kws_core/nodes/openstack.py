@@ -7,13 +7,14 @@ next call. One lock per mark keeps two threads of this process from making the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
+from kws_core.checkup import Finding, Wanted
 from kws_core.config import OpenStackSection
 from kws_core.errors import NodeRefused
 from kws_core.nodes import (
@@ -33,6 +34,7 @@ from kws_core.nodes import (
     actions,
 )
 from kws_core.nodes.address_set import AddressSet, Wiring, look_up_wiring
+from kws_core.nodes.checks import Checks
 from kws_core.nodes.cloud import Cloud
 from kws_core.nodes.cloud.types import Container, Server, StoredImage
 from kws_core.nodes.concurrency import Locks, Memory, Workers
@@ -202,6 +204,10 @@ class OpenStackNode:
         with suppress(NodeRefused):  # no console on this hypervisor, or the machine is gone
             return fingerprints(self.cloud.servers.console(machine_id))
         return []
+
+    def diagnose(self, wanted: Wanted) -> Iterator[Finding]:
+        """See Node."""
+        return Checks(self._name, self._connection, self._settings, wanted, self._now).run()
 
     def raw(self) -> Any:
         """See Node."""

@@ -61,6 +61,10 @@ class Pool:
         """Every node behind its own breaker, by name; always the same objects."""
         return dict(self._nodes)
 
+    def credentials_file(self) -> str:
+        """The clouds.yaml that is read, "" when there is none; ConfigError when it can't be read."""
+        return str(self._read().config_filename or "")
+
     def adopters(self) -> dict[str, OpenStackAdopter]:
         """For taking over what is there, by name."""
         return {name: _adopter(node) for name, node in self._bare.items()}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import defaultdict, deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,10 @@ class Stub:
 
     def __init__(self, containers: bool = False) -> None:
         self.services = {**SERVICES, **({"container": "/container/v1"} if containers else {})}
+        self.roles = ["member"]
+        self.project: dict[str, Any] | None = {"id": "p1", "name": "p", "domain": {"id": "d", "name": "D"}}
+        self.skew = 0.0  # seconds that its clock is ahead
+        self.dated = True  # whether its web server tells the time
         self.requests: list[tuple[str, str]] = []
         self.bodies: list[Any] = []
         self._orders: defaultdict[tuple[str, str], deque[Answer]] = defaultdict(deque)
@@ -114,10 +120,15 @@ class Stub:
             return {"type": kind, "name": kind, "id": kind, "endpoints": [place]}
 
         catalog = [entry(kind, path) for kind, path in {**self.services, "identity": "/v3"}.items()]
-        project = {"id": "p1", "name": "p", "domain": {"id": "d", "name": "D"}}
-        times = {"expires_at": "2999-01-01T00:00:00.000000Z", "issued_at": "2026-01-01T00:00:00.000000Z"}
+        roles = [{"id": role, "name": role} for role in self.roles]
+        issued = datetime.fromtimestamp(time.time() + self.skew, UTC)
+        times = {
+            "expires_at": "2999-01-01T00:00:00.000000Z",
+            "issued_at": f"{issued:%Y-%m-%dT%H:%M:%S.000000Z}",
+        }
         user = {"id": "u", "name": "u", "domain": {"id": "d", "name": "D"}}
-        token = {"methods": ["password"], "user": user, "project": project, "roles": [], "catalog": catalog}
+        token = {"methods": ["password"], "user": user, "roles": roles, "catalog": catalog}
+        token |= {"project": self.project} if self.project else {}
         return {"token": {**token, **times}}
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -149,6 +160,14 @@ class Stub:
                 self.close_connection = answer.cut
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+
+            def send_response(self, code: int, message: str | None = None) -> None:
+                self.send_response_only(code, message)
+                if stub.dated:
+                    self.send_header("Date", self.date_time_string())
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string((timestamp or time.time()) + stub.skew)
 
             def log_message(self, *args: object) -> None:
                 pass

@@ -12,6 +12,7 @@ from slack_sdk.socket_mode.interval_runner import IntervalRunner
 from storybook import Story
 from world import Clock, Inline, make_config
 
+from bot.manifest import BOT_SCOPES
 from bot.retries import SlackRetryHandler
 from bot.service import Service
 from bot.workspace import Workspace
@@ -35,7 +36,7 @@ def make_story(
     stories: list[Story] = []
 
     def make(nodes: int = 2, config: Config | None = None, **settings: Any) -> Story:
-        workspace = Workspace().start()
+        workspace = Workspace(scopes=BOT_SCOPES).start()
         config = config or make_config(nodes, **settings)
         fakes = {node.name: FakeNode(node.name, clock, vcpus=64, ram_mb=65536) for node in config.nodes}
         environment = Environment(

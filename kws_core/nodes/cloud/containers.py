@@ -81,6 +81,12 @@ class Containers:
             raise NodeDown(self._rest.node, Refusal.DOWN, f"POST {_PATH}: no container in the answer")
         return str(container_id)
 
+    def services(self) -> Sequence[Json]:
+        """Zun's own services, with "host", "state" and "disabled". Needs the admin role."""
+        answer = self._ask(lambda zun: zun.containers.api.json_request("GET", "/v1/services")[1])
+        found = answer.get("services") if isinstance(answer, dict) else None
+        return found if isinstance(found, list) else []
+
     def start(self, container_id: str) -> None:
         """Ask for a start; refused (409) unless it is stopped or failed."""
         self._ask(lambda zun: zun.containers.start(container_id))
