@@ -21,6 +21,7 @@ from .page_screen import House, cast, screen
 from .stage import Stage
 
 KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+PNG = b"\x89PNG\r\n\x1a\n"  # a picture is shown in the conversation, not only saved
 LOOK = 1.0  # seconds between looks at the side panel, which changes without the workspace hearing of it
 GATHER = 0.03  # seconds in which changes are taken together
 HEARTBEAT = 15  # looks without news after which a comment keeps the stream alive
@@ -62,7 +63,8 @@ class _Page:
             raise web.HTTPNotFound(text=str(error)) from error
         name = quote(request.match_info["name"], safe="")
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-        return web.Response(body=content, content_type="application/octet-stream", headers=headers)
+        kind = "image/png" if content.startswith(PNG) else "application/octet-stream"
+        return web.Response(body=content, content_type=kind, headers=headers)
 
     async def act(self, request: web.Request) -> web.Response:
         """Something in the side panel."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -62,6 +63,14 @@ def test_a_dead_node_and_a_slow_one(sit_down: Sit) -> None:
     assert desk.demo.nodes["node1"].mood == "slow"
     node(desk, "node1").get_by_text("Normal", exact=True).click()
     desk.expect(node(desk, "node1").get_by_label("Normal")).to_be_checked()
+
+
+def test_the_picture_of_what_is_lent_is_shown(sit_down: Sit) -> None:
+    desk = sit_down("joon")
+    desk.type("/kws status")
+    picture = desk.page.locator(".picture img")
+    desk.expect(picture).to_have_attribute("alt", re.compile("node1"))
+    desk.page.wait_for_function("document.querySelector('.picture img').naturalWidth > 400")
 
 
 def test_everybody_sees_their_own(sit_down: Sit) -> None:

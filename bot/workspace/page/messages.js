@@ -98,9 +98,12 @@ function onlyMe(one, app) {
 
 function fileCard(file, app) {
   if (file.mode === "tombstone") return h("div", { class: "file faint" }, icon("file"), _("This file was deleted."));
-  return h("a", { class: "file", href: fileUrl(app.user, file), download: file.name },
+  const card = h("a", { class: "file", href: fileUrl(app.user, file), download: file.name },
     icon("file"),
     h("span", { class: "file-name" }, h("strong", {}, file.title || file.name),
       h("span", { class: "faint" }, _("{count} bytes", { count: file.size }))),
     h("span", { class: "file-get" }, icon("download"), h("span", { class: "unseen" }, _("Download"))));
+  if (file.mimetype !== "image/png") return card;
+  return h("div", { class: "picture" },
+    h("img", { src: fileUrl(app.user, file), alt: file.alt_txt || file.title || file.name }), card);
 }
