@@ -129,7 +129,7 @@ class Workspace:
             user = self.state.user(user_id)
             return self._people.setdefault(user.id, Person(self._core, user))
 
-    def wait_for(self, what: Callable[[], T], timeout: float = 5.0) -> T:
+    def wait_for(self, what: Callable[[], T], timeout: float = 15.0) -> T:
         """What `what()` returns as soon as that is true; looked at again after every change here.
 
         `what` runs under the workspace's lock: look at people and lists in it, make no calls. For the sake

@@ -47,6 +47,7 @@ def make_story(
         )
         shutil.copy(empty_database, tmp_path / "kws.db")
         monkeypatch.setattr("bot.service.CLOSE", 0.02)
+        monkeypatch.setattr("bot.workspace.state.TRIGGER_SECONDS", 30.0)  # a busy machine is no fault
         service = Service(config, environment, fakes, clock)
         service.client.retry_handlers = [SlackRetryHandler(sleep=lambda seconds: None)]
         service.reconciler.executors = lambda node, sort: Inline()
