@@ -975,7 +975,7 @@ def test_the_scenario_holds_as_the_rules_are(scenario: Scenario, make_lab: MakeL
 def test_drawn_lives_find_the_broken_rule_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     PAIRS[name][0](monkeypatch)
     drawn = settings(
-        QUICK, phases=[Phase.generate], derandomize=True, max_examples=100, stateful_step_count=40
+        QUICK, phases=[Phase.generate], derandomize=True, max_examples=400, stateful_step_count=40
     )
     with pytest.raises(BaseException):  # noqa: B017 - the first failure, or the group of two
         run_state_machine_as_test(Life, settings=drawn)
