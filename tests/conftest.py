@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from sqlalchemy import event
-from typed_kit import NODES, Result, Typed
+from typed_kit import Typed, typist
 from world import Clock, Inline, World, make_config
 
-from bot import cli
 from kws_core.core import Core
 from kws_core.nodes.fake import FakeNode
 from kws_core.outbox import Outbox
@@ -110,19 +108,4 @@ def typed(
         def nodes(self) -> Any:
             return world.nodes
 
-    (tmp_path / "nodes.toml").write_text(NODES)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("kws_core.nodes.pool.Pool", Pool)
-    monkeypatch.setattr(Core.__init__, "__defaults__", (clock,))
-    for name in ("KWS_CONFIG", "KWS_DATABASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-
-    def run(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["kws", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return Result(int(ended.value.code or 0), out, err)
-
-    return run
+    return typist(Pool, tmp_path, clock, monkeypatch, capsys)

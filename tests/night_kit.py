@@ -13,9 +13,18 @@ from world import MINA, World
 from kws_core.ends import key_prefix
 from kws_core.model import Access, EventKind, Placement, PlacementState, Rental, Status, new_id
 from kws_core.nodes import Kind
+from kws_core.nodes.fake import FakeNode
 from kws_core.records import JobRun
 
 LONG_AGO = timedelta(days=30)
+GRACE = "grace_hours = 24"
+QUIET = "quiet = [{ from = 2026-12-03, to = 2026-12-05 }]"
+NGINX: dict[str, Any] = {"kind": Kind.CONTAINER, "image": "nginx:latest", "ports": "80"}
+
+
+def node_of(world: World, rental: Rental) -> FakeNode:
+    """The node that the rental is on, or was."""
+    return world.nodes[world.look(rental).placements[-1].node]
 
 
 def lent(

@@ -6,8 +6,10 @@ import os
 import secrets
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +28,9 @@ from kws_core.nodes import (
 )
 from kws_core.nodes.fake import FakeNode
 from kws_core.nodes.openstack import OpenStackNode
+from kws_core.nodes.pool import Pool
+
+from .stub import Stub
 
 IMAGE = "debian-12"
 NGINX, BUSYBOX = "nginx:latest", "busybox:latest"
@@ -46,6 +51,15 @@ def config_for(cloud: str, **openstack: object) -> Config:
         ram_mb = 8192
         disk_gb = 100
         """)
+
+
+@contextmanager
+def pool_on(stub: Stub, folder: Path, patch: pytest.MonkeyPatch, **openstack: object) -> Iterator[Pool]:
+    """A Pool whose one node, "stub", is a stub of OpenStack; ``openstack`` are lines of that section."""
+    patch.setenv("OS_CLIENT_CONFIG_FILE", str(stub.clouds_yaml(folder)))
+    pool = Pool(config_for("stub", **openstack))
+    yield pool
+    pool.close()
 
 
 class Clock:

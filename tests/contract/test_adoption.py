@@ -11,9 +11,8 @@ import pytest
 from kws_core.errors import NodeDown, NodeRefused
 from kws_core.nodes import Kind, MachineState, Refusal
 from kws_core.nodes.adoption import Adopter
-from kws_core.nodes.pool import Pool
 
-from .kit import config_for
+from .kit import pool_on
 from .stub import Answer, Stub
 
 MARK, ADDRESS = "kws-abcdefghjk", "192.168.0.201"
@@ -61,10 +60,8 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture
 def adopter(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adopter]:
-    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(stub.clouds_yaml(tmp_path)))
-    pool = Pool(config_for("stub", read_timeout=2))
-    yield pool.adopters()["stub"]
-    pool.close()
+    with pool_on(stub, tmp_path, monkeypatch, read_timeout=2) as pool:
+        yield pool.adopters()["stub"]
 
 
 def changes(stub: Stub) -> list[str]:

@@ -10,9 +10,8 @@ import pytest
 
 from kws_core.errors import NodeDown, NodeError, NodeRefused
 from kws_core.nodes import Address, Node, Refusal, ServerSpec, Size
-from kws_core.nodes.pool import Pool
 
-from .kit import config_for
+from .kit import pool_on
 from .stub import Answer, Stub
 
 SPEC = ServerSpec("kws-1", "web", "debian-12", Size("small", 1, 512, 5), "#cloud-config\n{}\n")
@@ -28,10 +27,8 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture
 def node(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
-    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(stub.clouds_yaml(tmp_path)))
-    pool = Pool(config_for("stub", read_timeout=0.5))
-    yield pool.nodes()["stub"].unguarded
-    pool.close()
+    with pool_on(stub, tmp_path, monkeypatch, read_timeout=0.5) as pool:
+        yield pool.nodes()["stub"].unguarded
 
 
 def neutron(error_type: str) -> Any:

@@ -15,11 +15,10 @@ from kws_core.nodes import Action, Address, ContainerSpec, Kind, MachineState, N
 from kws_core.nodes.cloud import Cloud
 from kws_core.nodes.cloud.types import Container
 from kws_core.nodes.faults import Refused
-from kws_core.nodes.pool import Pool
 from kws_core.nodes.tables import container_machine
 from kws_core.nodes.zun import FORCE_AFTER, ContainerDock
 
-from .kit import config_for
+from .kit import pool_on
 from .stub import Answer, Stub
 
 SPEC = ContainerSpec("kws-1", "web", "nginx:latest", Size("small", 1, 512, 5), ["run", "it"], {"A": "b"})
@@ -44,10 +43,8 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture
 def node(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
-    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(stub.clouds_yaml(tmp_path)))
-    pool = Pool(config_for("stub", read_timeout=0.5))
-    yield pool.nodes()["stub"].unguarded
-    pool.close()
+    with pool_on(stub, tmp_path, monkeypatch, read_timeout=0.5) as pool:
+        yield pool.nodes()["stub"].unguarded
 
 
 CASES = [

@@ -7,21 +7,10 @@ from typing import Any
 
 import pytest
 from ends_kit import at
-from night_kit import lent, night, ready, status
+from night_kit import GRACE, NGINX, QUIET, lent, night, node_of, ready, status
 from world import MINA, World
 
-from kws_core.model import Rental
-from kws_core.nodes import Kind
-from kws_core.nodes.fake import FakeNode
-
 MakeWorld = Callable[..., World]
-GRACE = "grace_hours = 24"
-QUIET = "quiet = [{ from = 2026-12-03, to = 2026-12-05 }]"
-NGINX: dict[str, Any] = {"kind": Kind.CONTAINER, "image": "nginx:latest", "ports": "80"}
-
-
-def node_of(world: World, rental: Rental) -> FakeNode:
-    return world.nodes[world.look(rental).placements[-1].node]
 
 
 def test_on_quiet_days_nothing_is_deleted(make_world: MakeWorld) -> None:

@@ -7,24 +7,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from night_kit import lent, night, ready, status
+from night_kit import GRACE, NGINX, lent, night, node_of, ready, status
 from world import ADMIN, JOON, MINA, World
 
 from kws_core.errors import NodeRefused, UserError
 from kws_core.model import Event, EventKind, Rental
 from kws_core.nodes import Action, Kind, MachineState, Refusal
-from kws_core.nodes.fake import FakeNode
 from kws_core.operations import Operations
 from kws_core.terms import Terms
 
 MakeWorld = Callable[..., World]
-GRACE = "grace_hours = 24"
-QUIET = "quiet = [{ from = 2026-12-03, to = 2026-12-05 }]"
-NGINX: dict[str, Any] = {"kind": Kind.CONTAINER, "image": "nginx:latest", "ports": "80"}
-
-
-def node_of(world: World, rental: Rental) -> FakeNode:
-    return world.nodes[world.look(rental).placements[-1].node]
 
 
 def state(world: World, rental: Rental) -> MachineState:

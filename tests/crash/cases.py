@@ -10,6 +10,8 @@ from kws_core.model import EventKind, Rental, Status
 
 from .lab import CrashLab
 
+UNTIL = "2026-12-31"  # what the person extends to
+
 
 @dataclass(frozen=True)
 class Case:
@@ -68,25 +70,21 @@ def _told(lab: CrashLab, kind: EventKind, times: int) -> list[str]:
 
 
 def extend(lab: CrashLab) -> None:
-    joon, until = person(lab), _until(lab)
+    joon = person(lab)
 
     def deed() -> None:
         if joon.open_view is None:
             joon.command("/kws extend web01")
         if joon.open_view is not None and not lab.line.killed:
-            joon.fill_form({"ends_on": until})
+            joon.fill_form({"ends_on": UNTIL})
             joon.submit()
 
-    lab.do(deed, lambda: joon.open_view is None and lab.rental().ends_on.isoformat() == until)
+    lab.do(deed, lambda: joon.open_view is None and lab.rental().ends_on.isoformat() == UNTIL)
     lab.settle()
 
 
-def _until(lab: CrashLab) -> str:
-    return "2026-12-31"
-
-
 def extended(lab: CrashLab) -> list[str]:
-    wrong = [] if lab.rental().ends_on.isoformat() == _until(lab) else [f"it ends on {lab.rental().ends_on}"]
+    wrong = [] if lab.rental().ends_on.isoformat() == UNTIL else [f"it ends on {lab.rental().ends_on}"]
     return wrong + one_ready(lab) + _told(lab, EventKind.EXTENDED, 1)
 
 

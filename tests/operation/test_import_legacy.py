@@ -16,12 +16,10 @@ from typing import Any
 
 import pytest
 from legacy_kit import container, fill, server
-from test_cli import GOOD
+from typed_kit import typist
 from world import MINA, Clock, World
 
-from bot import cli
 from kws_core import legacy
-from kws_core.core import Core
 from kws_core.errors import StoreDown
 from kws_core.nodes import Kind
 from kws_core.nodes.fake_adoption import FakeAdopter
@@ -51,22 +49,14 @@ def typed(
 
         def close(self) -> None: ...
 
-    (tmp_path / "nodes.toml").write_text(GOOD)
     (tmp_path / "owners.csv").write_text(f"\ufeff# name,Slack id\n김민아,{MINA.id}\n", encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("kws_core.nodes.pool.Pool", Pool)
-    monkeypatch.setattr(Core.__init__, "__defaults__", (clock,))
-    for name in ("KWS_CONFIG", "KWS_DATABASE_URL", "KWS_LEGACY_URL"):
-        monkeypatch.delenv(name, raising=False)
+    run = typist(Pool, tmp_path, clock, monkeypatch, capsys)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["kws", "db", "import-legacy", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0), *capsys.readouterr()
+    def legacy(*arguments: str) -> tuple[int, str, str]:
+        done = run("db", "import-legacy", *arguments)
+        return done.code, done.out, done.err
 
-    return run
+    return legacy
 
 
 def old(url: str) -> None:

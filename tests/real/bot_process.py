@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,15 @@ max_builds = {max_builds}
 
 
 KINDS = {"node1": '["server", "container"]'}  # the lab's Zun is on node1
+
+
+def wait_until(what: Callable[[], Any], seconds: float) -> float:
+    """Waits for it; returns how long it took, in seconds."""
+    begun = time.monotonic()
+    while not what():
+        assert time.monotonic() - begun < seconds, "it took too long"
+        time.sleep(0.5)
+    return time.monotonic() - begun
 
 
 class BotProcess:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from bot_process import BotProcess, node2_hanging
+from bot_process import BotProcess, node2_hanging, wait_until
 
 from bot.workspace import Workspace
 
@@ -57,15 +56,6 @@ def states(bot: BotProcess) -> Counter[tuple[str, str]]:
 def left(bot: BotProcess) -> int:
     """How many rentals are not over."""
     return len(json.loads(bot.kws("rentals", "--json")))
-
-
-def wait_until(what: Callable[[], bool], seconds: float) -> float:
-    """Waits for it; returns how long it took."""
-    begun = time.monotonic()
-    while not what():
-        assert time.monotonic() - begun < seconds, "it took too long"
-        time.sleep(1)
-    return time.monotonic() - begun
 
 
 def rent_all(bot: BotProcess, workspace: Workspace) -> None:

@@ -8,20 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bot_process import BotProcess, node2_hanging
+from bot_process import BotProcess, node2_hanging, wait_until
 
 from bot.workspace import Workspace, visible_text
 
 pytestmark = [pytest.mark.openstack, pytest.mark.timeout(600)]
-
-
-def wait_until(what: Callable[[], Any], seconds: float) -> float:
-    """Waits for it; returns how long it took."""
-    begun = time.monotonic()
-    while not what():
-        assert time.monotonic() - begun < seconds, "it took too long"
-        time.sleep(0.5)
-    return time.monotonic() - begun
 
 
 def rentals(bot: BotProcess) -> dict[str, tuple[str, str | None]]:

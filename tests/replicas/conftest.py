@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from postgres_kit import Postgres, missing
 from sqlalchemy import make_url
+from tables import recorded, show
 
 from kws_core.store import Store
 
@@ -44,14 +45,5 @@ def new_database(postgres: Postgres, migrated: str) -> Callable[[], str]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The table of docs/reliability.md."""
-    reports = [r for outcome in ("passed", "failed") for r in terminalreporter.getreports(outcome)]
-    rows = [
-        value
-        for report in reports
-        for name, value in getattr(report, "user_properties", ())
-        if name == "replicas" and report.when == "call"
-    ]
-    if rows:
-        terminalreporter.section("replicas")
-        for row in [COLUMNS, ["---"] * len(COLUMNS), *rows]:
-            terminalreporter.write_line("| " + " | ".join(str(cell) for cell in row) + " |")
+    if rows := recorded(terminalreporter, "replicas"):
+        show(terminalreporter, "replicas", COLUMNS, rows)
