@@ -111,7 +111,7 @@ class Homes:
         offer = self.core.offer(who)
         desk = desk_home.build(self._desk(search), texts) if who.admin else []
         ends = {rental.id: self.core.ends_at(rental) for rental in offer.mine}
-        return home.build(offer, self.core.config.policy, ends, texts, desk)
+        return home.build(offer, self.core.config.policy, ends, texts, desk, self.core.turns(offer.mine))
 
     def _desk(self, search: Search) -> desk_home.Desk:
         return desk_home.Desk(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from kws_core import catalogue, store
+from kws_core import build_queue, catalogue, store
 from kws_core.admission import CUSTOM, Grant, RentForm, Who, examine
 from kws_core.config import Config
 from kws_core.ends import Ends
@@ -39,6 +39,7 @@ from kws_core.records import Person
 from kws_core.saved_keys import SavedKey, keys_of
 from kws_core.ssh_keys import fingerprint as key_fingerprint
 from kws_core.store import Store
+from kws_core.turns import Turn
 
 FORGET_AFTER = timedelta(days=7)
 
@@ -199,6 +200,14 @@ class Core:
         """The person's rentals that are not over."""
         with self.store.read() as session:
             return store.rentals_of(session, who.id)
+
+    def turns(self, rentals: Iterable[Rental]) -> dict[str, Turn]:
+        """By id, the place in the line of those that wait for a build slot (and of others in the same lines)."""
+        nodes = {rental.held.node for rental in rentals if rental.awaits_slot and rental.held}
+        if not nodes:
+            return {}
+        with self.store.read() as session:
+            return build_queue.turns_on(session, self.config, nodes)
 
     def all_rentals(self) -> Sequence[Rental]:
         """Everybody's rentals that are not over (for admins: the caller checks)."""

@@ -12,6 +12,7 @@ class EventKind(StrEnum):
     PLACED = "placed"
     MOVED = "moved"  # a node refused; data: node (new), refused, refusal
     WAITING = "waiting"  # a node refused and no other fits: tried again there
+    QUEUED = "queued"  # the node builds as many as it may; data: node, position, of
     KEY_SENT = "key_sent"
     BUILDING = "building"
     READY = "ready"

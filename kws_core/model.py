@@ -186,6 +186,12 @@ class Rental(Base):
         return next((p for p in self.placements if p.state is PlacementState.HELD), None)
 
     @property
+    def awaits_slot(self) -> bool:
+        """Whether it is to be built and its node was not asked for the machine yet."""
+        unbuilt = self.status in (Status.REQUESTED, Status.BUILDING)
+        return unbuilt and self.held is not None and self.held.server_at is None
+
+    @property
     def live(self) -> bool:
         """Whether it still counts as the person's."""
         return self.status in LIVE

@@ -15,7 +15,7 @@ from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from kws_core import catalogue, node_news, replicas, work_queue
+from kws_core import build_queue, catalogue, node_news, replicas, store, work_queue
 from kws_core.core import Core
 from kws_core.errors import NodeDown, NodeError
 from kws_core.jobs import Job
@@ -154,6 +154,8 @@ class Reconciler:
             if job.placement.state is PlacementState.GONE:
                 self._refresh_at.pop(job.placement.node, None)  # there is room again
             self._give_back(job.placement.id, wait)
+            if not job.building:  # it may have had a slot
+                self._call_next(job.placement.node)
 
     def _step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
         try:
@@ -173,6 +175,18 @@ class Reconciler:
             except Exception:
                 log.exception("placement %s: its lease can't be given back", placement_id)
         self.core.work.set()
+
+    def _call_next(self, node: str) -> None:
+        """Wakes those whose turn it is to be built."""
+        try:
+            with self.core.store.write() as session:
+                store.lock_capacity(session)
+                called = build_queue.call_next(session, self.core.config, node, self.core.now())
+        except Exception:
+            log.exception("node %s: nobody is called", node)  # they look by themselves soon
+            return
+        if called:
+            self.core.work.set()
 
     # -- news of nodes
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from kws_core import catalogue, store, work_queue
+from kws_core import build_queue, catalogue, store, work_queue
 from kws_core.core import Core, end, place
 from kws_core.errors import NodeDown, NodeError, NodeRefused
 from kws_core.jobs import Job, Rows
@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = timedelta(0)
 POLL_BUILD = timedelta(seconds=1)
 POLL_NEW = timedelta(milliseconds=500)
+POLL_TURN = timedelta(seconds=20)  # whoever gives a slot back wakes the next; this is only the net below
 POLL_KEY = timedelta(seconds=30)  # key_sent wakes it at once; this is only the net below
 KEY_DEADLINE = timedelta(hours=24)  # Slack may be away for hours; capacity is not held for ever
 POLL_READY = timedelta(minutes=5)
@@ -93,6 +94,7 @@ class Steps:
 
     def _begin(self, session: Session, rental: Rental, placement: Placement) -> None:
         rental.move_to(Status.BUILDING, self.core.now(), event=EventKind.PLACED, node=placement.node)
+        self._tell_line(session, placement, new=rental.id)
 
     def _look_for_key(self, job: Job) -> timedelta:
         """The key may have been sent while the address was made."""
@@ -104,9 +106,9 @@ class Steps:
         return POLL_KEY
 
     def _build(self, job: Job) -> timedelta:
-        """Asks for the server, at most ``max_builds`` on a node at a time."""
+        """Asks for the server when it is its turn: a node builds ``max_builds`` at a time."""
         if not self.rows.apply(job, self._take_slot):
-            return POLL_BUILD
+            return POLL_TURN
         server_id = _ensure_machine(self._node(job), spec_of(job.rental), _address(job.placement))
         self.rows.apply(job, lambda s, r, p: setattr(p, "server_id", server_id))
         return POLL_NEW
@@ -115,12 +117,17 @@ class Steps:
         if placement.server_at is not None:
             return True
         store.lock_capacity(session)
-        section = self.core.config.node(placement.node)
-        if work_queue.building_on(session, placement.node) >= (section.max_builds if section else 1):
+        now = self.core.now()
+        if not build_queue.may_start(session, self.core.config, rental, placement.node, now):
             return False
-        placement.server_at = self.core.now()
-        rental.record(EventKind.BUILDING, self.core.now(), node=placement.node)
+        placement.server_at = now
+        rental.record(EventKind.BUILDING, now, node=placement.node)
+        self._tell_line(session, placement)
         return True
+
+    def _tell_line(self, session: Session, placement: Placement, new: str | None = None) -> None:
+        session.flush()
+        build_queue.tell(session, self.core.config, placement.node, self.core.now(), new)
 
     def _watch(self, job: Job, machine: Machine | None) -> timedelta:
         """A server that was made: is it there, does it run, does it answer?"""

@@ -89,11 +89,10 @@ class MyRentals:
 
     def _entries(self, visit: Visit, rentals: Sequence[Rental]) -> list[Block]:
         blocks: list[Block] = []
+        turns = self.core.turns(rentals)
         for rental in rentals[:MOST_LISTED]:
-            blocks += [
-                DividerBlock(),
-                *rental_card.list_entry(rental, self.core.ends_at(rental), visit.texts),
-            ]
+            ends_at, turn = self.core.ends_at(rental), turns.get(rental.id)
+            blocks += [DividerBlock(), *rental_card.list_entry(rental, ends_at, visit.texts, turn)]
         return blocks
 
 

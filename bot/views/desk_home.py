@@ -54,6 +54,7 @@ ACTS = {
 HAPPENED = {
     EventKind.REQUESTED: N_("requested"),
     EventKind.PLACED: N_("placed"),
+    EventKind.QUEUED: N_("waits for its turn"),
     EventKind.MOVED: N_("moved to another node"),
     EventKind.WAITING: N_("waits for a node"),
     EventKind.KEY_SENT: N_("key delivered"),

@@ -30,6 +30,9 @@ LINES = {
     EventKind.PLACED: N_(":white_check_mark: Placed on {node}."),
     EventKind.MOVED: N_(":arrow_right: {refused} {why}; now on {node}."),
     EventKind.WAITING: N_(":hourglass: {node} {why}; no other node has room, so it is tried again."),
+    EventKind.QUEUED: N_(
+        ":hourglass: {node} is busy with others. Your turn: {position} of {of} in its line."
+    ),
     EventKind.KEY_SENT: N_(":key: The private key is in this message's thread. Its fingerprint: {print}"),
     EventKind.BUILDING: N_(":hammer_and_wrench: Being built on {node}."),
     EventKind.READY: N_(":white_check_mark: Ready on {node}."),

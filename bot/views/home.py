@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from slack_sdk.models.blocks import (
     ActionsBlock,
@@ -24,6 +25,7 @@ from bot.views.text import clip, used_line
 from kws_core.config import Policy
 from kws_core.core import Offer
 from kws_core.nodes import Kind
+from kws_core.turns import Turn
 
 MOST_BLOCKS = 100  # Slack's limit; a card takes three
 MOST_CARDS = 20
@@ -36,8 +38,9 @@ def build(
     ends: Mapping[str, datetime],
     texts: Texts,
     desk: Sequence[Block] = (),
+    turns: Mapping[str, Turn] = MappingProxyType({}),
 ) -> View:
-    """The whole view; ``ends`` says of each rental's id when it is over."""
+    """The whole view; ``ends`` says of each rental's id when it is over, ``turns`` when it waits to be built."""
     most = MOST_CARDS_ABOVE_A_DESK if desk else MOST_CARDS
     blocks: list[Block] = [
         heading(texts.plain(N_("My rentals"))),
@@ -45,7 +48,10 @@ def build(
         ActionsBlock(elements=_buttons(offer, texts)),
     ]
     for rental in offer.mine[:most]:
-        blocks += [DividerBlock(), *rental_card.list_entry(rental, ends[rental.id], texts)]
+        blocks += [
+            DividerBlock(),
+            *rental_card.list_entry(rental, ends[rental.id], texts, turns.get(rental.id)),
+        ]
     if not offer.mine:
         blocks.append(small(texts(N_("You have no rentals. {command} gets you one."), command="/kws rent")))
     if len(offer.mine) > most:

@@ -22,6 +22,7 @@ from bot.views import event_lines, ids, prose
 from bot.views.text import clip, size_line
 from kws_core.model import Access, Event, EventKind, Reason, Rental, Status
 from kws_core.nodes import Kind
+from kws_core.turns import Turn
 
 ICONS = {
     Status.REQUESTED: ":hourglass_flowing_sand:",
@@ -61,10 +62,12 @@ class Message:
 def card(rental: Rental, events: Sequence[Event], ends_at: datetime, texts: Texts) -> Message:
     """The one message that is edited as the rental moves."""
     blocks: list[Block] = [
-        SectionBlock(block_id=ids.CARD + rental.id, text=_md(headline(rental, texts), 3000)),
+        SectionBlock(
+            block_id=ids.CARD + rental.id, text=_md(headline(rental, texts, _turn(rental, events)), 3000)
+        ),
         ContextBlock(elements=[_md(_facts(rental, ends_at, texts), 2000)]),
     ]
-    lines = [line for line in (event_lines.line(event, rental, texts) for event in events) if line]
+    lines = [line for line in (event_lines.line(e, rental, texts) for e in _current(rental, events)) if line]
     if lines:
         blocks.append(ContextBlock(elements=[_md("\n".join(lines[-15:]), 2000)]))
     if rental.status is Status.READY:
@@ -107,9 +110,9 @@ def _handed_over(rental: Rental, event: Event, texts: Texts) -> Mrkdwn:
     return texts(sentence, name=rental.name, person=person, note=note)
 
 
-def list_entry(rental: Rental, ends_at: datetime, texts: Texts) -> list[Block]:
-    """A rental in ``/kws list``."""
-    text = f"{headline(rental, texts)}\n{_facts(rental, ends_at, texts)}"
+def list_entry(rental: Rental, ends_at: datetime, texts: Texts, turn: Turn | None = None) -> list[Block]:
+    """A rental in ``/kws list``; ``turn`` when it waits to be built."""
+    text = f"{headline(rental, texts, turn)}\n{_facts(rental, ends_at, texts)}"
     if rental.status is Status.READY:
         text += f"\n{code(entrance(rental))}"
     blocks: list[Block] = [SectionBlock(text=_md(text, 3000))]
@@ -181,11 +184,31 @@ def return_button(rental: Rental, texts: Texts, *, confirmed: bool = False) -> B
     )
 
 
-def headline(rental: Rental, texts: Texts) -> Mrkdwn:
-    """Icon, name and state."""
-    return Mrkdwn(
-        f"{ICONS[rental.status]} *{texts('{name}', name=rental.name)}* · {texts(STATES[rental.status])}"
-    )
+def headline(rental: Rental, texts: Texts, turn: Turn | None = None) -> Mrkdwn:
+    """Icon, name and state, with its place in the line while it waits to be built."""
+    state = texts(STATES[rental.status])
+    if turn is not None:
+        state = texts(N_("waiting for its turn: {position} of {of}"), position=turn.position, of=turn.of)
+    return Mrkdwn(f"{ICONS[rental.status]} *{texts('{name}', name=rental.name)}* · {state}")
+
+
+def _current(rental: Rental, events: Sequence[Event]) -> list[Event]:
+    """The history without places in the line that are not true any more."""
+    last = _queued(rental, events)
+    return [event for event in events if event.kind is not EventKind.QUEUED or event is last]
+
+
+def _turn(rental: Rental, events: Sequence[Event]) -> Turn | None:
+    queued = _queued(rental, events)
+    return Turn(queued.data["position"], queued.data["of"]) if queued else None
+
+
+def _queued(rental: Rental, events: Sequence[Event]) -> Event | None:
+    """What was told last of the line that it is in; None when it is in none."""
+    if not rental.awaits_slot or rental.held is None:
+        return None
+    told = [e for e in events if e.kind is EventKind.QUEUED and e.data["node"] == rental.held.node]
+    return told[-1] if told else None
 
 
 def entrance(rental: Rental) -> str:

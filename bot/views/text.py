@@ -54,7 +54,7 @@ def room_line(room: Room, texts: Texts) -> str:
         return texts(N_(":red_circle: *{node}* does not answer"), node=room.node)
     if room.drained:
         return texts(N_(":large_yellow_circle: *{node}* takes no new rentals"), node=room.node)
-    return texts(
+    line = texts(
         N_(
             ":large_green_circle: *{node}*: {vcpus} of {all_vcpus} vCPUs, {ram} of {all_ram} MB, {disk} of {all_disk} GB free"
         ),
@@ -66,3 +66,5 @@ def room_line(room: Room, texts: Texts) -> str:
         disk=room.free_disk_gb,
         all_disk=room.disk_gb,
     )
+    waiting = room.builds - room.max_builds
+    return line + (texts(N_(" · {count} wait for their turn"), count=waiting) if waiting > 0 else "")
