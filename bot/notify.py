@@ -16,6 +16,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot import key_delivery
+from bot.card_edits import CardEdits
 from bot.directory import Directory
 from bot.post import Post
 from bot.retries import retry_after
@@ -24,7 +25,7 @@ from bot.views.rental_card import Message
 from kws_core.core import Core
 from kws_core.ends import Outlook
 from kws_core.leases import LeaseLost
-from kws_core.model import Event, EventKind
+from kws_core.model import Event, EventKind, Rental
 from kws_core.outbox import Mail, Outbox
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Notifier:
         self.directory = directory
         self.executor = executor
         self.post = Post(client)
+        self.edits = CardEdits(self.post, core.now)
         self._guard = threading.Lock()
         self._busy: set[str] = set()
         self._stopping = False
@@ -123,16 +125,19 @@ class Notifier:
         self.outbox.unreachable(mail.rental.id, code, tell=code != LEFT)
 
     def _tell(self, mail: Mail) -> None:
-        mail = self._card(mail)
+        later = self._card(mail)
         if mail.wants_key:
             key_delivery.deliver(mail, self.client, self.outbox, self.directory.texts(mail.person))
             return  # key_sent is news: the card is edited by the next delivery, which settles all events
         for event in mail.unseen:
-            self._tell_event(mail, event)
+            self._tell_event(mail, event, told_again=later is not None)
         self._close_answered(mail)
-        self.outbox.delivered(mail.rental.id, mail.events[-1].id)
+        if later is None:
+            self.outbox.delivered(mail.rental.id, mail.events[-1].id)
+        else:
+            self.outbox.postpone(mail.rental.id, later)
 
-    def _tell_event(self, mail: Mail, event: Event) -> None:
+    def _tell_event(self, mail: Mail, event: Event, *, told_again: bool) -> None:
         if event.kind is EventKind.TRANSFERRED:
             self._give_up_card(mail, event)
         if event.kind in end_notices.KINDS:
@@ -144,48 +149,53 @@ class Notifier:
             else:
                 self._ask(mail, event, outlook)
         elif rental_card.rings(mail.rental, event):
-            self._ring(mail, event)
+            self._ring(mail, event, told_again=told_again)
 
     # -- the card
 
-    def _card(self, mail: Mail) -> Mail:
-        """Posts the card, or edits it to what is now; returns the mail with where it is."""
+    def _card(self, mail: Mail) -> timedelta | None:
+        """Posts the card, or edits it to what is now; in how long it may be edited, if Slack does not take it now."""
         rental = mail.rental
         message = rental_card.card(
             rental, mail.events, self.core.ends_at(rental), self.directory.texts(mail.person)
         )
         if rental.dm_channel is None:
-            return self._first_card(mail, message)
+            self._first_card(rental, message)
+            return None
         if rental.card_ts is None:
             ts = self.post.find(rental.dm_channel, ids.CARD + rental.id)
             rental.card_ts = ts or self.post.send(rental.dm_channel, message)
             self.outbox.keep_card(rental.id, rental.card_ts)
             if ts is None:
-                return mail
-        self.post.edit(rental.dm_channel, rental.card_ts, message)
-        return mail
+                return None
+        return self.edits.edit(rental.dm_channel, rental.card_ts, message)
 
-    def _first_card(self, mail: Mail, message: Message) -> Mail:
-        rental = mail.rental
+    def _first_card(self, rental: Rental, message: Message) -> None:
         channel = str(self.client.conversations_open(users=[rental.owner])["channel"]["id"])
         self.outbox.keep_channel(rental.id, channel)
         rental.dm_channel = channel
         rental.card_ts = self.post.send(channel, message)
         self.outbox.keep_card(rental.id, rental.card_ts)
-        return mail
 
     # -- bells
 
-    def _ring(self, mail: Mail, event: Event) -> None:
-        """A short message in the card's thread, shown in the DM as well, posted once."""
+    def _ring(self, mail: Mail, event: Event, *, told_again: bool) -> None:
+        """A short message in the card's thread, shown in the DM as well, posted once.
+
+        ``told_again``: the card is still to be edited, so this event comes once more.
+        """
         rental = mail.rental
         assert rental.dm_channel and rental.card_ts
+        if event.ts:
+            return
         if event.tries and self.post.find(rental.dm_channel, f"{ids.NOTICE}{event.id}", rental.card_ts):
             return
         self.outbox.trying(event)
         texts = self.directory.texts(mail.person)
         message = rental_card.bell(rental, event, texts)
-        self.post.send(rental.dm_channel, message, rental.card_ts)
+        ts = self.post.send(rental.dm_channel, message, rental.card_ts)
+        if told_again:
+            self.outbox.posted(event.id, ts)
 
     # -- questions about the end
 
@@ -193,7 +203,9 @@ class Notifier:
         """A message of its own, with buttons, posted once; its ts is kept until the buttons are taken off."""
         rental = mail.rental
         assert rental.dm_channel
-        ts = self.post.find(rental.dm_channel, f"{ids.NOTICE}{event.id}") if event.tries else None
+        ts = event.ts
+        if ts is None and event.tries:
+            ts = self.post.find(rental.dm_channel, f"{ids.NOTICE}{event.id}")
         if ts is None:
             self.outbox.trying(event)
             texts = self.directory.texts(mail.person)
@@ -205,7 +217,7 @@ class Notifier:
 
     def _close_answered(self, mail: Mail) -> None:
         """Takes the buttons off messages that ask what is no longer a question."""
-        asked = [event for event in mail.events if event.ts]
+        asked = [event for event in mail.events if event.ts and event.kind in end_notices.KINDS]
         if not asked:
             return
         rental, outlook, texts = mail.rental, self._outlook(mail), self.directory.texts(mail.person)

@@ -331,4 +331,4 @@ class Event(Base):
     undeliverable: Mapped[bool] = mapped_column(default=False)  # Slack says that the owner can't be reached
     ts: Mapped[str | None] = mapped_column(
         String(32)
-    )  # of its message, while that has buttons to be taken off
+    )  # of its message, while that has buttons to be taken off, or was told ahead of the card

@@ -97,7 +97,7 @@ class Outbox:
             session.execute(update(Event).where(Event.id == event.id).values(tries=Event.tries + 1))
 
     def posted(self, event_id: int, ts: str) -> None:
-        """This event's message has buttons, which are to be taken off when there is no use for them."""
+        """Where this event's message is: it has buttons to be taken off one day, or the event comes once more."""
         with self.core.store.write() as session:
             session.execute(update(Event).where(Event.id == event_id).values(ts=ts))
 

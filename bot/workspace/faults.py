@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+
+TIERS = {  # calls a minute that Slack promises a bot, in one workspace
+    "chat.update": 50, "conversations.history": 50, "conversations.open": 50, "conversations.replies": 50,
+    "chat.postMessage": 300, "files.completeUploadExternal": 100, "files.getUploadURLExternal": 100,
+    "users.info": 100, "usergroups.users.list": 20, "views.open": 100, "views.publish": 100,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,9 @@ class Faults:
         self._delays: deque[float] = deque()
         self._per_channel: float | None = None
         self._last_post: dict[str, float] = {}
+        self._tiers = False
+        self._allowance: dict[str, tuple[float, float]] = {}  # by method: calls left, as of when
+        self.limited: Counter[str] = Counter()  # 429s of these two limits, by method
 
     def fail(
         self,
@@ -71,6 +80,7 @@ class Faults:
             self._duplicates.clear()
             self._delays.clear()
             self._per_channel = None
+            self._tiers = False
 
     def duplicate_next(self, kind: str, times: int = 1) -> None:
         """Deliver the next payload of that kind twice (view_submission, slash_commands, events_api…)."""
@@ -107,6 +117,27 @@ class Faults:
                 return None
             wait = self._last_post.get(channel, float("-inf")) + self._per_channel - now
             if wait > 0:
+                self.limited["chat.postMessage"] += 1
                 return max(1, int(wait + 0.999))
             self._last_post[channel] = now
+            return None
+
+    def limit_tiers(self) -> None:
+        """Answer 429 to what exceeds `TIERS`: a minute's calls may come in one burst, then they must be spread."""
+        with self._lock:
+            self._tiers = True
+
+    def over_tier(self, method: str) -> int | None:
+        """Seconds to wait (the Retry-After), or None when the call may go."""
+        with self._lock:
+            if not self._tiers or method not in TIERS:
+                return None
+            now, most = self._clock(), TIERS[method]
+            left, at = self._allowance.get(method, (float(most), now))
+            left = min(most, left + (now - at) * most / 60)
+            if left < 1:
+                self._allowance[method] = (left, now)
+                self.limited[method] += 1
+                return max(1, round((1 - left) * 60 / most))
+            self._allowance[method] = (left - 1, now)
             return None

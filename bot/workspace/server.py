@@ -130,8 +130,9 @@ class Server:
             self._core.state.touch()
 
     def _too_soon(self, method: str, args: Json) -> int | None:
-        if method != "chat.postMessage":
-            return None
+        wait = self._core.faults.over_tier(method)
+        if wait or method != "chat.postMessage":
+            return wait
         channel = str(args.get("channel"))
         with suppress(SlackError):
             channel = self._core.state.channel(channel).id

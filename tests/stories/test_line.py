@@ -34,3 +34,19 @@ def test_people_see_their_place_in_the_line(make_story: Callable[..., Story]) ->
     assert "waiting for its turn" not in str(joon.dm())
     ready = sorted(story.rentals(), key=lambda rental: rental.ready_at)
     assert [rental.name for rental in ready] == ["first", "third", "second"]
+
+
+def test_a_bell_does_not_wait_for_the_card(story: Story) -> None:
+    """Slack takes no edits for a minute: that it is ready is told all the same, and only once."""
+    mina = story.workspace.person("mina")
+    story.workspace.faults.fail("chat.update", status=429, retry_after=60, times=1)
+    story.rent(mina)
+    story.settle(20)
+    bells = [m for m in mina.dm() if m.get("subtype") == "thread_broadcast"]
+    assert len(bells) == 1
+    card = next(m for m in mina.dm() if m["blocks"][0]["block_id"].startswith("card-"))
+    assert "ssh" not in str(card)
+    story.settle(60)
+    assert len([m for m in mina.dm() if m.get("subtype") == "thread_broadcast"]) == 1
+    card = next(m for m in mina.dm() if m["blocks"][0]["block_id"].startswith("card-"))
+    assert "ssh" in str(card)

@@ -1,0 +1,18 @@
+"""The table of what people noticed."""
+
+from __future__ import annotations
+
+import pytest
+from tables import recorded, show
+
+COLUMNS = (
+    "database", "people", "`/kws rent`", "acknowledged: median / 99 % / worst", "form open",
+    "submitted to ready", "refused", "violations", "Jain", "worst wait: one, first of 3, third of 3 (s)",
+    "429s", "calls in the busiest minute", "load of the machine",
+)  # fmt: skip
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of docs/reliability.md."""
+    if rows := recorded(terminalreporter, "load"):
+        show(terminalreporter, "load", COLUMNS, rows)

@@ -1,0 +1,343 @@
+"""Nine o'clock: a class of people rents within a minute; what each of them noticed, and what became of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from world import NODE, TOML
+
+from bot.workspace import Workspace
+from bot.workspace.people import User, default_users
+from kws_core.model import Event, EventKind, PlacementState, Rental, Status
+from kws_core.store import Store
+
+TESTS = Path(__file__).parent.parent
+NODES = 4
+LOOK = 0.05  # seconds between two looks of a person
+WORST_ACK = 1.0  # seconds
+SEES = 10.0  # seconds that a person waits for the form
+
+
+@dataclass(frozen=True)
+class Setting:
+    """``people`` come in ``seconds``; one in ten of them asks for three. ``speed``: nodes are so much faster."""
+
+    people: int
+    seconds: float
+    speed: float = 1.0
+    max_builds: int = 4
+    vcpus: int = 56  # of each node: a few people find no room
+    tiers: bool = False  # Slack's limits per method and minute
+    seed: int = 9
+
+
+@dataclass
+class Noticed:
+    """What one person noticed of one wish."""
+
+    name: str
+    owner: str
+    command_ack: float | None = None
+    form: float | None = None
+    submit_ack: float | None = None
+    refused: str = ""
+    asked_at: float = 0.0
+    trouble: str = ""
+
+
+@dataclass
+class Outcome:
+    """The row of the table, and what was broken."""
+
+    setting: Setting
+    database: str
+    noticed: list[Noticed]
+    rentals: Sequence[Rental]
+    load: float
+    limited: int
+    busiest: dict[str, int]
+    violations: list[str] = field(default_factory=list)
+
+    @property
+    def acks(self) -> list[float]:
+        """Of all commands and forms, seconds."""
+        return [a for n in self.noticed for a in (n.command_ack, n.submit_ack) if a is not None]
+
+    def row(self) -> list[object]:
+        """As in docs/reliability.md."""
+        ready = [seconds(r.ready_at, r.created_at) for r in self.rentals if r.ready_at]
+        return [
+            self.database,
+            self.setting.people,
+            len(self.noticed),
+            spread(self.acks),
+            spread([n.form for n in self.noticed if n.form is not None]),
+            spread(ready, "{:.0f}"),
+            sum(bool(n.refused) for n in self.noticed),
+            len(self.violations),
+            f"{jain(self.rentals):.2f}",
+            " / ".join(f"{worst:.0f}" for worst in worst_waits(self.rentals)),
+            self.limited,
+            ", ".join(f"{m} {n}" for m, n in self.busiest.items()),
+            f"{self.load:.1f}",
+        ]
+
+
+class Morning:
+    """``run()`` plays it all."""
+
+    def __init__(self, folder: Path, url: str, setting: Setting) -> None:
+        self.setting = setting
+        self.folder = folder
+        self.url = url
+        self.dice = random.Random(setting.seed)
+        self.store = Store(url)
+        users = [
+            User(f"U0L{n:07d}", f"p{n}", locale=self.dice.choice(["ko-KR", "en-US"]))
+            for n in range(setting.people)
+        ]
+        self.workspace = Workspace(users=[*default_users(), *users]).start()
+        self.workspace.faults.limit_rate(1.0)
+        if setting.tiers:
+            self.workspace.faults.limit_tiers()
+        self.noticed: list[Noticed] = []
+        self._guard = threading.Lock()
+
+    def run(self) -> Outcome:
+        """The rush, until all is built, then what is wrong."""
+        bot = self._start()
+        began = time.monotonic()
+        try:
+            self.workspace.wait_connected(2, 30)
+            self._until(self._offered, 30)
+            self._rush()
+            load = os.getloadavg()[0]
+            self._until(lambda: not self._open_ends(), 1500)
+        finally:
+            bot.send_signal(signal.SIGTERM)
+            bot.wait(40)
+        calls = [call for call in self.workspace.calls if call.at]
+        self.workspace.stop()
+        rentals = self._rentals()
+        wrong = [*self._lost(rentals), *self._slow(), *self._places(rentals), *self._complaints()]
+        print(f"all was ready after {time.monotonic() - began:.0f} s")
+        limited = sum(self.workspace.faults.limited.values())
+        kind = "PostgreSQL" if "postgres" in self.url else "SQLite"
+        outcome = Outcome(self.setting, kind, self.noticed, rentals, load, limited, busiest(calls), wrong)
+        self.store.close()
+        return outcome
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        policy = "max_vcpus_per_user = 8"
+        config = TOML.format(max_rentals=3, zone="Asia/Seoul", policy=policy)
+        for n in range(NODES):
+            config += NODE.format(
+                name=f"node{n + 1}", vcpus=self.setting.vcpus, ram_mb=10**6, disk_gb=10**4,
+                max_builds=self.setting.max_builds,
+            )  # fmt: skip
+        environment = {
+            "bot_token": self.workspace.bot_token, "app_token": self.workspace.app_token,
+            "slack_api_url": self.workspace.api_url, "database_url": self.url,
+        }  # fmt: skip
+        order = {
+            "environment": environment, "config": config, "speed": self.setting.speed,
+            "log": str(self.folder / "bot.log"),
+        }  # fmt: skip
+        path = self.folder / "order.json"
+        path.write_text(json.dumps(order))
+        paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+        return subprocess.Popen(
+            [sys.executable, "-m", "load_process", str(path)], env={**os.environ, "PYTHONPATH": paths}
+        )
+
+    def _offered(self) -> bool:
+        """Whether the bot knows what its nodes have."""
+        log = self.folder / "bot.log"
+        if not log.exists():
+            return False
+        try:
+            with self.store.read() as session:
+                from kws_core import store
+
+                return sum(bool(r.images) for r in store.node_records(session)) == NODES
+        except Exception:
+            return False  # no tables yet
+
+    # -- the rush
+
+    def _rush(self) -> None:
+        threads = []
+        for n in range(self.setting.people):
+            at = self.dice.uniform(0, self.setting.seconds)
+            think = self.dice.uniform(2, 8) / self.setting.speed
+            wishes = 3 if n % 10 == 0 else 1
+            threads.append(threading.Thread(target=self._visit, args=(f"p{n}", at, think, wishes)))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _visit(self, name: str, at: float, think: float, wishes: int) -> None:
+        person = self.workspace.person(name)
+        time.sleep(at)
+        for number in range(wishes):
+            seen = Noticed(f"{name}-{number}", person.id)
+            with self._guard:
+                self.noticed.append(seen)
+            try:
+                self._rent(person, seen, think)
+            except Exception as error:
+                seen.trouble = repr(error)[:200]
+
+    def _rent(self, person: Any, seen: Noticed, think: float) -> None:
+        begun = time.monotonic()
+        outcome = person.command("/kws rent")
+        seen.command_ack = outcome.seconds
+        if outcome.error:
+            seen.trouble = f"command: {outcome.error}"
+            return
+        self._until(lambda: person.open_view is not None, SEES)
+        seen.form = time.monotonic() - begun
+        time.sleep(think)
+        person.fill_form({"name": seen.name, "image": "debian-12", "size": "small"})
+        seen.asked_at = time.monotonic()
+        outcome = person.submit()
+        seen.submit_ack = outcome.seconds
+        if outcome.error:
+            seen.trouble = f"form: {outcome.error}"
+        elif outcome.errors:
+            seen.refused = " ".join(outcome.errors.values())
+            person.close()
+
+    def _until(self, what: Callable[[], object], seconds_: float) -> None:
+        deadline = time.monotonic() + seconds_
+        while not what():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"after {seconds_:.0f} s not yet")
+            time.sleep(LOOK)
+
+    def _open_ends(self) -> bool:
+        time.sleep(0.5)
+        with self.store.read() as session:
+            building = select(Rental.id).where(Rental.status.in_((Status.REQUESTED, Status.BUILDING)))
+            untold = select(Event.id).where(Event.delivered_at.is_(None))
+            return bool(session.scalars(building).first() or session.scalars(untold).first())
+
+    # -- what is wrong
+
+    def _rentals(self) -> list[Rental]:
+        with self.store.read() as session:
+            return list(session.scalars(select(Rental)))
+
+    def _lost(self, rentals: Sequence[Rental]) -> list[str]:
+        """Each wish was refused with a sentence, or its machine is ready and its owner knows, with one key."""
+        by_name = {rental.name: rental for rental in rentals}
+        wrong = [f"{n.name}: {n.trouble}" for n in self.noticed if n.trouble]
+        for one in self.noticed:
+            rental = by_name.get(one.name)
+            if one.refused and rental is not None:
+                wrong.append(f"{one.name} was refused and is there")
+            elif not one.refused and not one.trouble:
+                wrong += self._untold(one, rental)
+        return wrong
+
+    def _untold(self, one: Noticed, rental: Rental | None) -> list[str]:
+        if rental is None or rental.status is not Status.READY:
+            return [f"{one.name} is {rental.status if rental else 'lost'}"]
+        person = self.workspace.person(one.name.partition("-")[0])
+        bells = [m for m in person.dm() if m.get("subtype") == "thread_broadcast" and one.name in m["text"]]
+        keys = [f for f in person.files() if f["name"].endswith(one.name)]
+        wrong = [] if len(bells) == 1 else [f"{one.name}: {len(bells)} bells"]
+        return wrong + ([] if len(keys) == 1 else [f"{one.name}: {len(keys)} keys"])
+
+    def _slow(self) -> list[str]:
+        acks = [(n.name, a) for n in self.noticed for a in (n.command_ack, n.submit_ack) if a]
+        return [f"{name}: acknowledged after {a:.2f} s" for name, a in acks if a > WORST_ACK]
+
+    def _places(self, rentals: Sequence[Rental]) -> list[str]:
+        """The places that people with one wish were told never grow."""
+        greedy = {r.owner for r in rentals if r.name.endswith("-1")}
+        told: dict[str, list[int]] = defaultdict(list)
+        with self.store.read() as session:
+            query = select(Event).where(Event.kind == EventKind.QUEUED).order_by(Event.id)
+            for event in session.scalars(query):
+                told[event.rental_id].append(event.data["position"])
+        return [
+            f"{r.name}: places {told[r.id]}"
+            for r in rentals
+            if r.owner not in greedy and told[r.id] != sorted(told[r.id], reverse=True)
+        ]
+
+    def _complaints(self) -> list[str]:
+        """What the bot itself thought to be a bug, and what Slack would refuse."""
+        lines = (self.folder / "bot.log").read_text().splitlines()
+        said = [line[24:200] for line in lines if " ERROR " in line]
+        return [*said, *(f"Slack: {violation}" for violation in self.workspace.violations)]
+
+
+def seconds(later: Any, earlier: Any) -> float:
+    """Between two moments."""
+    return float((later - earlier).total_seconds())
+
+
+def spread(values: Sequence[float], form: str = "{:.2f}") -> str:
+    """Median, 99th percentile and most, in seconds."""
+    if len(values) < 2:
+        return "-"
+    most = sorted(values)
+    ninety_nine = most[min(len(most) - 1, int(len(most) * 0.99))]
+    return " / ".join(form.format(one) for one in (statistics.median(most), ninety_nine, most[-1])) + " s"
+
+
+def _begun(rentals: Sequence[Rental]) -> list[tuple[Any, Rental]]:
+    found = [(p.server_at, r) for r in rentals for p in r.placements if p.state is PlacementState.HELD]
+    return sorted(((at, r) for at, r in found if at is not None), key=lambda pair: pair[0])
+
+
+def worst_waits(rentals: Sequence[Rental]) -> tuple[float, float, float]:
+    """Longest from asking to the begin of the build: of those with one wish, and first and third wish of three."""
+    three = {r.owner for r in rentals if r.name.endswith("-1")}
+    groups: dict[str, list[float]] = {"one": [0.0], "first": [0.0], "third": [0.0]}
+    for at, rental in _begun(rentals):
+        wait = seconds(at, rental.created_at)
+        if rental.owner not in three:
+            groups["one"].append(wait)
+        elif rental.name.endswith("-0"):
+            groups["first"].append(wait)
+        elif rental.name.endswith("-2"):
+            groups["third"].append(wait)
+    return max(groups["one"]), max(groups["first"]), max(groups["third"])
+
+
+def jain(rentals: Sequence[Rental]) -> float:
+    """Jain's index of builds begun per person, when the last person's first is begun: 1 is all alike."""
+    got: Counter[str] = Counter()
+    owners = {r.owner for r in rentals}
+    for _, rental in _begun(rentals):
+        got[rental.owner] += 1
+        if len(got) == len(owners):
+            break
+    return sum(got.values()) ** 2 / (len(got) * sum(n * n for n in got.values())) if got else 0.0
+
+
+def busiest(calls: Sequence[Any]) -> dict[str, int]:
+    """The most calls of a method in any 60 seconds, of the methods that were called most."""
+    at: dict[str, list[float]] = defaultdict(list)
+    for call in calls:
+        at[call.method].append(call.at)
+    most = {m: max(sum(t <= o < t + 60 for o in times) for t in times) for m, times in at.items()}
+    return dict(sorted(most.items(), key=lambda pair: -pair[1])[:4])

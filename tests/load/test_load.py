@@ -1,0 +1,44 @@
+"""A class rents at nine o'clock: no ack over a second, nothing lost, turns taken. ``make load`` runs it in full."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from postgres_kit import Postgres, missing
+
+from .morning import Morning, Setting
+
+pytestmark = pytest.mark.thorough  # starts a process
+
+FULL = os.environ.get("KWS_LOAD") == "all"
+SAMPLE = Setting(people=30, seconds=8, speed=8, vcpus=8, max_builds=2)
+WHOLE = Setting(people=200, seconds=60, max_builds=8, tiers=True)
+
+
+def play(folder: Path, url: str, record: Callable[[str, object], None]) -> None:
+    outcome = Morning(folder, url, WHOLE if FULL else SAMPLE).run()
+    record("load", outcome.row())
+    assert outcome.violations == []
+    assert any(one.refused for one in outcome.noticed)
+
+
+@pytest.mark.timeout(1800)
+def test_a_class_rents_at_nine(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    play(tmp_path, f"sqlite:///{tmp_path / 'kws.db'}", record_property)
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(not FULL, reason="as long again: make load")
+def test_a_class_rents_at_nine_on_postgresql(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    if reason := missing():
+        pytest.skip(reason)
+    server = Postgres()
+    try:
+        play(tmp_path, server.database(), record_property)
+    finally:
+        server.stop()
