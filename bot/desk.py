@@ -38,6 +38,7 @@ STALE = frozenset(
         "trigger_exchanged",
     }
 )
+TRY_AGAIN = STALE | {"ratelimited"}  # many people at once: Slack opens about 100 forms a minute
 
 PLACES = {ids.CARD: "card", ids.NOTICE: "warning", ids.ADMIN_NOTICE: "notice"}  # messages by their block ids
 
@@ -72,7 +73,7 @@ class Visit:
         try:
             self.client.views_open(trigger_id=self.body["trigger_id"], view=view)
         except SlackApiError as error:
-            if error.response.get("error") not in STALE:
+            if error.response.get("error") not in TRY_AGAIN:
                 raise
             log.info("form for %s came too late: %s", self.who.id, error.response.get("error"))
             text = N_("That took too long for Slack. Please type {command} again.")

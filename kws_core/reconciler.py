@@ -108,8 +108,11 @@ class Reconciler:
     def _run(self, name: str, sort: str, act: Callable[[str], None]) -> None:
         try:
             act(name)
-        except Exception:
-            log.exception("node %s: %s failed", name, sort)
+        except Exception as error:
+            if self._stopping:
+                log.info("node %s: %s is left: %s", name, sort, error)  # the executors take nothing any more
+            else:
+                log.exception("node %s: %s failed", name, sort)
         finally:
             with self._guard:
                 self._busy.discard((name, sort))
