@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from sqlalchemy import func, select
+
 from kws_core import ssh_keys, work_queue
 from kws_core.admission import RentForm, Who
 from kws_core.config import Config, parse_config
 from kws_core.core import Core
-from kws_core.model import EventKind, Rental, Status
+from kws_core.model import Event, EventKind, Rental, Status
 from kws_core.nightly import Nightly
 from kws_core.nodes.fake import FakeNode
 from kws_core.notice_box import NoticeBox
@@ -95,6 +97,14 @@ class Inline(Executor):
         return future
 
 
+def next_due(store: Store, now: datetime) -> datetime:
+    """The next second in which a node or Slack may have something to do; a silent node is asked every five."""
+    query = select(func.min(Event.next_try_at)).where(Event.delivered_at.is_(None))
+    with store.read() as session:
+        looks = [work_queue.next_look(session), session.scalar(query)]
+    return max(now + SECOND, min([now + REFRESH_DOWN, *filter(None, looks)]))
+
+
 @dataclass
 class World:
     """A core with its nodes, without Slack: ``settle`` plays the loop, and a Slack that takes every key."""
@@ -161,14 +171,7 @@ class World:
         until = self.clock.at + timedelta(seconds=ticks)
         while self.clock.at < until:
             self.tick()
-            self.clock.at = min(until, max(self.clock.at + SECOND, self.next_look()))
-
-    def next_look(self) -> datetime:
-        """When there may be something to do again: nodes are asked every five seconds at the most often."""
-        with self.store.read() as session:
-            look = work_queue.next_look(session)
-        asked = self.clock.at + REFRESH_DOWN
-        return min(look or asked, asked)
+            self.clock.at = min(until, next_due(self.store, self.clock.at))
 
     def rent(self, name: str = "web01", who: Who = MINA, **changes: Any) -> Rental:
         """A rental as the form asks for it."""
