@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from sampling import THOROUGH
 from sqlalchemy import event
 from typed_kit import Typed, typist
 from world import Clock, Inline, World, make_config
@@ -22,7 +22,7 @@ from kws_core.store import Store
 
 settings.register_profile("fast", deadline=None, derandomize=True, max_examples=25)  # the same at each run
 settings.register_profile("thorough", deadline=None, max_examples=200)  # a busy machine is no fault
-settings.load_profile("thorough" if os.environ.get("KWS_LIFE") == "thorough" else "fast")
+settings.load_profile("thorough" if THOROUGH else "fast")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,6 @@ round it (the form takes them off). ``KWS_LIFE=thorough`` draws far more of them
 
 from __future__ import annotations
 
-import os
 import string
 import textwrap
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
+from sampling import THOROUGH
 from world import ADMIN, MINA, World
 
 from kws_core import ssh_keys
@@ -30,7 +30,6 @@ from kws_core.nodes import Kind
 from kws_core.passwords import Secret
 from kws_core.saved_keys import KeyRing
 
-THOROUGH = os.environ.get("KWS_LIFE") == "thorough"
 DRAWN = settings(
     max_examples=1000 if THOROUGH else 10,
     deadline=None,

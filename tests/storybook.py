@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from world import Clock
+from world import Clock, next_due
 
 from bot.service import Service
 from bot.workspace import Workspace
@@ -25,11 +26,12 @@ class Story:
     service_folder: Path
 
     def settle(self, rounds: int = 12) -> None:
-        """A few seconds pass."""
-        for _ in range(rounds):
+        """So many seconds pass; those in which nothing is due are left out."""
+        until = self.clock.at + timedelta(seconds=rounds)
+        while self.clock.at < until:
             self.service.reconciler.tick()
             self.service.notifier.tick()
-            self.clock.advance(seconds=1)
+            self.clock.at = min(until, next_due(self.service.store, self.clock.at))
         self.service.notifier.tick()
 
     def night(self) -> None:

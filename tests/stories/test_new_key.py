@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
 import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
+from sampling import every
 from storybook import Story
 
 from kws_core import new_key
@@ -145,8 +147,10 @@ METHODS = [
 ]
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("fault", [{"status": 503}, {"error": "fatal_error"}, {"drop_after": True}], ids=str)
+FAULTS = [{"status": 503}, {"error": "fatal_error"}, {"drop_after": True}]
+
+
+@pytest.mark.parametrize(("method", "fault"), every(4, product(METHODS, FAULTS)), ids=str)
 def test_slack_in_trouble_brings_one_key_that_fits(story: Story, method: str, fault: dict[str, Any]) -> None:
     joon = story.workspace.person("joon")
     story.rent(joon)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
+from sampling import every
 from storybook import Story
 
 from bot.service import Service
@@ -44,12 +46,16 @@ METHODS = [
 ]
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(
-    "fault",
-    [{"status": 500}, {"status": 503}, {"error": "fatal_error"}, {"drop_before": True}, {"drop_after": True}],
-    ids=str,
-)
+FAULTS = [
+    {"status": 500},
+    {"status": 503},
+    {"error": "fatal_error"},
+    {"drop_before": True},
+    {"drop_after": True},
+]
+
+
+@pytest.mark.parametrize(("method", "fault"), every(7, product(METHODS, FAULTS)), ids=str)
 def test_one_failing_call(story: Story, method: str, fault: dict[str, Any]) -> None:
     mina = story.workspace.person("mina")
     story.workspace.faults.fail(method, **fault)
