@@ -22,6 +22,10 @@ REPEATABLE = frozenset(
     }
 )  # fmt: skip
 LONGEST_PAUSE = 30.0  # seconds
+PAUSES = {
+    "views.open": 1.0,
+    "views.push": 1.0,
+}  # trigger_ids live 3 s: who waits longer keeps a thread for nothing
 
 
 class SlackRetryHandler(RetryHandler):
@@ -39,10 +43,12 @@ class SlackRetryHandler(RetryHandler):
         response: HttpResponse | None = None,
         error: Exception | None = None,
     ) -> bool:
-        if response is not None and response.status_code == 429:
-            return _seconds(response.headers) <= LONGEST_PAUSE  # a longer one is for the outbox to wait out
-        repeatable = request.url.split("?")[0].rsplit("/", 1)[-1] in REPEATABLE
-        return repeatable and (error is not None or (response is not None and response.status_code >= 500))
+        method = request.url.split("?")[0].rsplit("/", 1)[-1]
+        if response is not None and response.status_code == 429:  # a longer one is for the outbox to wait out
+            return _seconds(response.headers) <= PAUSES.get(method, LONGEST_PAUSE)
+        return method in REPEATABLE and (
+            error is not None or (response is not None and response.status_code >= 500)
+        )
 
     def prepare_for_next_attempt(
         self,

@@ -53,6 +53,11 @@ def test_a_429_was_not_carried_out_and_is_sent_again(method: str) -> None:
     assert again(method, response=response(429, Retry_After="1"))
 
 
+def test_no_thread_waits_for_a_form_that_can_not_be_opened_any_more() -> None:
+    assert not again("views.open", response=response(429, Retry_After="3"))
+    assert again("chat.postMessage", response=response(429, Retry_After="3"))
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_after_a_5xx_only_what_may_be_repeated_is(status: int) -> None:
     assert [m for m in ONCE_ONLY if again(m, response=response(status))] == []

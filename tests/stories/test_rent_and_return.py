@@ -211,9 +211,12 @@ def test_a_closed_form_is_no_error(story: Story) -> None:
     assert mina.ephemeral() == []
 
 
-def test_a_stale_trigger_is_told_in_words(story: Story) -> None:
+@pytest.mark.parametrize(
+    "fault", [{"error": "expired_trigger_id"}, {"status": 429, "retry_after": 20}], ids=str
+)
+def test_a_stale_trigger_is_told_in_words(story: Story, fault: dict[str, Any]) -> None:
     joon = story.workspace.person("joon")
-    story.workspace.faults.fail("views.open", error="expired_trigger_id")
+    story.workspace.faults.fail("views.open", **fault)
     joon.command("/kws rent")
     wait_for_answer(story, joon, "took too long")
 

@@ -17,6 +17,7 @@ from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, Se
 from workspace.kit import entry, modal, text_input
 
 from bot.workspace import ManualClock, Person, Workspace
+from bot.workspace.faults import TIERS
 
 MINA = "U0MINA0001"
 
@@ -57,6 +58,21 @@ def test_one_message_a_second_and_channel(
     assert refusal.value.response.status_code == 429 and refusal.value.response.headers["Retry-After"] == "1"
     clock.advance(1)
     client.chat_postMessage(channel=MINA, text="two")
+
+
+def test_so_many_calls_of_a_method_a_minute(
+    workspace: Workspace, client: WebClient, clock: ManualClock
+) -> None:
+    workspace.faults.limit_tiers()
+    for _ in range(TIERS["conversations.open"]):
+        client.conversations_open(users=[MINA])
+    client.users_info(user=MINA)
+    with pytest.raises(SlackApiError) as refusal:
+        client.conversations_open(users=[MINA])
+    assert refusal.value.response.headers["Retry-After"] == "1"
+    assert workspace.faults.limited == {"conversations.open": 1}
+    clock.advance(2)
+    client.conversations_open(users=[MINA])
 
 
 @pytest.mark.parametrize("status", [500, 503])
