@@ -84,6 +84,12 @@ def may_start(session: Session, config: Config, rental: Rental, node: str, now: 
     return False
 
 
+def wanted(session: Session, config: Config, node: str) -> bool:
+    """Whether the node could build more and somebody waits for it: a look before anything is locked."""
+    waits = select(Rental.id).join(Rental.placements).where(_WAITS, Placement.node == node).limit(1)
+    return bool(free_slots(session, config, node)) and session.scalar(waits) is not None
+
+
 def call_next(session: Session, config: Config, node: str, now: datetime) -> bool:
     """Makes those due whose turn it is; False when nobody's is. Under lock_capacity()."""
     free = free_slots(session, config, node)

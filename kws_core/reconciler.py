@@ -181,7 +181,12 @@ class Reconciler:
 
     def _call_next(self, node: str) -> None:
         """Wakes those whose turn it is to be built."""
+        called = False
         try:
+            with self.core.store.read() as session:
+                wanted = build_queue.wanted(session, self.core.config, node)
+            if not wanted:
+                return
             with self.core.store.write() as session:
                 store.lock_capacity(session)
                 called = build_queue.call_next(session, self.core.config, node, self.core.now())

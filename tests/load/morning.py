@@ -69,6 +69,7 @@ class Outcome:
     load: float
     limited: int
     busiest: dict[str, int]
+    told: list[float]  # seconds from ready to the message that says so
     violations: list[str] = field(default_factory=list)
 
     @property
@@ -86,6 +87,7 @@ class Outcome:
             spread(self.acks),
             spread([n.form for n in self.noticed if n.form is not None]),
             spread(ready, "{:.0f}"),
+            spread(self.told, "{:.0f}"),
             sum(one.again for one in self.noticed),
             sum(bool(n.refused) for n in self.noticed),
             len(self.violations),
@@ -138,7 +140,17 @@ class Morning:
         print(f"all was ready after {time.monotonic() - began:.0f} s")
         limited = sum(self.workspace.faults.limited.values())
         kind = "PostgreSQL" if "postgres" in self.url else "SQLite"
-        outcome = Outcome(self.setting, kind, self.noticed, rentals, load, limited, busiest(calls), wrong)
+        outcome = Outcome(
+            self.setting,
+            kind,
+            self.noticed,
+            rentals,
+            load,
+            limited,
+            busiest(calls),
+            self._told(rentals),
+            wrong,
+        )
         self.store.close()
         return outcome
 
@@ -267,11 +279,19 @@ class Morning:
     def _untold(self, one: Noticed, rental: Rental | None) -> list[str]:
         if rental is None or rental.status is not Status.READY:
             return [f"{one.name} is {rental.status if rental else 'lost'}"]
-        person = self.workspace.person(one.name.partition("-")[0])
-        bells = [m for m in person.dm() if m.get("subtype") == "thread_broadcast" and one.name in m["text"]]
+        person, bells = self.workspace.person(one.name.partition("-")[0]), self._bells(one.name)
         keys = [f for f in person.files() if f["name"].endswith(one.name)]
         wrong = [] if len(bells) == 1 else [f"{one.name}: {len(bells)} bells"]
         return wrong + ([] if len(keys) == 1 else [f"{one.name}: {len(keys)} keys"])
+
+    def _bells(self, name: str) -> list[dict[str, Any]]:
+        """The messages that say that a rental is ready; no other is told in these minutes."""
+        shown = self.workspace.person(name.partition("-")[0]).dm()
+        return [m for m in shown if m.get("subtype") == "thread_broadcast" and name in m["text"]]
+
+    def _told(self, rentals: Sequence[Rental]) -> list[float]:
+        bells = [(r.ready_at, bell) for r in rentals if r.ready_at for bell in self._bells(r.name)]
+        return [float(bell["ts"]) - at.timestamp() for at, bell in bells]
 
     def _slow(self) -> list[str]:
         acks = [(one.name, ack) for one in self.noticed for ack in one.acks]
