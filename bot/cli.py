@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from bot import cli_db, cli_images, cli_nodes, cli_setup
-from bot.cli_kit import FAILED, USAGE, Config, Json, note_act
-from bot.cli_kit import core_of as _core
-from bot.cli_kit import print_rows as _print
+from bot.cli_kit import FAILED, USAGE, Config, Json, core_of, note_act, print_rows
 
 if TYPE_CHECKING:
     from kws_core.config import Config as Settings
@@ -48,6 +46,10 @@ Metrics = Annotated[
     ),
 ]
 
+Sweep = Annotated[
+    bool, typer.Option("--sweep/--no-sweep", help="Delete leaks, or leave them alone (after a restore).")
+]
+
 
 @app.command()
 def run(
@@ -55,6 +57,7 @@ def run(
     http: Http = None,
     host: Annotated[str, typer.Option(help="Address that --http listens on.")] = "127.0.0.1",
     metrics: Metrics = None,
+    sweep: Sweep = True,
 ) -> None:
     """Runs the bot until SIGTERM or Ctrl-C."""
     from bot import logs, runner
@@ -84,6 +87,7 @@ def run(
             pool.nodes(),
             runner.Listen(host, http) if http is not None else None,
             watch,
+            sweeps=sweep,
         )
     finally:
         pool.close()
@@ -142,7 +146,7 @@ def reconcile(
     pool.check()
     names = [node.name for node in settings.nodes]
     try:
-        with _core_to_read(settings) if dry_run else nullcontext(_core(config)) as core:
+        with _core_to_read(settings) if dry_run else nullcontext(core_of(config)) as core:
             sweep = Sweep(core, pool.nodes())
             with ThreadPoolExecutor(len(names)) as threads:  # a silent node delays no other
                 if dry_run:
@@ -154,7 +158,7 @@ def reconcile(
     finally:
         pool.close()
     rows = listings.reconciliation(found, settings.kws.zone)
-    _print(rows, as_json, "Database and nodes agree.")
+    print_rows(rows, as_json, "Database and nodes agree.")
     if any(report.error for report, _ in found):
         raise typer.Exit(FAILED)
 
@@ -173,7 +177,7 @@ def nightly(
     from bot import listings
     from kws_core.nightly import Nightly
 
-    core = _core(config)
+    core = core_of(config)
     moment = listings.moment(at, core.config.kws.zone) if at is not None else core.now()
     night = Nightly(core)
     early = night.would_end(moment) if moment > core.now() and not yes and _asks() else []
@@ -185,7 +189,7 @@ def nightly(
     warned = night.remind(moment)
     done = night.run(moment)
     note_act(core, "nightly", until=moment.isoformat(), ended=len(done.marked), failed=len(done.failed))
-    _print(listings.night(night, warned, done), as_json, "Nothing to warn of, nothing to end.")
+    print_rows(listings.night(night, warned, done), as_json, "Nothing to warn of, nothing to end.")
     if done.marked and not as_json:
         typer.echo("The running bot deletes what was marked; `kws run` does so when it is started.")
     if done.failed:

@@ -40,10 +40,16 @@ def run(
     nodes: Mapping[str, Node],
     http: Listen | None,
     watch: Listen | None,
+    *,
+    sweeps: bool = True,
 ) -> None:
-    """Runs until SIGTERM or Ctrl-C. ``http``: Request URLs, ``watch``: health and metrics. ListenError: no such port."""
+    """Runs until SIGTERM or Ctrl-C. ``http``: Request URLs, ``watch``: health and metrics. ListenError: no such port.
+
+    ``sweeps=False``: leaks are left alone.
+    """
     stop = stop_on_signals()
     service = Service(config, environment, nodes)
+    service.reconciler.sweeps = sweeps
     supervisor = Supervisor()
     servers = []
     if watch is not None:

@@ -15,6 +15,8 @@ from typed_kit import NODES, Typed
 from world import MINA, World
 
 from bot import cli
+from bot.service import Service
+from kws_core.errors import StoreDown
 from kws_core.model import Rental, Status
 from kws_core.nightly import Nightly
 from kws_core.nodes import mark_of
@@ -370,3 +372,23 @@ def test_nightly_in_a_lab_without_rentals(tmp_path: Path) -> None:
     result = kws(tmp_path, "nightly", "--at", "2026-12-01T00:00", toml=GOOD)
     assert (result.returncode, result.stdout) == (0, "Nothing to warn of, nothing to end.\n"), result.stderr
     assert kws(tmp_path, "nightly", "--at", "soon").returncode == 2
+
+
+@pytest.mark.parametrize(("arguments", "sweeps"), [((), True), (("--no-sweep",), False)])
+def test_leaks_can_be_left_alone_after_a_restore(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], sweeps: bool
+) -> None:
+    started: list[bool] = []
+
+    class Noting(Service):
+        """Ends as soon as it would begin."""
+
+        def start(self) -> None:
+            started.append(self.reconciler.sweeps)
+            raise StoreDown("over")
+
+    monkeypatch.setattr("bot.runner.Service", Noting)
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-planted")
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-planted")
+    assert typed("run", *arguments).code == 1
+    assert started == [sweeps]

@@ -519,3 +519,13 @@ def test_a_node_without_leaks_is_looked_at_hourly(world: World) -> None:
         world.clock.advance(minutes=1)
         world.tick()
     assert {node.calls.count("marked") for node in world.nodes.values()} == {3}
+
+
+def test_leaks_stay_where_the_loop_is_told_to_leave_them(world: World) -> None:
+    world.reconciler.sweeps = False
+    world.nodes["node1"].plant(LEAK)
+    for _ in range(30):
+        world.clock.advance(minutes=1)
+        world.tick()
+    assert world.left() != {}
+    assert rows(world) == []
