@@ -61,7 +61,7 @@ NODE_CALLS = (
 BREAKABLE = ("ensure_address", "ensure_server", "machines", "release", "put_key", "act")
 NAMES = [f"web0{number}" for number in range(6)]
 HISTORY = re.compile(  # what TRANSITIONS allow, told in events (but for keys, which may come at any time)
-    r"requested (placed ((moved|waiting|building) )*(ready )?)?((returned|failed|vanished) (ended )?)?"
+    r"requested (placed ((moved|waiting|queued|building) )*(ready )?)?((returned|failed|vanished) (ended )?)?"
 )
 TOLD_STATUS = {
     "requested": Status.REQUESTED,
