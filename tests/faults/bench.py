@@ -23,7 +23,7 @@ from contract.stub import write_clouds
 from openstack.config import OpenStackConfig
 from slack_sdk.socket_mode.interval_runner import IntervalRunner
 from sqlalchemy import select
-from world import Clock, Inline, make_config
+from world import SECOND, Clock, Inline, make_config, next_due
 
 from bot.retries import SlackRetryHandler
 from bot.service import Service
@@ -36,7 +36,8 @@ from kws_core.nodes.pool import Pool
 from .sights import Sights
 
 LINGER = timedelta(seconds=4)  # instead of two minutes, where they would be real ones
-CHORES = 10  # seconds between two looks for what the admins are to be told
+OURS = ("bot", "kws_core", "apscheduler")
+CHORES = timedelta(seconds=10)  # between two looks for what the admins are to be told
 SETTINGS = {"ready_check": "active", "connect_timeout": 1.0, "read_timeout": 1.0}
 
 
@@ -45,13 +46,15 @@ class TooLongError(Exception):
 
 
 class Errors(logging.Handler):
-    """What the bot logged as an error."""
+    """What the bot itself logged as an error; its libraries tell of every cut connection."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        if not record.name.startswith(OURS):
+            return
         cause = record.exc_info[1] if record.exc_info else ""
         self.lines.append(f"{record.getMessage()} {cause!r}"[:200])
 
@@ -75,8 +78,10 @@ class Bench:
         self.workspace = Workspace().start()
         self.errors = Errors()
         self.sights = Sights()
+        self._chores_at = self.now()
         self.prop: Any = None  # what the database is on, where that is to fail
         self.joon, self.admin = self.workspace.person("joon"), self.workspace.person("admin")
+        self.admin.user.locale = self.joon.user.locale  # the table is in English
         self._stack = ExitStack()
         self._begin: float | None = None
         self._end: float | None = None
@@ -164,22 +169,27 @@ class Bench:
         while not done():
             if self.seconds() >= limit:
                 raise TooLongError(f"not within {within:.0f} s: {[r.status.value for r in self.rentals()]}")
-            self.beat()
+            self.beat(limit - self.seconds())
 
     def pass_time(self, seconds: float) -> None:
         """So many seconds."""
         limit = self.seconds() + seconds
         while self.seconds() < limit:
-            self.beat()
+            self.beat(limit - self.seconds())
 
-    def beat(self) -> None:
-        """One second: what the loops would do, errors included."""
+    def beat(self, most: float = 1.0) -> None:
+        """What the loops do now, errors included; then a second passes, or several (``most``) if nothing is due in them."""
         for loop in self.service.loops[:2]:
             loop._safe_tick()
-        if int(self.seconds()) % CHORES == 0:
+        if self.now() >= self._chores_at:
+            self._chores_at = self.now() + CHORES
             self._chores()
         self.look()
-        self.clock.advance(seconds=1)
+        try:
+            due = next_due(self.service.store, self.clock.at)
+        except Exception:  # the database is what fails
+            due = self.clock.at + SECOND
+        self.clock.at = min(due, self.clock.at + timedelta(seconds=max(1.0, most)))
 
     def _chores(self) -> None:
         try:
@@ -279,7 +289,7 @@ class RealBench(Bench):
         self.service.start()
         self.until(lambda: all(status.seen_at for status in self.service.core.nodes()), 30)
 
-    def beat(self) -> None:
+    def beat(self, most: float = 1.0) -> None:
         """Whatever happens next."""
         self.look()
         time.sleep(0.05)

@@ -45,7 +45,10 @@ class Sights:
     def unusual(self, usual: Sights) -> list[str]:
         """Lines that were not seen in the other, whatever node they name."""
         known = {_NODES.sub("node", line) for line in usual.lines}
-        return [line for line in self.lines if _NODES.sub("node", line) not in known]
+        odd = [line for line in self.lines if _NODES.sub("node", line) not in known]
+        return [
+            line for line in odd if line.partition(" ")[2] not in self.lines
+        ]  # a bell repeats a line of the card
 
     def _keep(self, prefix: str, text: str) -> None:
         for line in str(text).splitlines():

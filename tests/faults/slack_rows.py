@@ -52,7 +52,7 @@ def upload(bench: Bench, strike: tuple[str, dict[str, Any]]) -> None:
 
 def closed_dm(bench: Bench, strike: tuple[str, str]) -> None:
     method, error = strike
-    bench.workspace.faults.fail(method, error=error, times=3)
+    bench.workspace.faults.fail(method, error=error)
     bench.strike()
     bench.rent()
     over(bench)
