@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -242,7 +243,7 @@ ROWS = (
     Row("node says 503", AT_CALLS, answers(LATE), EVERY_CALL),
     Row("half a body", AT_CALLS, answers(HALF), EVERY_CALL),
     Row("no JSON, or the wrong one", AT_CALLS, lambda bench, strike: answers(strike[0])(bench, strike[1]),
-        [(answer, call) for call in EVERY_CALL for answer in (PAGE, LIST)]),
+        list(zip(itertools.cycle((PAGE, LIST)), EVERY_CALL))),
     Row("half a body", "each call that makes something, done but unsaid, no other node", unsaid, UNSAID, nodes=1),
     Row("refused, 429, 5xx, half a body, wrong JSON", "30 s of a build, no other node", no_other_node, SILENCES, nodes=1),
     Row("refused, 429, 5xx, half a body, wrong JSON", "while it is deleted, for 30 s", while_deleted, SILENCES),

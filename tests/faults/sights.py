@@ -38,7 +38,7 @@ class Sights:
         """Reads what a submitted form answered, or Slack itself did."""
         errors = outcome.errors or {}
         for text in errors.values():
-            self._keep("form: ", text)
+            self._keep("", text)
         if not errors and not outcome.acked:
             self._keep("Slack itself: ", outcome.error or "We had some trouble connecting. Try again?")
 

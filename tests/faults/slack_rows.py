@@ -78,14 +78,11 @@ def away(bench: Bench, seconds: int) -> None:
     bench.pass_time(seconds)
     bench.workspace.down()
     bench.strike()
-    blind(bench, GONE)
+    bench.pass_time(GONE)
     bench.workspace.up()
     bench.over()
     ready(bench)
-
-
-def blind(bench: Bench, seconds: int) -> None:
-    bench.pass_time(seconds)
+    bench.workspace.wait_connected(2, timeout=60)
 
 
 def cut_off(bench: Bench, which: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from . import matrix
-from .rows import Outcome, Row, play
+from .rows import ALL, Outcome, Row, play
 from .sights import Sights
 
 
@@ -34,6 +34,7 @@ def test_a_fault_harms_nobody(
     assert outcome.problems == []
 
 
+@pytest.mark.skipif(ALL, reason="this run writes it")
 def test_the_table_has_the_rows_of_the_code() -> None:
     """It may be of an earlier run, but of these rows."""
     assert [cells[:2] for cells in matrix.written()] == [[row.fault, row.where] for row in matrix.ROWS]

@@ -59,25 +59,26 @@ def without_withdrawing_keys(patch: pytest.MonkeyPatch) -> None:
 
 
 PLANTED = [
-    (without_look, row(node_rows.unsaid, 1), SERVER_UNSAID),
-    (without_moving_on, row(node_rows.exhausted), ""),
-    (without_breaker, row(node_rows.no_other_node, 1), node_rows.LATE),
-    (without_waiting_for_the_end, row(node_rows.stuck), ""),
-    (without_retry_of_the_outbox, row(slack_rows.upload), slack_rows.STEPS[1]),
-    (without_looking_into_slack, row(slack_rows.unheard), POST_UNSAID),
-    (without_withdrawing_keys, row(slack_rows.upload), slack_rows.STEPS[0]),
+    (without_look, row(node_rows.unsaid, 1), SERVER_UNSAID, "not within"),
+    (without_moving_on, row(node_rows.exhausted), "", "['ended']"),
+    (without_breaker, row(node_rows.no_other_node, 1), node_rows.LATE, "was asked"),
+    (without_waiting_for_the_end, row(node_rows.stuck), "", "orphan"),
+    (without_retry_of_the_outbox, row(slack_rows.upload), slack_rows.STEPS[1], "is building"),
+    (without_looking_into_slack, row(slack_rows.unheard), POST_UNSAID, "is shown 2 times"),
+    (without_withdrawing_keys, row(slack_rows.upload), slack_rows.STEPS[0], "2 keys"),
 ]
 
 
 @pytest.mark.thorough
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("plant", "row", "strike"), PLANTED, ids=lambda value: getattr(value, "__name__", "")
+    ("plant", "row", "strike", "words"), PLANTED, ids=lambda value: getattr(value, "__name__", "-")
 )
 def test_a_planted_fault_is_seen(
     plant: Callable[[pytest.MonkeyPatch], None],
     row: Row,
     strike: Any,
+    words: str,
     tmp_path: Path,
     empty_database: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -85,5 +86,5 @@ def test_a_planted_fault_is_seen(
     plant(monkeypatch)
     outcome = Outcome(row)
     play(row, strike, outcome, Sights(), tmp_path, empty_database, "")
-    assert outcome.problems, "nobody noticed"
+    assert words in str(outcome.problems)
     assert "VIOLATED" in outcome.cells()[3]
