@@ -9,6 +9,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,11 @@ class Bench:
 
     def settle(self, rounds: int = 12) -> None:
         """So many seconds pass for nodes and messages."""
-        for _ in range(rounds):
+        until = self.clock.at + timedelta(seconds=rounds)
+        while self.clock.at < until:
             self.service.reconciler.tick()
             self.service.notifier.tick()
-            self.clock.at = next_due(self.service.store, self.clock.at)
+            self.clock.at = min(until, next_due(self.service.store, self.clock.at))
         self.service.notifier.tick()
 
     # -- what Slack sends
