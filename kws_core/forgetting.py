@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import String, and_, cast, or_, update
 
@@ -22,7 +23,7 @@ def forget(core: Core) -> int:
     built = and_(Rental.ready_at.is_not(None), Rental.ready_at < core.now() - BUILT_FOR)
     some = [cast(column, String) != "{}" for column in (Rental.cloud_init, Rental.environment)]
     some += [cast(Rental.command, String) != "[]", Rental.password_hash.is_not(None)]
-    blank = {"cloud_init": {}, "environment": {}, "command": [], "password_hash": None}
+    blank: dict[str, Any] = {"cloud_init": {}, "environment": {}, "command": [], "password_hash": None}
     with core.store.write() as session:
         over = or_(built, Rental.status.in_(OVER))
         done = session.execute(update(Rental).where(over, or_(*some)).values(blank))
