@@ -49,23 +49,36 @@ class Line:
                 pass
             return answer
 
-    def post(
-        self, body: bytes, *, secret: str = SIGNING_SECRET, age: int = 0, method: str = "POST", path: str = PATH,
-        without: str = "", sent: bytes | None = None, **headers: str,
-    ) -> int:  # fmt: skip
-        stamp = str(int(time.time()) - age)
-        signed = b"v0:" + stamp.encode() + b":" + body
-        signature = "v0=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
-        lines = {
-            "Host": "bot", "Content-Type": FORM, "Content-Length": str(len(body if sent is None else sent)),
-            "X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": signature,
-        } | {name.replace("_", "-"): value for name, value in headers.items()}  # fmt: skip
-        lines.pop(without, None)
-        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        request = f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + (body if sent is None else sent)
-        answer = self.raw(request)
+    def post(self, body: bytes, **how: Any) -> int:
+        answer = self.raw(self.request(body, **how))
         assert b"Traceback" not in answer
         return int(answer.split(b" ", 2)[1]) if answer else 0
+
+    def request(
+        self,
+        body: bytes,
+        *,
+        secret: str = SIGNING_SECRET,
+        age: int = 0,
+        method: str = "POST",
+        path: str = PATH,
+        without: str = "",
+        sent: bytes | None = None,
+        **headers: str,
+    ) -> bytes:
+        """A request as Slack makes it, but for what is said."""
+        stamp = str(int(time.time()) - age)
+        signed = b"v0:" + stamp.encode() + b":" + body
+        lines = {
+            "Host": "bot",
+            "Content-Type": FORM,
+            "Content-Length": str(len(body if sent is None else sent)),
+            "X-Slack-Request-Timestamp": stamp,
+            "X-Slack-Signature": "v0=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest(),
+        } | {name.replace("_", "-"): value for name, value in headers.items()}
+        lines.pop(without, None)
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + (body if sent is None else sent)
 
 
 @pytest.fixture(scope="module")
@@ -155,12 +168,18 @@ def test_a_body_that_was_altered(line: Line) -> None:
         (b"\xff\xfe", FORM), (b"payload=%7Bnot", FORM), (b"{", "application/json"), (b"[1][", "application/json"),
         (b"null", "application/json"), (b"[]", "application/json"), (b"[" * 90_000, "application/json"),
         (b"payload=" + b"[" * 90_000, FORM), (b"payload=null", FORM), (b"", FORM), (b"ssl_check=1", FORM),
-        (json.dumps({"type": "url_verification", "challenge": "c"}).encode(), "application/json"),
     ],
 )  # fmt: skip
 def test_what_is_signed_but_senseless(line: Line, body: bytes, kind: str) -> None:
     assert 200 <= line.post(body, Content_Type=kind) < 500
     assert line.post(body, Content_Type=kind, secret="another") == 401
+
+
+def test_the_challenge_of_a_new_request_url_is_answered(line: Line) -> None:
+    body = json.dumps({"token": "t", "type": "url_verification", "challenge": "c4a113"}).encode()
+    assert b"c4a113" in line.raw(line.request(body, Content_Type="application/json"))
+    unsigned = line.raw(line.request(body, Content_Type="application/json", secret="another"))
+    assert b"c4a113" not in unsigned and b" 401 " in unsigned.splitlines()[0]
 
 
 def test_who_sends_nothing_is_hung_up_on(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
