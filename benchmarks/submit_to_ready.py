@@ -12,6 +12,7 @@ form to the message that the last server is ready; that of the others from the w
 from __future__ import annotations
 
 import argparse
+import re
 import statistics
 import tempfile
 import time
@@ -47,6 +48,7 @@ class Round:
     own: float  # requests per rental, without polls
     shared: float  # the rest: polls and what serves all rentals
     phases: list[float]  # seconds from the start, see PHASES
+    calls: list[Call]  # those that `own` counts
 
     @property
     def seconds(self) -> float:
@@ -150,7 +152,7 @@ class Field:
             lab.clear(cloud)
         own = [call for call in calls if not call.is_poll and not call.is_login]
         phases = milestones(begun, own, calls, max(ready))
-        return Round(begun, ready, len(own) / number, (len(calls) - len(own)) / number, phases)
+        return Round(begun, ready, len(own) / number, (len(calls) - len(own)) / number, phases, own)
 
     def _kws(self, number: int, *, own_key: bool) -> Round:
         asked = {f"b{self.turn}-{i}": self.workspace.person(f"student{i}") for i in range(number)}
@@ -167,7 +169,7 @@ class Field:
         self._give_back()
         own = [call for call in calls if of_a_rental(call)]
         phases = milestones(begun, own, calls, max(ready))
-        return Round(begun, ready, len(own) / number, (len(calls) - len(own)) / number, phases)
+        return Round(begun, ready, len(own) / number, (len(calls) - len(own)) / number, phases, own)
 
     def _open(self, person: Any, name: str, *, own_key: bool) -> None:
         """The form stands filled in before the clock runs."""
@@ -250,8 +252,21 @@ def tell(report: Report, rounds: dict[int, dict[str, list[Round]]], options: arg
             ["", *PHASES],
             [[name, *phases_of(found)] for name, found in rounds[1].items()],
         )
+    if 1 in rounds:
+        last = rounds[1][OWN][-1]
+        columns = ["request", "at, s", "took, s"]
+        report.table("What KWS asks for one rental (the last of them)", columns, requests_of(last))
     for name in (OWN, GENERATED):
         goals(report, name, rounds)
+
+
+def requests_of(found: Round) -> list[list[object]]:
+    """One line per request, without ids."""
+    lines: list[list[object]] = []
+    for call in found.calls:
+        path = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|kws-\w+", "…", call.path)
+        lines.append([f"{call.method} {path}", call.at - found.begun, call.end - call.at])
+    return lines
 
 
 def row(name: str, found: list[Round], floor: list[Round], number: int) -> list[object]:
@@ -291,7 +306,8 @@ def goals(report: Report, name: str, rounds: dict[int, dict[str, list[Round]]]) 
         requests = spread(r.own for r in found)
         report.ratio(f"{name}: requests for each of {number}, without shared polls", requests, at_most=8)
         if layer:
-            ratio = spread(one.own / other.own for one, other in zip(found, layer, strict=True))
+            # the layer's polls are its own: nobody else has anything of them
+            ratio = spread(a.own / (b.own + b.shared) for a, b in zip(found, layer, strict=True))
             report.ratio(f"{name}: requests for each of {number} to the cloud layer's", ratio, at_most=0.5)
 
 
