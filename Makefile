@@ -37,6 +37,9 @@ replicas: setup ## two and four bots on one PostgreSQL, killed at random under l
 load: setup ## 200 people rent within a minute, on four simulated nodes (about 15 minutes)
 	KWS_LOAD=all $(BIN)/pytest -s tests/load
 
+bench: setup ## every benchmark in a row, then all ratios (docs/performance.md; on the real lab if there is one)
+	$(BIN)/python -m benchmarks
+
 lint: setup ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -65,4 +68,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test test-thorough restarts crash-sweep replicas load lint test-browser test-openstack check fix messages lock clean
+.PHONY: help setup demo test test-thorough restarts crash-sweep replicas load bench lint test-browser test-openstack check fix messages lock clean
