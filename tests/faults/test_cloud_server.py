@@ -18,6 +18,7 @@ from kws_core.nodes.pool import Pool
 SPEC = ServerSpec(
     "kws-1", "web", "debian-12", Size("small", 1, 512, 5), "#cloud-config\nssh-ed25519 AAAA\n", open_ports=(PortRange(80, 80),)
 )  # fmt: skip
+CLASH = Answer(409, {"NeutronError": {"type": "Conflict", "message": "busy", "detail": ""}})
 WHOLE = ["floating_ip", "port", "security_group", "server"]
 
 
@@ -108,3 +109,19 @@ def test_a_server_breaks_and_another_can_not_be_deleted(cloud: CloudServer, node
     cloud.stock.stuck = False
     node.release("kws-1")
     assert not node.release("kws-1")
+
+
+def test_rules_that_are_there_already_are_no_conflict(cloud: CloudServer, node: Node) -> None:
+    cloud.trouble(
+        CLASH, "POST", "/security-group-rules$", times=1, after=True
+    )  # as if another process were faster
+    built(node)
+    (group,) = cloud.stock.network["security-groups"].values()
+    assert len([rule for rule in group["security_group_rules"] if rule["direction"] == "ingress"]) == 3
+
+
+def test_a_group_without_its_rules_is_refused(cloud: CloudServer, node: Node) -> None:
+    """Any other conflict would leave a server that nobody can reach, and that is called ready."""
+    cloud.trouble(CLASH, "POST", "/security-group-rules$")
+    with pytest.raises(NodeRefused):
+        built(node)
