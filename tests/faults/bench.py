@@ -270,6 +270,10 @@ class Bench:
             p.leased_until is None for p in held
         )
 
+    def at_rest(self) -> bool:
+        """Settled, and everybody has been told, the admins too."""
+        return self.settled() and not self.undelivered() and not self.service.admin_notices.box.due()
+
     def problems(self, quiet: bool) -> list[str]:
         """Every rule that is broken now that all has settled; ``quiet``: errors in the log count."""
         rentals = self.rentals()

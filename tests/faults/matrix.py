@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import database_rows, node_rows, slack_rows
@@ -22,9 +22,18 @@ def written() -> list[list[str]]:
     return [[cell.strip() for cell in line.split("|")] for line in lines[2:]]
 
 
-def write(rows: Sequence[Sequence[object]]) -> None:
-    """Puts a new table between the markers."""
+def write(rows: Mapping[int, Sequence[object]]) -> bool:
+    """Puts these rows, by number, into the table; False when it lacks rows that did not run."""
     before, rest = DOCUMENT.read_text().split(BEGIN)
-    lines = [COLUMNS, ["---"] * len(COLUMNS), *rows]
-    table = "".join("| " + " | ".join(str(cell) for cell in row) + " |\n" for row in lines)
-    DOCUMENT.write_text(before + BEGIN + table + END + rest.split(END)[1])
+    old, after = rest.split(END)
+    lines = dict(enumerate(old.splitlines()[2:]))
+    lines |= {number: _line(row) for number, row in rows.items()}
+    if sorted(lines) != list(range(len(ROWS))):
+        return False
+    table = [_line(COLUMNS), _line(["---"] * len(COLUMNS)), *(lines[number] for number in sorted(lines))]
+    DOCUMENT.write_text(before + BEGIN + "\n".join(table) + "\n" + END + after)
+    return True
+
+
+def _line(cells: Sequence[object]) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"

@@ -82,7 +82,7 @@ def play(
     try:
         try:
             row.play(bench, strike)
-            bench.until(lambda: bench.settled() and not bench.undelivered(), rest)
+            bench.until(bench.at_rest, rest)
             bench.pass_time(0.2 if row.real else 12)
         except Exception as error:  # the other rows shall have their place in the table
             problems.append(str(error) if isinstance(error, TooLongError | AssertionError) else repr(error))
