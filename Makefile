@@ -36,6 +36,15 @@ replicas: setup ## two and four bots on one PostgreSQL, killed at random under l
 load: setup ## 200 people rent within a minute, on four simulated nodes (about 15 minutes)
 	KWS_LOAD=all $(BIN)/pytest -s tests/load
 
+audit: setup ## the dependencies: pins, licences and, where the service can be reached, known vulnerabilities
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-audit.txt || echo "pip-audit can't be installed"
+	$(BIN)/python .ci/audit.py
+
+FUZZ_SECONDS ?= 20
+fuzz: setup ## every parser of what people type under a fuzzer, FUZZ_SECONDS=20 each (about 6 minutes)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt
+	$(BIN)/python tests/security/fuzz.py --seconds $(FUZZ_SECONDS)
+
 lint: setup ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -64,4 +73,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test test-thorough restarts crash-sweep replicas load lint test-browser test-openstack check fix messages lock clean
+.PHONY: help setup demo test test-thorough restarts crash-sweep replicas load audit fuzz lint test-browser test-openstack check fix messages lock clean
