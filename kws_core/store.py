@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -128,6 +128,7 @@ class Store:
 
         settings = AlembicConfig()
         settings.set_main_option("script_location", str(MIGRATIONS))
+        self._keep_to_ourselves()
         try:
             with self.engine.connect() as connection:
                 if self.single_process:  # a table that Alembic rebuilds must not take its children with it
@@ -139,6 +140,13 @@ class Store:
                     _dbapi(connection).execute("PRAGMA foreign_keys=ON")
         except OperationalError as error:
             raise StoreDown(str(error.orig)) from error
+
+    def _keep_to_ourselves(self) -> None:
+        """A new SQLite file is for this user alone; SQLite gives its log the same rights."""
+        name = self.engine.url.database
+        if self.single_process and name and name != ":memory:" and not name.startswith("file:"):
+            with suppress(OSError):  # who may not write here is told by the connection
+                Path(name).touch(mode=0o600, exist_ok=True)
 
     def fold_log(self) -> None:
         """SQLite: what was overwritten is in the write-ahead log no more, unless somebody reads just now."""

@@ -90,7 +90,9 @@ def _environment(text: str) -> None:
 
 def _image(text: str) -> None:
     name = check_image_name(text)
-    assert name.isascii() and name.isprintable() and not set(" \\;$`'\"|&<>") & set(name) and "/.." not in name
+    assert (
+        name.isascii() and name.isprintable() and not set(" \\;$`'\"|&<>") & set(name) and "/.." not in name
+    )
 
 
 def _network(text: str) -> None:

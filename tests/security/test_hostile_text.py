@@ -41,6 +41,7 @@ def test_what_is_drawn(name: str, data: st.DataObject) -> None:
     judge(name, data.draw(st.sampled_from(["", " ", "\n", ": "])).join(pieces))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", JUDGES)
 def test_no_text_takes_long(name: str) -> None:
     """As long as a field of Slack's may be, and built to make a pattern search again and again."""
