@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+unexport PYTHONDONTWRITEBYTECODE  # else each of the many processes that tests start compiles everything anew
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,9 @@ fuzz: setup ## every parser of what people type under a fuzzer, FUZZ_SECONDS=20 
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt
 	$(BIN)/python tests/security/fuzz.py --seconds $(FUZZ_SECONDS)
 
+bench: setup ## every benchmark in a row, then all ratios (docs/performance.md; on the real lab if there is one)
+	$(BIN)/python -m benchmarks
+
 lint: setup ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -73,4 +77,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test test-thorough restarts crash-sweep replicas load audit fuzz lint test-browser test-openstack check fix messages lock clean
+.PHONY: help setup demo test test-thorough restarts crash-sweep replicas load bench audit fuzz lint test-browser test-openstack check fix messages lock clean

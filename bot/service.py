@@ -152,6 +152,7 @@ class Service:
         scheduler.add_job(forget, every(hours=1), (self.core,), next_run_time=now)
         scheduler.add_job(self.nightly.tick, every(minutes=1), next_run_time=now, **CHORE)
         scheduler.add_job(self.admin_notices.deliver_due, every(seconds=10), **CHORE)
+        scheduler.add_job(self.image_jobs.close_broken, every(seconds=10), next_run_time=now, **CHORE)
         scheduler.add_job(self.look_for_departures, every(seconds=departures.EVERY.total_seconds()), **CHORE)
         return scheduler
 
