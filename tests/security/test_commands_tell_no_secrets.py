@@ -25,6 +25,7 @@ COMMANDS = (
 )  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_nothing_that_is_printed(world: World, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     world.rent("key", cloud_init=CLOUD_INIT)
     world.rent("pass", access=Access.PASSWORD, password=Secret(PASSWORD), cloud_init=CLOUD_INIT)

@@ -30,7 +30,7 @@ from bot.views import ids
 OURS = re.compile(r"<(?:@[UW]\w+|!date\^\d+\^[^|>]*\|[^>]*|https?://[^|>]*(?:\|[^>]*)?|mailto:[^>]*)>")
 ROOT = Path(__file__).parents[2]
 FINE = {200, 404}
-IN_TURN = 6  # the fast tests try each sixth row
+IN_TURN = 10  # the fast tests try each tenth row
 CASES = int(os.environ.get("KWS_CASES") or (15 if THOROUGH else 1))
 CONTENT = {"text", "value", "selected_user", "selected_date", "private_metadata", "block_id", "tab"}
 SETTINGS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=CASES)

@@ -75,7 +75,7 @@ def everything(node: Node) -> list[str]:
     return said
 
 
-@pytest.mark.parametrize("number", every(5, [(number,) for number in range(len(FAULTS))]))
+@pytest.mark.parametrize("number", every(9, [(number,) for number in range(len(FAULTS))]))
 def test_a_node_whose_login_or_answer_fails(
     stub: Stub, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
