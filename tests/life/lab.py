@@ -189,8 +189,8 @@ class Lab(World):
             self.tick()
             for process in self.awake():
                 process.nightly.tick()
-                self.settle(2)
-            self.settle(2)
+                self.settle(1)
+            self.settle(1)
 
     def _next_hour(self) -> datetime:
         """The next 00:00 or 09:00 in the lab, and a second."""

@@ -29,7 +29,7 @@ from .process import Process
 BREAKABLE = ("ensure_address", "ensure_server", "machines", "release", "put_key", "act")
 NAMES = [f"web0{number}" for number in range(6)]
 POINTS = ("committed", "uploaded", "posted", "ensure_server done", "ensure_address done", "release done")
-GAPS = ("read", "committed", "uploaded", "posted", "ensure_server", "ensure_address", "release")
+GAPS = ("read", "uploaded", "posted", "ensure_server", "ensure_address", "release")
 LENGTHS = (0, 1, 3, 14)  # days of a rental
 
 
@@ -193,6 +193,31 @@ class Life(RuleBasedStateMachine):
         assert self.lab
         self.lab.goes_to(self.lab.clock() + timedelta(hours=hours))
 
+    @rule(
+        name=st.sampled_from(NAMES), days=st.sampled_from([0, 1, 3]), number=st.integers(0, 1), silent=st.booleans(),
+        happens=st.lists(st.sampled_from(["nothing", "extend", "hand over", "silent", "heard", "dies"]), max_size=3),
+    )  # fmt: skip
+    def lives_to_its_end(self, name: str, days: int, number: int, silent: bool, happens: list[str]) -> None:
+        """Days in which nothing else happens: drawn one by one they would seldom come to an end."""
+        assert self.lab
+        lab = self.lab
+        self.gets_one(name, days)
+        mine = [r for r in lab.every_rental() if r.name == name and r.live]
+        lab.slack.silent = silent
+        for what in happens if mine else []:
+            rental = lab.core.rental(ADMIN, mine[0].id)
+            if what == "extend" and rental.live:
+                self._extend(rental, 4)
+            elif what == "hand over" and rental.live:
+                lab.processes[0].terms.transfer(ADMIN, rental.id, JOON.id)
+            elif what in ("silent", "heard"):
+                lab.slack.silent = what == "silent"
+            tomorrow = lab.clock() + timedelta(hours=25)
+            die_in = 30 if what == "dies" else None
+            lab.mortal(lambda until=tomorrow: lab.goes_to(until), die_in, self.process(number).number)  # type: ignore[misc]
+        lab.goes_to(lab.clock() + timedelta(days=days + 1))
+        lab.slack.silent = False
+
     @rule(number=st.integers(0, 1), times=st.integers(1, 2))
     def night_tick(self, number: int, times: int) -> None:
         assert self.lab
@@ -322,27 +347,50 @@ class Life(RuleBasedStateMachine):
         if rental:
             self._in_the_middle(number, call, None, lambda: self._extend(rental, 5))
 
-    @rule(number=st.integers(0, 1), call=st.integers(1, 12), gap=st.none() | st.sampled_from(GAPS))
-    def the_other_works_in_the_middle(self, number: int, call: int, gap: str | None) -> None:
+    @rule(name=st.sampled_from(NAMES), number=st.integers(0, 1), gap=st.sampled_from(GAPS))
+    def both_work_at_once(self, name: str, number: int, gap: str) -> None:
+        """Each time that one process is at that point, the other does whatever is due."""
         assert self.lab
-        lab, other = self.lab, self.process(number + 1)
-        if len(lab.processes) > 1:
-            self._in_the_middle(number, call, gap, lambda: self._works(other))
+        lab, fate, other = self.lab, self.process(number).fate, self.process(number + 1)
+        if len(lab.processes) == 1:
+            return
+        self._one_to_be_told(name)
 
-    @rule(number=st.integers(0, 1), gap=st.sampled_from(GAPS), seconds=st.sampled_from([20, 40, 100]))
-    def is_overtaken_while_it_stands_still(self, number: int, gap: str, seconds: int) -> None:
+        def again() -> None:
+            self._works(other)
+            fate.intrude_at = gap
+
+        self._in_the_middle(number, 0, gap, again)
+
+    @rule(
+        name=st.sampled_from(NAMES), number=st.integers(0, 1), gap=st.sampled_from(("committed", *GAPS)),
+        seconds=st.sampled_from([20, 40, 100]),
+    )  # fmt: skip
+    def is_overtaken_while_it_stands_still(self, name: str, number: int, gap: str, seconds: int) -> None:
         """It is taken for dead in the middle of something, and goes on as if nothing had been."""
         assert self.lab
         lab, stalled, other = self.lab, self.process(number), self.process(number + 1)
+        if len(lab.processes) == 1:
+            return
+        self._one_to_be_told(name)
 
         def meanwhile() -> None:
             lab.asleep[stalled.number] = lab.clock() + timedelta(seconds=seconds)
             for _ in range(seconds // 5):
-                lab.clock.advance(seconds=5)
+                lab.clock.advance(seconds=4)
                 self._works(other)
 
-        if len(lab.processes) > 1:
-            self._in_the_middle(number, 0, gap, meanwhile)
+        self._in_the_middle(number, 0, gap, meanwhile)
+
+    def _one_to_be_told(self, name: str) -> None:
+        """A rental that may be ready, and nobody has said so yet; one more that nobody has begun with."""
+        assert self.lab
+        self.rent(name, MINA, False, "small", None)
+        self.lab.settle(4)
+        for _ in range(5):
+            self.lab.tick()
+            self.lab.clock.advance(seconds=1)
+        self.rent(f"{name}b", JOON, True, "small", None)
 
     def _works(self, process: Process) -> None:
         assert self.lab
