@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+unexport PYTHONDONTWRITEBYTECODE  # else each of the many processes that tests start compiles everything anew
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +37,9 @@ replicas: setup ## two and four bots on one PostgreSQL, killed at random under l
 load: setup ## 200 people rent within a minute, on four simulated nodes (about 15 minutes)
 	KWS_LOAD=all $(BIN)/pytest -s tests/load
 
+bench: setup ## every benchmark in a row, then all ratios (docs/performance.md; on the real lab if there is one)
+	$(BIN)/python -m benchmarks
+
 lint: setup ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -67,4 +71,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test test-thorough restarts crash-sweep replicas load lint kills test-browser test-openstack check fix messages lock clean
+.PHONY: help setup demo test test-thorough restarts crash-sweep replicas load bench lint kills test-browser test-openstack check fix messages lock clean
