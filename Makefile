@@ -57,6 +57,9 @@ lint: setup ## style and types
 test-openstack: setup ## the contract suite and the stories on two real nodes (needs the lab kit)
 	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; $(BIN)/pytest -m openstack
 
+kills: setup ## kws run killed with SIGKILL at 40 calls, on two real nodes (needs the lab kit; about 15 minutes)
+	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; KWS_KILLS=40 $(BIN)/pytest -s -m openstack tests/real/test_kills.py
+
 test-browser: setup ## the demo's page in a real browser (needs chromium)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-browser.txt
 	$(BIN)/pytest -m browser tests/browser -n 2
@@ -77,4 +80,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test test-thorough restarts crash-sweep replicas load bench audit fuzz lint test-browser test-openstack check fix messages lock clean
+.PHONY: help setup demo test test-thorough restarts crash-sweep replicas load bench audit fuzz lint kills test-browser test-openstack check fix messages lock clean
