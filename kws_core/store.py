@@ -34,7 +34,18 @@ from sqlalchemy.orm import Session, sessionmaker
 from kws_core import replica_rows as _replica_rows  # noqa: F401 - tables of the migrations' metadata
 from kws_core import saved_keys as _saved_keys  # noqa: F401 - the same
 from kws_core.errors import ConfigError, StoreDown
-from kws_core.model import LIVE, Base, Event, Network, Placement, PlacementState, Rental, Status
+from kws_core.model import (
+    HOLDING,
+    LIVE,
+    NOT_OVER,
+    Base,
+    Event,
+    Network,
+    Placement,
+    PlacementState,
+    Rental,
+    Status,
+)
 from kws_core.records import Delivery, NodeRecord, Person
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -169,13 +180,13 @@ def live_by_name(session: Session, name: str) -> Rental | None:
 
 def rentals_of(session: Session, owner: str) -> Sequence[Rental]:
     """A person's rentals that are not over, by end date."""
-    query = select(Rental).where(Rental.owner == owner, Rental.status != Status.ENDED)
+    query = select(Rental).where(Rental.owner == owner, Rental.status.in_(NOT_OVER))
     return session.scalars(query.order_by(Rental.ends_on, Rental.created_at)).all()
 
 
 def all_rentals(session: Session) -> Sequence[Rental]:
     """Everybody's rentals that are not over."""
-    query = select(Rental).where(Rental.status != Status.ENDED)
+    query = select(Rental).where(Rental.status.in_(NOT_OVER))
     return session.scalars(query.order_by(Rental.ends_on, Rental.created_at)).all()
 
 
@@ -198,7 +209,7 @@ def held_capacity(session: Session) -> list[Held]:
             Placement.state,
         )
         .join(Rental)
-        .where(Placement.state != PlacementState.GONE)
+        .where(Placement.state.in_(HOLDING))
     )
     return [Held(*row) for row in session.execute(query)]
 
@@ -229,7 +240,7 @@ def others_in_network(session: Session, network: str, placement: Placement) -> b
     query = query.where(
         Rental.network_id == network,
         Placement.node == placement.node,
-        Placement.state != PlacementState.GONE,
+        Placement.state.in_(HOLDING),
         Placement.id != placement.id,
     )
     return bool(session.scalar(query))
@@ -240,7 +251,7 @@ def drop_unused_network(session: Session, over: Rental) -> None:
     if over.network_id is None:
         return
     query = select(func.count()).select_from(Rental)
-    used = query.where(Rental.network_id == over.network_id, Rental.status != Status.ENDED)
+    used = query.where(Rental.network_id == over.network_id, Rental.status.in_(NOT_OVER))
     if not session.scalar(used):
         network = over.network_id
         session.execute(update(Rental).where(Rental.network_id == network).values(network_id=None))
