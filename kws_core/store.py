@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Engine,
+    column,
     create_engine,
     delete,
     event,
@@ -24,11 +25,12 @@ from sqlalchemy import (
     inspect,
     or_,
     select,
+    table,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from kws_core import replica_rows as _replica_rows  # noqa: F401 - tables of the migrations' metadata
@@ -49,6 +51,12 @@ from kws_core.model import (
 from kws_core.records import Delivery, NodeRecord, Person
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+VERSIONS = "alembic_version"  # Alembic's own table
+
+
+def newest() -> str:
+    """The last migration; each is named by its number."""
+    return max(path.name[:4] for path in (MIGRATIONS / "versions").glob("0*.py"))
 
 
 def make_engine(url: str) -> Engine:
@@ -132,7 +140,12 @@ class Store:
             session.execute(select(1))
 
     def upgrade(self) -> None:
-        """Brings the schema up to date (Alembic); safe to call at every start."""
+        """Brings the schema up to date (Alembic); safe to call at every start.
+
+        Where nothing is to be done Alembic is not even imported: it is 9 MiB that the process would keep.
+        """
+        if self._up_to_date():
+            return
         from alembic import command
         from alembic.config import Config as AlembicConfig
 
@@ -149,6 +162,19 @@ class Store:
                     _dbapi(connection).execute("PRAGMA foreign_keys=ON")
         except OperationalError as error:
             raise StoreDown(str(error.orig)) from error
+
+    def _up_to_date(self) -> bool:
+        """Whether the database has the newest migration; False also where it can't be asked."""
+        try:
+            with self.read() as session:
+                if not inspect(session.connection()).has_table(VERSIONS):
+                    return False
+                known: list[str] = list(
+                    session.scalars(select(column("version_num")).select_from(table(VERSIONS)))
+                )
+                return known == [newest()]
+        except DBAPIError:
+            return False
 
     @property
     def single_process(self) -> bool:
