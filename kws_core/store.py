@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Engine,
+    case,
     column,
     create_engine,
     delete,
@@ -97,7 +98,7 @@ def _dbapi(connection: Connection) -> Any:
 
 
 class Held(NamedTuple):
-    """Capacity that a placement holds on a node."""
+    """Capacity that placements hold on a node."""
 
     node: str
     vcpus: int
@@ -106,6 +107,7 @@ class Held(NamedTuple):
     server_at: datetime | None
     status: Status
     state: PlacementState
+    rentals: int = 1
 
 
 class Store:
@@ -222,19 +224,25 @@ def earliest_end(session: Session) -> Rental | None:
     return session.scalar(query.order_by(Rental.ends_on).limit(1))
 
 
-def held_capacity(session: Session) -> list[Held]:
-    """Everything that holds capacity somewhere."""
+def held_capacity(session: Session, since: datetime | None = None) -> list[Held]:
+    """Everything that holds capacity somewhere, summed by node and state.
+
+    What was asked for after ``since``, or not yet, comes one by one; ``server_at`` of a sum is the newest in it.
+    """
+    old_or_id = [case((Placement.server_at <= since, 0), else_=Placement.id)] if since else []
     query = (
         select(
             Placement.node,
-            Rental.vcpus,
-            Rental.ram_mb,
-            Rental.disk_gb,
-            Placement.server_at,
+            func.sum(Rental.vcpus),
+            func.sum(Rental.ram_mb),
+            func.sum(Rental.disk_gb),
+            func.max(Placement.server_at),
             Rental.status,
             Placement.state,
+            func.count(),
         )
         .join(Rental)
+        .group_by(Placement.node, Rental.status, Placement.state, *old_or_id)
         .where(Placement.state.in_(HOLDING))
     )
     return [Held(*row) for row in session.execute(query)]
