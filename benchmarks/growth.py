@@ -1,5 +1,6 @@
 """What KWS costs as the lab grows: more nodes, more history, more rentals that run.
 
+    python -m benchmarks.growth --profile "App Home of an admin"   # where the time of one operation goes
     python -m benchmarks.growth [--quick] [--database sqlite|postgresql] [--rounds 9] [--series history live nodes]
 
 Each operation is timed in labs of growing size (filled_lab.py: fake nodes, the real database and core, the
@@ -10,10 +11,12 @@ on log-log paper: 0 is flat, 1 is linear. What must be flat, and against what, i
 from __future__ import annotations
 
 import argparse
+import cProfile
 import gc
 import importlib
 import itertools
 import math
+import pstats
 import statistics
 import sys
 import tempfile
@@ -40,6 +43,7 @@ QUICK = {
     "live": [Size(live=n) for n in (10, 200)],
     "nodes": [Size(nodes=n) for n in (1, 20)],
 }
+PROFILED = 100  # times
 REPEAT = 0.03  # seconds that a quick operation is repeated for, within one measurement
 
 
@@ -55,6 +59,9 @@ class Series:
 def main() -> None:
     """See above."""
     options = arguments()
+    if options.profile:
+        profile(options.profile)
+        return
     report = Report("growth" if options.database == "sqlite" else "growth_postgresql")
     with tempfile.TemporaryDirectory(prefix="kws-bench-") as folder, ExitStack() as stack:
         new = databases(options.database, Path(folder), stack)
@@ -74,7 +81,22 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=9, help="measurements of each operation in each lab")
     parser.add_argument("--series", nargs="+", choices=[*SERIES], default=[*SERIES], metavar="NAME")
     parser.add_argument("--quick", action="store_true", help="small labs: only to see that it works")
+    parser.add_argument("--profile", choices=[act.name for act in ACTS], metavar="OPERATION")
     return parser.parse_args()
+
+
+def profile(name: str) -> None:
+    """Of one operation in a lab of the usual size, done so often that it counts."""
+    act = next(act for act in ACTS if act.name == name)
+    with tempfile.TemporaryDirectory(prefix="kws-bench-") as folder:
+        lab = FilledLab(Size(), f"sqlite:///{folder}/kws.db")
+        acts = Acts(lab)
+        act.do(acts)
+        watch = cProfile.Profile()
+        for _ in range(PROFILED):
+            watch.runcall(act.do, acts)
+        pstats.Stats(watch).sort_stats("cumulative").print_stats(40)
+        lab.close()
 
 
 def databases(kind: str, folder: Path, stack: ExitStack) -> Callable[[], str]:
