@@ -51,14 +51,17 @@ class NodeStatus:
         return self.failing_since or self.up_since
 
 
-def rooms(session: Session, config: Config) -> list[Room]:
+Records = Sequence[NodeRecord]  # what is read once where images and rooms are wanted
+
+
+def rooms(session: Session, config: Config, known: Records | None = None) -> list[Room]:
     """What every configured node could lend now, everything in flight already taken off."""
-    return [status.room for status in statuses(session, config)]
+    return [status.room for status in statuses(session, config, known)]
 
 
-def statuses(session: Session, config: Config) -> list[NodeStatus]:
+def statuses(session: Session, config: Config, known: Records | None = None) -> list[NodeStatus]:
     """Every configured node, in the file's order."""
-    records = {record.name: record for record in store.node_records(session)}
+    records = {record.name: record for record in known or store.node_records(session)}
     measured = [found.at for record in records.values() if (found := load_capacity(record))]
     held = _by_node(store.held_capacity(session, since=min(measured, default=None)))
     return [_status(node, records.get(node.name), held.get(node.name, ())) for node in config.nodes]
@@ -78,20 +81,20 @@ def _by_node(held: Iterable[Held]) -> dict[str, list[Held]]:
     return found
 
 
-def images(session: Session, config: Config) -> list[Image]:
+def images(session: Session, config: Config, known: Records | None = None) -> list[Image]:
     """What the form shows: all_images() by title, hidden ones left out."""
-    offered = [image for image in all_images(session, config) if not image.hidden]
+    offered = [image for image in all_images(session, config, known) if not image.hidden]
     return sorted(offered, key=lambda image: (image.title or image.name).lower())
 
 
-def all_images(session: Session, config: Config) -> list[Image]:
+def all_images(session: Session, config: Config, records: Records | None = None) -> list[Image]:
     """Every image that some configured node has, each name once.
 
     Where the nodes differ: hidden on one is hidden, and the largest minimum counts, since any may get the rental.
     """
     known = {node.name for node in config.nodes if Kind.SERVER in node.kinds}
     by_name: dict[str, Image] = {}
-    for record in store.node_records(session):
+    for record in records or store.node_records(session):
         if record.name in known:
             for image in load_images(record):
                 by_name[image.name] = _joined(by_name.get(image.name, image), image)
