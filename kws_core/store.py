@@ -10,14 +10,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Engine,
     case,
-    column,
     create_engine,
     delete,
     event,
@@ -26,12 +24,11 @@ from sqlalchemy import (
     inspect,
     or_,
     select,
-    table,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from kws_core import replica_rows as _replica_rows  # noqa: F401 - tables of the migrations' metadata
@@ -50,14 +47,7 @@ from kws_core.model import (
     Status,
 )
 from kws_core.records import Delivery, NodeRecord, Person
-
-MIGRATIONS = Path(__file__).parent / "migrations"
-VERSIONS = "alembic_version"  # Alembic's own table
-
-
-def newest() -> str:
-    """The last migration; each is named by its number."""
-    return max(path.name[:4] for path in (MIGRATIONS / "versions").glob("0*.py"))
+from kws_core.schema import MIGRATIONS, up_to_date
 
 
 def make_engine(url: str) -> Engine:
@@ -67,7 +57,8 @@ def make_engine(url: str) -> Engine:
     except ArgumentError as error:
         raise ConfigError(["KWS_DATABASE_URL: not a database URL; e.g. sqlite:///kws.db"]) from error
     try:
-        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+        pings = parsed.get_backend_name() != "sqlite"
+        engine = create_engine(parsed, pool_pre_ping=pings, hide_parameters=True)  # no rows in tracebacks
     except (ImportError, ArgumentError) as error:
         raise ConfigError([f"KWS_DATABASE_URL: no driver for {parsed.drivername} is installed"]) from error
     if engine.dialect.name == "sqlite":
@@ -80,7 +71,7 @@ def make_engine(url: str) -> Engine:
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver's own BEGIN comes too late: SELECT would not lock
-    for pragma in ("busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -146,8 +137,9 @@ class Store:
 
         Where nothing is to be done Alembic is not even imported: it is 9 MiB that the process would keep.
         """
-        if self._up_to_date():
-            return
+        with self.read() as session:
+            if up_to_date(session):
+                return
         from alembic import command
         from alembic.config import Config as AlembicConfig
 
@@ -165,18 +157,11 @@ class Store:
         except OperationalError as error:
             raise StoreDown(str(error.orig)) from error
 
-    def _up_to_date(self) -> bool:
-        """Whether the database has the newest migration; False also where it can't be asked."""
-        try:
-            with self.read() as session:
-                if not inspect(session.connection()).has_table(VERSIONS):
-                    return False
-                known: list[str] = list(
-                    session.scalars(select(column("version_num")).select_from(table(VERSIONS)))
-                )
-                return known == [newest()]
-        except DBAPIError:
-            return False
+    def fold_log(self) -> None:
+        """SQLite: what was overwritten is in the write-ahead log no more, unless somebody reads just now."""
+        if self.single_process:
+            with self.engine.connect() as connection:
+                _dbapi(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @property
     def single_process(self) -> bool:

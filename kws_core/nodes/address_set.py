@@ -56,11 +56,11 @@ class AddressSet:
     def ensure(self) -> Address:
         """Complete the set; what an ambiguous failure made twice is reduced to one."""
         cloud, mark = self._cloud, self._mark
-        groups, ports, addresses = self._workers.gather(
-            lambda: cloud.security_groups.list(mark),
-            lambda: cloud.ports.list(mark),
-            lambda: cloud.addresses.list(mark),
+        groups, addresses = self._workers.gather(
+            lambda: cloud.security_groups.list(mark), lambda: cloud.addresses.list(mark)
         )
+        # a port is made with its group, and Neutron keeps a group that a port has: without one no port is ours
+        ports = cloud.ports.list(mark) if groups else []
         pointed_at = {address.port_id for address in addresses}
         port = _best(ports, lambda p: (not p.device_id, p.id not in pointed_at, p.created_at, p.id))
         used = port.security_group_ids if port else ()

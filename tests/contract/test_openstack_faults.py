@@ -172,6 +172,19 @@ def test_broken_servers_tell_what_kind_of_failure_it_was(stub: Stub, node: Node)
     assert reasons == [Refusal.NO_HOST, Refusal.QUOTA, Refusal.FAILED]
 
 
+@pytest.mark.parametrize(("check", "asked"), [("active", 0), ("ssh", 1)])
+def test_the_console_is_read_only_after_a_boot(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: str, asked: int
+) -> None:
+    line = "-----BEGIN SSH HOST KEY FINGERPRINTS-----\n256 SHA256:" + "x" * 43
+    text = f"{line}\n-----END SSH HOST KEY FINGERPRINTS-----"
+    stub.on("POST", "/servers/s1/action", Answer(200, {"output": text}))
+    with pool_on(stub, tmp_path, monkeypatch, ready_check=check) as pool:
+        found = pool.nodes()["stub"].host_keys("s1", ADDRESS)
+    assert found == ["SHA256:" + "x" * 43] * asked
+    assert stub.count("POST", "/servers/s1/action") == asked
+
+
 def test_release_is_for_marks_only(stub: Stub, node: Node) -> None:
     for text in ("", "kws-", "web"):
         with pytest.raises(NodeRefused):

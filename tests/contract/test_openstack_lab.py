@@ -236,9 +236,9 @@ def test_calls_are_few(lab: Kit, node: OpenStackNode, monkeypatch: pytest.Monkey
     counted = Counted(node, monkeypatch)
     spec = lab.spec()
     address = node.ensure_address(spec)
-    assert len(counted.sent) == 7
+    assert len(counted.sent) == 6
     node.ensure_server(spec, address)
-    assert len(counted.sent) == 9  # one of them the listing of all servers
+    assert len(counted.sent) == 8  # one of them the listing of all servers
     counted.sent.clear()
     node.ensure_server(spec, node.ensure_address(spec))
     assert [line.split()[0] for line in counted.sent] == ["GET"] * 4

@@ -17,7 +17,8 @@ from world import MINA, World
 from kws_core.columns import UtcDateTime
 from kws_core.errors import ConfigError
 from kws_core.model import Base
-from kws_core.store import MIGRATIONS, Store, make_engine, newest
+from kws_core.schema import MIGRATIONS, newest, up_to_date
+from kws_core.store import Store, make_engine
 
 
 def test_migrations_make_the_models_tables(tmp_path: Path) -> None:
@@ -32,15 +33,20 @@ def test_migrations_make_the_models_tables(tmp_path: Path) -> None:
     store.close()
 
 
+def known(store: Store) -> bool:
+    with store.read() as session:
+        return up_to_date(session)
+
+
 def test_what_is_up_to_date_is_seen_without_alembic(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path / 'a.db'}")
     assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [newest()]
-    assert not store._up_to_date()
+    assert not known(store)
     store.upgrade()
-    assert store._up_to_date()
+    assert known(store)
     with store.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
-    assert not store._up_to_date()
+    assert not known(store)
     store.close()
 
 

@@ -1,0 +1,207 @@
+"""How long the night takes for so many overdue rentals, beside deleting the same by bare concurrent calls.
+
+    python -m benchmarks.night_pass --rentals 200 --repeat 1 [--nodes node1,node2] [--builds 4]
+
+Needs two real nodes (`OS_CLIENT_CONFIG_FILE`). Three take turns within each repetition:
+
+* KWS: real rentals of forty people, asked for at the core (not through forty forms), made by `kws run`, warned in
+  Slack, then ended by one night pass as of the midnight after their last day. Its time runs from the begin of the
+  pass until the database believes that the last is gone, which it does when its node shows nothing of it.
+* `floor`: as many servers with address, port and group; each deleted by five bare calls and polls, as many at once
+  on a node as KWS has threads. Until the last group is deleted.
+* `original`: one after the other, as the system before KWS; measured on `--sample` of them and multiplied.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks import lab
+from benchmarks.processes import SIZE_NAME, Bot, Rival
+from benchmarks.report import Report, Spread, spread
+from benchmarks.submit_to_ready import people
+from bot.workspace import Workspace
+from kws_core import ssh_keys
+from kws_core.admission import RentForm, Who
+from kws_core.model import Access, Status
+from kws_core.nightly import Nightly
+
+KWS, FLOOR, ORIGINAL = "KWS", "floor with group", "original"
+OWNERS = 40
+POLL = 0.7  # seconds between two looks at a server that is being deleted: KWS's own
+LIMIT = 3600
+EACH = 11.0  # seconds that the original takes for one at the least, by its code
+
+
+@dataclass(frozen=True)
+class Night:
+    """One deletion of all."""
+
+    seconds: float
+    requests: float  # each
+    marking: float = 0.0  # seconds of them in the pass itself
+
+
+def main() -> None:
+    """See above."""
+    options = arguments()
+    report = Report("night_pass")
+    clouds = lab.connect(options.nodes)
+    with (
+        tempfile.TemporaryDirectory(prefix="kws-bench-") as folder,
+        lab.borrowed(clouds, report),
+        Workspace(users=people(OWNERS)) as workspace,
+        ExitStack() as stack,
+    ):
+        bot = stack.enter_context(Bot(Path(folder), workspace, options.nodes, options.builds))
+        rivals = {
+            name: stack.enter_context(Rival(Path(folder), name, options.nodes, options.builds, POLL))
+            for name in (FLOOR, ORIGINAL)
+        }
+        nights = Nights(clouds, bot, rivals, workspace).run(options.rentals, options.sample, options.repeat)
+        violations = workspace.violations
+    tell(report, nights, options)
+    if violations:
+        report.note(f"the workspace saw {len(violations)} things that Slack would refuse: {violations[:2]}")
+    report.close()
+
+
+def arguments() -> argparse.Namespace:
+    """What was typed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.night_pass")
+    words: Callable[[str], list[str]] = lambda text: text.split(",")  # noqa: E731
+    parser.add_argument("--rentals", type=int, default=20)
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--sample", type=int, default=2, help="how many the original deletes")
+    parser.add_argument("--nodes", type=words, default=["node1", "node2"], help="entries of clouds.yaml")
+    parser.add_argument("--builds", type=int, default=4, help="servers that a node builds at a time")
+    return parser.parse_args()
+
+
+class Nights:
+    """Everybody's servers are made, then deleted under the clock; the nodes are empty between two turns."""
+
+    def __init__(
+        self, clouds: dict[str, Any], bot: Bot, rivals: dict[str, Rival], workspace: Workspace
+    ) -> None:
+        self.clouds = clouds
+        self.bot = bot
+        self.rivals = rivals
+        self.workspace = workspace
+        self.core, self.nightly = bot.core, Nightly(bot.core)
+        self.turn = 0
+
+    def run(self, number: int, sample: int, repeat: int) -> dict[str, list[Night]]:
+        """Of each its nights."""
+        nights: dict[str, list[Night]] = {KWS: [], FLOOR: [], ORIGINAL: []}
+        for repetition in range(repeat):
+            names = [KWS, FLOOR] if repetition % 2 == 0 else [FLOOR, KWS]
+            for name in [*names, ORIGINAL]:
+                self.turn += 1
+                size = sample if name == ORIGINAL else number
+                night = self._kws(size) if name == KWS else self._rival(self.rivals[name], size)
+                nights[name].append(night)
+                print(f"{size:3} × {name:16} {night.seconds:7.1f} s", flush=True)
+        return nights
+
+    def _rival(self, rival: Rival, number: int) -> Night:
+        nodes = list(self.clouds)
+        kind = rival.name.split()[0]
+        wishes = [(f"{lab.PREFIX}{kind}-{self.turn}-{i}", nodes[i % len(nodes)]) for i in range(number)]
+        made = rival.ask("make", wishes)
+        gone = rival.ask("delete", wishes) if not made["failed"] else made
+        if gone["failed"]:
+            raise RuntimeError(f"{rival.name}: {gone['failed']}")
+        end = max(gone["done"].values())
+        rival.ask("tidy", [])
+        return Night(end - gone["begun"], len(rival.calls(gone["begun"], end)) / number)
+
+    def _kws(self, number: int) -> Night:
+        self._rent(number)
+        midnight = self._warn(number)
+        begun = time.time()
+        done = self.nightly.run(midnight)
+        marked = time.time()
+        if len(done.marked) != number:
+            raise RuntimeError(f"the pass ended {len(done.marked)} of {number}: {done}")
+        end = self.bot.until(lambda: not self.bot.statuses(), LIMIT)
+        left = {name: count for name, cloud in self.clouds.items() if (count := ours(cloud))}
+        if left:
+            raise RuntimeError(f"KWS says that all is gone, but there is {left}")
+        return Night(end - begun, len(self.bot.calls(begun, end)) / number, marked - begun)
+
+    def _rent(self, number: int) -> None:
+        key = ssh_keys.generate("night").public
+        for i in range(number):
+            form = RentForm(
+                name=f"n{self.turn}-{i}",
+                image=lab.IMAGE,
+                size=SIZE_NAME,
+                ends_on=self.core.today() + timedelta(days=1),
+                access=Access.OWN_KEY,
+                public_key=key,
+            )
+            self.core.request(Who(people(OWNERS)[i % OWNERS].id), form, f"night:{self.turn}:{i}")
+        self.bot.until(lambda: self.bot.statuses() == [Status.READY.value] * number, LIMIT)
+
+    def _warn(self, number: int) -> datetime:
+        """Everybody has heard that the last day has come; returns the midnight after it."""
+        last_day = self.core.today() + timedelta(days=1)
+        zone = self.core.config.kws.zone
+        seen = len(self.workspace.calls)
+
+        def warnings() -> int:
+            calls = self.workspace.calls[seen:]
+            return sum(
+                call.method == "chat.postMessage" and ":alarm_clock:" in str(call.args) for call in calls
+            )
+
+        noon = datetime.combine(last_day, datetime.min.time(), tzinfo=zone) + timedelta(hours=12)
+        self.nightly.remind(noon)
+        self.bot.until(lambda: warnings() >= number, LIMIT)
+        midnight = datetime.combine(last_day + timedelta(days=1), datetime.min.time(), tzinfo=zone)
+        self.bot.until(lambda: len(self.nightly.would_end(midnight)) == number, 60)
+        return midnight
+
+
+def ours(cloud: Any) -> int:
+    """How many things of ours a node shows."""
+    servers = sum(lab.is_ours(server) for server in cloud.compute.servers())
+    kinds = lab.inventory(cloud)
+    del kinds["servers"]
+    return servers + sum(text.startswith(lab.OURS) for kind in kinds.values() for text in kind.values())
+
+
+def tell(report: Report, nights: dict[str, list[Night]], options: argparse.Namespace) -> None:
+    """The table and the ratios."""
+    number = options.rentals
+    extrapolated = [n.seconds / options.sample * number for n in nights[ORIGINAL]]
+    seconds: dict[str, Spread] = {
+        name: spread(night.seconds for night in nights[name]) for name in (KWS, FLOOR)
+    } | {f"{ORIGINAL}, from {options.sample} of them": spread(extrapolated)}
+    requests = [statistics.median(n.requests for n in found) for found in nights.values()]
+    rows = [[name, s, s.median / number, r] for (name, s), r in zip(seconds.items(), requests, strict=True)]
+    title = f"{number} overdue rentals on {len(options.nodes)} nodes, {options.repeat} nights"
+    report.table(title, ["", "s until all are gone", "s each", "requests each"], rows)
+    report.note(
+        f"marking them in the database took {statistics.median(n.marking for n in nights[KWS]):.1f} s of it"
+    )
+    kws, floor = [n.seconds for n in nights[KWS]], [n.seconds for n in nights[FLOOR]]
+    ratios = spread(a / b for a, b in zip(kws, floor, strict=True))
+    report.ratio(f"night of {number} to the floor", ratios, at_most=1.15)
+    ratios = spread(a / b for a, b in zip(kws, extrapolated, strict=True))
+    report.ratio(f"night of {number} to the original's", ratios)
+    report.ratio("the original's seconds for one", min(extrapolated) / number, at_least=EACH)
+
+
+if __name__ == "__main__":
+    main()
