@@ -10,6 +10,7 @@ import pytest
 import yaml
 from world import ADMIN, JOON, MINA, Inline, World
 
+from kws_core.admission import Who
 from kws_core.errors import NodeDown, NodeRefused, UserError
 from kws_core.model import TRANSITIONS, Access, IllegalMoveError, PlacementState, Reason, Status
 from kws_core.nodes import Refusal
@@ -386,3 +387,19 @@ def test_room_is_known_as_soon_as_something_is_gone(make_world: Callable[..., Wo
     world.core.give_back(MINA, rental.id)
     world.settle(6)
     assert world.rent("b")
+
+
+def test_those_who_begin_together_ask_once_whether_the_node_is_there(world: World) -> None:
+    node = world.nodes["node1"]
+    world.settle(1)  # its first news, and the first heartbeat
+    node.calls.clear()
+    for name in ("one", "two", "three"):
+        world.rent(name, ADMIN, node="node1")
+    world.tick()
+    assert node.calls.count("ensure_address") == 3
+    assert node.calls.count("ping") == 1
+    world.clock.advance(seconds=2)
+    world.rent("later", Who("U0ADMIN002", admin=True), node="node1")
+    world.tick()
+    assert node.calls.count("ensure_address") == 4
+    assert node.calls.count("ping") == 2, "what it said two seconds ago does not count any more"
