@@ -18,7 +18,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import lab
-from benchmarks.processes import SIZE_NAME, Bot, Rival
+from benchmarks.processes import DATABASE, SIZE_NAME, Bot, Rival
 from benchmarks.report import Report, Spread, spread
 from benchmarks.submit_to_ready import people
 from bot.workspace import Workspace
@@ -58,7 +58,7 @@ def main() -> None:
     clouds = lab.connect(options.nodes)
     with (
         tempfile.TemporaryDirectory(prefix="kws-bench-") as folder,
-        lab.borrowed(clouds, report),
+        lab.borrowed(clouds, report, Path(folder) / DATABASE),
         Workspace(users=people(OWNERS)) as workspace,
         ExitStack() as stack,
     ):
@@ -134,7 +134,8 @@ class Nights:
         if len(done.marked) != number:
             raise RuntimeError(f"the pass ended {len(done.marked)} of {number}: {done}")
         end = self.bot.until(lambda: not self.bot.statuses(), LIMIT)
-        left = {name: count for name, cloud in self.clouds.items() if (count := ours(cloud))}
+        marks = frozenset(f"kws-{rental_id}" for rental_id in done.marked)
+        left = {name: count for name, cloud in self.clouds.items() if (count := left_of(cloud, marks))}
         if left:
             raise RuntimeError(f"KWS says that all is gone, but there is {left}")
         return Night(end - begun, len(self.bot.calls(begun, end)) / number, marked - begun)
@@ -173,12 +174,13 @@ class Nights:
         return midnight
 
 
-def ours(cloud: Any) -> int:
-    """How many things of ours a node shows."""
-    servers = sum(lab.is_ours(server) for server in cloud.compute.servers())
+def left_of(cloud: Any, marks: Collection[str]) -> int:
+    """How many things with these marks a node shows."""
+    servers = [lab.mark_of_server(server) for server in cloud.compute.servers()]
     kinds = lab.inventory(cloud)
-    del kinds["servers"]
-    return servers + sum(text.startswith(lab.OURS) for kind in kinds.values() for text in kind.values())
+    return sum(
+        text in marks for text in servers + [text for kind in kinds.values() for text in kind.values()]
+    )
 
 
 def tell(report: Report, nights: dict[str, list[Night]], options: argparse.Namespace) -> None:

@@ -41,6 +41,7 @@ disk_gb = 10000
 max_builds = {builds}
 """
 SIZE_NAME = "bench"
+DATABASE = "kws.db"
 
 
 class Traced:
@@ -117,7 +118,7 @@ class Bot(Traced):
         self.config.write_text(
             TOML.format(**SIZE) + "".join(NODE.format(name=node, builds=builds) for node in nodes)
         )
-        self.database = f"sqlite:///{folder / 'kws.db'}"
+        self.database = f"sqlite:///{folder / DATABASE}"
         store = Store(self.database)
         store.upgrade()
         self.core = Core(load_config(self.config), store)

@@ -26,7 +26,7 @@ from typing import Any
 
 from benchmarks import lab
 from benchmarks.http_trace import Call
-from benchmarks.processes import SIZE_NAME, Bot, Rival
+from benchmarks.processes import DATABASE, SIZE_NAME, Bot, Rival
 from benchmarks.report import Report, Spread, spread
 from bot.workspace import Workspace
 from bot.workspace.people import User
@@ -67,7 +67,7 @@ def main() -> None:
     most = max(options.rentals)
     with (
         tempfile.TemporaryDirectory(prefix="kws-bench-") as folder,
-        lab.borrowed(clouds, report),
+        lab.borrowed(clouds, report, Path(folder) / DATABASE),
         Workspace(users=people(most)) as workspace,
         ExitStack() as stack,
     ):
@@ -214,7 +214,12 @@ def saved_key(view: dict[str, Any]) -> str:
 
 
 def of_a_rental(call: Call) -> bool:
-    """Whether KWS asked this for one rental; the rest is shared by all: polls, pings, news of the node."""
+    """Whether KWS asked this for one rental; the rest is shared by all: polls, pings, news of the node.
+
+    Its ping before an address is a poll as well: those who begin at the same time share one.
+    """
+    if call.is_ping:
+        return False
     if call.method != "GET" or "-work" in call.thread:
         return not call.is_login
     return "kws-" in call.path
