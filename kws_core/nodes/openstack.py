@@ -226,7 +226,7 @@ class OpenStackNode:
 
     def _servers(self) -> dict[str, Machine]:
         found: dict[str, list[Server]] = {}
-        for server in self.cloud.servers.list():
+        for server in self._listing.get(self.cloud.servers.list):
             mark = mark_of_server(server)
             if mark:
                 found.setdefault(mark, []).append(server)
