@@ -70,6 +70,15 @@ class Traced:
         """What it asked in that time."""
         return http_trace.read(self.trace, since, until)
 
+    def processor_seconds(self) -> float:
+        """What it has used so far; 0 where the system does not tell."""
+        assert self.process is not None
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        if not stat.exists():
+            return 0.0
+        fields = stat.read_text().rpartition(")")[2].split()  # from the third on: the second is a name
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def __enter__(self) -> Self:
         return self
 

@@ -49,6 +49,7 @@ class Round:
     shared: float  # the rest: polls and what serves all rentals
     phases: list[float]  # seconds from the start, see PHASES
     calls: list[Call]  # those that `own` counts
+    processor: float  # seconds of it, each
 
     @property
     def seconds(self) -> float:
@@ -143,7 +144,9 @@ class Field:
     def _rival(self, rival: Rival, number: int) -> Round:
         nodes = list(self.clouds)
         wishes = [(f"{lab.PREFIX}{rival.name}-{self.turn}-{i}", nodes[i % len(nodes)]) for i in range(number)]
+        before = rival.processor_seconds()
         answer = rival.ask("make", wishes)
+        processor = (rival.processor_seconds() - before) / number
         if answer["failed"]:
             raise RuntimeError(f"{rival.name}: {answer['failed']}")
         begun, ready = answer["begun"], list(answer["done"].values())
@@ -152,24 +155,30 @@ class Field:
             lab.clear(cloud)
         own = [call for call in calls if not call.is_poll and not call.is_login]
         phases = milestones(begun, own, calls, max(ready))
-        return Round(begun, ready, len(own) / number, (len(calls) - len(own)) / number, phases, own)
+        return Round(
+            begun, ready, len(own) / number, (len(calls) - len(own)) / number, phases, own, processor
+        )
 
     def _kws(self, number: int, *, own_key: bool) -> Round:
         asked = {f"b{self.turn}-{i}": self.workspace.person(f"student{i}") for i in range(number)}
         for name, person in asked.items():
             self._open(person, name, own_key=own_key)
+        before = self.bot.processor_seconds()
         seen, begun = len(self.workspace.calls), time.time()
         with ThreadPoolExecutor(SUBMITTERS) as pool:
             outcomes = list(pool.map(lambda person: person.submit(), asked.values()))
         if not all(outcome.acked and not outcome.errors for outcome in outcomes):
             raise RuntimeError(f"a form was not taken: {outcomes}")
         self.bot.until(lambda: len(self._ready(asked, seen)) == number, LIMIT)
+        processor = (self.bot.processor_seconds() - before) / number
         ready = list(self._ready(asked, seen).values())
         calls = self.bot.calls(begun, max(ready))
         self._give_back()
         own = [call for call in calls if of_a_rental(call)]
         phases = milestones(begun, own, calls, max(ready))
-        return Round(begun, ready, len(own) / number, (len(calls) - len(own)) / number, phases, own)
+        return Round(
+            begun, ready, len(own) / number, (len(calls) - len(own)) / number, phases, own, processor
+        )
 
     def _open(self, person: Any, name: str, *, own_key: bool) -> None:
         """The form stands filled in before the clock runs."""
@@ -246,6 +255,7 @@ def tell(report: Report, rounds: dict[int, dict[str, list[Round]]], options: arg
             "a minute",
             "requests each",
             "polls and shared",
+            "processor, s each",
             "× floor",
         ]
         report.table(
@@ -284,6 +294,7 @@ def row(name: str, found: list[Round], floor: list[Round], number: int) -> list[
         spread(60 * number / r.seconds for r in found),
         spread(r.own for r in found),
         statistics.median(r.shared for r in found),
+        statistics.median(r.processor for r in found),
         side_by_side(found, floor) if floor else None,
     ]
 
