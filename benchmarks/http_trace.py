@@ -37,11 +37,6 @@ class Call:
         return self.method == "GET" and "/servers" in self.path
 
     @property
-    def is_ping(self) -> bool:
-        """Whether KWS only asks if the node is there."""
-        return self.method == "GET" and self.path.endswith("/servers?limit=1")
-
-    @property
     def is_login(self) -> bool:
         """Whether it is a token or a list of versions: once per hour, not per rental."""
         return "/auth/tokens" in self.path or self.path.strip("/") in {"", "v3", "v2.1", "v2"}

@@ -223,15 +223,14 @@ def saved_key(view: dict[str, Any]) -> str:
 
 
 def of_a_rental(call: Call) -> bool:
-    """Whether KWS asked this for one rental; the rest is shared by all: polls, pings, news of the node.
+    """Whether KWS asked this for one rental: all makings, and the looks before them.
 
-    Its ping before an address is a poll as well: those who begin at the same time share one.
+    The rest serves all: polls, lists that are remembered for minutes, the heartbeat. The ping before an address
+    is one: those who begin within two seconds share it.
     """
-    if call.is_ping:
-        return False
-    if call.method != "GET" or "-work" in call.thread:
-        return not call.is_login
-    return "kws-" in call.path
+    if call.method == "GET":
+        return "kws-" in call.path or ("-work" in call.thread and call.path.endswith("/servers/detail"))
+    return not call.is_login
 
 
 def milestones(begun: float, own: Sequence[Call], calls: Sequence[Call], ready: float) -> list[float]:
