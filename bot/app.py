@@ -10,7 +10,7 @@ from slack_bolt import App, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
-from bot import errors
+from bot import errors, shapes
 from bot.admin_notices import AdminNotices
 from bot.desk import Desk, asker
 from bot.handlers import (
@@ -58,6 +58,7 @@ def build_app(
         authorize=_authorize(client.token or ""),
         signing_secret=signing_secret or "unused in Socket Mode",
         token_verification_enabled=False,
+        before_authorize=shapes.checker(client.base_url),
         listener_executor=listener_executor,
         raise_error_for_unhandled_request=False,
         logger=SLACK_LOG,
@@ -89,11 +90,15 @@ def _authorize(token: str) -> Any:
 
 
 def _error_listener(desk: Desk) -> Any:
-    def on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
-        """A 200 keeps Slack from showing its own error; the person gets ours."""
+    def on_error(
+        error: Exception, body: dict[str, Any], response: BoltResponse | None
+    ) -> BoltResponse | None:
+        """A 200 keeps Slack from showing its own error; the person gets ours. None: it was acknowledged already."""
         user_id, _ = asker(body)
         texts = desk.directory.texts_of(user_id)
         reference = errors.new_reference(error, f"listener for {user_id}")
+        if response is None:
+            return None
         return BoltResponse(status=200, body=texts(errors.BUG, ref=reference) if "command" in body else "")
 
     return on_error

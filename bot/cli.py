@@ -79,7 +79,7 @@ def run(
     assert pool
     for variable in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"):
         os.environ.pop(variable, None)  # no library and no child process picks them up by itself
-    logs.set_up(environment.log_format)
+    logs.set_up(environment.log_format, secrets=environment.secrets())
     try:
         runner.run(
             settings,

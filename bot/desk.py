@@ -7,7 +7,8 @@ here, and whatever goes wrong ends as a sentence for the person, never as a trac
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import Block, MarkdownTextObject, SectionBlock
 from slack_sdk.models.views import View
 
-from bot import errors
+from bot import errors, shapes
 from bot.directory import Directory
 from bot.i18n import N_, Texts
 from bot.views import ids, notice
@@ -39,6 +40,8 @@ STALE = frozenset(
     }
 )
 TRY_AGAIN = STALE | {"ratelimited"}  # many people at once: Slack opens about 100 forms a minute
+
+NUMBER = re.compile(r"[0-9]{1,9}")
 
 PLACES = {ids.CARD: "card", ids.NOTICE: "warning", ids.ADMIN_NOTICE: "notice"}  # messages by their block ids
 
@@ -63,6 +66,25 @@ class Visit:
         blocks = (self.body.get("message") or {}).get("blocks") or ()
         ours = (PLACES[p] for b in blocks for p in PLACES if str(b.get("block_id", "")).startswith(p))
         return next(ours, "message")
+
+    @property
+    def action(self) -> Mapping[str, Any]:
+        """What was clicked or chosen, in Slack's words."""
+        first: Mapping[str, Any] = self.body["actions"][0]
+        return first
+
+    @property
+    def value(self) -> str:
+        """Of the button that was clicked; UserError for one that never was ours."""
+        value = self.action.get("value")
+        if not isinstance(value, str):
+            raise UserError("button_stale")
+        return value
+
+    @property
+    def number(self) -> int:
+        """The same, where it is a number."""
+        return whole(self.action.get("value"))
 
     def say(self, text: str, blocks: list[Block] | None = None, *, replace: bool = False) -> None:
         """Answers where the person asked, to them alone."""
@@ -94,6 +116,11 @@ class Desk:
     def take(self, serve: Serve, *, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
         """Serves the request soon, on a thread of ours; a repeated delivery is dropped."""
         self.executor.submit(self._serve, serve, body, client, context["respond"])
+
+    def way_back(self, url: str | None) -> Respond:
+        """Answers where a form was opened from, if that is Slack."""
+        slack = shapes.answers_to_slack(url, self.directory.client.base_url)
+        return Respond(response_url=url if slack else None)
 
     def run(self, serve: Serve, visit: Visit) -> None:
         """Serves on this thread somebody who was let in; what goes wrong ends as in ``take``."""
@@ -167,6 +194,13 @@ def answer(
     except SlackApiError as error:
         log.info("%s is answered in the direct message: %s", user_id, error.response.get("error"))
         client.chat_postMessage(channel=user_id, text=clip(text, 3000), blocks=blocks)
+
+
+def whole(text: str | None) -> int:
+    """The number that a button of ours carries; UserError for anything else."""
+    if text is None or not NUMBER.fullmatch(text):
+        raise UserError("button_stale")
+    return int(text)
 
 
 def asker(body: dict[str, Any]) -> tuple[str, str | None]:

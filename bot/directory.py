@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 PERSON_FRESH = timedelta(hours=12)
 GROUP_FRESH = timedelta(minutes=5)
 GROUP_RETRY = timedelta(seconds=30)  # after Slack did not say who is in it
+GROUP_KNOWN = timedelta(minutes=10)  # for a form, where there is no time to ask: as long as that counts
 
 
 class Directory:
@@ -29,6 +30,7 @@ class Directory:
         self.core = core
         self.client = client
         self._groups: dict[str, tuple[datetime, frozenset[str]]] = {}
+        self._said_at: dict[str, datetime] = {}  # when Slack last said who is in a group
         self._team: str | None = None
         self._lock = threading.Lock()
 
@@ -46,7 +48,7 @@ class Directory:
         person = self.core.person(user_id)
         if person is None:
             raise UserError("form_stale")
-        return self._checked(person, user_id in self.core.config.kws.admins), self.texts(person)
+        return self._checked(person, self._is_known_admin(user_id)), self.texts(person)
 
     def texts(self, person: Person | None) -> Texts:
         """The person's language."""
@@ -84,6 +86,13 @@ class Directory:
         admins = self.core.config.kws.admins
         return user_id in admins or any(user_id in self._group(g) for g in admins if g.startswith("S"))
 
+    def _is_known_admin(self, user_id: str) -> bool:
+        """From memory; whom Slack has not lately called a member of the group is none."""
+        admins, since = self.core.config.kws.admins, self.core.now() - GROUP_KNOWN
+        with self._lock:
+            groups = [self._groups[g][1] for g in admins if g in self._groups and self._said_at[g] >= since]
+        return user_id in admins or any(user_id in members for members in groups)
+
     def admins(self) -> list[str]:
         """Everybody who is an admin now."""
         found: dict[str, None] = {}
@@ -107,7 +116,7 @@ class Directory:
             ask_at, members = self._groups.get(group_id, (now, frozenset()))
         if now < ask_at:
             return members
-        fresh = GROUP_FRESH
+        fresh, said_at = GROUP_FRESH, now
         try:
             members = frozenset(self.client.usergroups_users_list(usergroup=group_id)["users"])
         except (SlackClientError, OSError) as error:
@@ -115,7 +124,7 @@ class Directory:
             if isinstance(error, SlackApiError) and error.response.get("error") == "no_such_subteam":
                 members = frozenset()
             else:
-                fresh = GROUP_RETRY
+                fresh, said_at = GROUP_RETRY, self._said_at.get(group_id, datetime.min.replace(tzinfo=UTC))
         with self._lock:
-            self._groups[group_id] = (now + fresh, members)
+            self._groups[group_id], self._said_at[group_id] = (now + fresh, members), said_at
         return members

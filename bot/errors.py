@@ -79,6 +79,7 @@ SENTENCES: dict[str, str] = {
     "guest": N_("KWS is for members of this workspace. Ask a member of the lab to rent for you."),
     "stranger": N_("KWS is only for people of this workspace."),
     "form_stale": N_("This form is too old. Open a new one: /kws rent"),
+    "button_stale": N_("This button is too old. Open the list anew: /kws"),
     "slack_silent": N_("Slack does not tell KWS who you are right now. Please try again in a minute."),
     "kind_unknown": N_("No node of this lab offers that."),
     "key_missing": N_("Paste your public key, or choose another way to log in."),

@@ -1,7 +1,8 @@
 """Work on images that may take long: on threads of its own, told in one message that is edited.
 
-A job lives in this process only. When that ends in the middle, the message says so if there is time; nothing
-is lost by it, since every act may be repeated and goes on where it ended.
+A job lives in this process only. When that ends in the middle, the message says so if there is time, else the
+next process (or another replica) says it: see ``close_broken``. Nothing is lost by it, since every act may be
+repeated and goes on where it ended.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from slack_sdk.errors import SlackClientError
 from bot.desk import Desk, Serve, Visit
 from bot.i18n import N_
 from bot.post import Post
+from bot.views import ids
 from bot.views.image_list import Progress
 from bot.views.rental_card import Message
 from kws_core.acts import By
 from kws_core.errors import UserError
+from kws_core.image_syncs import ImageSyncs
 from kws_core.images import Images
+from kws_core.records import ImageSync
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +43,7 @@ class ImageJobs:
         self.images = images
         self.desk = desk
         self.post = post
+        self.syncs = ImageSyncs(desk.core)
         self.executor = ThreadPoolExecutor(THREADS, thread_name_prefix="images")
         self._running: set[str] = set()
         self._lock = threading.Lock()
@@ -58,12 +63,41 @@ class ImageJobs:
         """Copies one image, or with None all of them, where they lack. ``wanted`` is shown and repeated."""
         with self._alone(wanted):
             channel = str(visit.client.conversations_open(users=[visit.who.id])["channel"]["id"])
-            progress = Progress(wanted, visit.texts)
+            sync = self.syncs.begin(by, wanted, channel)
+            progress = Progress(wanted, visit.texts, block_id=ids.IMAGE_SYNC + str(sync))
             ts = self.post.send(channel, progress.message())
-            visit.say(visit.texts(N_("It has begun. How far it is stands in your direct message.")))
+            self.syncs.posted(sync, ts)
+            self._say_begun(visit)
             with self._edited(channel, ts, progress):
                 problem = self._sync(by, name, progress, visit)
-            self._finish(channel, ts, progress.end(problem))
+            if self._finish(channel, ts, progress.end(problem)):
+                self.syncs.told(sync)
+
+    def _say_begun(self, visit: Visit) -> None:
+        try:
+            visit.say(visit.texts(N_("It has begun. How far it is stands in your direct message.")))
+        except TROUBLE as error:  # the direct message says it too
+            log.warning("that images are being copied can't be said: %s", error)
+
+    def close_broken(self) -> None:
+        """Says of copies whose process died that they have broken off; to be called now and then."""
+        for sync in self.syncs.broken_off():
+            with self.syncs.hold(sync) as ours:
+                if ours and not self._stopping.is_set():
+                    self._close(sync)
+
+    def _close(self, sync: ImageSync) -> None:
+        block_id = ids.IMAGE_SYNC + str(sync.id)
+        texts = self.desk.directory.texts_of(sync.person)
+        problem = self.desk.explain(UserError("images_stopped"), texts, sync.person)
+        try:
+            ts = sync.ts or self.post.find(sync.channel, block_id)
+        except TROUBLE as error:
+            log.warning("the message of a copy that broke off can't be looked for: %s", error)
+            return
+        message = Progress(sync.wanted, texts, block_id=block_id).end(problem)
+        if ts is None or self._try_edit(sync.channel, ts, message):
+            self.syncs.over(sync)
 
     def _sync(self, by: By, name: str | None, progress: Progress, visit: Visit) -> str | None:
         try:
@@ -106,11 +140,13 @@ class ImageJobs:
             over.set()
             editor.join()
 
-    def _finish(self, channel: str, ts: str, message: Message) -> None:
+    def _finish(self, channel: str, ts: str, message: Message) -> bool:
         for pause in PAUSES:
-            if self._try_edit(channel, ts, message) or self._stopping.wait(pause):
-                return
-        self._try_edit(channel, ts, message)
+            if self._try_edit(channel, ts, message):
+                return True
+            if self._stopping.wait(pause):
+                return False
+        return self._try_edit(channel, ts, message)
 
     def _try_edit(self, channel: str, ts: str, message: Message) -> bool:
         try:

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 import structlog
 
+from bot.redact import Redactor
 
-def set_up(log_format: str = "auto", level: int = logging.INFO) -> None:
-    """Sends every log record to stderr as ``auto``, ``pretty`` or ``json``.
+
+class Formatter(structlog.stdlib.ProcessorFormatter):
+    """The line as it is written, without what looks like a secret; ``known`` are those of this process."""
+
+    def __init__(self, known: Iterable[str], **options: Any) -> None:
+        super().__init__(**options)
+        self._redact = Redactor(known)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redact(super().format(record))
+
+
+def set_up(log_format: str = "auto", level: int = logging.INFO, secrets: Iterable[str] = ()) -> None:
+    """Sends every log record to stderr as ``auto``, ``pretty`` or ``json``; ``secrets`` are never in it.
 
     Tracebacks are plain: structlog's own would print local variables, and with them keys and passwords.
     """
@@ -30,7 +45,8 @@ def set_up(log_format: str = "auto", level: int = logging.INFO) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        Formatter(
+            secrets,
             foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
         )

@@ -31,6 +31,7 @@ from bot.slack_client import slack_client
 from kws_core.config import Config, Environment
 from kws_core.core import Core, utcnow
 from kws_core.figures import figures
+from kws_core.forgetting import forget
 from kws_core.images import Images
 from kws_core.loop import Loop
 from kws_core.nightly import Nightly
@@ -148,9 +149,10 @@ class Service:
     def _chores(self) -> BackgroundScheduler:
         now, every = utcnow(), IntervalTrigger
         scheduler = BackgroundScheduler(timezone=UTC)
-        scheduler.add_job(self.core.forget_old_deliveries, every(hours=6), next_run_time=now)
+        scheduler.add_job(forget, every(hours=1), (self.core,), next_run_time=now)
         scheduler.add_job(self.nightly.tick, every(minutes=1), next_run_time=now, **CHORE)
         scheduler.add_job(self.admin_notices.deliver_due, every(seconds=10), **CHORE)
+        scheduler.add_job(self.image_jobs.close_broken, every(seconds=10), next_run_time=now, **CHORE)
         scheduler.add_job(self.look_for_departures, every(seconds=departures.EVERY.total_seconds()), **CHORE)
         return scheduler
 

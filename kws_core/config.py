@@ -275,6 +275,10 @@ class Environment(BaseModel):
     database_url: str = Field(default=DEFAULT_DATABASE_URL, repr=False)
     log_format: Literal["auto", "pretty", "json"] = "auto"
 
+    def secrets(self) -> tuple[str, ...]:
+        """What no log may have."""
+        return self.bot_token, self.app_token, self.signing_secret
+
 
 def load_environment(env: Mapping[str, str] | None = None, *, http: bool = False) -> Environment:
     """The environment of ``kws run``; ConfigError names every missing or malformed variable."""

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from kws_core import store
 from kws_core.admission import Who
-from kws_core.core import Core
+from kws_core.core import Core, allowed
 from kws_core.errors import NodeRefused, UserError
 from kws_core.jobs import Job, Rows
 from kws_core.model import Access, EventKind, Placement, Rental, Status
@@ -29,10 +29,8 @@ PATIENCE = timedelta(minutes=10)  # how long a "not now" of the node is taken fo
 
 def ask(core: Core, who: Who, rental_id: str, *, via: str | None = None) -> bool:
     """Wishes for a new key; False when one is on its way already. UserError when there can't be one."""
-    core.rental(who, rental_id)  # whether it is theirs
     with core.store.write() as session:
-        rental = store.rental(session, rental_id, lock=True)
-        assert rental
+        rental = allowed(store.rental(session, rental_id, lock=True), who)
         if rental.kind is Kind.CONTAINER:
             raise UserError("container_key", name=rental.name)
         if rental.access is Access.NONE:  # it was not born with the script that takes keys

@@ -47,7 +47,8 @@ def make_engine(url: str) -> Engine:
     except ArgumentError as error:
         raise ConfigError(["KWS_DATABASE_URL: not a database URL; e.g. sqlite:///kws.db"]) from error
     try:
-        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+        pings = parsed.get_backend_name() != "sqlite"
+        engine = create_engine(parsed, pool_pre_ping=pings, hide_parameters=True)  # no rows in tracebacks
     except (ImportError, ArgumentError) as error:
         raise ConfigError([f"KWS_DATABASE_URL: no driver for {parsed.drivername} is installed"]) from error
     if engine.dialect.name == "sqlite":
@@ -60,7 +61,7 @@ def make_engine(url: str) -> Engine:
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver's own BEGIN comes too late: SELECT would not lock
-    for pragma in ("busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -138,6 +139,12 @@ class Store:
                     _dbapi(connection).execute("PRAGMA foreign_keys=ON")
         except OperationalError as error:
             raise StoreDown(str(error.orig)) from error
+
+    def fold_log(self) -> None:
+        """SQLite: what was overwritten is in the write-ahead log no more, unless somebody reads just now."""
+        if self.single_process:
+            with self.engine.connect() as connection:
+                _dbapi(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @property
     def single_process(self) -> bool:

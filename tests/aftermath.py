@@ -13,7 +13,7 @@ from kws_core.model import Rental, Status
 from kws_core.nodes import Kind
 from kws_core.nodes.fake import FakeNode
 
-UNIQUE = ("card-", "notice-", "admin-notice-")  # first blocks of what is shown once
+UNIQUE = ("card-", "notice-", "admin-notice-", "image-sync-")  # first blocks of what is shown once
 SETTLED = (Status.READY, Status.STOPPED, Status.ENDED)
 
 

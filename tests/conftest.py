@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from kws_core.outbox import Outbox
 from kws_core.reconciler import Reconciler
 from kws_core.store import Store
 
+gc.set_threshold(100_000, 50, 100)  # a tenth of the time went into looking through what the imports had made
 settings.register_profile("fast", deadline=None, derandomize=True, max_examples=25)  # the same at each run
 settings.register_profile("thorough", deadline=None, max_examples=200)  # a busy machine is no fault
 settings.load_profile("thorough" if THOROUGH else "fast")

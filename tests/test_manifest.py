@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,14 @@ def registered(text: str) -> Iterator[tuple[str, str]]:
             yield node.func.attr, str(name.value) if isinstance(name, ast.Constant) else ast.unparse(name)
 
 
-def all_used() -> set[str]:
-    return {method for path in SOURCES for method in used(path.read_text())} | {SOCKET_MODE}
+@cache
+def all_used() -> frozenset[str]:
+    return frozenset({method for path in SOURCES for method in used(path.read_text())} | {SOCKET_MODE})
+
+
+@cache
+def all_registered() -> frozenset[tuple[str, str]]:
+    return frozenset(pair for path in LISTENERS for pair in registered(path.read_text()))
 
 
 def test_the_reader_of_calls_sees_them() -> None:
@@ -78,9 +85,7 @@ def test_every_call_is_declared_and_every_declared_call_is_made() -> None:
 def test_the_scopes_are_the_least_that_the_calls_need() -> None:
     assert all_used() <= set(scopes.SCOPES) | scopes.FREE, "say which scope Slack wants for it"
     needed = {scopes.needed(method, {"channel": "D0"}) for method in all_used()} - {""}
-    commands = [
-        name for path in LISTENERS for kind, name in registered(path.read_text()) if kind == "command"
-    ]
+    commands = [name for kind, name in all_registered() if kind == "command"]
     assert commands == ["ids.COMMAND"]
     assert set(manifest.BOT_SCOPES) == needed | {"commands"}
     for scope in manifest.SCOPES:
@@ -89,9 +94,7 @@ def test_the_scopes_are_the_least_that_the_calls_need() -> None:
 
 
 def test_the_subscriptions_are_those_that_the_code_listens_for() -> None:
-    listening = {
-        n for path in LISTENERS for kind, n in registered(path.read_text()) if kind in ("event", "message")
-    }
+    listening = {name for kind, name in all_registered() if kind in ("event", "message")}
     assert listening == set(manifest.EVENTS)
     home = manifest.manifest()["features"]["app_home"]
     assert home["home_tab_enabled"] == ("app_home_opened" in listening)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from slack_bolt import App
 
 from bot.admin_notices import AdminNotices
-from bot.desk import Desk, Visit
+from bot.desk import NUMBER, Desk, Visit
 from bot.handlers.admin import admins_only
 from bot.views import admin_notice, ids
+from kws_core.errors import UserError
 from kws_core.terms import Terms
 
 
@@ -29,24 +30,26 @@ class Decisions:
     def transfer(self, visit: Visit) -> None:
         """The chosen person takes the rental over; guests, strangers and bots can't."""
         admins_only(visit)
-        action = visit.body["actions"][0]
-        to = str(action["selected_user"])
+        action, to = visit.action, visit.action.get("selected_user")
+        if to is None:
+            raise UserError("button_stale")
         self.desk.directory.admit(to, None)
-        self.terms.transfer(visit.who, str(action["block_id"]).removeprefix(ids.HANDOVER), to)
+        self.terms.transfer(visit.who, action["block_id"].removeprefix(ids.HANDOVER), to)
         self._redraw(visit)
 
     def end(self, visit: Visit) -> None:
         """The rental is deleted."""
         admins_only(visit)
-        self.desk.core.give_back(visit.who, str(visit.body["actions"][0]["value"]), via=visit.via)
+        self.desk.core.give_back(visit.who, visit.value, via=visit.via)
         self._redraw(visit)
 
     def _redraw(self, visit: Visit) -> None:
         block_ids = [
             str(b.get("block_id", "")) for b in (visit.body.get("message") or {}).get("blocks") or ()
         ]
-        number = next(i.removeprefix(ids.ADMIN_NOTICE) for i in block_ids if i.startswith(ids.ADMIN_NOTICE))
-        notice = self.notices.box.notice(int(number))
+        found = next((i for i in block_ids if i.startswith(ids.ADMIN_NOTICE)), "")
+        number = found.removeprefix(ids.ADMIN_NOTICE)
+        notice = self.notices.box.notice(int(number)) if NUMBER.fullmatch(number) else None
         if notice is not None:
             message = admin_notice.message(notice, self.notices.box.concerned(notice), visit.texts)
             self.notices.post.edit(visit.body["channel"]["id"], visit.body["message"]["ts"], message)

@@ -46,7 +46,7 @@ class DeskActs:
     def open(self, visit: Visit) -> None:
         """The form for what was chosen in a row's menu."""
         admins_only(visit)
-        act, rental_id = ids.parse_act(str(visit.body["actions"][0]["selected_option"]["value"]))
+        act, rental_id = ids.parse_act((visit.action.get("selected_option") or {}).get("value") or "")
         rental = self.core.rental(visit.who, rental_id)
         if not rental.live:
             raise UserError("too_late_to_extend", name=rental.name)

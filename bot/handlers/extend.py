@@ -55,24 +55,24 @@ class Extend:
 
     def open(self, visit: Visit) -> None:
         """The card's button."""
-        self._open(visit, self.core.rental(visit.who, str(visit.body["actions"][0]["value"])))
+        self._open(visit, self.core.rental(visit.who, visit.value))
 
     def by_button(self, visit: Visit) -> None:
         """A warning's button; the warning itself is edited to what happened."""
-        rental_id, until = ids.parse_until(str(visit.body["actions"][0]["value"]))
+        rental_id, until = ids.parse_until(visit.value)
         self.terms.extend(visit.who, rental_id, until, via="warning")
 
     def by_date(self, visit: Visit) -> None:
         """A warning's date picker."""
-        action = visit.body["actions"][0]
-        rental_id = str(action["block_id"]).removeprefix(ids.EXTENSION)
+        action = visit.action
+        rental_id = action["block_id"].removeprefix(ids.EXTENSION)
         chosen = action.get("selected_date")
         until = date.fromisoformat(chosen) if chosen else None
         self.terms.extend(visit.who, rental_id, until, via="warning")
 
     def restore(self, visit: Visit) -> None:
         """Out of the grace time."""
-        self.terms.restore(visit.who, str(visit.body["actions"][0]["value"]))
+        self.terms.restore(visit.who, visit.value)
 
     def submitted(self, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
         """Extends, or says at the field why not."""

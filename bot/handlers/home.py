@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from slack_bolt import App
 
-from bot.desk import Desk, Visit, asker
+from bot.desk import Desk, Visit, asker, whole
 from bot.handlers.admin import AdminCommands, admins_only
 from bot.homes import Homes
 from bot.i18n import N_
@@ -19,7 +19,7 @@ from kws_core.model import Status
 
 IN_A_MESSAGE = 10  # rows; Slack takes less in a message than in a view
 
-Change = Callable[[Search, dict[str, Any]], Search]  # the search so far, and the action in Slack's words
+Change = Callable[[Search, Mapping[str, Any]], Search]  # the search so far, and the action in Slack's words
 
 
 def register(app: App, desk: Desk, homes: Homes, admin: AdminCommands) -> None:
@@ -49,7 +49,7 @@ class HomeHandler:
 
         def serve(visit: Visit) -> None:
             admins_only(visit)
-            action = visit.body["actions"][0]
+            action = visit.action
             self.homes.book.searched(visit.who.id, lambda search: change(search, action))
             self.homes.show(visit.who.id)
 
@@ -65,37 +65,37 @@ class HomeHandler:
         visit.say(visit.texts(N_("The desk: all rentals")), rows)
 
 
-def _person(search: Search, action: dict[str, Any]) -> Search:
+def _person(search: Search, action: Mapping[str, Any]) -> Search:
     return replace(search, person=action.get("selected_user"), page=0)
 
 
-def _node(search: Search, action: dict[str, Any]) -> Search:
+def _node(search: Search, action: Mapping[str, Any]) -> Search:
     return replace(search, node=_chosen(action), page=0)
 
 
-def _state(search: Search, action: dict[str, Any]) -> Search:
+def _state(search: Search, action: Mapping[str, Any]) -> Search:
     chosen = _chosen(action)
-    return replace(search, state=Status(chosen) if chosen else None, page=0)
+    return replace(search, state=Status(chosen) if chosen in list(Status) else None, page=0)
 
 
-def _within(search: Search, action: dict[str, Any]) -> Search:
+def _within(search: Search, action: Mapping[str, Any]) -> Search:
     chosen = _chosen(action)
-    return replace(search, within=int(chosen) if chosen else None, page=0)
+    return replace(search, within=whole(chosen) if chosen else None, page=0)
 
 
-def _name(search: Search, action: dict[str, Any]) -> Search:
+def _name(search: Search, action: Mapping[str, Any]) -> Search:
     return replace(search, name=str(action.get("value") or "").strip(), page=0)
 
 
-def _clear(search: Search, _action: dict[str, Any]) -> Search:
+def _clear(search: Search, _action: Mapping[str, Any]) -> Search:
     return Search(round=search.round + 1)
 
 
-def _page(search: Search, action: dict[str, Any]) -> Search:
-    return replace(search, page=int(action["value"]))
+def _page(search: Search, action: Mapping[str, Any]) -> Search:
+    return replace(search, page=whole(action.get("value")))
 
 
-def _chosen(action: dict[str, Any]) -> str | None:
+def _chosen(action: Mapping[str, Any]) -> str | None:
     value = str((action.get("selected_option") or {}).get("value") or desk_home.ANY)
     return None if value == desk_home.ANY else value
 

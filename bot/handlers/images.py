@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from slack_bolt import Ack, App, BoltContext, Respond
+from slack_bolt import Ack, App, BoltContext
 from slack_sdk import WebClient
 
 from bot import errors
@@ -80,14 +80,14 @@ class ImagesHandler:
 
         def serve(visit: Visit) -> None:
             admins_only(visit)
-            act(visit, str(visit.body["actions"][0]["value"]))
+            act(visit, visit.value)
 
         return serve
 
     def page(self, visit: Visit) -> None:
         """Another page of the list."""
         admins_only(visit)
-        page = int(visit.body["actions"][0]["value"])
+        page = visit.number
         self.jobs.soon(lambda visit: self._list(visit, page=page, replace=True), visit)
 
     def sync(self, visit: Visit, name: str) -> None:
@@ -120,7 +120,7 @@ class ImagesHandler:
 
         def serve(visit: Visit) -> None:
             _, row = self.images.row(name)
-            visit.say(name, image_list.entry(row, visit.texts))
+            visit.say(visit.texts("{name}", name=name), image_list.entry(row, visit.texts))
 
         self.jobs.soon(serve, visit)
 
@@ -136,8 +136,11 @@ class ImagesHandler:
         self, ack: Ack, body: dict[str, Any], view: dict[str, Any], client: WebClient, context: BoltContext
     ) -> None:
         """Errors at their fields; then, with the time to ask Slack who is an admin, the nodes are asked."""
-        name, response_url, wanted = image_form.parse(view)
-        found = wanted.errors()
+        try:
+            name, response_url, wanted = image_form.parse(view)
+            found = wanted.errors()
+        except UserError as error:
+            found = {ids.Field.TITLE: error}
         if found:
             texts = self.desk.directory.texts_of(str(body["user"]["id"]))
             ack(
@@ -146,7 +149,7 @@ class ImagesHandler:
             )
             return
         ack()
-        context["respond"] = Respond(response_url=response_url)
+        context["respond"] = self.desk.way_back(response_url)
         self.desk.take(
             lambda visit: self._describe(visit, name, wanted), body=body, client=client, context=context
         )

@@ -6,7 +6,7 @@ import html
 import re
 from typing import Any
 
-from slack_bolt import Ack, App, BoltContext, Respond
+from slack_bolt import Ack, App, BoltContext
 from slack_sdk import WebClient
 
 from bot import errors
@@ -77,6 +77,7 @@ class Keys:
         texts = self.desk.directory.texts_of(user_id)
         try:
             who, texts = self.desk.directory.admit_known(user_id)
+            origin = keys_form.origin_of(view)  # a form has no answer of its own
             key = self.ring.add(who, *keys_form.parse(view), via="form")
         except FormError as error:
             ack(response_action="errors", errors=_at_fields(error, texts))
@@ -89,7 +90,7 @@ class Keys:
             )
         else:
             ack()
-            replace, context["respond"] = _way_back(view)
+            replace, context["respond"] = origin.replace, self.desk.way_back(origin.response_url)
             self.desk.take(
                 lambda visit: self._added(visit, key, replace=replace),
                 body=body,
@@ -110,7 +111,7 @@ class Keys:
         self._added(visit, key)
 
     def _remove(self, visit: Visit) -> None:
-        key = self.ring.remove(visit.who, int(visit.body["actions"][0]["value"]), via=visit.via)
+        key = self.ring.remove(visit.who, visit.number, via=visit.via)
         self._removed(visit, key, replace=True)
 
     def _added(self, visit: Visit, key: SavedKey, *, replace: bool = False) -> None:
@@ -127,12 +128,6 @@ class Keys:
 
 def _at_fields(error: FormError, texts: Texts) -> dict[str, str]:
     return {field: errors.plain_sentence(problem, texts) for field, problem in error.fields.items()}
-
-
-def _way_back(view: dict[str, Any]) -> tuple[bool, Respond]:
-    """A form has no answer of its own: the one of the command or the click that opened it is used."""
-    origin = keys_form.origin_of(view)
-    return origin.replace, Respond(response_url=origin.response_url)
 
 
 def _typed(words: str) -> str:

@@ -73,7 +73,7 @@ class Machine:
         visit.say(visit.texts(text, name=name))
 
     def _named(self, visit: Visit) -> tuple[str, str]:
-        rental_id = str(visit.body["actions"][0]["value"])
+        rental_id = visit.value
         return rental_id, self.core.rental(visit.who, rental_id).name
 
     def _told(self, visit: Visit, text: Callable[[str], Mrkdwn]) -> Done:

@@ -68,7 +68,7 @@ class MyRentals:
 
     def give_back(self, visit: Visit) -> None:
         """The return was confirmed."""
-        rental = self.core.give_back(visit.who, str(visit.body["actions"][0]["value"]), via=visit.via)
+        rental = self.core.give_back(visit.who, visit.value, via=visit.via)
         text = visit.texts(N_("{name} is being deleted. You get word in your DM."), name=rental.name)
         if _on_card(visit.body):
             return  # the card itself is edited
@@ -76,12 +76,12 @@ class MyRentals:
 
     def keep(self, visit: Visit) -> None:
         """The person thought better of it."""
-        rental = self.core.rental(visit.who, str(visit.body["actions"][0]["value"]))
+        rental = self.core.rental(visit.who, visit.value)
         visit.say(visit.texts(N_("{name} stays as it is."), name=rental.name), replace=True)
 
     def history(self, visit: Visit) -> None:
         """Everything that happened to it: who, what, when, from where."""
-        rental = self.core.rental(visit.who, str(visit.body["actions"][0]["value"]))
+        rental = self.core.rental(visit.who, visit.value)
         events = self.core.history(rental.id)
         sentences = [event_lines.line(event, rental, visit.texts) for event in events]
         text = history.of_rental(events, sentences, visit.texts)

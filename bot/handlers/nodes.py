@@ -7,7 +7,7 @@ import re
 from datetime import date
 from typing import Any
 
-from slack_bolt import Ack, App, BoltContext, Respond
+from slack_bolt import Ack, App, BoltContext
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
@@ -70,7 +70,7 @@ class Nodes:
     def ask(self, visit: Visit) -> None:
         """The button of a node opens the form."""
         admins_only(visit)
-        self._open(visit, str(visit.body["actions"][0]["value"]), replace=True)
+        self._open(visit, visit.value, replace=True)
 
     def _open(self, visit: Visit, node: str, *, replace: bool) -> None:
         self.fleet.check_name(node)
@@ -83,18 +83,19 @@ class Nodes:
         self, ack: Ack, body: dict[str, Any], view: dict[str, Any], client: WebClient, context: BoltContext
     ) -> None:
         """Errors at their fields; then, with the time to ask Slack who is an admin, the node is drained."""
-        form = nodes_list.parse(view)
         try:
+            form = nodes_list.parse(view)
             self.fleet.check(form.until, form.reason, tell=form.tell)
-        except FormError as error:
+        except UserError as error:
             texts = self.desk.directory.texts_of(str(body["user"]["id"]))
+            found = error.fields if isinstance(error, FormError) else {nodes_list.REASON: error}
             ack(
                 response_action="errors",
-                errors={field: errors.plain_sentence(one, texts) for field, one in error.fields.items()},
+                errors={field: errors.plain_sentence(one, texts) for field, one in found.items()},
             )
             return
         ack()
-        context["respond"] = Respond(response_url=form.origin)
+        context["respond"] = self.desk.way_back(form.origin)
         self.desk.take(lambda visit: self._drain(visit, form), body=body, client=client, context=context)
 
     def _drain(self, visit: Visit, form: nodes_list.DrainForm) -> None:
@@ -107,7 +108,7 @@ class Nodes:
     def undrain(self, visit: Visit) -> None:
         """The node gets rentals again."""
         admins_only(visit)
-        self._undrain(visit, str(visit.body["actions"][0]["value"]), replace=True)
+        self._undrain(visit, visit.value, replace=True)
 
     def _undrain(self, visit: Visit, node: str, *, replace: bool) -> None:
         changed = self.fleet.undrain(visit.who, node, where=visit.via)
@@ -127,7 +128,7 @@ class Nodes:
     def usage_button(self, visit: Visit) -> None:
         """A button of the list."""
         admins_only(visit)
-        self._send_usage(visit, usage.month_of(str(visit.body["actions"][0]["value"])))
+        self.usage(visit, visit.value)
 
     def _send_usage(self, visit: Visit, month: date) -> None:
         used = usage.Usage(self.core).month(month)

@@ -75,7 +75,7 @@ class Rent:
     def _redraw(self, visit: Visit) -> None:
         view = visit.body["view"]
         shown = rent_form.shown_in(view)
-        if visit.body["actions"][0]["action_id"] == ids.Action.MORE:
+        if visit.action["action_id"] == ids.Action.MORE:
             shown = replace(shown, more=True)
         offer = self.core.offer(visit.who)
         drawn = rent_form.build(offer, self.core.config.policy, visit.texts, shown, admin=visit.who.admin)

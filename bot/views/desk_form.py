@@ -86,7 +86,7 @@ def build(act: ids.Act, rental: Rental, today: date, texts: Texts, *, missed: bo
 
 
 def parse(view: Mapping[str, Any]) -> Filled:
-    """What the admin filled in, unchecked; ValueError for what is no form of ours."""
+    """What the admin filled in, unchecked; UserError for what is no form of ours."""
     act, rental_id = ids.parse_act(str(view["private_metadata"]))
     values: Mapping[str, Any] = view["state"]["values"]
 

@@ -16,6 +16,7 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.views import View
 
 from bot.i18n import N_, Texts, slack_time
+from bot.views import form_fields as fields
 from bot.views import ids, prose
 from bot.views.text import clip
 from kws_core.ends import Outlook
@@ -51,8 +52,7 @@ def build(rental: Rental, outlook: Outlook, texts: Texts) -> View:
 
 def parse(view: Mapping[str, Any]) -> Extension:
     """What the person chose, unchecked."""
-    values: Mapping[str, Any] = view["state"]["values"]
-    chosen = values[ids.Field.ENDS_ON][ids.Action.VALUE].get("selected_date")
+    chosen = fields.picked_date(fields.values_of(view), ids.Field.ENDS_ON)
     return Extension(str(view["private_metadata"]), date.fromisoformat(chosen) if chosen else None)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from types import UnionType
 from typing import Any
 
 from slack_sdk.models.blocks import (
@@ -19,6 +21,7 @@ from bot.i18n import N_, Texts
 from bot.views import ids
 from bot.views.text import clip
 from kws_core.core import Offer
+from kws_core.errors import UserError
 from kws_core.nodes import Image
 
 MOST_OPTIONS = 100  # Slack's limits for one select
@@ -159,6 +162,17 @@ def values_of(view: Mapping[str, Any]) -> Values:
     """Block id → what its element says."""
     state: Values = (view.get("state") or {}).get("values") or {}
     return state
+
+
+def kept(view: Mapping[str, Any], *kinds: type | UnionType) -> list[Any]:
+    """What a form keeps in private_metadata, one value of each kind; UserError for what is no form of ours."""
+    try:
+        values = json.loads(str(view.get("private_metadata")))
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, list) or len(values) != len(kinds) or not all(map(isinstance, values, kinds)):
+        raise UserError("form_stale")
+    return values
 
 
 def typed(values: Values, field: ids.Field) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from enum import StrEnum
 
+from kws_core.errors import UserError
+
 COMMAND = "/kws"
 
 
@@ -105,6 +107,7 @@ class Act(StrEnum):
 CARD = "card-"  # block_id of a rental's card: CARD + rental id
 NOTICE = "notice-"  # block_id of a message about one event: NOTICE + event id
 ADMIN_NOTICE = "admin-notice-"  # block_id of a message to the admins: ADMIN_NOTICE + notice id
+IMAGE_SYNC = "image-sync-"  # block_id of how far a copy of images is: IMAGE_SYNC + its id
 EXTENSION = "extend-"
 ALL = "*"  # no image can be called so
 HANDOVER = "transfer-"
@@ -116,9 +119,12 @@ def until_value(rental_id: str, until: date) -> str:
 
 
 def parse_until(value: str) -> tuple[str, date]:
-    """Rental id and date of such a value; ValueError for anything else."""
+    """Rental id and date of such a value; UserError for anything else."""
     rental_id, _, until = value.partition("|")
-    return rental_id, date.fromisoformat(until)
+    try:
+        return rental_id, date.fromisoformat(until)
+    except ValueError:
+        raise UserError("rental_gone") from None
 
 
 def act_value(act: Act, rental_id: str) -> str:
@@ -127,6 +133,8 @@ def act_value(act: Act, rental_id: str) -> str:
 
 
 def parse_act(value: str) -> tuple[Act, str]:
-    """What is to be done and with which rental; ValueError for anything else."""
+    """What is to be done and with which rental; UserError for anything else."""
     act, _, rental_id = value.partition("|")
+    if act not in list(Act):
+        raise UserError("rental_gone")
     return Act(act), rental_id

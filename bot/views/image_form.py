@@ -19,6 +19,7 @@ from slack_sdk.models.views import View
 from bot.i18n import N_, Texts, code
 from bot.views import form_fields as fields
 from bot.views import ids
+from kws_core.errors import UserError
 from kws_core.image_reports import LONGEST_TITLE, MOST_GB, MOST_MB, Description
 from kws_core.nodes import Image
 from kws_core.nodes.shelf import LOGIN
@@ -56,10 +57,12 @@ def build(image: Image, response_url: str | None, texts: Texts) -> View:
 
 def parse(view: Mapping[str, Any]) -> Asked:
     """What the admin changed, unchecked."""
-    name, response_url, before = json.loads(view["private_metadata"])
+    name, response_url, before = fields.kept(view, str, str | None, list)
     values = fields.values_of(view)
     title, login = (fields.typed(values, field) or "" for field in (ids.Field.TITLE, ids.Field.LOGIN))
     disk, ram = (_whole(values, field) for field in (ids.Field.MIN_DISK_GB, ids.Field.MIN_RAM_MB))
+    if list(map(type, before)) != [str, str, int, int]:
+        raise UserError("form_stale")
     was = Description(*before)
     return Asked(
         name,

@@ -147,8 +147,8 @@ def _page_button(page: int, label: str, texts: Texts) -> ButtonElement:
     return _button(f"{ids.Action.IMAGES}:{page}", label, str(page), texts)
 
 
-def _section(text: str) -> SectionBlock:
-    return SectionBlock(text=MarkdownTextObject(text=clip(text, 3000)))
+def _section(text: str, block_id: str | None = None) -> SectionBlock:
+    return SectionBlock(text=MarkdownTextObject(text=clip(text, 3000)), block_id=block_id)
 
 
 # -- a copy under way
@@ -160,6 +160,7 @@ class Progress:
 
     wanted: str  # the image, or ALL
     texts: Texts
+    block_id: str  # by which the message is found again
     reports: list[Report] = field(default_factory=list)
     _now: str = ""
     _steps: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -185,7 +186,7 @@ class Progress:
             if self._now:
                 lines.append(code(self._now))
             lines += [_step(node, *step, self.texts) for node, step in sorted(self._steps.items())]
-        return _message(lines)
+        return self._message(lines)
 
     def end(self, problem: str | None = None) -> Message:
         """What became of it; with a button to repeat it where something lacks."""
@@ -194,11 +195,11 @@ class Progress:
             lines.append(self.texts(N_("There is nothing.")))
         elif all(report.ok for report in self.reports) and not problem:
             lines.append(self.texts(N_("Every node has it, with the same checksum.")))
-            return _message(lines)
+            return self._message(lines)
         else:
             lines.append(self.texts(N_("What is done stays done: the next try goes on from here.")))
         again = _button(ids.Action.IMAGE_SYNC, N_("Try again"), self.wanted, self.texts)
-        return _message(lines, [ActionsBlock(elements=[again])])
+        return self._message(lines, [ActionsBlock(elements=[again])])
 
     def _title(self) -> str:
         if self.wanted == ids.ALL:
@@ -213,6 +214,10 @@ class Progress:
             lines.append(self.texts(N_("Images that every node had: {count}"), count=same))
         return lines
 
+    def _message(self, lines: Sequence[str | None], more: Sequence[Block] = ()) -> Message:
+        text = "\n".join(line for line in lines if line)
+        return Message(clip(text, 3000), [_section(text, self.block_id), *more])
+
 
 def _unchanged(report: Report) -> bool:
     return all(outcome.state.value == "already" for outcome in report.outcomes.values())
@@ -223,8 +228,3 @@ def _step(node: str, done: int, total: int, texts: Texts) -> str:
     full = min(BAR, done * BAR // total) if total else 0
     size = f"{size_text(done)} / {size_text(total)}" if total else size_text(done)
     return f"{'▓' * full}{'░' * (BAR - full)} {where} · {size}"
-
-
-def _message(lines: Sequence[str | None], more: Sequence[Block] = ()) -> Message:
-    text = "\n".join(line for line in lines if line)
-    return Message(clip(text, 3000), [_section(text), *more])

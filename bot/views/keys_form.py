@@ -20,6 +20,7 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.views import View
 
 from bot.i18n import N_, Texts, code, slack_time
+from bot.views import form_fields as fields
 from bot.views import ids
 from bot.views.text import clip
 from kws_core.saved_keys import LONGEST_NAME, SavedKey
@@ -79,7 +80,7 @@ def parse(view: Mapping[str, Any]) -> KeyInput:
 
 def origin_of(view: Mapping[str, Any]) -> Origin:
     """Where the form was opened from."""
-    return Origin(*json.loads(view["private_metadata"]))
+    return Origin(*fields.kept(view, str | None, bool))
 
 
 def _entry(key: SavedKey, texts: Texts) -> SectionBlock:

@@ -24,6 +24,7 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.views import View
 
 from bot.i18n import N_, Mrkdwn, Texts, code, slack_time
+from bot.views import form_fields as fields
 from bot.views import ids
 from bot.views.text import clip
 from kws_core.catalogue import Lent, NodeStatus
@@ -175,18 +176,18 @@ def drain_form(
 
 
 def parse(view: Mapping[str, Any]) -> DrainForm:
-    """What the admin filled in, unchecked."""
+    """What the admin filled in, unchecked; UserError for what is no form of ours."""
     values: Mapping[str, Any] = view["state"]["values"]
-    fields = {name: (values.get(name) or {}).get(ids.Action.VALUE) or {} for name in (UNTIL, REASON, TELL)}
-    node, origin, replace = json.loads(view["private_metadata"])
-    day = fields[UNTIL].get("selected_date")
+    filled = {name: (values.get(name) or {}).get(ids.Action.VALUE) or {} for name in (UNTIL, REASON, TELL)}
+    node, origin, replace = fields.kept(view, str, str | None, bool)
+    day = filled[UNTIL].get("selected_date")
     return DrainForm(
         node=node,
         origin=origin,
         replace=replace,
         until=date.fromisoformat(day) if day else None,
-        reason=str(fields[REASON].get("value") or "").strip(),
-        tell=bool(fields[TELL].get("selected_options")),
+        reason=str(filled[REASON].get("value") or "").strip(),
+        tell=bool(filled[TELL].get("selected_options")),
     )
 
 

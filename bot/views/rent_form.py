@@ -30,6 +30,7 @@ from bot.views.text import clip, size_line, used_line
 from kws_core.admission import CUSTOM, NEW_NETWORK, RentForm
 from kws_core.config import Policy
 from kws_core.core import Offer
+from kws_core.errors import UserError
 from kws_core.model import Access
 from kws_core.nodes import Kind
 from kws_core.passwords import Secret
@@ -57,8 +58,10 @@ class Shown:
 
 
 def shown_in(view: Mapping[str, Any]) -> Shown:
-    """What the form shows, or should after what was just chosen in it."""
-    words = str(view.get("private_metadata") or Kind.SERVER.value).split()
+    """What the form shows, or should after what was just chosen in it; UserError for no form of ours."""
+    words = str(view.get("private_metadata") or Kind.SERVER.value).split(" ")
+    if words[0] not in list(Kind):
+        raise UserError("form_stale")
     values = fields.values_of(view)
     return Shown(
         kind=Kind(words[0]),

@@ -35,6 +35,7 @@ class Stub:
         self.services = {**SERVICES, **({"container": "/container/v1"} if containers else {})}
         self.roles = ["member"]
         self.project: dict[str, Any] | None = {"id": "p1", "name": "p", "domain": {"id": "d", "name": "D"}}
+        self.token = "token"  # what it gives who has logged in
         self.skew = 0.0  # seconds that its clock is ahead
         self.dated = True  # whether its web server tells the time
         self.requests: list[tuple[str, str]] = []
@@ -153,7 +154,7 @@ class Stub:
                 data = b"" if answer.status == 204 else data
                 self.send_response(answer.status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("X-Subject-Token", "token")
+                self.send_header("X-Subject-Token", stub.token)
                 self.send_header("Content-Length", str(len(data) * (2 if answer.cut else 1)))
                 self.end_headers()
                 self.wfile.write(data)

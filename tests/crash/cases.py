@@ -21,6 +21,7 @@ class Case:
     act: Callable[[CrashLab], None]
     expected: Callable[[CrashLab], list[str]]
     before: Callable[[CrashLab], None] = lambda lab: None
+    policy: str = ""  # lines of [policy]
 
 
 def person(lab: CrashLab) -> Any:
@@ -54,15 +55,15 @@ def accepted(lab: CrashLab) -> bool:
 
 
 def one_ready(lab: CrashLab) -> list[str]:
-    return _status(lab, Status.READY) + _told(lab, EventKind.READY, 1)
+    return found_as(lab, Status.READY) + told_of(lab, EventKind.READY, 1)
 
 
-def _status(lab: CrashLab, *wanted: Status) -> list[str]:
+def found_as(lab: CrashLab, *wanted: Status) -> list[str]:
     found = [r.status for r in lab.rentals()]
     return [] if found == list(wanted) else [f"rentals are {found}, not {list(wanted)}"]
 
 
-def _told(lab: CrashLab, kind: EventKind, times: int) -> list[str]:
+def told_of(lab: CrashLab, kind: EventKind, times: int) -> list[str]:
     found = 0
     for rental in lab.rentals():
         found += sum(event.kind is kind for event in lab.service.core.history(rental.id))
@@ -85,7 +86,7 @@ def extend(lab: CrashLab) -> None:
 
 def extended(lab: CrashLab) -> list[str]:
     wrong = [] if lab.rental().ends_on.isoformat() == UNTIL else [f"it ends on {lab.rental().ends_on}"]
-    return wrong + one_ready(lab) + _told(lab, EventKind.EXTENDED, 1)
+    return wrong + one_ready(lab) + told_of(lab, EventKind.EXTENDED, 1)
 
 
 def give_back(lab: CrashLab) -> None:
@@ -102,7 +103,9 @@ def give_back(lab: CrashLab) -> None:
 
 
 def one_ended(lab: CrashLab) -> list[str]:
-    return _status(lab, Status.ENDED) + _told(lab, EventKind.RETURNED, 1) + _told(lab, EventKind.ENDED, 1)
+    return (
+        found_as(lab, Status.ENDED) + told_of(lab, EventKind.RETURNED, 1) + told_of(lab, EventKind.ENDED, 1)
+    )
 
 
 def warn(lab: CrashLab) -> None:
@@ -111,7 +114,7 @@ def warn(lab: CrashLab) -> None:
 
 
 def warned(lab: CrashLab) -> list[str]:
-    return _status(lab, Status.READY) + _told(lab, EventKind.WARNED, 1)
+    return found_as(lab, Status.READY) + told_of(lab, EventKind.WARNED, 1)
 
 
 def two_overdue(lab: CrashLab) -> None:
@@ -134,7 +137,7 @@ def night(lab: CrashLab) -> None:
 def all_ended(lab: CrashLab) -> list[str]:
     summaries = [m for m in lab.messages() if "admin-notice-" in str(m.get("blocks"))]
     wrong = [] if len(summaries) == 1 else [f"{len(summaries)} summaries for the admins"]
-    return wrong + _status(lab, Status.ENDED, Status.ENDED) + _told(lab, EventKind.ENDED, 2)
+    return wrong + found_as(lab, Status.ENDED, Status.ENDED) + told_of(lab, EventKind.ENDED, 2)
 
 
 def new_key(lab: CrashLab) -> None:

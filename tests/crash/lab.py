@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -31,11 +33,11 @@ PATIENCE = 4  # times that a person tries something again
 class CrashLab:
     """``do`` is a person who tries until it worked; ``settle`` is time that passes."""
 
-    def __init__(self, folder: Path, database: Path, fate: Fate) -> None:
+    def __init__(self, folder: Path, database: Path, fate: Fate, policy: str = "") -> None:
         shutil.copy(database, folder / "kws.db")
         self.fate = fate
         self.clock = Clock()
-        self.config = make_config(2)
+        self.config = make_config(2, policy=policy)
         self.nodes = {n.name: FakeNode(n.name, self.clock, vcpus=64, ram_mb=65536) for n in self.config.nodes}
         self.workspace = Workspace(ack_timeout=0.0).start()
         self.line = Line()
@@ -60,7 +62,8 @@ class CrashLab:
         self.line.killed = False
         self.births += 1
         mortal = {name: MortalNode(node, self.fate) for name, node in self.nodes.items()}
-        with patch("bot.service.ThreadPoolExecutor", lambda *_, **__: Inline()):
+        pool = patch("bot.service.ThreadPoolExecutor", lambda *_, **__: Inline())
+        with pool, patch("bot.image_jobs.ThreadPoolExecutor", lambda *_, **__: Inline()):
             service = Service(self.config, self.environment, mortal, self.clock)  # type: ignore[arg-type]
         for threads in (service.reconciler, service.operations):
             threads.executors = lambda node, sort: Inline()
@@ -103,6 +106,7 @@ class CrashLab:
         self.service.reconciler.tick()
         self.service.notifier.tick()
         self.service.admin_notices.deliver_due()
+        self.service.image_jobs.close_broken()
 
     def night(self) -> None:
         """The minute's tick, and what follows from it."""
@@ -128,8 +132,9 @@ class CrashLab:
     def problems(self) -> list[str]:
         """Every rule that is broken now that all has settled."""
         rentals = self.rentals()
+        once = [message for message in self.messages() if message not in self.handed_away]
         return [
-            *aftermath.on_nodes(rentals, self.nodes), *aftermath.shown_twice(self.messages()), *self._untold(),
+            *aftermath.on_nodes(rentals, self.nodes), *aftermath.shown_twice(once), *self._untold(),
             *aftermath.wrong_keys(rentals, self.workspace, self.nodes, self.old_keys),
             *(f"Slack: {v}" for v in self.workspace.violations),
         ]  # fmt: skip
@@ -143,6 +148,30 @@ class CrashLab:
         return due + [f"admins untold: {n.key}" for n in self.service.admin_notices.box.due()]
 
     old_keys = 0  # of earlier times, which "new key" leaves where they are
+    handed_away: Sequence[dict[str, Any]] = ()  # messages of who had the rental before
+
+
+class AtOnce:
+    """A thread that has done its work when it was started, so that calls have an order."""
+
+    def __init__(self, target: Callable[..., object], args: tuple[Any, ...] = (), **_: Any) -> None:
+        self._run = lambda: target(*args)
+
+    def start(self) -> None:
+        self._run()
+
+    def join(self, timeout: float | None = None) -> None:
+        """It is over."""
+
+    def is_alive(self) -> bool:
+        return False
+
+
+class Never(AtOnce):
+    """One that comes to nothing: edits of how far a copy is, every few seconds, that nothing hangs on."""
+
+    def start(self) -> None:
+        """Nothing."""
 
 
 def patched(fate: Fate) -> list[Any]:
@@ -160,6 +189,11 @@ def patched(fate: Fate) -> list[Any]:
         patch("bot.service.Store", store),
         patch("bot.service.slack_client", make_client),
         patch("urllib.request.urlopen", _counted(fate, "upload", urllib.request.urlopen)),
+        patch("kws_core.images.threading", SimpleNamespace(Thread=AtOnce, Event=threading.Event)),
+        patch(
+            "bot.image_jobs.threading",
+            SimpleNamespace(Thread=Never, Event=threading.Event, Lock=threading.Lock),
+        ),
         patch.object(WebhookClient, "send_dict", _counted(fate, "response_url", WebhookClient.send_dict)),
     ]
 

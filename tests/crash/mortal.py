@@ -14,6 +14,7 @@ from slack_sdk import WebClient
 from sqlalchemy.orm import Session
 
 from kws_core.nodes.fake import FakeNode
+from kws_core.nodes.shelf import Body
 from kws_core.store import Store
 
 NODE_CALLS = frozenset(
@@ -22,6 +23,7 @@ NODE_CALLS = frozenset(
         "release", "marked", "tidy", "act", "console", "put_key", "answers", "host_keys",
     }
 )  # fmt: skip
+SHELF_CALLS = frozenset({"list", "look", "create", "fetches", "fetch", "change", "delete"})
 
 
 class Killed(BaseException):
@@ -91,6 +93,11 @@ class MortalNode:
     def __init__(self, node: FakeNode, fate: Fate) -> None:
         self._node, self._fate = node, fate
 
+    @property
+    def shelf(self) -> MortalShelf:
+        """Its images."""
+        return MortalShelf(self._node, self._fate)
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._node, name)
         if name not in NODE_CALLS:
@@ -101,3 +108,45 @@ class MortalNode:
                 return found(*args, **more)
 
         return call
+
+
+class MortalShelf:
+    """A FakeShelf whose methods are calls, and so is each chunk that comes or goes."""
+
+    def __init__(self, node: FakeNode, fate: Fate) -> None:
+        self._shelf, self._fate, self._name = node.shelf, fate, node.name
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._shelf, name)
+        if name not in SHELF_CALLS:
+            return found
+
+        def call(*args: Any, **more: Any) -> Any:
+            with self._fate.call(f"{self._name} image {name}"):
+                return found(*args, **more)
+
+        return call
+
+    def fill(self, image_id: str, body: Body) -> None:
+        """Half of the bytes may have gone out."""
+        with self._fate.call(f"{self._name} image fill"):
+            self._shelf.fill(image_id, _Chunks(body, self._fate, f"{self._name} chunk in"))
+
+    @contextmanager
+    def read(self, image_id: str) -> Iterator[Iterator[bytes]]:
+        """Half of the bytes may have come."""
+        with self._fate.call(f"{self._name} image read"), self._shelf.read(image_id) as chunks:
+            yield iter(_Chunks(chunks, self._fate, f"{self._name} chunk out"))
+
+
+class _Chunks:
+    def __init__(self, body: Any, fate: Fate, name: str) -> None:
+        self._body, self._fate, self._name = body, fate, name
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._body:
+            with self._fate.call(self._name):
+                yield chunk

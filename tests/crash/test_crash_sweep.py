@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from .admin_cases import CASES as ADMIN_CASES
 from .cases import CASES, Case
 from .lab import CrashLab, patched
 from .mortal import Fate
@@ -31,7 +32,7 @@ def played(
     case: Case, fate: Fate, folder: Path, database: Path, kill_at: tuple[int, str] | None
 ) -> list[str]:
     """One run of the case; what is wrong at its end."""
-    lab = CrashLab(folder, database, fate)
+    lab = CrashLab(folder, database, fate, case.policy)
     try:
         fate.calls, fate.counting = [], False
         lab.settle(2)
@@ -47,7 +48,7 @@ def played(
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
+@pytest.mark.parametrize("case", [*CASES, *ADMIN_CASES], ids=lambda case: case.name.replace(" ", "-"))
 def test_a_death_at_any_call_breaks_nothing(
     case: Case,
     fate: Fate,

@@ -88,6 +88,12 @@ class BotProcess:
         """Everything that it ever wrote."""
         return self.folder / "bot.log"
 
+    def last_words(self, lines: int = 40) -> list[str]:
+        """The last lines that it wrote, and before them what was no mere news."""
+        written = self.log.read_text(errors="replace").splitlines()
+        troubles = [line for line in written[:-lines] if '"level": "info"' not in line]
+        return [*troubles[-lines:], "…", *written[-lines:]]
+
     def kws(self, *words: str) -> str:
         """What another ``kws`` command says beside it."""
         command = [sys.executable, "-m", "bot", *words]

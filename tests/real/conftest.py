@@ -67,3 +67,4 @@ def make_bot(
     for bot in bots:
         if bot.process:
             bot.stop()
+            print(f"the end of {bot.log.name}:", *bot.last_words(), sep="\n")  # shown when the test failed

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -58,13 +60,21 @@ def left(bot: BotProcess) -> int:
     return len(json.loads(bot.kws("rentals", "--json")))
 
 
+def warnings_delivered(bot: BotProcess) -> int:
+    """How many the bot knows to have arrived: a message is in Slack a moment before, and only this one counts."""
+    query = "SELECT count(*) FROM events WHERE kind = 'warned' AND delivered_at IS NOT NULL"
+    with closing(sqlite3.connect(f"file:{bot.folder / 'kws.db'}?mode=ro", uri=True)) as database:
+        return int(database.execute(query).fetchone()[0])
+
+
 def rent_all(bot: BotProcess, workspace: Workspace) -> None:
     """Sixty in a row, by people who type, for one day."""
     mina = workspace.person("mina")
-    wait_until(lambda: mina.command("/kws status").acked and "node2" in str(mina.ephemeral()), 30)
+    wait_until(lambda: all(node["seen_at"] for node in json.loads(bot.kws("nodes", "--json"))), 60)
     for number in range(RENTALS):
         mina.command(f"/kws rent night{number} debian-12 small 1d")
-    wait_until(lambda: states(bot) == {("ready", "node1"): 30, ("ready", "node2"): 30}, 400)
+    wait_until(lambda: left(bot) == RENTALS, 60)
+    wait_until(lambda: states(bot) == {("ready", "node1"): 30, ("ready", "node2"): 30}, 600)
 
 
 def warned(bot: BotProcess, workspace: Workspace) -> datetime:
@@ -72,12 +82,8 @@ def warned(bot: BotProcess, workspace: Workspace) -> datetime:
     seoul = datetime.now(UTC).astimezone(ZoneInfo("Asia/Seoul"))
     last_day = seoul.date() + timedelta(days=1)
     bot.kws("nightly", "--at", f"{last_day.isoformat()}T12:00")
-    mina = workspace.person("mina")
-
-    def messages() -> int:
-        return len([m for m in mina.dm() if ":alarm_clock:" in str(m)])
-
-    wait_until(lambda: messages() == RENTALS, 200)
+    wait_until(lambda: warnings_delivered(bot) == RENTALS, 400)
+    assert len([m for m in workspace.person("mina").dm() if ":alarm_clock:" in str(m)]) == RENTALS
     return datetime.combine(last_day + timedelta(days=1), datetime.min.time())
 
 

@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 from image_kit import add, copies, offered_by, qcow2
+from sqlalchemy import update
 from storybook import Story
 
+from bot.i18n import Texts
+from bot.views.image_list import Progress
+from kws_core.acts import By
 from kws_core.audit import Audit
 from kws_core.errors import NodeDown
 from kws_core.nodes import Image, Refusal
 from kws_core.nodes.shelf import CHUNK
+from kws_core.records import ImageSync
 
 DOWN = NodeDown("node2", Refusal.DOWN, "gone")
 
@@ -210,3 +215,47 @@ def test_a_stop_in_the_middle_is_told(make_story: Callable[..., Story], monkeypa
     story.service.image_jobs.stop()
     story.workspace.wait_for(lambda: told(admin, "KWS was stopped in the middle of it."))
     assert told(admin, "Try again")
+
+
+def dead_sync(story: Story, admin: Any, *, posted: bool) -> ImageSync:
+    """What a process leaves that was killed while it copied ``alpine``: its row, and its message."""
+    jobs = story.service.image_jobs
+    channel = story.service.client.conversations_open(users=[admin.id])["channel"]["id"]
+    sync = jobs.syncs.begin(By(admin.id, "command"), "alpine", channel)
+    message = Progress("alpine", Texts("en"), block_id=f"image-sync-{sync}").message()
+    ts = jobs.post.send(channel, message)
+    if posted:
+        jobs.syncs.posted(sync, ts)
+    with story.service.store.write() as session:
+        session.execute(update(ImageSync).values(who="another-process"))
+    return jobs.syncs.broken_off()[0]
+
+
+@pytest.mark.parametrize("posted", [True, False], ids=["its message is known", "its message may be there"])
+def test_a_copy_whose_process_was_killed_says_so(story: Story, admin: Any, posted: bool) -> None:
+    plant(story, "node1", "alpine")
+    ask(story, admin, "admin images", "alpine")
+    dead_sync(story, admin, posted=posted)
+    jobs = story.service.image_jobs
+    story.workspace.faults.fail("chat.update", status=503, times=9)
+    jobs.close_broken()
+    assert len(jobs.syncs.broken_off()) == 1, "Slack did not take it"
+    story.workspace.faults.clear()
+    jobs.close_broken()
+    (message,) = told(admin, "KWS was stopped in the middle of it.")
+    assert jobs.syncs.broken_off() == []
+    (act,) = [line for line in Audit(story.service.core).trail() if line.what == "image.sync"]
+    assert act.data == {"name": "alpine", "broken_off": True}
+    admin.click("image_sync", "alpine", message=message["ts"])
+    story.workspace.wait_for(lambda: told(admin, "Every node has it"))
+    assert copies(story, "alpine")["node2"] == ["active"]
+    jobs.close_broken()
+    assert len(told(admin, "Every node has it")) == 1, "what came to its end is left alone"
+
+
+def test_a_message_that_never_came_is_not_looked_for_for_ever(story: Story, admin: Any) -> None:
+    jobs = story.service.image_jobs
+    sync = dead_sync(story, admin, posted=False)
+    story.service.client.chat_delete(channel=sync.channel, ts=told(admin, "alpine")[0]["ts"])
+    jobs.close_broken()
+    assert jobs.syncs.broken_off() == [] and not told(admin, "alpine")

@@ -29,7 +29,9 @@ def test_a_server_from_before_is_shown_extended_and_returned(story: Story, tmp_p
     assert "return" in str(card) and "new_key" not in str(card)
     assert len(mina.dm()) == 2  # the card, and one message that rings
     mina.command("/kws extend web01 7d")
-    story.workspace.wait_for(lambda: "12월 15일" in str(mina.dm()) + str(mina.ephemeral()) or story.settle(2))
+    story.workspace.wait_for(lambda: story.rentals()[0].ends_on.day == 15)
+    story.settle(2)
+    assert "12월 15일" in str(mina.dm()) + str(mina.ephemeral())
     rental = story.rentals()[0]
     assert rental.ends_on.day == 15
     core.give_back(Who(rental.owner), rental.id)

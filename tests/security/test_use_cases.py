@@ -1,0 +1,135 @@
+"""The core by itself: every use case that takes a person, tried by everybody. It must not lean on the handlers."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sampling import every
+from world import ADMIN, Inline, World
+
+from kws_core import new_key, ssh_keys
+from kws_core.admission import RentForm, Who
+from kws_core.core import allowed
+from kws_core.errors import FormError, UserError
+from kws_core.fleet import Fleet
+from kws_core.model import Access, Rental
+from kws_core.nodes import Action
+from kws_core.operations import Operations
+from kws_core.saved_keys import KeyRing
+from kws_core.terms import Terms
+
+ROOT = Path(__file__).parents[2]
+MINA, JOON = Who("U0MINA00001"), Who("U0JOON00001")
+EVERYBODY = {"owner": MINA, "other": JOON, "admin": ADMIN}
+OWN, OWNER, KEEPERS, ADMINS = {"owner", "other", "admin"}, {"owner"}, {"owner", "admin"}, {"admin"}
+
+Case = Callable[[World, Who, Rental, int], Any]  # the person asks for mina's rental, and her saved key
+
+
+def _operations(world: World) -> Operations:
+    return Operations(world.core, world.nodes, lambda node, sort: Inline())
+
+
+def _form(world: World, **more: Any) -> RentForm:
+    return RentForm("web02", "debian-12", "small", world.day(1), **more)
+
+
+USE_CASES: dict[str, tuple[set[str], Case]] = {
+    "core.offer": (OWN, lambda w, who, r, k: w.core.offer(who)),
+    "core.request": (OWN, lambda w, who, r, k: w.core.request(who, _form(w), "second")),
+    "core.request, a chosen node": (
+        ADMINS,
+        lambda w, who, r, k: w.core.request(who, _form(w, node="node2"), "x"),
+    ),
+    "core.request, her key": (
+        OWNER,
+        lambda w, who, r, k: w.core.request(who, _form(w, access=Access.OWN_KEY, saved_key=k), "x"),
+    ),
+    "core.request, her network": (
+        OWNER,
+        lambda w, who, r, k: w.core.request(who, _form(w, network=r.network_id), "x"),
+    ),
+    "core.my_rentals": (OWN, lambda w, who, r, k: w.core.my_rentals(who)),
+    "core.rental": (KEEPERS, lambda w, who, r, k: w.core.rental(who, r.id)),
+    "core.rental_named": (OWNER, lambda w, who, r, k: w.core.rental_named(who, r.name)),
+    "core.give_back": (KEEPERS, lambda w, who, r, k: w.core.give_back(who, r.id)),
+    "core.allowed": (KEEPERS, lambda w, who, r, k: allowed(r, who)),
+    "terms.extend": (KEEPERS, lambda w, who, r, k: Terms(w.core).extend(who, r.id, w.day(20), via="x")),
+    "terms.extend, beyond the policy": (
+        ADMINS,
+        lambda w, who, r, k: Terms(w.core).extend(who, r.id, w.day(400), via="x", note="exam"),
+    ),
+    "terms.restore": (KEEPERS, lambda w, who, r, k: _unless(Terms(w.core).restore, "not_stopped", who, r.id)),
+    "terms.transfer": (ADMINS, lambda w, who, r, k: Terms(w.core).transfer(who, r.id, JOON.id)),
+    "operations.act": (
+        KEEPERS,
+        lambda w, who, r, k: _operations(w).act(who, r.id, Action.REBOOT, lambda _: None),
+    ),
+    "operations.console": (KEEPERS, lambda w, who, r, k: _operations(w).console(who, r.id, lambda _: None)),
+    "new_key.ask": (KEEPERS, lambda w, who, r, k: new_key.ask(w.core, who, r.id)),
+    "saved_keys.list": (OWN, lambda w, who, r, k: KeyRing(w.core).list(who)),
+    "saved_keys.get": (OWNER, lambda w, who, r, k: KeyRing(w.core).get(who, k)),
+    "saved_keys.named": (OWNER, lambda w, who, r, k: KeyRing(w.core).named(who, "laptop")),
+    "saved_keys.add": (
+        OWN,
+        lambda w, who, r, k: KeyRing(w.core).add(who, "new", ssh_keys.generate("n").public),
+    ),
+    "saved_keys.remove": (OWNER, lambda w, who, r, k: KeyRing(w.core).remove(who, k)),
+    "fleet.drain": (ADMINS, lambda w, who, r, k: Fleet(w.core).drain(who, "node1", where="x")),
+    "fleet.undrain": (ADMINS, lambda w, who, r, k: Fleet(w.core).undrain(who, "node1", where="x")),
+    "admission.examine": (OWN, lambda w, who, r, k: w.core.request(who, _form(w), "second")),
+}
+REFUSALS = {"rental_gone", "rental_unknown", "saved_key_gone", "saved_key_unknown", "network_gone", "node_unknown", "admins_only"}  # fmt: skip
+
+
+def _unless(act: Callable[..., Any], code: str, *args: Any) -> Any:
+    """That refusal comes only to who may ask."""
+    try:
+        return act(*args)
+    except UserError as error:
+        if error.code != code:
+            raise
+        return None
+
+
+@pytest.mark.parametrize("name", every(6, [(name,) for name in USE_CASES]))
+def test_a_use_case_asks_who_it_is(world: World, name: str) -> None:
+    may, act = USE_CASES[name]
+    network = {"network": "new", "network_name": "mina-net", "cidr": "10.77.0.0/24"}
+    rental = world.ready(who=MINA, **network)
+    key = KeyRing(world.core).add(MINA, "laptop", ssh_keys.generate("laptop").public)
+    before = world.kinds(rental)
+    for role in sorted(EVERYBODY.keys() - may):
+        with pytest.raises(UserError) as refused:
+            act(world, EVERYBODY[role], rental, key.id)
+        error = refused.value
+        codes = {one.code for one in error.fields.values()} if isinstance(error, FormError) else {error.code}
+        assert codes <= REFUSALS, (role, codes)
+        assert world.kinds(rental) == before and len(KeyRing(world.core).list(MINA)) == 1
+    role = "owner" if "owner" in may else sorted(may)[0]
+    act(world, EVERYBODY[role], rental, key.id)
+
+
+def test_what_is_ones_own_is_all_that_one_is_shown(world: World) -> None:
+    rental = world.ready(who=MINA, network="new", network_name="mina-net", cidr="10.77.0.0/24")
+    KeyRing(world.core).add(MINA, "laptop", ssh_keys.generate("laptop").public)
+    for who in (JOON, ADMIN):
+        offer = world.core.offer(who)
+        assert (offer.mine, offer.keys, offer.networks) == ([], [], [])
+        assert world.core.my_rentals(who) == [] and KeyRing(world.core).list(who) == []
+    assert [r.id for r in world.core.offer(MINA).mine] == [rental.id]
+
+
+def test_every_use_case_that_takes_a_person_has_a_row() -> None:
+    there = set()
+    for path in sorted((ROOT / "kws_core").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                arguments = [*node.args.args, *node.args.kwonlyargs]
+                if any(a.annotation and ast.unparse(a.annotation).strip("'\"") == "Who" for a in arguments):
+                    there.add(f"{path.stem}.{node.name}")
+    assert there == {name.partition(",")[0] for name in USE_CASES}

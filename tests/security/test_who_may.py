@@ -1,0 +1,120 @@
+"""The matrix: everything that can be asked for, by everybody. Who may not changes nothing and learns nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from security.bench import Bench
+from security.who_may import AS, ROLES, TABLE, Row
+from sqlalchemy import select
+
+from bot.workspace import visible_text
+from kws_core import ssh_keys
+from kws_core.admission import RentForm, Who
+from kws_core.model import Event, Rental, Status
+from kws_core.records import Act
+from kws_core.saved_keys import KeyRing
+
+REFUSED = (  # the words of every refusal: a person who may not is told so, and no more
+    "Only admins may do that", "is not there any more, or it is not yours", "KWS is for members of this workspace",
+    "KWS is only for people of this workspace", "You have no rental called", "You have no key called",
+    "Only admins choose a node", "This network is not there any more",
+)  # fmt: skip
+IN_TURN = 5  # the fast tests try every row with one of the five; test-thorough with all
+
+
+class Stage:
+    """A bench that can be put back to how it was."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.saved: dict[str, Path] = {}
+
+    def save(self, name: str) -> None:
+        self.saved[name] = self.bench.folder / f"{name}.saved"
+        self._copy(self.bench.folder / "kws.db", self.saved[name])
+
+    def restore(self, name: str) -> None:
+        self._copy(self.saved[name], self.bench.folder / "kws.db")
+
+    def _copy(self, source: Path, target: Path) -> None:
+        with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+            one.backup(other)
+
+
+@pytest.fixture(scope="module")
+def stage(make_module_bench: Callable[..., Bench]) -> Iterator[Stage]:
+    """Mina has a server that is ready, a saved key and a network of her own; everybody was seen once."""
+    bench = make_module_bench(policy="grace_hours = 48")
+    for name in AS.values():
+        bench.send(bench.command(bench.person(name), "help"))
+        bench.service.homes.opened(bench.person(name).id, bench.person(name).user.team_id)
+    mina = bench.person("mina")
+    core, who = bench.service.core, Who(mina.id)
+    KeyRing(core).add(who, "laptop", ssh_keys.generate("laptop").public)
+    ends_on, network = core.today(), {"network": "new", "network_name": "mina-net", "cidr": "10.77.0.0/24"}
+    core.request(who, RentForm("web01", "debian-12", "small", ends_on, **network), "first", via="form")
+    bench.settle()
+    assert bench.rental("web01").status is Status.READY
+    stage = Stage(bench)
+    stage.save("ready")
+    with bench.service.store.write() as session:
+        rental = session.scalars(select(Rental)).one()
+        rental.status, rental.stopped_at = Status.STOPPED, bench.clock()
+    stage.save("stopped")
+    stage.restore("ready")
+    return stage
+
+
+def cases() -> list[object]:
+    """Every cell; what a fast run leaves out is marked."""
+    found = []
+    for number, row in enumerate(TABLE):
+        for turn, role in enumerate(ROLES):
+            fast = (number + turn) % IN_TURN == 0
+            found.append(
+                pytest.param(row, role, id=f"{row}, {role}", marks=[] if fast else pytest.mark.thorough)
+            )
+    return found
+
+
+@pytest.mark.parametrize(("row", "role"), cases())
+def test_who_may_do_it(stage: Stage, row: Row, role: str) -> None:
+    bench = stage.bench
+    stage.restore(row.needs)
+    person = bench.person(AS[role])
+    payload = row.sends(bench, person)
+    before, acts, newest = bench.rows(), bench.acts(), _newest(bench)
+    with bench.watching(person) as seen:
+        bench.send(payload)
+    seen["event"], seen["act"] = _since(bench, newest)
+    seen["home"] = visible_text(person.home)
+    kind, _, wanted = row.seen.partition(":")
+    there = wanted in seen.get({"call": "calls", "form": "forms"}.get(kind, kind), "")
+    if role in row.may:
+        assert there, seen
+        return
+    assert not there, seen
+    assert bench.rows() == before and bench.acts() == acts, "nothing may have changed"
+    shown = seen["said"] + (seen["home"] if kind == "home" else "")
+    assert any(words in shown for words in REFUSED), f"told nothing: {seen}"
+    secret = ("10.77.0", "mina-net", "debian-12", "Kim Mina", "Traceback")
+    assert not [word for word in secret if word in shown]
+    assert seen["forms"] in ([], ["notice"])
+
+
+def _newest(bench: Bench) -> tuple[int, int]:
+    with bench.service.store.read() as session:
+        events, acts = session.scalars(select(Event.id)).all(), session.scalars(select(Act.id)).all()
+    return max(events, default=0), max(acts, default=0)
+
+
+def _since(bench: Bench, newest: tuple[int, int]) -> tuple[list[str], list[str]]:
+    with bench.service.store.read() as session:
+        events = session.scalars(select(Event.kind).where(Event.id > newest[0])).all()
+        acts = session.scalars(select(Act.what).where(Act.id > newest[1])).all()
+    return [event.value for event in events], list(acts)
