@@ -78,7 +78,7 @@ def release_is_believed_without_looking(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.more_asked_than_there_is)
 def capacity_is_not_reserved(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(store, "held_capacity", lambda session: [])
+    patch.setattr(store, "held_capacity", lambda session, since=None: [])
 
 
 @mutant(scenarios.killed_between_key_and_server)
