@@ -34,6 +34,9 @@ crash-sweep: setup ## each use case with a death at each of its calls to the out
 replicas: setup ## two and four bots on one PostgreSQL, killed at random under load (about 17 minutes)
 	KWS_REPLICAS=all $(BIN)/pytest -s tests/replicas
 
+faults: setup ## every fault of nodes, Slack and database, end to end; writes the table in docs/reliability.md
+	KWS_FAULTS=all $(BIN)/pytest -n 2 tests/faults
+
 load: setup ## 200 people rent within a minute, on four simulated nodes (about 15 minutes)
 	KWS_LOAD=all $(BIN)/pytest -s tests/load
 
@@ -80,4 +83,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test test-thorough restarts crash-sweep replicas load bench audit fuzz lint kills test-browser test-openstack check fix messages lock clean
+.PHONY: help setup demo test test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack check fix messages lock clean

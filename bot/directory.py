@@ -32,6 +32,7 @@ class Directory:
         self._groups: dict[str, tuple[datetime, frozenset[str]]] = {}
         self._said_at: dict[str, datetime] = {}  # when Slack last said who is in a group
         self._team: str | None = None
+        self._locales: dict[str, str | None] = {}  # of people that this process has seen
         self._lock = threading.Lock()
 
     def admit(self, user_id: str, team_id: str | None) -> tuple[Who, Texts]:
@@ -52,11 +53,17 @@ class Directory:
 
     def texts(self, person: Person | None) -> Texts:
         """The person's language."""
+        if person is not None:
+            self._locales[person.id] = person.locale
         return texts_for(person.locale if person else None, self.core.config.kws.locale)
 
     def texts_of(self, user_id: str) -> Texts:
-        """The language of a person who may not have been seen yet."""
-        return self.texts(self.core.person(user_id))
+        """The language of a person who may not have been seen yet. It never fails: errors are told in it."""
+        try:
+            return self.texts(self.core.person(user_id))
+        except Exception:
+            log.exception("the language of %s can't be looked up", user_id)
+            return texts_for(self._locales.get(user_id), self.core.config.kws.locale)
 
     def _checked(self, person: Person, admin: bool) -> Who:
         if person.stranger:

@@ -50,7 +50,7 @@ class Postgres:
             account = next(u for u in map(_account, USERS) if u)
             os.chown(self.folder, account.pw_uid, account.pw_gid)
             self._as = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-        data, log = self.folder / "data", self.folder / "log"
+        data = self.folder / "data"
         self._run([binaries / "initdb", "-D", data, "-U", "kws", "-A", "trust", "-E", "UTF8", "--no-sync"])
         settings = (
             "listen_addresses=",
@@ -59,16 +59,22 @@ class Postgres:
             *QUICK,
         )
         options = [word for one in settings for word in ("-c", one)]
-        with log.open("wb") as out:
-            self._process = subprocess.Popen(
-                [binaries / "postgres", "-D", data, *options],
-                cwd=self.folder,
-                stdout=out,
-                stderr=out,
-                **self._as,
-            )
+        self._command = [binaries / "postgres", "-D", data, *options]
         self._number = 0
+        self.go()
+
+    def go(self) -> None:
+        """Starts the server, at first or after a halt."""
+        with (self.folder / "log").open("ab") as out:
+            self._process = subprocess.Popen(
+                self._command, cwd=self.folder, stdout=out, stderr=out, **self._as
+            )
         self._wait()
+
+    def halt(self) -> None:
+        """Stops the server; whoever is connected is cut off, the data stays."""
+        self._process.send_signal(signal.SIGINT)  # "fast"
+        self._process.wait(30)
 
     def url(self, name: str) -> str:
         """As for KWS_DATABASE_URL."""
@@ -83,8 +89,7 @@ class Postgres:
 
     def stop(self) -> None:
         """Ends the server, and its folder with it."""
-        self._process.send_signal(signal.SIGINT)  # "fast": whoever is connected is cut off
-        self._process.wait(30)
+        self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _run(self, command: list[Any]) -> None:

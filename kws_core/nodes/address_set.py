@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -89,8 +89,12 @@ class AddressSet:
             try:
                 self._cloud.security_groups.add_rules(group.id, [rule])
             except Refused as error:
-                if status_of(error) != 409 or error.reason == Refusal.QUOTA:
-                    raise
+                if status_of(error) != 409 or rule not in self._rules_now(group):
+                    raise  # some other conflict: a machine that lets nobody in is worth nothing
+
+    def _rules_now(self, group: SecurityGroup) -> Collection[Rule]:
+        found = self._cloud.security_groups.list(self._mark)
+        return next((one.rules for one in found if one.id == group.id), ())
 
     def _place(
         self, group: SecurityGroup, port: Port | None, addresses: Sequence[FloatingIp]

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +27,7 @@ class Answer:
     body: Any = None
     cut: bool = False
     silent: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Stub:
@@ -70,6 +72,13 @@ class Stub:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def serve(self, method: str, url: str, sent: bytes, headers: Mapping[str, str]) -> Answer:
+        """What a request is answered."""
+        path = urlsplit(url).path
+        self.requests.append((method, path))
+        self.bodies.append(sent)
+        return self.answer(method, path)
 
     def answer(self, method: str, path: str) -> Answer:
         for (ordered, suffix), answers in self._orders.items():
@@ -141,10 +150,7 @@ class Stub:
             def _serve(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 sent = self.rfile.read(length)
-                path = urlsplit(self.path).path
-                stub.requests.append((self.command, path))
-                stub.bodies.append(sent)
-                answer = stub.answer(self.command, path)
+                answer = stub.serve(self.command, self.path, sent, self.headers)
                 if answer.silent:
                     stub.ended.wait()
                     self.close_connection = True
@@ -154,7 +160,8 @@ class Stub:
                 data = b"" if answer.status == 204 else data
                 self.send_response(answer.status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("X-Subject-Token", stub.token)
+                for name, value in answer.headers or (("X-Subject-Token", stub.token),):
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(data) * (2 if answer.cut else 1)))
                 self.end_headers()
                 self.wfile.write(data)

@@ -1,0 +1,329 @@
+"""The whole bot between nodes over HTTP and the local Slack workspace; faults are timed and looked at from outside.
+
+``Bench`` lets simulated seconds pass (the injected clock, all threads are the test's); ``RealBench`` has the bot's own
+threads, and its seconds are real.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import aftermath
+from cloud_server import CloudServer, utc_now
+from cloud_stock import Times
+from contract.stub import write_clouds
+from openstack.config import OpenStackConfig
+from slack_sdk.socket_mode.interval_runner import IntervalRunner
+from sqlalchemy import select
+from world import SECOND, Clock, Inline, make_config, next_due
+
+from bot.retries import SlackRetryHandler
+from bot.service import Service
+from bot.workspace import Workspace
+from kws_core.admission import Who
+from kws_core.config import Environment
+from kws_core.model import Event, Placement, PlacementState, Rental, Status
+from kws_core.nodes.pool import Pool
+
+from .sights import Sights
+
+log = logging.getLogger(__name__)
+
+LINGER = timedelta(seconds=4)  # instead of two minutes, where they would be real ones
+OURS = ("bot", "kws_core", "apscheduler")
+BOLTS = "bot.slack"  # the library that we gave this name
+CHORES = timedelta(seconds=10)  # between two looks for what the admins are to be told
+SETTINGS = {"ready_check": "active", "connect_timeout": 1.0, "read_timeout": 1.0}
+
+
+class TooLongError(Exception):
+    """It did not happen in time."""
+
+
+class Errors(logging.Handler):
+    """What the bot itself logged as an error; its libraries tell of every cut connection."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name == BOLTS or not record.name.startswith(OURS):
+            return
+        cause = record.exc_info[1] if record.exc_info else ""
+        self.lines.append(f"{record.getMessage()} {cause!r}"[:200])
+
+
+class Bench:
+    """``strike`` and ``over`` mark a fault's begin and end, ``until`` lets time pass."""
+
+    real = False
+
+    def __init__(
+        self, folder: Path, database: Path, nodes: int = 2, url: str = "", skew: float = 0.0
+    ) -> None:
+        self.clock = Clock()
+        self.config = _config(nodes)
+        self.clouds = {
+            node.name: CloudServer(node.name, self.now, Times(), number=number)
+            for number, node in enumerate(self.config.nodes)
+        }
+        for cloud in self.clouds.values():
+            cloud.skew = skew
+        self.workspace = Workspace().start()
+        self.errors = Errors()
+        self.sights = Sights()
+        self._chores_at = self.now()
+        self.prop: Any = None  # what the database is on, where that is to fail
+        self.joon, self.admin = self.workspace.person("joon"), self.workspace.person("admin")
+        self._stack = ExitStack()
+        self._begin: float | None = None
+        self._end: float | None = None
+        self.took: float | None = None
+        self.since = ""  # what ``took`` is counted from
+        if not url:
+            shutil.copy(database, folder / "kws.db")
+            url = f"sqlite:///{folder / 'kws.db'}"
+        self.database = folder / "kws.db"
+        self._start(folder, url)
+
+    def _start(self, folder: Path, url: str) -> None:
+        clouds = write_clouds(folder, **{name: cloud.url for name, cloud in self.clouds.items()})
+        config = OpenStackConfig(config_files=[str(clouds)], secure_files=[], load_envvars=False)
+        self.pool = Pool(self.config, config, self.now)
+        environment = Environment(
+            bot_token=self.workspace.bot_token,
+            app_token=self.workspace.app_token,
+            slack_api_url=self.workspace.api_url,
+            database_url=url,
+        )
+        self._stack.enter_context(patch("bot.service.CLOSE", 0.02))
+        self._stack.enter_context(patch("bot.picture.plot", lambda data: b"\x89PNG picture"))
+        logging.getLogger().addHandler(self.errors)
+        self.service = Service(self.config, environment, self.pool.nodes(), self.now)
+        self._animate()
+        self.service.connect()
+        self.workspace.wait_connected(2)
+
+    def _animate(self) -> None:
+        """All work is done by whoever lets time pass; what Slack's client waits, passes."""
+        service = self.service
+        service.client.retry_handlers = [SlackRetryHandler(sleep=lambda s: self.clock.advance(seconds=s))]
+        service.reconciler.executors = lambda node, sort: Inline()
+        service.operations.executors = service.reconciler.executors
+        service.notifier.executor = Inline()
+        service.reconciler.start()
+        service.reconciler.tick()
+        for socket in service.sockets:  # slack_sdk looks for a new session only twice a second
+            socket.client.current_session_runner.event.set()
+            socket.client.current_session_runner = IntervalRunner(
+                socket.client._run_current_session, 0.01
+            ).start()
+
+    def close(self) -> None:
+        """Ends everything."""
+        for cloud in self.clouds.values():
+            cloud.well()
+        self.service.stop()
+        self.pool.close()
+        self.workspace.stop()
+        for cloud in self.clouds.values():
+            cloud.close()
+        logging.getLogger().removeHandler(self.errors)
+        self._stack.close()
+
+    # -- time
+
+    def now(self) -> Any:
+        """The bot's time, and the nodes'."""
+        return self.clock()
+
+    def seconds(self) -> float:
+        """The same as a number."""
+        return float(self.now().timestamp())
+
+    def strike(self) -> None:
+        """The fault begins now."""
+        self._begin = self.seconds()
+
+    def over(self) -> None:
+        """The fault is over now."""
+        self._end = self.seconds()
+
+    def recovers(self, done: Callable[[], Any], within: float) -> None:
+        """Time passes until ``done``; how much since the fault began (or ended) is what recovery took."""
+        self.until(done, within)
+        since = self._begin if self._end is None else self._end
+        assert since is not None
+        self.took, self.since = max(0.0, self.seconds() - since), "start" if self._end is None else "end"
+
+    def until(self, done: Callable[[], Any], within: float) -> None:
+        """Lets time pass; TooLongError when it does not happen."""
+        limit = self.seconds() + within
+        while not done():
+            if self.seconds() >= limit:
+                raise TooLongError(f"not within {within:.0f} s: {[r.status.value for r in self.rentals()]}")
+            self.work()
+            if done():
+                return
+            self.advance(limit - self.seconds())
+
+    def pass_time(self, seconds: float) -> None:
+        """So many seconds."""
+        limit = self.seconds() + seconds
+        while self.seconds() < limit:
+            self.beat(limit - self.seconds())
+
+    def beat(self, most: float = 1.0) -> None:
+        """What the loops do now; then a second passes, or several (``most``) if nothing is due in them."""
+        self.work()
+        self.advance(most)
+
+    def work(self) -> None:
+        """What the loops do now, errors included."""
+        for loop in self.service.loops[:2]:
+            loop._safe_tick()
+        if self.now() >= self._chores_at:
+            self._chores_at = self.now() + CHORES
+            self._chores()
+        self.look()
+
+    def advance(self, most: float) -> None:
+        """The clock goes to when something is due, by a second at least."""
+        self.clock.at = min(self._due(), self.clock.at + timedelta(seconds=max(1.0, most)))
+
+    def _due(self) -> datetime:
+        try:
+            if not self.service.notifier.outbox.due():
+                return next_due(self.service.store, self.clock.at)
+        except Exception as error:  # the database is what fails
+            log.info("nobody knows what is due: %s", error)
+        return self.clock.at + SECOND
+
+    def _chores(self) -> None:
+        try:
+            self.service.admin_notices.deliver_due()
+        except Exception:
+            logging.getLogger("apscheduler").exception("a chore failed")  # as the scheduler does
+
+    # -- people
+
+    def rent(self, name: str = "web01") -> Any:
+        """Joon types the command, fills in the form and submits it; what came of the submission."""
+        self.joon.command("/kws rent")
+        self.workspace.wait_for(lambda: self.joon.open_view)
+        return self.submit(name)
+
+    def submit(self, name: str = "web01") -> Any:
+        """Fills in the open form and submits it."""
+        self.joon.fill_form({"name": name, "image": "debian-12"})
+        outcome = self.joon.submit()
+        self.sights.form(outcome)
+        return outcome
+
+    def give_back(self) -> None:
+        """Joon returns all that is left; the buttons have stories of their own."""
+        for rental in self.rentals():
+            if rental.live:
+                self.service.core.give_back(Who(rental.owner), rental.id)
+
+    def look(self) -> None:
+        """Remembers what people see now."""
+        self.sights.look(self.joon)
+        self.sights.look(self.admin, "admins: ")
+
+    # -- what is
+
+    def rentals(self) -> list[Rental]:
+        """All rentals that there ever were."""
+        with self.service.store.read() as session:
+            return list(session.scalars(select(Rental).order_by(Rental.name)))
+
+    def placements(self) -> list[Placement]:
+        """All placements."""
+        with self.service.store.read() as session:
+            return list(session.scalars(select(Placement).order_by(Placement.id)))
+
+    def told(self, *wanted: Status) -> bool:
+        """Whether every rental is in one of these states, and nobody waits for a word of it."""
+        rentals = self.rentals()
+        resting = bool(rentals) and all(rental.status in wanted for rental in rentals)
+        return resting and not self.undelivered()
+
+    def undelivered(self) -> list[str]:
+        """Rentals with news that are not told, due or not."""
+        with self.service.store.read() as session:
+            return list(session.scalars(select(Event.rental_id).where(Event.delivered_at.is_(None))))
+
+    def settled(self) -> bool:
+        """Whether nothing is left of what was moved away or deleted, on any node."""
+        held = [p for p in self.placements() if p.state is PlacementState.HELD]
+        return all(p.state in (PlacementState.GONE, PlacementState.HELD) for p in self.placements()) and all(
+            p.leased_until is None for p in held
+        )
+
+    def problems(self, quiet: bool) -> list[str]:
+        """Every rule that is broken now that all has settled; ``quiet``: errors in the log count."""
+        rentals = self.rentals()
+        found = [
+            *aftermath.on_nodes(rentals, self.clouds), *aftermath.shown_twice(aftermath.messages(self.workspace)),
+            *aftermath.wrong_keys(rentals, self.workspace, self.clouds),
+            *(f"untold: {rental}" for rental in self.undelivered()),
+            *(f"admins untold: {notice.key}" for notice in self.service.admin_notices.box.due()),
+            *(f"Slack: {violation}" for violation in self.workspace.violations),
+            *(f"leased: placement {p.id}" for p in self.placements() if p.leased_until),
+        ]  # fmt: skip
+        return found + ([f"log: {line}" for line in self.errors.lines] if quiet else [])
+
+    def leftovers(self) -> list[str]:
+        """What any node has although everything was returned."""
+        found = [f"{name} has {mark}" for name, cloud in self.clouds.items() for mark in cloud.resources()]
+        return found + [f"{name} has a flavor" for name, cloud in self.clouds.items() if cloud.stock.flavors]
+
+    def where(self) -> str:
+        """The state of all rentals in a few words."""
+        return ", ".join(_state(rental) for rental in self.rentals()) or "no rental"
+
+
+class RealBench(Bench):
+    """The bot with its own threads and its own time."""
+
+    real = True
+
+    def now(self) -> Any:
+        return utc_now()
+
+    def _animate(self) -> None:
+        self._stack.enter_context(patch("kws_core.releasing.LINGER", LINGER))
+        self.service.start()
+        self.until(lambda: all(status.seen_at for status in self.service.core.nodes()), 30)
+
+    def work(self) -> None:
+        """Whatever happens by itself."""
+        self.look()
+
+    def advance(self, most: float) -> None:
+        time.sleep(0.05)
+
+
+def _config(nodes: int) -> Any:
+    config = make_config(nodes)
+    changed = {
+        "openstack": config.openstack.model_copy(update=SETTINGS),
+        "kws": config.kws.model_copy(update={"locale": "en"}),  # the table is in English
+    }
+    return config.model_copy(update=changed)
+
+
+def _state(rental: Rental) -> str:
+    if rental.status in (Status.READY, Status.STOPPED) and rental.held:
+        return f"{rental.status.value} on {rental.held.node}"
+    return rental.status.value

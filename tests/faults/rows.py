@@ -1,0 +1,134 @@
+"""A row of the fault matrix: what strikes where, and how a run of it is judged."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kws_core.model import Status
+
+from .bench import Bench, RealBench, TooLongError
+from .sights import Sights
+
+ALL = os.environ.get("KWS_FAULTS") == "all"
+REST = 600.0  # seconds within which what was left behind is cleared away
+REAL_REST = 90.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """``play`` makes the fault strike in the way ``strike``, and waits until people have what they wanted.
+
+    ``noisy``: the log may have errors. ``database``: where the database is, "" for an ordinary SQLite file.
+    """
+
+    fault: str
+    where: str
+    play: Callable[[Bench, Any], None]
+    strikes: Sequence[Any] = ("",)
+    nodes: int = 2
+    real: bool = False
+    noisy: bool = False
+    database: str = ""
+
+    def chosen(self) -> Sequence[Any]:
+        """All strikes with KWS_FAULTS=all, else the first."""
+        return self.strikes if ALL else self.strikes[:1]
+
+
+@dataclass
+class Outcome:
+    """What came of a row's strikes."""
+
+    row: Row
+    seen: dict[str, None] = field(default_factory=dict)
+    left: dict[str, None] = field(default_factory=dict)
+    took: list[float] = field(default_factory=list)
+    since: str = "start"
+    problems: list[str] = field(default_factory=list)
+
+    def cells(self) -> list[str]:
+        """As the table has it."""
+        seen = " / ".join(self.seen) or "nothing unusual"
+        left = "; ".join(self.left)
+        if self.problems:
+            left = f"**VIOLATED ({len(self.problems)})**: {self.problems[0][:150]}"
+        unit = "s, real" if self.row.real else "s"
+        worst = f"{max(self.took):.0f} {unit} from its {self.since}" if self.took else "never"
+        return [
+            cell.replace("|", "\\|").replace("\n", " ")
+            for cell in (self.row.fault, self.row.where, seen, left, worst)
+        ]
+
+
+def play(
+    row: Row,
+    strike: Any,
+    outcome: Outcome,
+    usual: Sights,
+    folder: Path,
+    database: Path,
+    url: str,
+    prop: Any = None,
+) -> None:
+    """One run, judged; ``prop`` is what the database is on."""
+    bench = (RealBench if row.real else Bench)(folder, database, row.nodes, url)
+    bench.prop = prop
+    rest = REAL_REST if row.real else REST
+    problems: list[str] = []
+    try:
+        try:
+            row.play(bench, strike)
+            bench.until(lambda: bench.settled() and not bench.undelivered(), rest)
+            bench.pass_time(0.2 if row.real else 12)
+        except Exception as error:  # the other rows shall have their place in the table
+            problems.append(str(error) if isinstance(error, TooLongError | AssertionError) else repr(error))
+        bench.look()
+        outcome.seen.update(dict.fromkeys(bench.sights.unusual(usual)))
+        left = bench.where()
+        problems += bench.problems(quiet=not row.noisy)
+        if bench.took is None:
+            problems.append("it never recovered")
+        else:
+            outcome.took.append(bench.took)
+            outcome.since = bench.since
+        problems += _after_all(bench, rest)
+        outcome.left.setdefault(left)
+    finally:
+        bench.close()
+    outcome.problems += [f"{strike}: {problem}" for problem in problems]
+
+
+def _after_all(bench: Bench, rest: float) -> list[str]:
+    """Everything is returned: then nothing may be left on any node."""
+    bench.give_back()
+    try:
+        bench.until(lambda: not bench.rentals() or (bench.told(Status.ENDED) and bench.settled()), rest)
+        bench.until(lambda: not bench.leftovers(), rest)
+    except TooLongError as error:
+        return [f"after its return: {error} {bench.leftovers()}"]
+    return []
+
+
+def usual_sights(folder: Path, database: Path) -> Sights:
+    """What people see of a rental's whole life when nothing goes wrong, with either bench."""
+    sights = Sights()
+    sights.lines["web01 · waiting for its turn"] = None  # how a card begins; it is gone before most can look
+    for kind in (Bench, RealBench):
+        place = folder / kind.__name__
+        place.mkdir()
+        bench = kind(place, database)
+        try:
+            bench.rent()
+            bench.until(lambda bench=bench: bench.told(Status.READY), 60)  # type: ignore[misc]
+            bench.look()
+            bench.give_back()
+            bench.until(lambda bench=bench: bench.told(Status.ENDED) and bench.settled(), 60)  # type: ignore[misc]
+            bench.look()
+            sights.lines |= bench.sights.lines
+        finally:
+            bench.close()
+    return sights

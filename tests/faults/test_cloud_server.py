@@ -1,0 +1,127 @@
+"""The local OpenStack is one to the real node: what it makes is there, what is released is gone, faults strike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cloud_server import CloudServer
+from contract.kit import config_for
+from contract.stub import Answer, write_clouds
+from world import Clock
+
+from kws_core.errors import NodeDown, NodeRefused
+from kws_core.nodes import MachineState, Node, PortRange, Refusal, ServerSpec, Size
+from kws_core.nodes.pool import Pool
+
+SPEC = ServerSpec(
+    "kws-1", "web", "debian-12", Size("small", 1, 512, 5), "#cloud-config\nssh-ed25519 AAAA\n", open_ports=(PortRange(80, 80),)
+)  # fmt: skip
+CLASH = Answer(409, {"NeutronError": {"type": "Conflict", "message": "busy", "detail": ""}})
+WHOLE = ["floating_ip", "port", "security_group", "server"]
+
+
+@pytest.fixture
+def cloud(clock: Clock) -> Iterator[CloudServer]:
+    with CloudServer("cloud", clock) as server:
+        yield server
+
+
+@pytest.fixture
+def node(cloud: CloudServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(write_clouds(tmp_path, cloud=cloud.url)))
+    pool = Pool(config_for("cloud", ready_check="active", read_timeout=0.5))
+    yield pool.nodes()["cloud"].unguarded
+    pool.close()
+
+
+def built(node: Node) -> str:
+    return node.ensure_server(SPEC, node.ensure_address(SPEC))
+
+
+def test_a_life(cloud: CloudServer, node: Node, clock: Clock) -> None:
+    assert node.capacity().free_addresses == 50
+    server = built(node)
+    assert built(node) == server
+    assert node.machines()["kws-1"].state is MachineState.BUILDING
+    clock.advance(seconds=4)
+    assert node.machines()["kws-1"].state is MachineState.ACTIVE
+    assert node.marked()["kws-1"].kinds() == WHOLE == cloud.resources()["kws-1"].kinds()
+    assert cloud.opens("kws-1", "ssh-ed25519 AAAA") and not cloud.opens("kws-1", "ssh-ed25519 BBBB")
+    assert (node.capacity().used_vcpus, node.capacity().free_addresses) == (1, 49)
+    for _ in range(3):
+        node.release("kws-1")
+        clock.advance(seconds=3)
+    assert cloud.resources() == {} and not node.marked() and node.tidy() == []
+
+
+def test_done_but_never_said(cloud: CloudServer, node: Node) -> None:
+    cloud.trouble(Answer(cut=True), "POST", "/servers$", times=1, after=True)
+    with pytest.raises(NodeDown):
+        built(node)
+    built(node)
+    assert (cloud.doubles(), cloud.faced) == ([], 1)
+
+
+def test_refusals_of_its_own(cloud: CloudServer, node: Node) -> None:
+    cloud.stock.instances = 0
+    with pytest.raises(NodeRefused) as raised:
+        built(node)
+    assert raised.value.reason == Refusal.QUOTA
+    cloud.stock.pool = []
+    cloud.stock.network["floatingips"].clear()
+    with pytest.raises(NodeRefused) as raised:
+        node.ensure_address(SPEC)
+    assert raised.value.reason == Refusal.NO_ADDRESS
+
+
+def test_tokens_die(cloud: CloudServer, node: Node) -> None:
+    node.ping()
+    cloud.forget_tokens()
+    built(node)
+    assert cloud.count("POST", "/auth/tokens") >= 2
+
+
+def test_silence_and_refusal_end(cloud: CloudServer, node: Node) -> None:
+    built(node)
+    cloud.trouble(Answer(silent=True))
+    with pytest.raises(NodeDown):
+        node.machines()
+    cloud.well()
+    assert "kws-1" in node.machines()
+    cloud.refuse()
+    with pytest.raises(NodeDown):
+        node.machines()
+    cloud.listen()
+    assert "kws-1" in node.machines()
+
+
+def test_a_server_breaks_and_another_can_not_be_deleted(cloud: CloudServer, node: Node, clock: Clock) -> None:
+    cloud.stock.next_faults = ["No valid host was found."]
+    built(node)
+    clock.advance(seconds=4)
+    assert node.machines()["kws-1"].refusal is Refusal.NO_HOST
+    cloud.stock.stuck = True
+    node.release("kws-1")
+    clock.advance(hours=1)
+    assert "server" in node.release("kws-1").kinds()
+    cloud.stock.stuck = False
+    node.release("kws-1")
+    assert not node.release("kws-1")
+
+
+def test_rules_that_are_there_already_are_no_conflict(cloud: CloudServer, node: Node) -> None:
+    cloud.trouble(
+        CLASH, "POST", "/security-group-rules$", times=1, after=True
+    )  # as if another process were faster
+    built(node)
+    (group,) = cloud.stock.network["security-groups"].values()
+    assert len([rule for rule in group["security_group_rules"] if rule["direction"] == "ingress"]) == 3
+
+
+def test_a_group_without_its_rules_is_refused(cloud: CloudServer, node: Node) -> None:
+    """Any other conflict would leave a server that nobody can reach, and that is called ready."""
+    cloud.trouble(CLASH, "POST", "/security-group-rules$")
+    with pytest.raises(NodeRefused):
+        built(node)

@@ -1,0 +1,90 @@
+"""The matrix is worth something: with each of these faults planted in the product, a row of it breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import key_delivery
+from bot.post import Post
+from kws_core.nodes.breaker import Breaker
+from kws_core.nodes.openstack import OpenStackNode
+from kws_core.outbox import Outbox
+from kws_core.releasing import Releaser
+from kws_core.steps import Steps
+
+from . import node_rows, slack_rows
+from .rows import Outcome, Row, play
+from .sights import Sights
+
+SERVER_UNSAID = ("POST", "/servers$", True)
+POST_UNSAID = ("chat.postMessage", "drop_after")
+
+
+def row(plays: Callable[..., Any], nodes: int = 2) -> Row:
+    """The row of that play and so many nodes."""
+    return next(r for r in (*node_rows.ROWS, *slack_rows.ROWS) if r.play is plays and r.nodes == nodes)
+
+
+def without_look(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(OpenStackNode, "ensure_server", lambda self, spec, address: self._create(spec, address))
+
+
+def without_moving_on(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Steps, "_move_on", lambda *_: False)
+
+
+def without_breaker(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Breaker, "failed", lambda self: None)
+
+
+def without_waiting_for_the_end(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Releaser, "_again", lambda self, job, remains: self._done(job))
+
+
+def without_retry_of_the_outbox(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Outbox, "postpone", lambda self, rental_id, wait=None: self.delivered(rental_id, 10**9))
+
+
+def without_looking_into_slack(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Post, "find", lambda *_, **__: None)
+
+
+def without_withdrawing_keys(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(key_delivery, "_arrived", lambda *_: False)
+    patch.setattr(key_delivery, "_withdraw", lambda *_: None)
+
+
+PLANTED = [
+    (without_look, row(node_rows.unsaid, 1), SERVER_UNSAID, "not within"),
+    (without_moving_on, row(node_rows.exhausted), "", "['ended']"),
+    (without_breaker, row(node_rows.no_other_node, 1), node_rows.LATE, "was asked"),
+    (without_waiting_for_the_end, row(node_rows.stuck), "", "orphan"),
+    (without_retry_of_the_outbox, row(slack_rows.upload), slack_rows.STEPS[1], "is building"),
+    (without_looking_into_slack, row(slack_rows.unheard), POST_UNSAID, "is shown 2 times"),
+    (without_withdrawing_keys, row(slack_rows.upload), slack_rows.STEPS[0], "2 keys"),
+]
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("plant", "row", "strike", "words"), PLANTED, ids=lambda value: getattr(value, "__name__", "-")
+)
+def test_a_planted_fault_is_seen(
+    plant: Callable[[pytest.MonkeyPatch], None],
+    row: Row,
+    strike: Any,
+    words: str,
+    tmp_path: Path,
+    empty_database: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plant(monkeypatch)
+    outcome = Outcome(row)
+    play(row, strike, outcome, Sights(), tmp_path, empty_database, "")
+    assert words in str(outcome.problems)
+    assert "VIOLATED" in outcome.cells()[3]
