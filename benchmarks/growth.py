@@ -56,9 +56,9 @@ class Series:
     labs: Sequence[FilledLab]
 
 
-def main() -> None:
-    """See above."""
-    options = arguments()
+def main(words: Sequence[str] | None = None) -> None:
+    """See above; ``words`` instead of the command line's."""
+    options = arguments(words)
     if options.profile:
         profile(options.profile)
         return
@@ -74,7 +74,7 @@ def main() -> None:
     report.close()
 
 
-def arguments() -> argparse.Namespace:
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
@@ -82,7 +82,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--series", nargs="+", choices=[*SERIES], default=[*SERIES], metavar="NAME")
     parser.add_argument("--quick", action="store_true", help="small labs: only to see that it works")
     parser.add_argument("--profile", choices=[act.name for act in ACTS], metavar="OPERATION")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def profile(name: str) -> None:

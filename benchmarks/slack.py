@@ -1,6 +1,6 @@
 """How fast KWS answers a crowd while one node is a black hole, beside a bare Bolt app that opens the same modal.
 
-    python -m benchmarks.slack [--people 100] [--seconds 20] [--rounds 3] [--think 10] [--silent 1]
+    python -m benchmarks.slack [--people 100] [--seconds 22] [--rounds 3] [--think 6] [--silent 1]
 
 `kws run` is a process of its own, on the real OpenStack pool: two local stand-ins answer it, a third node takes
 connections and says nothing. The bare app (bare_app.py) is another process. Each has a local workspace, in this
@@ -120,9 +120,9 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.slack", description=__doc__)
     parser.add_argument("--people", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=20, help="of one turn")
+    parser.add_argument("--seconds", type=float, default=22, help="of one turn")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--think", type=float, default=10, help="seconds between two commands of a person")
+    parser.add_argument("--think", type=float, default=6, help="seconds between two commands of a person")
     parser.add_argument("--silent", type=int, default=1, help="nodes that are black holes")
     return parser.parse_args()
 
