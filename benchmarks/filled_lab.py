@@ -94,7 +94,7 @@ class FilledLab:
             session.execute(insert(Person).values({**_person(0), "id": ADMIN.id}))
             self._fill(session)
         if not self.store.single_process:
-            with self.store.engine.connect() as connection:
+            with self.store.engine.begin() as connection:
                 connection.execute(text("ANALYZE"))  # as autovacuum does in the end
         self.reconciler.start()
         for _ in range(2):  # the nodes say what they have; the first pings

@@ -66,7 +66,9 @@ def main(words: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="kws-bench-") as folder, ExitStack() as stack:
         new = databases(options.database, Path(folder), stack)
         for name in options.series:
-            sizes = (QUICK if options.quick else SERIES)[name]
+            sizes = [
+                s for s in (QUICK if options.quick else SERIES)[name] if getattr(s, name) <= options.most
+            ]
             labs = [FilledLab(size, new()) for size in sizes]
             measure(report, Series(name, [getattr(size, name) for size in sizes], labs), options.rounds)
             for lab in labs:
@@ -80,6 +82,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--rounds", type=int, default=9, help="measurements of each operation in each lab")
     parser.add_argument("--series", nargs="+", choices=[*SERIES], default=[*SERIES], metavar="NAME")
+    parser.add_argument("--most", type=int, default=10**5, help="larger labs are left out")
     parser.add_argument("--quick", action="store_true", help="small labs: only to see that it works")
     parser.add_argument("--profile", choices=[act.name for act in ACTS], metavar="OPERATION")
     return parser.parse_args(words)
