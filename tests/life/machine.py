@@ -375,12 +375,16 @@ class Life(RuleBasedStateMachine):
         self._one_to_be_told(name)
 
         def meanwhile() -> None:
+            lab.acting.stalled.add(
+                stalled.who
+            )  # a look comes before each making: that is what bounds it then
             lab.asleep[stalled.number] = lab.clock() + timedelta(seconds=seconds)
             for _ in range(seconds // 5):
                 lab.clock.advance(seconds=4)
                 self._works(other)
 
         self._in_the_middle(number, 0, gap, meanwhile)
+        lab.acting.stalled.clear()
 
     def _one_to_be_told(self, name: str) -> None:
         """A rental that may be ready, and nobody has said so yet; one more that nobody has begun with."""
