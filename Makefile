@@ -40,6 +40,15 @@ faults: setup ## every fault of nodes, Slack and database, end to end; writes th
 load: setup ## 200 people rent within a minute, on four simulated nodes (about 15 minutes)
 	KWS_LOAD=all $(BIN)/pytest -s tests/load
 
+audit: setup ## the dependencies: pins, licences and, where the service can be reached, known vulnerabilities
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-audit.txt || echo "pip-audit can't be installed"
+	$(BIN)/python .ci/audit.py
+
+FUZZ_SECONDS ?= 20
+fuzz: setup ## every parser of what people type under a fuzzer, FUZZ_SECONDS=20 each (about 6 minutes)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt
+	$(BIN)/python tests/security/fuzz.py --seconds $(FUZZ_SECONDS)
+
 bench: setup ## every benchmark in a row, then all ratios (docs/performance.md; on the real lab if there is one)
 	$(BIN)/python -m benchmarks
 
@@ -50,6 +59,9 @@ lint: setup ## style and types
 
 test-openstack: setup ## the contract suite and the stories on two real nodes (needs the lab kit)
 	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; $(BIN)/pytest -m openstack
+
+kills: setup ## kws run killed with SIGKILL at 40 calls, on two real nodes (needs the lab kit; about 15 minutes)
+	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; KWS_KILLS=40 $(BIN)/pytest -s -m openstack tests/real/test_kills.py
 
 test-browser: setup ## the demo's page in a real browser (needs chromium)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-browser.txt
@@ -71,4 +83,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test test-thorough restarts crash-sweep replicas faults load bench lint test-browser test-openstack check fix messages lock clean
+.PHONY: help setup demo test test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack check fix messages lock clean

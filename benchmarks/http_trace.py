@@ -11,7 +11,6 @@ import runpy
 import sys
 import threading
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,11 +68,6 @@ def read(path: Path, since: float = 0.0, until: float = float("inf")) -> list[Ca
     lines = path.read_text().splitlines() if path.exists() else []
     calls = (Call(**json.loads(line)) for line in lines)
     return sorted((call for call in calls if since <= call.at < until), key=lambda call: call.at)
-
-
-def per(calls: Iterable[Call], number: int) -> float:
-    """How many there are for each of so many."""
-    return len(list(calls)) / number
 
 
 if __name__ == "__main__":

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from benchmarks.report import Report, skip
 
 PREFIX = "bench-"  # of everything that a contestant makes; KWS has its own mark
-OURS = (PREFIX, "kws-")
 IMAGE, FLAVOR, NETWORK, EXTERNAL = "debian-12", "m1.tiny", "default", "public"
 SIZE = {"vcpus": 1, "ram_mb": 512, "disk_gb": 1}  # as FLAVOR: KWS takes any flavor that has these figures
 
@@ -55,10 +56,12 @@ def count(clouds: dict[str, Any]) -> Counter[str]:
 
 
 @contextmanager
-def borrowed(clouds: dict[str, Any], report: Report) -> Iterator[None]:
-    """Quotas are lifted meanwhile; what is there more than before is taken away at the end, whatever happened."""
-    before = {name: inventory(cloud) for name, cloud in clouds.items()}
-    counted = count(clouds)
+def borrowed(clouds: dict[str, Any], report: Report, database: Path) -> Iterator[None]:
+    """Quotas are lifted meanwhile; whatever happened, what was made is taken away at the end and that is checked.
+
+    ``database`` is KWS's own of this benchmark: its rentals, and nobody else's, are deleted with the rest.
+    """
+    before = count(clouds)
     for cloud in clouds.values():
         project = cloud.current_project_id
         cloud.set_network_quotas(project, security_group=-1, security_group_rule=-1, floatingip=-1, port=-1)
@@ -66,45 +69,49 @@ def borrowed(clouds: dict[str, Any], report: Report) -> Iterator[None]:
     try:
         yield
     finally:
-        for name, cloud in clouds.items():
-            clear(cloud, before[name])
+        marks = marks_in(database)
+        for cloud in clouds.values():
+            clear(cloud, marks)
             cloud.delete_network_quotas(cloud.current_project_id)
             cloud.delete_compute_quotas(cloud.current_project_id)
-        left = count(clouds)
-        left.subtract(counted)
-        more = {kind: number for kind, number in left.items() if number}
+        after = count(clouds)
+        after.subtract(before)
+        more = {kind: number for kind, number in after.items() if number}
         report.note(f"on the nodes after it, beyond what was there before: {more or 'nothing'}")
 
 
-def clear(cloud: Any, before: dict[str, dict[str, str]] | None = None) -> None:
-    """Delete what a benchmark made: ours by name, and addresses on our servers; nothing that was there ``before``."""
-    known = before or {}
-
-    def new(kind: str, found: dict[str, str]) -> list[str]:
-        fresh = {one: text for one, text in found.items() if one not in known.get(kind, {})}
-        return [one for one, text in fresh.items() if text.startswith(OURS)]
-
-    there = inventory(cloud)
-    servers = [s for s in cloud.compute.servers() if is_ours(s) and s.id not in known.get("servers", {})]
-    mine = {server.id for server in servers}
-    ports = {
-        port.id for port in cloud.network.ports() if port.device_id in mine or port.name.startswith(OURS)
-    }
-    addresses = [a.id for a in cloud.network.ips() if a.port_id in ports]
-    all_at_once(cloud.network.delete_ip, {*addresses, *new("floating IPs", there["floating IPs"])})
-    all_at_once(cloud.compute.delete_server, mine)
-    wait_until(lambda: not mine & {one.id for one in cloud.compute.servers(details=False)}, 600)
-    there = inventory(cloud)
-    all_at_once(cloud.network.delete_port, new("ports", there["ports"]))
-    all_at_once(cloud.network.delete_security_group, new("groups", there["groups"]))
-    all_at_once(cloud.compute.delete_keypair, new("keypairs", there["keypairs"]))
-    all_at_once(cloud.compute.delete_flavor, new("flavors", there["flavors"]))
-    all_at_once(cloud.network.delete_network, new("networks", there["networks"]))
+def marks_in(database: Path) -> frozenset[str]:
+    """The marks of all rentals that there ever were in it."""
+    if not database.exists():
+        return frozenset()
+    with closing(sqlite3.connect(database)) as connection:
+        return frozenset(f"kws-{row[0]}" for row in connection.execute("SELECT id FROM rentals"))
 
 
-def is_ours(server: Any) -> bool:
-    """Made by a contestant, or rented."""
-    return str(server.name).startswith(PREFIX) or "kws_rental" in (server.metadata or {})
+def clear(cloud: Any, marks: Collection[str] = ()) -> None:
+    """Delete what contestants made, and what carries one of ``marks``; nothing else."""
+
+    def ours(text: str) -> bool:
+        return text.startswith(PREFIX) or text in marks
+
+    def named(kind: str) -> list[str]:
+        return [one for one, text in inventory(cloud)[kind].items() if ours(text)]
+
+    servers = {s.id for s in cloud.compute.servers() if ours(s.name) or ours(mark_of_server(s))}
+    ports = {port.id for port in cloud.network.ports() if port.device_id in servers or ours(port.name)}
+    addresses = {a.id for a in cloud.network.ips() if a.port_id in ports or ours(a.description or "")}
+    all_at_once(cloud.network.delete_ip, addresses)
+    all_at_once(cloud.compute.delete_server, servers)
+    wait_until(lambda: not servers & {one.id for one in cloud.compute.servers(details=False)}, 600)
+    all_at_once(cloud.network.delete_port, named("ports"))
+    all_at_once(cloud.network.delete_security_group, named("groups"))
+    all_at_once(cloud.compute.delete_keypair, named("keypairs"))
+
+
+def mark_of_server(server: Any) -> str:
+    """KWS's mark, "" without one."""
+    rental = (server.metadata or {}).get("kws_rental", "")
+    return f"kws-{rental}" if rental else ""
 
 
 def all_at_once(delete: Callable[[str], Any], ids: Iterable[str]) -> None:

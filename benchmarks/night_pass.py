@@ -18,7 +18,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import lab
-from benchmarks.processes import SIZE_NAME, Bot, Rival
+from benchmarks.processes import DATABASE, SIZE_NAME, Bot, Rival
 from benchmarks.report import Report, Spread, spread
 from benchmarks.submit_to_ready import people
 from bot.workspace import Workspace
@@ -48,6 +48,7 @@ class Night:
 
     seconds: float
     requests: float  # each
+    processor: float  # seconds of it, each
     marking: float = 0.0  # seconds of them in the pass itself
 
 
@@ -58,7 +59,7 @@ def main() -> None:
     clouds = lab.connect(options.nodes)
     with (
         tempfile.TemporaryDirectory(prefix="kws-bench-") as folder,
-        lab.borrowed(clouds, report),
+        lab.borrowed(clouds, report, Path(folder) / DATABASE),
         Workspace(users=people(OWNERS)) as workspace,
         ExitStack() as stack,
     ):
@@ -118,26 +119,30 @@ class Nights:
         kind = rival.name.split()[0]
         wishes = [(f"{lab.PREFIX}{kind}-{self.turn}-{i}", nodes[i % len(nodes)]) for i in range(number)]
         made = rival.ask("make", wishes)
+        before = rival.processor_seconds()
         gone = rival.ask("delete", wishes) if not made["failed"] else made
+        processor = (rival.processor_seconds() - before) / number
         if gone["failed"]:
             raise RuntimeError(f"{rival.name}: {gone['failed']}")
         end = max(gone["done"].values())
         rival.ask("tidy", [])
-        return Night(end - gone["begun"], len(rival.calls(gone["begun"], end)) / number)
+        return Night(end - gone["begun"], len(rival.calls(gone["begun"], end)) / number, processor)
 
     def _kws(self, number: int) -> Night:
         self._rent(number)
         midnight = self._warn(number)
-        begun = time.time()
+        before, begun = self.bot.processor_seconds(), time.time()
         done = self.nightly.run(midnight)
         marked = time.time()
         if len(done.marked) != number:
             raise RuntimeError(f"the pass ended {len(done.marked)} of {number}: {done}")
         end = self.bot.until(lambda: not self.bot.statuses(), LIMIT)
-        left = {name: count for name, cloud in self.clouds.items() if (count := ours(cloud))}
+        processor = (self.bot.processor_seconds() - before) / number
+        marks = frozenset(f"kws-{rental_id}" for rental_id in done.marked)
+        left = {name: count for name, cloud in self.clouds.items() if (count := left_of(cloud, marks))}
         if left:
             raise RuntimeError(f"KWS says that all is gone, but there is {left}")
-        return Night(end - begun, len(self.bot.calls(begun, end)) / number, marked - begun)
+        return Night(end - begun, len(self.bot.calls(begun, end)) / number, processor, marked - begun)
 
     def _rent(self, number: int) -> None:
         key = ssh_keys.generate("night").public
@@ -173,12 +178,13 @@ class Nights:
         return midnight
 
 
-def ours(cloud: Any) -> int:
-    """How many things of ours a node shows."""
-    servers = sum(lab.is_ours(server) for server in cloud.compute.servers())
+def left_of(cloud: Any, marks: Collection[str]) -> int:
+    """How many things with these marks a node shows."""
+    servers = [lab.mark_of_server(server) for server in cloud.compute.servers()]
     kinds = lab.inventory(cloud)
-    del kinds["servers"]
-    return servers + sum(text.startswith(lab.OURS) for kind in kinds.values() for text in kind.values())
+    return sum(
+        text in marks for text in servers + [text for kind in kinds.values() for text in kind.values()]
+    )
 
 
 def tell(report: Report, nights: dict[str, list[Night]], options: argparse.Namespace) -> None:
@@ -188,10 +194,15 @@ def tell(report: Report, nights: dict[str, list[Night]], options: argparse.Names
     seconds: dict[str, Spread] = {
         name: spread(night.seconds for night in nights[name]) for name in (KWS, FLOOR)
     } | {f"{ORIGINAL}, from {options.sample} of them": spread(extrapolated)}
-    requests = [statistics.median(n.requests for n in found) for found in nights.values()]
-    rows = [[name, s, s.median / number, r] for (name, s), r in zip(seconds.items(), requests, strict=True)]
+    costs = [
+        [statistics.median(n.requests for n in found), statistics.median(n.processor for n in found)]
+        for found in nights.values()
+    ]
+    rows = [
+        [name, s, s.median / number, *cost] for (name, s), cost in zip(seconds.items(), costs, strict=True)
+    ]
     title = f"{number} overdue rentals on {len(options.nodes)} nodes, {options.repeat} nights"
-    report.table(title, ["", "s until all are gone", "s each", "requests each"], rows)
+    report.table(title, ["", "s until all are gone", "s each", "requests each", "processor, s each"], rows)
     report.note(
         f"marking them in the database took {statistics.median(n.marking for n in nights[KWS]):.1f} s of it"
     )

@@ -41,6 +41,7 @@ disk_gb = 10000
 max_builds = {builds}
 """
 SIZE_NAME = "bench"
+DATABASE = "kws.db"
 
 
 class Traced:
@@ -68,6 +69,15 @@ class Traced:
     def calls(self, since: float = 0.0, until: float = float("inf")) -> list[Call]:
         """What it asked in that time."""
         return http_trace.read(self.trace, since, until)
+
+    def processor_seconds(self) -> float:
+        """What it has used so far; 0 where the system does not tell."""
+        assert self.process is not None
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        if not stat.exists():
+            return 0.0
+        fields = stat.read_text().rpartition(")")[2].split()  # from the third on: the second is a name
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def __enter__(self) -> Self:
         return self
@@ -117,7 +127,7 @@ class Bot(Traced):
         self.config.write_text(
             TOML.format(**SIZE) + "".join(NODE.format(name=node, builds=builds) for node in nodes)
         )
-        self.database = f"sqlite:///{folder / 'kws.db'}"
+        self.database = f"sqlite:///{folder / DATABASE}"
         store = Store(self.database)
         store.upgrade()
         self.core = Core(load_config(self.config), store)

@@ -26,7 +26,7 @@ from typing import Any
 
 from benchmarks import lab
 from benchmarks.http_trace import Call
-from benchmarks.processes import SIZE_NAME, Bot, Rival
+from benchmarks.processes import DATABASE, SIZE_NAME, Bot, Rival
 from benchmarks.report import Report, Spread, spread
 from bot.workspace import Workspace
 from bot.workspace.people import User
@@ -49,6 +49,7 @@ class Round:
     shared: float  # the rest: polls and what serves all rentals
     phases: list[float]  # seconds from the start, see PHASES
     calls: list[Call]  # those that `own` counts
+    processor: float  # seconds of it, each
 
     @property
     def seconds(self) -> float:
@@ -67,7 +68,7 @@ def main() -> None:
     most = max(options.rentals)
     with (
         tempfile.TemporaryDirectory(prefix="kws-bench-") as folder,
-        lab.borrowed(clouds, report),
+        lab.borrowed(clouds, report, Path(folder) / DATABASE),
         Workspace(users=people(most)) as workspace,
         ExitStack() as stack,
     ):
@@ -143,7 +144,9 @@ class Field:
     def _rival(self, rival: Rival, number: int) -> Round:
         nodes = list(self.clouds)
         wishes = [(f"{lab.PREFIX}{rival.name}-{self.turn}-{i}", nodes[i % len(nodes)]) for i in range(number)]
+        before = rival.processor_seconds()
         answer = rival.ask("make", wishes)
+        processor = (rival.processor_seconds() - before) / number
         if answer["failed"]:
             raise RuntimeError(f"{rival.name}: {answer['failed']}")
         begun, ready = answer["begun"], list(answer["done"].values())
@@ -152,24 +155,30 @@ class Field:
             lab.clear(cloud)
         own = [call for call in calls if not call.is_poll and not call.is_login]
         phases = milestones(begun, own, calls, max(ready))
-        return Round(begun, ready, len(own) / number, (len(calls) - len(own)) / number, phases, own)
+        return Round(
+            begun, ready, len(own) / number, (len(calls) - len(own)) / number, phases, own, processor
+        )
 
     def _kws(self, number: int, *, own_key: bool) -> Round:
         asked = {f"b{self.turn}-{i}": self.workspace.person(f"student{i}") for i in range(number)}
         for name, person in asked.items():
             self._open(person, name, own_key=own_key)
+        before = self.bot.processor_seconds()
         seen, begun = len(self.workspace.calls), time.time()
         with ThreadPoolExecutor(SUBMITTERS) as pool:
             outcomes = list(pool.map(lambda person: person.submit(), asked.values()))
         if not all(outcome.acked and not outcome.errors for outcome in outcomes):
             raise RuntimeError(f"a form was not taken: {outcomes}")
         self.bot.until(lambda: len(self._ready(asked, seen)) == number, LIMIT)
+        processor = (self.bot.processor_seconds() - before) / number
         ready = list(self._ready(asked, seen).values())
         calls = self.bot.calls(begun, max(ready))
         self._give_back()
         own = [call for call in calls if of_a_rental(call)]
         phases = milestones(begun, own, calls, max(ready))
-        return Round(begun, ready, len(own) / number, (len(calls) - len(own)) / number, phases, own)
+        return Round(
+            begun, ready, len(own) / number, (len(calls) - len(own)) / number, phases, own, processor
+        )
 
     def _open(self, person: Any, name: str, *, own_key: bool) -> None:
         """The form stands filled in before the clock runs."""
@@ -214,10 +223,14 @@ def saved_key(view: dict[str, Any]) -> str:
 
 
 def of_a_rental(call: Call) -> bool:
-    """Whether KWS asked this for one rental; the rest is shared by all: polls, pings, news of the node."""
-    if call.method != "GET" or "-work" in call.thread:
-        return not call.is_login
-    return "kws-" in call.path
+    """Whether KWS asked this for one rental: all makings, and the looks before them.
+
+    The rest serves all: polls, lists that are remembered for minutes, the heartbeat. The ping before an address
+    is one: those who begin within two seconds share it.
+    """
+    if call.method == "GET":
+        return "kws-" in call.path or ("-work" in call.thread and call.path.endswith("/servers/detail"))
+    return not call.is_login
 
 
 def milestones(begun: float, own: Sequence[Call], calls: Sequence[Call], ready: float) -> list[float]:
@@ -241,6 +254,7 @@ def tell(report: Report, rounds: dict[int, dict[str, list[Round]]], options: arg
             "a minute",
             "requests each",
             "polls and shared",
+            "processor, s each",
             "× floor",
         ]
         report.table(
@@ -279,6 +293,7 @@ def row(name: str, found: list[Round], floor: list[Round], number: int) -> list[
         spread(60 * number / r.seconds for r in found),
         spread(r.own for r in found),
         statistics.median(r.shared for r in found),
+        statistics.median(r.processor for r in found),
         side_by_side(found, floor) if floor else None,
     ]
 

@@ -26,7 +26,8 @@ from slack_bolt import BoltResponse
 log = logging.getLogger(__name__)
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,32}$")]  # as our columns have them
-Name = Annotated[str, StringConstraints(max_length=255)]  # of blocks and actions, and of triggers
+Name = Annotated[str, StringConstraints(max_length=255)]  # of blocks and actions
+Trigger = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 def _a_day(text: str) -> str:
@@ -104,7 +105,7 @@ class _Command(_Loose):
     text: str = ""
     user_id: Id
     team_id: Id
-    trigger_id: Name
+    trigger_id: Trigger
     response_url: str
 
 
@@ -116,7 +117,7 @@ class _Interaction(_Loose):
 class _Click(_Interaction):
     type: Literal["block_actions"]
     actions: Annotated[list[_Action], Field(min_length=1)]
-    trigger_id: Name
+    trigger_id: Trigger
     view: _View | None = None
     message: _Message | None = None
     channel: _Channel | None = None
@@ -125,7 +126,7 @@ class _Click(_Interaction):
 
 class _Form(_Interaction):
     type: Literal["view_submission", "view_closed"]
-    trigger_id: Name | None = None
+    trigger_id: Trigger | None = None
     view: _View
 
 

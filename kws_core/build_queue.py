@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import and_, case, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from kws_core import turns, work_queue
@@ -139,5 +139,6 @@ def _told(session: Session, node: str, rentals: Iterable[str]) -> dict[str, int]
 
 
 def _told_since(session: Session, since: datetime) -> int:
-    query = select(func.count()).select_from(Event).where(Event.kind == EventKind.QUEUED, Event.at > since)
+    queued = text("events.kind = 'queued'")  # a parameter would not show SQLite that the index fits
+    query = select(func.count()).select_from(Event).where(queued, Event.at > since)
     return session.scalar(query) or 0

@@ -51,44 +51,50 @@ class NodeStatus:
         return self.failing_since or self.up_since
 
 
-def rooms(session: Session, config: Config) -> list[Room]:
+Records = Sequence[NodeRecord]  # what is read once where images and rooms are wanted
+
+
+def rooms(session: Session, config: Config, known: Records | None = None) -> list[Room]:
     """What every configured node could lend now, everything in flight already taken off."""
-    return [status.room for status in statuses(session, config)]
+    return [status.room for status in statuses(session, config, known)]
 
 
-def statuses(session: Session, config: Config) -> list[NodeStatus]:
+def statuses(session: Session, config: Config, known: Records | None = None) -> list[NodeStatus]:
     """Every configured node, in the file's order."""
-    records = {record.name: record for record in store.node_records(session)}
-    held = store.held_capacity(session)
-    return [
-        _status(node, records.get(node.name), [h for h in held if h.node == node.name])
-        for node in config.nodes
-    ]
+    records = {record.name: record for record in known or store.node_records(session)}
+    measured = [found.at for record in records.values() if (found := load_capacity(record))]
+    held = _by_node(store.held_capacity(session, since=min(measured, default=None)))
+    return [_status(node, records.get(node.name), held.get(node.name, ())) for node in config.nodes]
 
 
 def missed(session: Session, config: Config) -> dict[str, Lent]:
     """Nodes that nodes.toml has no more although rentals are on them, and what these hold."""
-    by_node: dict[str, list[Held]] = {}
-    for held in store.held_capacity(session):
-        if config.node(held.node) is None:
-            by_node.setdefault(held.node, []).append(held)
-    return {name: _lent(by_node[name]) for name in sorted(by_node)}
+    known = {node.name for node in config.nodes}
+    held = _by_node(store.held_capacity(session))
+    return {name: _lent(held[name]) for name in sorted(held.keys() - known)}
 
 
-def images(session: Session, config: Config) -> list[Image]:
+def _by_node(held: Iterable[Held]) -> dict[str, list[Held]]:
+    found: dict[str, list[Held]] = {}
+    for one in held:
+        found.setdefault(one.node, []).append(one)
+    return found
+
+
+def images(session: Session, config: Config, known: Records | None = None) -> list[Image]:
     """What the form shows: all_images() by title, hidden ones left out."""
-    offered = [image for image in all_images(session, config) if not image.hidden]
+    offered = [image for image in all_images(session, config, known) if not image.hidden]
     return sorted(offered, key=lambda image: (image.title or image.name).lower())
 
 
-def all_images(session: Session, config: Config) -> list[Image]:
+def all_images(session: Session, config: Config, records: Records | None = None) -> list[Image]:
     """Every image that some configured node has, each name once.
 
     Where the nodes differ: hidden on one is hidden, and the largest minimum counts, since any may get the rental.
     """
     known = {node.name for node in config.nodes if Kind.SERVER in node.kinds}
     by_name: dict[str, Image] = {}
-    for record in store.node_records(session):
+    for record in records or store.node_records(session):
         if record.name in known:
             for image in load_images(record):
                 by_name[image.name] = _joined(by_name.get(image.name, image), image)
@@ -194,7 +200,10 @@ def _status(node: NodeSection, record: NodeRecord | None, held: Sequence[Held]) 
 
 def _lent(held: Sequence[Held]) -> Lent:
     return Lent(
-        len(held), sum(h.vcpus for h in held), sum(h.ram_mb for h in held), sum(h.disk_gb for h in held)
+        sum(h.rentals for h in held),
+        sum(h.vcpus for h in held),
+        sum(h.ram_mb for h in held),
+        sum(h.disk_gb for h in held),
     )
 
 
@@ -202,6 +211,7 @@ def _room(
     node: NodeSection, record: NodeRecord | None, measured: Capacity | None, held: Sequence[Held]
 ) -> Room:
     unseen = [h for h in held if measured is None or h.server_at is None or h.server_at > measured.at]
+    new = sum(h.rentals for h in unseen)
     return Room(
         node=node.name,
         kinds=frozenset(node.kinds),
@@ -212,10 +222,10 @@ def _room(
         free_vcpus=_free(node, measured, held, unseen, "vcpus"),
         free_ram_mb=_free(node, measured, held, unseen, "ram_mb"),
         free_disk_gb=_free(node, measured, held, unseen, "disk_gb"),
-        free_addresses=_less(measured.free_addresses if measured else None, len(unseen)),
-        free_machines=_less(measured.free_machines if measured else None, len(unseen)),
-        free_servers=_less(measured.free_servers if measured else None, len(unseen)),
-        builds=sum(_to_build(h) for h in held),
+        free_addresses=_less(measured.free_addresses if measured else None, new),
+        free_machines=_less(measured.free_machines if measured else None, new),
+        free_servers=_less(measured.free_servers if measured else None, new),
+        builds=sum(h.rentals for h in held if _to_build(h)),
         max_builds=node.max_builds,
         up=record is not None and record.seen_at is not None and record.failing_since is None,
         drained=record is not None and bool(record.drained),

@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite and PostgreSQL."""
+"""Column types, and indexes, that mean the same on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DateTime, Enum, TypeDecorator
+from sqlalchemy import DateTime, Enum, Index, TypeDecorator, text
 from sqlalchemy.engine import Dialect
 
 
@@ -34,3 +34,9 @@ def words(enum: type[StrEnum], length: int) -> Enum:
     return Enum(
         enum, native_enum=False, length=length, values_callable=lambda e: [member.value for member in e]
     )
+
+
+def index_where(condition: str, name: str, *columns: str, unique: bool = False) -> Index:
+    """An index of only those rows for which ``condition`` holds."""
+    where = text(condition)
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)

@@ -94,10 +94,11 @@ class Core:
         """What the form shows to this person, from what the nodes said last."""
         today, policy = self.today(), self.config.policy
         with self.store.read() as session:
+            known = store.node_records(session)
             return Offer(
-                images=catalogue.images(session, self.config),
+                images=catalogue.images(session, self.config, known),
                 sizes=self.config.all_sizes(),
-                rooms=catalogue.rooms(session, self.config),
+                rooms=catalogue.rooms(session, self.config, known),
                 today=today,
                 default_end=today + timedelta(days=policy.default_days),
                 last_end=self.ends.latest(self.now()),
@@ -128,10 +129,11 @@ class Core:
         done = store.rental_by_request(session, request_key)
         if done is not None:
             return done
-        images = {image.name: image for image in catalogue.images(session, self.config)}
+        known = store.node_records(session)
+        images = {image.name: image for image in catalogue.images(session, self.config, known)}
         grant = examine(session, self.config, who, form, images, self.today())
         wish = Wish(form.kind, grant.image, grant.size, only=form.node)
-        ruling = choose(catalogue.rooms(session, self.config), wish)
+        ruling = choose(catalogue.rooms(session, self.config, known), wish)
         if ruling.node is None:
             raise FormError(self._no_room(session, ruling, grant.size))
         rental = self._new_rental(who, form, grant, request_key)

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from kws_core import catalogue
 from kws_core.core import Core
-from kws_core.model import LIVE, Event, EventKind, Placement, PlacementState, Rental, Status
+from kws_core.model import HOLDING, LIVE, NOT_OVER, Event, EventKind, Placement, Rental, Status
 from kws_core.nodes import Image
 
 PAGE = 15
@@ -123,10 +123,10 @@ def _order(search: Search) -> list[Any]:
 
 
 def _in_state(state: Status | None) -> ColumnElement[bool]:
-    return Rental.status == state if state else Rental.status != Status.ENDED
+    return Rental.status == state if state else Rental.status.in_(NOT_OVER)
 
 
 def _on_node(node: str) -> ColumnElement[bool]:
     """Whether it is there, or still being deleted there; of what is over, whether it ever was."""
-    there = or_(Placement.state != PlacementState.GONE, Rental.status == Status.ENDED)
+    there = or_(Placement.state.in_(HOLDING), Rental.status == Status.ENDED)
     return exists().where(Placement.rental_id == Rental.id, Placement.node == node, there)

@@ -66,7 +66,7 @@ class Leases:
         """Whether it is this process's turn, for that long: so no other has one before that."""
         now = self._now()
         with self._store.write() as session:
-            dialect = sqlite if self._store.single_process else postgresql
+            dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
             made = dialect.insert(Lease).values(what=what, who=self.who, until=now + length)
             made = made.on_conflict_do_update(
                 index_elements=[Lease.what],

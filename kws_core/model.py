@@ -12,10 +12,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, WriteOnlyMapped, mapped_column, relationship
 
-from kws_core.columns import UtcDateTime, words
+from kws_core.columns import UtcDateTime, index_where, words
 from kws_core.event_kinds import EventKind as EventKind  # noqa: PLC0414 - a part of the model
 from kws_core.nodes import Kind, Refusal, Size, mark_of
 
@@ -57,6 +57,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.ENDED: frozenset(),
 }
 LIVE = frozenset({Status.REQUESTED, Status.BUILDING, Status.READY, Status.STOPPED})
+NOT_OVER = frozenset(Status) - {Status.ENDED}  # asked for by these words, not by "not ended": see HOLDING
 FAILURES = frozenset({Reason.NO_NODE, Reason.NO_ANSWER, Reason.NO_KEY})
 
 
@@ -66,6 +67,10 @@ class PlacementState(StrEnum):
     HELD = "held"  # this is the rental's node
     LEAVING = "leaving"  # to be deleted there
     GONE = "gone"  # the node shows nothing of it
+
+
+# Queries name the states that they want: "not gone" can use no index, and would read all of the history.
+HOLDING = frozenset({PlacementState.HELD, PlacementState.LEAVING})
 
 
 class Access(StrEnum):
@@ -108,15 +113,10 @@ class Rental(Base):
 
     __tablename__ = "rentals"
     __table_args__ = (
-        Index(
-            "uq_rentals_live_name",
-            "name",
-            unique=True,
-            sqlite_where=text("status NOT IN ('ending', 'ended')"),
-            postgresql_where=text("status NOT IN ('ending', 'ended')"),
-        ),
+        index_where("status NOT IN ('ending', 'ended')", "uq_rentals_live_name", "name", unique=True),
         Index("ix_rentals_owner_status", "owner", "status"),
         Index("ix_rentals_status_ends_on", "status", "ends_on"),
+        index_where("network_id IS NOT NULL", "ix_rentals_network", "network_id"),
     )
 
     id: Mapped[str] = mapped_column(String(10), primary_key=True)
@@ -258,14 +258,9 @@ class Placement(Base):
     __tablename__ = "placements"
     __table_args__ = (
         Index("ix_placements_node_state", "node", "state", "next_look_at"),
+        Index("ix_placements_state", "state", "next_look_at"),
         Index("uq_placements_rental_node", "rental_id", "node", unique=True),
-        Index(
-            "uq_placements_held",
-            "rental_id",
-            unique=True,
-            sqlite_where=text("state = 'held'"),
-            postgresql_where=text("state = 'held'"),
-        ),
+        index_where("state = 'held'", "uq_placements_held", "rental_id", unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -309,12 +304,8 @@ class Event(Base):
 
     __tablename__ = "events"
     __table_args__ = (
-        Index(
-            "ix_events_undelivered",
-            "next_try_at",
-            sqlite_where=text("delivered_at IS NULL"),
-            postgresql_where=text("delivered_at IS NULL"),
-        ),
+        index_where("delivered_at IS NULL", "ix_events_undelivered", "rental_id", "next_try_at"),
+        index_where("kind = 'queued'", "ix_events_queued", "at"),
         Index("uq_events_rental_key", "rental_id", "key", unique=True),
     )
 

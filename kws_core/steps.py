@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -38,6 +38,8 @@ from kws_core.specs import spec_of
 log = logging.getLogger(__name__)
 
 AT_ONCE = timedelta(0)
+JUST_NOW = timedelta(seconds=2)
+NEVER = datetime.min.replace(tzinfo=UTC)
 POLL_BUILD = timedelta(seconds=1)
 POLL_NEW = timedelta(milliseconds=500)
 POLL_TURN = timedelta(seconds=20)  # whoever gives a slot back wakes the next; this is only the net below
@@ -66,6 +68,7 @@ class Steps:
         self.rows = Rows(core, who)
         self.releaser = Releaser(core, nodes, self.rows)
         self.renewer = Renewer(core, nodes, self.rows)
+        self._heard: dict[str, datetime] = {}  # when each node last said that it is there
 
     def step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
         """The next act for this placement. NodeError when the node did not do it: see ``failed``."""
@@ -74,7 +77,7 @@ class Steps:
         if job.rental.status is Status.REQUESTED and not self.rows.apply(job, self._begin):
             return AT_ONCE
         if job.placement.floating_ip is None:
-            self._node(job).ping()  # a dead node costs seconds here, not a long read timeout
+            self._knock(self._node(job))  # a dead node costs seconds here, not a long read timeout
             address = self._node(job).ensure_address(spec_of(job.rental))
             self.rows.apply(job, lambda s, r, p: _keep_address(p, address))
         if not job.rental.key_settled:
@@ -91,6 +94,12 @@ class Steps:
         return self._watch_lent(job, machine)
 
     # -- building
+
+    def _knock(self, node: Node) -> None:
+        """Asks whether the node is there, once for all that begin at the same time."""
+        if not timedelta(0) <= self.core.now() - self._heard.get(node.name, NEVER) < JUST_NOW:
+            node.ping()
+            self._heard[node.name] = self.core.now()
 
     def _begin(self, session: Session, rental: Rental, placement: Placement) -> None:
         rental.move_to(Status.BUILDING, self.core.now(), event=EventKind.PLACED, node=placement.node)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Engine,
+    case,
     create_engine,
     delete,
     event,
@@ -34,10 +35,20 @@ from sqlalchemy.orm import Session, sessionmaker
 from kws_core import replica_rows as _replica_rows  # noqa: F401 - tables of the migrations' metadata
 from kws_core import saved_keys as _saved_keys  # noqa: F401 - the same
 from kws_core.errors import ConfigError, StoreDown
-from kws_core.model import LIVE, Base, Event, Network, Placement, PlacementState, Rental, Status
+from kws_core.model import (
+    HOLDING,
+    LIVE,
+    NOT_OVER,
+    Base,
+    Event,
+    Network,
+    Placement,
+    PlacementState,
+    Rental,
+    Status,
+)
 from kws_core.records import Delivery, NodeRecord, Person
-
-MIGRATIONS = Path(__file__).parent / "migrations"
+from kws_core.schema import MIGRATIONS, up_to_date
 
 
 def make_engine(url: str) -> Engine:
@@ -79,7 +90,7 @@ def _dbapi(connection: Connection) -> Any:
 
 
 class Held(NamedTuple):
-    """Capacity that a placement holds on a node."""
+    """Capacity that placements hold on a node."""
 
     node: str
     vcpus: int
@@ -88,6 +99,7 @@ class Held(NamedTuple):
     server_at: datetime | None
     status: Status
     state: PlacementState
+    rentals: int = 1
 
 
 class Store:
@@ -122,12 +134,19 @@ class Store:
             session.execute(select(1))
 
     def upgrade(self) -> None:
-        """Brings the schema up to date (Alembic); safe to call at every start."""
+        """Brings the schema up to date (Alembic); safe to call at every start.
+
+        Where nothing is to be done Alembic is not even imported: it is 9 MiB that the process would keep.
+        """
+        with self.read() as session:
+            if up_to_date(session):
+                return
         from alembic import command
         from alembic.config import Config as AlembicConfig
 
         settings = AlembicConfig()
         settings.set_main_option("script_location", str(MIGRATIONS))
+        self._keep_to_ourselves()
         try:
             with self.engine.connect() as connection:
                 if self.single_process:  # a table that Alembic rebuilds must not take its children with it
@@ -139,6 +158,13 @@ class Store:
                     _dbapi(connection).execute("PRAGMA foreign_keys=ON")
         except OperationalError as error:
             raise StoreDown(str(error.orig)) from error
+
+    def _keep_to_ourselves(self) -> None:
+        """A new SQLite file is for this user alone; SQLite gives its log the same rights."""
+        name = self.engine.url.database
+        if self.single_process and name and name != ":memory:" and not name.startswith("file:"):
+            with suppress(OSError):  # who may not write here is told by the connection
+                Path(name).touch(mode=0o600, exist_ok=True)
 
     def fold_log(self) -> None:
         """SQLite: what was overwritten is in the write-ahead log no more, unless somebody reads just now."""
@@ -176,13 +202,13 @@ def live_by_name(session: Session, name: str) -> Rental | None:
 
 def rentals_of(session: Session, owner: str) -> Sequence[Rental]:
     """A person's rentals that are not over, by end date."""
-    query = select(Rental).where(Rental.owner == owner, Rental.status != Status.ENDED)
+    query = select(Rental).where(Rental.owner == owner, Rental.status.in_(NOT_OVER))
     return session.scalars(query.order_by(Rental.ends_on, Rental.created_at)).all()
 
 
 def all_rentals(session: Session) -> Sequence[Rental]:
     """Everybody's rentals that are not over."""
-    query = select(Rental).where(Rental.status != Status.ENDED)
+    query = select(Rental).where(Rental.status.in_(NOT_OVER))
     return session.scalars(query.order_by(Rental.ends_on, Rental.created_at)).all()
 
 
@@ -192,20 +218,26 @@ def earliest_end(session: Session) -> Rental | None:
     return session.scalar(query.order_by(Rental.ends_on).limit(1))
 
 
-def held_capacity(session: Session) -> list[Held]:
-    """Everything that holds capacity somewhere."""
+def held_capacity(session: Session, since: datetime | None = None) -> list[Held]:
+    """Everything that holds capacity somewhere, summed by node and state.
+
+    What was asked for after ``since``, or not yet, comes one by one; ``server_at`` of a sum is the newest in it.
+    """
+    old_or_id = [case((Placement.server_at <= since, 0), else_=Placement.id)] if since else []
     query = (
         select(
             Placement.node,
-            Rental.vcpus,
-            Rental.ram_mb,
-            Rental.disk_gb,
-            Placement.server_at,
+            func.sum(Rental.vcpus),
+            func.sum(Rental.ram_mb),
+            func.sum(Rental.disk_gb),
+            func.max(Placement.server_at),
             Rental.status,
             Placement.state,
+            func.count(),
         )
         .join(Rental)
-        .where(Placement.state != PlacementState.GONE)
+        .group_by(Placement.node, Rental.status, Placement.state, *old_or_id)
+        .where(Placement.state.in_(HOLDING))
     )
     return [Held(*row) for row in session.execute(query)]
 
@@ -236,7 +268,7 @@ def others_in_network(session: Session, network: str, placement: Placement) -> b
     query = query.where(
         Rental.network_id == network,
         Placement.node == placement.node,
-        Placement.state != PlacementState.GONE,
+        Placement.state.in_(HOLDING),
         Placement.id != placement.id,
     )
     return bool(session.scalar(query))
@@ -247,7 +279,7 @@ def drop_unused_network(session: Session, over: Rental) -> None:
     if over.network_id is None:
         return
     query = select(func.count()).select_from(Rental)
-    used = query.where(Rental.network_id == over.network_id, Rental.status != Status.ENDED)
+    used = query.where(Rental.network_id == over.network_id, Rental.status.in_(NOT_OVER))
     if not session.scalar(used):
         network = over.network_id
         session.execute(update(Rental).where(Rental.network_id == network).values(network_id=None))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
-from kws_core.model import Placement, PlacementState, Rental, Status
+from kws_core.model import HOLDING, Placement, PlacementState, Rental, Status
 
 
 def claim_due(session: Session, node: str, now: datetime, who: str, lease: timedelta) -> Sequence[Placement]:
@@ -17,7 +17,7 @@ def claim_due(session: Session, node: str, now: datetime, who: str, lease: timed
         select(Placement.id)
         .where(
             Placement.node == node,
-            Placement.state != PlacementState.GONE,
+            Placement.state.in_(HOLDING),
             Placement.next_look_at <= now,
             or_(Placement.leased_until.is_(None), Placement.leased_until < now),
         )
@@ -48,7 +48,7 @@ def give_back(session: Session, placement_id: int, who: str, next_look_at: datet
 
 def poke_node(session: Session, node: str, now: datetime) -> None:
     """Makes everything on a node due: it has come back."""
-    there = select(Placement.id).where(Placement.node == node, Placement.state != PlacementState.GONE)
+    there = select(Placement.id).where(Placement.node == node, Placement.state.in_(HOLDING))
     ids = session.scalars(_in_turn(there)).all()
     session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_look_at=now))
 
@@ -56,7 +56,7 @@ def poke_node(session: Session, node: str, now: datetime) -> None:
 def due_nodes(session: Session, now: datetime) -> Sequence[str]:
     """Nodes that have something due."""
     query = select(Placement.node).where(
-        Placement.state != PlacementState.GONE,
+        Placement.state.in_(HOLDING),
         Placement.next_look_at <= now,
         or_(Placement.leased_until.is_(None), Placement.leased_until < now),
     )
@@ -65,15 +65,13 @@ def due_nodes(session: Session, now: datetime) -> Sequence[str]:
 
 def nodes_in_use(session: Session) -> Sequence[str]:
     """Every node that may hold something of ours."""
-    return session.scalars(
-        select(Placement.node).where(Placement.state != PlacementState.GONE).distinct()
-    ).all()
+    return session.scalars(select(Placement.node).where(Placement.state.in_(HOLDING)).distinct()).all()
 
 
 def next_look(session: Session) -> datetime | None:
     """When the next placement is due, None when nothing is placed anywhere."""
     query = select(func.min(Placement.next_look_at)).where(
-        Placement.state != PlacementState.GONE, Placement.leased_until.is_(None)
+        Placement.state.in_(HOLDING), Placement.leased_until.is_(None)
     )
     return session.scalar(query)
 

@@ -98,11 +98,14 @@ def typed(
     """Runs the command in this process, on the world's nodes, database and clock."""
 
     class Pool:
-        def __init__(self, config: Any) -> None:
+        def __init__(self, config: Any, now: Any = None) -> None:
             pass
 
         def check(self) -> None:
             pass
+
+        def credentials_file(self) -> str:
+            return "clouds.yaml"
 
         def close(self) -> None:
             pass

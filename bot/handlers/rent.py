@@ -73,7 +73,9 @@ class Rent:
         self.desk.take(self._redraw, body=body, client=client, context=context)
 
     def _redraw(self, visit: Visit) -> None:
-        view = visit.body["view"]
+        view = visit.body.get("view")
+        if view is None:  # no form of ours
+            raise UserError("form_stale")
         shown = rent_form.shown_in(view)
         if visit.action["action_id"] == ids.Action.MORE:
             shown = replace(shown, more=True)

@@ -248,7 +248,7 @@ def parse(view: Mapping[str, Any]) -> RentForm:
 
 def fields_of(view: Mapping[str, Any]) -> Sequence[str]:
     """The block ids that an error can stand at."""
-    return [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
+    return [str(block.get("block_id")) for block in view["blocks"] if block["type"] == "input"]
 
 
 def _image_of(kind: Kind, values: Mapping[str, Any]) -> str | None:

@@ -76,6 +76,36 @@ class Memory:
             self._known.pop(key, None)
 
 
+class Shared:
+    """One answer for all who ask at the same time, and never one that is older than its question.
+
+    Whoever comes while the answer is being fetched waits for the next one.
+    """
+
+    def __init__(self) -> None:
+        self._guard = Lock()
+        self._one_at_a_time = Lock()
+        self._next: Future[Any] | None = None
+
+    def get(self, load: Callable[[], T]) -> T:
+        """What ``load()`` of one of those who ask says, or raises; it begins after this was called."""
+        with self._guard:
+            first = self._next is None
+            answer = self._next = self._next or Future()
+        if first:
+            self._fetch(answer, load)
+        return answer.result()  # type: ignore[no-any-return]
+
+    def _fetch(self, answer: Future[Any], load: Callable[[], Any]) -> None:
+        with self._one_at_a_time:
+            with self._guard:
+                self._next = None  # who comes from now on is too late for this one
+            try:
+                answer.set_result(load())
+            except BaseException as error:
+                answer.set_exception(error)
+
+
 class Workers:
     """A few threads for look-ups that do not depend on each other. Not to be used from its own threads."""
 

@@ -37,7 +37,7 @@ from kws_core.nodes.address_set import AddressSet, Wiring, look_up_wiring
 from kws_core.nodes.checks import Checks
 from kws_core.nodes.cloud import Cloud
 from kws_core.nodes.cloud.types import Container, Server, StoredImage
-from kws_core.nodes.concurrency import Locks, Memory, Workers
+from kws_core.nodes.concurrency import Locks, Memory, Shared, Workers
 from kws_core.nodes.connection import Handle
 from kws_core.nodes.faults import Refused, status_of, translated
 from kws_core.nodes.flavor_shelf import FLAVORS, FlavorShelf
@@ -92,6 +92,7 @@ class OpenStackNode:
         self._flavors = FlavorShelf(name, self._memory)
         self._dock = ContainerDock(name)
         self._measure = Measure(self._workers)
+        self._listing, self._surveying, self._sweeping = Shared(), Shared(), Shared()
         self.shelf = GlanceShelf(
             lambda: self.cloud, settings.read_timeout, lambda: self._memory.drop(_IMAGES)
         )
@@ -144,7 +145,7 @@ class OpenStackNode:
         with self._marks.of(spec.mark):
             found = [
                 server
-                for server in self.cloud.servers.list()
+                for server in self._listing.get(self.cloud.servers.list)
                 if mark_of_server(server) == spec.mark and server.status != "DELETED"
             ]
             return self._keep_one(found) if found else self._create(spec, address)
@@ -167,10 +168,11 @@ class OpenStackNode:
         """See Node."""
         _check_mark(self._name, mark)
         with self._marks.of(mark):
-            items = survey(self.cloud, self._workers).get(mark, ())
+            seen = self._surveying.get(lambda: survey(self.cloud, self._workers))
+            items = seen.get(mark, ())
             left = delete_pass(self.cloud, self._workers, items, self._dock.end)
         if "server" not in left.kinds():
-            self._flavors.sweep(self.cloud)
+            self._sweeping.get(lambda: self._flavors.sweep(self.cloud))
         return left
 
     def marked(self) -> dict[str, Remains]:
@@ -224,7 +226,7 @@ class OpenStackNode:
 
     def _servers(self) -> dict[str, Machine]:
         found: dict[str, list[Server]] = {}
-        for server in self.cloud.servers.list():
+        for server in self._listing.get(self.cloud.servers.list):
             mark = mark_of_server(server)
             if mark:
                 found.setdefault(mark, []).append(server)

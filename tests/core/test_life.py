@@ -10,6 +10,7 @@ import pytest
 import yaml
 from world import ADMIN, JOON, MINA, Inline, World
 
+from kws_core.admission import Who
 from kws_core.errors import NodeDown, NodeRefused, UserError
 from kws_core.model import TRANSITIONS, Access, IllegalMoveError, PlacementState, Reason, Status
 from kws_core.nodes import Refusal
@@ -386,3 +387,39 @@ def test_room_is_known_as_soon_as_something_is_gone(make_world: Callable[..., Wo
     world.core.give_back(MINA, rental.id)
     world.settle(6)
     assert world.rent("b")
+
+
+def test_those_who_begin_together_ask_once_whether_the_node_is_there(world: World) -> None:
+    node = world.nodes["node1"]
+    world.settle(1)  # its first news, and the first heartbeat
+    node.calls.clear()
+    for name in ("one", "two", "three"):
+        world.rent(name, ADMIN, node="node1")
+    world.tick()
+    assert node.calls.count("ensure_address") == 3
+    assert node.calls.count("ping") == 1
+    world.clock.advance(seconds=2)
+    world.rent("later", Who("U0ADMIN002", admin=True), node="node1")
+    world.tick()
+    assert node.calls.count("ensure_address") == 4
+    assert node.calls.count("ping") == 2, "what it said two seconds ago does not count any more"
+
+
+def test_many_that_are_deleted_at_once_are_looked_at_less_often_each(
+    make_world: Callable[..., World],
+) -> None:
+    looks = {}
+    for number in (1, 32):
+        fakes = {"delete_seconds": 40, "addresses": 40}
+        world = make_world(1, fakes, vcpus=32, ram_mb=65536, disk_gb=200, max_builds=32)
+        people = [Who(f"U0BENCH{n:04}") for n in range(number)]
+        rentals = [world.rent(f"web{n}", who) for n, who in enumerate(people)]
+        world.settle(60)
+        for who, rental in zip(people, rentals, strict=True):
+            world.core.give_back(who, rental.id)
+        world.settle(30)
+        looks[number] = max(world.look(rental).placements[0].tries for rental in rentals)
+        world.settle(60)
+        assert all(world.look(rental).status is Status.ENDED for rental in rentals)
+        assert world.left() == {}
+    assert looks[32] <= looks[1] / 2

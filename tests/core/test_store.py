@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from world import MINA, World
 
 from kws_core.columns import UtcDateTime
 from kws_core.errors import ConfigError
 from kws_core.model import Base
+from kws_core.schema import MIGRATIONS, newest, up_to_date
 from kws_core.store import Store, make_engine
 
 
@@ -27,6 +31,40 @@ def test_migrations_make_the_models_tables(tmp_path: Path) -> None:
         indexes = {index["name"]: index for index in inspect(connection).get_indexes("rentals")}
     assert indexes["uq_rentals_live_name"]["unique"]
     store.close()
+
+
+def known(store: Store) -> bool:
+    with store.read() as session:
+        return up_to_date(session)
+
+
+def test_what_is_up_to_date_is_seen_without_alembic(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'a.db'}")
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [newest()]
+    assert not known(store)
+    store.upgrade()
+    assert known(store)
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    assert not known(store)
+    store.close()
+
+
+def test_a_second_start_does_not_load_alembic(tmp_path: Path) -> None:
+    """With what it loads it is 9 MiB, and a quarter of a second."""
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    store = Store(url)
+    store.upgrade()
+    store.close()
+    start = f"""
+import sys, bot.service
+from kws_core.store import Store
+store = Store({url!r})
+store.upgrade()
+loaded = {{"alembic", "mako", "pygments"}} & set(sys.modules)
+sys.exit(", ".join(sorted(loaded)) or 0)
+"""
+    subprocess.run([sys.executable, "-c", start], check=True, cwd=MIGRATIONS.parent.parent)
 
 
 def test_a_moment_without_a_zone_is_refused() -> None:

@@ -69,6 +69,7 @@ class BotProcess:
         self.workspace = workspace
         self.process: subprocess.Popen[bytes] | None = None
         self.environment: dict[str, str] = {}
+        self.program = ["-m", "bot", "run"]
         toml = TOML.format(
             nodes="".join(
                 NODE.format(
@@ -115,15 +116,19 @@ class BotProcess:
 
     def start(self) -> None:
         """Starts it; it has both connections when this returns."""
+        self.launch()
+        self.workspace.wait_connected(2, timeout=20)
+
+    def launch(self) -> None:
+        """Starts it, and does not wait."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bot", "run"],
+                [sys.executable, *self.program],
                 cwd=self.folder,
                 env=self._environment(),
                 stdout=log,
                 stderr=log,
             )
-        self.workspace.wait_connected(2, timeout=20)
 
     def kill(self) -> None:
         """kill -9."""

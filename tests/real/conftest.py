@@ -9,10 +9,19 @@ from typing import Any
 
 import pytest
 from bot_process import BotProcess
+from tables import recorded, show
 
 from bot.workspace import Workspace
 
 NODES = ("node1", "node2")
+KILLS = "deaths by SIGKILL on real nodes"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of docs/reliability.md."""
+    if rows := recorded(terminalreporter, KILLS):
+        columns = ("act", "calls", "deaths", "with violations", "until all is told: median", "worst")
+        show(terminalreporter, KILLS, columns, rows)
 
 
 @pytest.fixture(scope="session")

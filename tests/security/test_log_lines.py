@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from contract.kit import pool_on
 from contract.stub import Answer, Stub
+from sampling import every
 from security import planted
 from security.bench import Bench
 from security.planted import APPLICATION_SECRET, NODE_PASSWORD, NODE_TOKEN, found, logged
@@ -74,9 +75,7 @@ def everything(node: Node) -> list[str]:
     return said
 
 
-@pytest.mark.parametrize(
-    "number", [0, 3, 5, *(pytest.param(n, marks=pytest.mark.thorough) for n in (1, 2, 4, 6, 7, 8))]
-)
+@pytest.mark.parametrize("number", every(9, [(number,) for number in range(len(FAULTS))]))
 def test_a_node_whose_login_or_answer_fails(
     stub: Stub, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

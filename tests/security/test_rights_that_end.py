@@ -53,7 +53,7 @@ DESK = [
 ]
 
 
-@pytest.mark.parametrize("row", every(3, [(row,) for row in DESK]), ids=str)
+@pytest.mark.parametrize("row", every(7, [(row,) for row in DESK]), ids=str)
 def test_who_is_an_admin_no_more_sends_the_open_form(bench: Bench, row: object) -> None:
     rented(bench)
     admin = bench.person("admin")
@@ -66,6 +66,7 @@ def test_who_is_an_admin_no_more_sends_the_open_form(bench: Bench, row: object) 
     assert bench.rows() == before and bench.acts() == acts
 
 
+@pytest.mark.thorough
 def test_a_form_that_is_judged_at_once_believes_slack_for_ten_minutes(bench: Bench) -> None:
     """There is no time to ask Slack in it: an old word about the group counts for nothing."""
     rental = rented(bench)
@@ -108,6 +109,7 @@ def test_a_rental_that_was_handed_over_meanwhile(bench: Bench) -> None:
     assert "rebooting" in seen["said"]
 
 
+@pytest.mark.thorough
 def test_who_becomes_a_guest_is_out_within_half_a_day(bench: Bench) -> None:
     """What Slack says of a person counts for twelve hours."""
     joon = bench.person("joon")

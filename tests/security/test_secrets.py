@@ -22,8 +22,9 @@ from kws_core.errors import NodeDown, NodeRefused
 from kws_core.forgetting import forget
 from kws_core.model import Base, Rental, Status
 from kws_core.nodes import Refusal
+from kws_core.store import Store
 
-FORMATS = ("json", "pretty")
+FORMATS = ("json", pytest.param("pretty", marks=pytest.mark.thorough))
 
 
 def rent(bench: Bench, name: str, metadata: str = "server more", **fields: Any) -> str:
@@ -178,6 +179,18 @@ def test_what_a_machine_was_made_of_is_forgotten(bench: Bench, tmp_path: Path) -
     assert {r.status for r in core.all_rentals()} == {Status.READY}, "and the machines go on"
 
 
+def test_a_new_database_is_for_its_user_alone(tmp_path: Path) -> None:
+    """It has people's ids, what they rent, and for a while what they typed; so has its log."""
+    store = Store(f"sqlite:///{tmp_path / 'kws.db'}")
+    store.upgrade()
+    with store.write() as session:
+        session.execute(text("UPDATE people SET guest = 0"))
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("kws.db*")}
+    store.close()
+    assert modes == {"kws.db": 0o600, "kws.db-shm": 0o600, "kws.db-wal": 0o600}
+
+
+@pytest.mark.thorough
 def test_what_never_became_a_machine_is_forgotten(bench: Bench) -> None:
     lives(bench)
     with bench.service.store.read() as session:

@@ -96,7 +96,7 @@ def _unless(act: Callable[..., Any], code: str, *args: Any) -> Any:
         return None
 
 
-@pytest.mark.parametrize("name", every(6, [(name,) for name in USE_CASES]))
+@pytest.mark.parametrize("name", every(9, [(name,) for name in USE_CASES]))
 def test_a_use_case_asks_who_it_is(world: World, name: str) -> None:
     may, act = USE_CASES[name]
     network = {"network": "new", "network_name": "mina-net", "cidr": "10.77.0.0/24"}

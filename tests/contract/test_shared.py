@@ -1,0 +1,80 @@
+"""One answer for many who ask at once: fetched once, and never older than a question."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Lock, Semaphore
+
+import pytest
+
+from kws_core.nodes.concurrency import Shared
+
+SECONDS = 10.0
+
+
+class CountingLock:
+    """Counts how often it was let go, so that a test sees who has asked."""
+
+    def __init__(self) -> None:
+        self._lock, self._freed = Lock(), Semaphore(0)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+        self._freed.release()
+
+    def until(self, times: int) -> None:
+        """It was let go so often, since the last time that this was asked."""
+        for _ in range(times):
+            assert self._freed.acquire(timeout=SECONDS)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> tuple[Shared, CountingLock]:
+    shared, guard = Shared(), CountingLock()
+    monkeypatch.setattr(shared, "_guard", guard)
+    return shared, guard
+
+
+def test_who_comes_meanwhile_shares_the_next_answer(counted: tuple[Shared, CountingLock]) -> None:
+    shared, guard = counted
+    go_on, loads = Event(), 0
+
+    def load() -> int:
+        nonlocal loads
+        loads += 1
+        if loads == 1:
+            assert go_on.wait(SECONDS)
+        return loads
+
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(shared.get, load)
+        guard.until(2)  # it has asked, and begins
+        later = [pool.submit(shared.get, load) for _ in range(8)]
+        guard.until(8)
+        go_on.set()
+        assert first.result(SECONDS) == 1
+        assert [asker.result(SECONDS) for asker in later] == [2] * 8
+    assert shared.get(load) == 3
+
+
+def test_all_who_share_it_hear_of_the_failure(counted: tuple[Shared, CountingLock]) -> None:
+    shared, guard = counted
+    go_on = Event()
+
+    def broken() -> str:
+        raise ConnectionError("no answer")
+
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(shared.get, lambda: go_on.wait(SECONDS))
+        guard.until(2)
+        later = [pool.submit(shared.get, broken) for _ in range(2)]
+        guard.until(2)
+        go_on.set()
+        assert first.result(SECONDS)
+        for asker in later:
+            with pytest.raises(ConnectionError):
+                asker.result(SECONDS)
+    assert shared.get(lambda: "again") == "again"

@@ -1,0 +1,255 @@
+"""A lab whose processes die, fall asleep and overtake each other, and what people do in it."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import select, text
+from world import Clock, World, make_config
+
+from kws_core import ssh_keys
+from kws_core.admission import Who
+from kws_core.model import Event, Rental, Status
+from kws_core.nodes.fake import FakeNode
+from kws_core.store import Store
+
+from . import end_rules, rules
+from .process import Acting, Killed, Process, Transactions
+from .slack import Slack
+
+MORNING = time(9)
+
+
+@cache
+def empty_database() -> bytes:
+    """The schema, migrated once."""
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Store(f"sqlite:///{folder}/kws.db")
+        fresh.upgrade()
+        fresh.close()
+        return (Path(folder) / "kws.db").read_bytes()
+
+
+@cache
+def own_key() -> str:
+    """A person's own public key."""
+    return ssh_keys.generate("laptop").public
+
+
+class Complaints(logging.Handler):
+    """Every traceback that product code swallowed."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps it."""
+        self.found.append(record.getMessage() + (f": {record.exc_info[1]!r}" if record.exc_info else ""))
+
+
+class Lab(World):
+    """A World of one or more processes. People's acts go through the first."""
+
+    def __init__(
+        self,
+        folder: Path,
+        nodes: int = 2,
+        *,
+        processes: int = 1,
+        grace_hours: int = 0,
+        build: float = 0,
+        boot: float = 0,
+        delete: float = 0,
+        max_builds: int = 2,
+        vcpus: int = 8,
+        max_rentals: int = 4,
+    ) -> None:
+        (folder / "kws.db").write_bytes(empty_database())
+        self.url, self.alone = f"sqlite:///{folder / 'kws.db'}", processes == 1
+        config = make_config(
+            nodes, vcpus=vcpus, max_builds=max_builds, max_rentals=max_rentals,
+            policy=f"grace_hours = {grace_hours}",
+        )  # fmt: skip
+        clock = Clock()
+        fakes = {
+            section.name: FakeNode(
+                section.name, clock, vcpus=64, ram_mb=65536,
+                build_seconds=build, boot_seconds=boot, delete_seconds=delete,
+            )
+            for section in config.nodes
+        }  # fmt: skip
+        self.acting, self.transactions, self.slack = Acting(), Transactions(), Slack()
+        self.config, self.clock, self.nodes = config, clock, fakes
+        self.processes: list[Process] = []
+        self.dead: dict[str, int] = {}  # whose names → seconds that somebody has lived since
+        self.asleep: dict[int, datetime] = {}  # stopped in their tracks until then
+        for number in range(processes):
+            self._born(number)
+        one = self.processes[0]
+        super().__init__(config, one.store, clock, fakes, one.core, one.outbox, one.reconciler)
+        self._first()
+        self.vanished: set[str] = set()
+        self.memory = end_rules.Memory()
+        self.complaints = Complaints()
+        logging.getLogger("kws_core").addHandler(self.complaints)
+        self.tick()
+
+    def close(self) -> None:
+        """Frees the file and the log."""
+        logging.getLogger("kws_core").removeHandler(self.complaints)
+        for process in self.processes:
+            process.store.close()
+
+    # -- processes
+
+    def _born(self, number: int) -> None:
+        made = Process(
+            number, self.url, self.config, self.clock, self.nodes, self.acting, self.transactions, self.alone
+        )
+        self.processes[number : number + 1] = [made]
+        made.start()
+
+    def _first(self) -> None:
+        """World's names are the first process's."""
+        one = self.processes[0]
+        self.store, self.core, self.outbox = one.store, one.core, one.outbox
+        self.reconciler, self.nightly, self.fate = one.reconciler, one.nightly, one.fate
+
+    def restart(self, number: int = 0) -> None:
+        """That process has died, and a new one has taken its place."""
+        old = self.processes[number]
+        old.store.close()
+        self.dead[old.who] = 0
+        self.asleep.pop(number, None)
+        self.transactions.open = 0
+        self.acting.now = {place: who for place, who in self.acting.now.items() if who != old.who}
+        self._born(number)
+        self._first()
+
+    def mortal(self, act: Callable[[], object], die_in: int | None = None, number: int = 0) -> bool:
+        """Does ``act``; True when that process died of it (and was started again)."""
+        fate = self.processes[number].fate
+        fate.die_in = die_in
+        try:
+            act()
+        except Killed:
+            self.restart(next(p.number for p in self.processes if p.fate.dead))
+            return True
+        finally:
+            fate.calm()
+        return False
+
+    def awake(self) -> list[Process]:
+        """Those that work now."""
+        now = self.clock()
+        return [p for p in self.processes if self.asleep.get(p.number, now) <= now]
+
+    # -- time
+
+    def tick(self) -> None:
+        """What is due at the nodes; keys are brought by ``deliver_keys`` alone."""
+        for process in self.awake():
+            process.beat()
+            process.reconciler.tick()
+
+    def deliver_keys(self) -> None:
+        """Everything that people are to be told."""
+        for process in self.awake():
+            self.slack.tell_all(process)
+
+    def settle(self, ticks: int = 12) -> None:
+        """Ticks and messages, a second apart."""
+        for _ in range(ticks):
+            self.tick()
+            self.deliver_keys()
+            self._second()
+
+    def _second(self) -> None:
+        self.clock.advance(seconds=1)
+        if self.awake():
+            self.dead = {who: lived + 1 for who, lived in self.dead.items()}
+
+    def night_tick(self, number: int = 0) -> None:
+        """The minute's tick of one process."""
+        process = self.processes[number % len(self.processes)]
+        if process in self.awake():
+            process.nightly.tick()
+
+    def goes_to(self, moment: datetime) -> None:
+        """Time passes; at each 00:00 and 09:00 on the way everybody has their turn."""
+        while self.clock() < moment:
+            self.clock.at = min(moment, self._next_hour())
+            self.tick()
+            for process in self.awake():
+                process.nightly.tick()
+                self.settle(1)
+            self.settle(1)
+
+    def _next_hour(self) -> datetime:
+        """The next 00:00 or 09:00 in the lab, and a second."""
+        zone = self.config.kws.zone
+        day = self.clock().astimezone(zone).date()
+        hours = [
+            datetime.combine(day + timedelta(days=n), at, zone) for n in (0, 1) for at in (time(0), MORNING)
+        ]
+        return min(
+            one for one in (h.astimezone(UTC) + timedelta(seconds=1) for h in hours) if one > self.clock()
+        )
+
+    # -- what there is
+
+    def every_rental(self) -> list[Rental]:
+        """Also those that are over."""
+        with self.store.read() as session:
+            return list(session.scalars(select(Rental).order_by(text("rentals.rowid"))))
+
+    def every_event(self) -> dict[str, list[Event]]:
+        """Every rental's history, oldest first."""
+        found: defaultdict[str, list[Event]] = defaultdict(list)
+        with self.store.read() as session:
+            for one in session.scalars(select(Event).order_by(Event.id)):
+                found[one.rental_id].append(one)
+        return found
+
+    def check(self) -> None:
+        """Everything that must hold at any time."""
+        rentals, events = self.every_rental(), self.every_event()
+        assert self.complaints.found == []
+        assert self.acting.clashes == []
+        rules.check_placements(self, rentals)
+        rules.check_capacity(self, rentals)
+        rules.check_machines(self, rentals, events)
+        rules.check_histories(rentals, events)
+        rules.check_the_dead(self)
+        end_rules.check(self, rentals, events)
+        twice = [shown for shown in (*self.slack.posted.values(), *self.slack.warned.values()) if shown > 1]
+        assert twice == [], "a message is shown twice"
+
+    def end_well(self) -> None:
+        """Everything is mended and returned, time passes: nothing is left anywhere."""
+        for process in self.processes:
+            process.fate.calm()
+        self.asleep.clear()
+        self.slack.silent = False
+        self.slack.away.clear()
+        for node in self.nodes.values():
+            node.come_back()
+            node._faults.clear()
+            node._breaks.clear()
+        for rental in self.every_rental():
+            self.core.give_back(Who(rental.owner), rental.id)
+        for number in range(80):
+            self.tick()
+            if not self.left() and all(rental.status is Status.ENDED for rental in self.every_rental()):
+                break
+            self.clock.advance(seconds=1 if number % 3 else 61)
+        self.check()
+        assert self.left() == {}
+        assert {rental.status for rental in self.every_rental()} <= {Status.ENDED}

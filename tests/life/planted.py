@@ -1,0 +1,267 @@
+"""Broken rules of the product, one at a time, each with the short life (``scenarios.py``) that must notice it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import false, true, update
+
+from kws_core import ends, ledger, releasing, replicas, steps, store, terms, work_queue
+from kws_core.ends import Ends
+from kws_core.errors import NodeError
+from kws_core.jobs import Rows
+from kws_core.leases import Leases
+from kws_core.model import Access, Placement, PlacementState, Rental, Status
+from kws_core.nightly import Nightly
+from kws_core.nodes import Remains
+from kws_core.nodes.fake import FakeNode
+from kws_core.outbox import Mail, Outbox
+from kws_core.placement import Wish
+from kws_core.specs import spec_of
+from kws_core.steps import Steps
+
+from . import scenarios
+from .scenarios import Scenario
+
+Mutant = Callable[[pytest.MonkeyPatch], None]
+PAIRS: dict[str, tuple[Mutant, Scenario]] = {}
+
+
+def mutant(scenario: Scenario) -> Callable[[Mutant], Mutant]:
+    """Pairs a mutant with the scenario that must kill it."""
+
+    def keep(change: Mutant) -> Mutant:
+        PAIRS[change.__name__] = change, scenario
+        return change
+
+    return keep
+
+
+@mutant(scenarios.killed_after_the_server_was_made)
+def a_server_is_made_without_a_look(patch: pytest.MonkeyPatch) -> None:
+    ensure = FakeNode._ensure_server
+
+    def blindly(self: FakeNode, spec: Any, address: Any) -> str:
+        there, self._servers = self._servers, {}
+        try:
+            return ensure(self, spec, address)
+        finally:
+            self._servers = {**there, **self._servers}
+
+    patch.setattr(FakeNode, "_ensure_server", blindly)
+
+
+@mutant(scenarios.killed_after_the_address_was_made_and_returned)
+def the_intent_is_committed_after_the_call(patch: pytest.MonkeyPatch) -> None:
+    step = Steps.step
+
+    def late(self: Steps, job: Any, machines: Any) -> timedelta:
+        if job.rental.status is Status.REQUESTED:
+            self._node(job).ensure_address(spec_of(job.rental))
+        return step(self, job, machines)
+
+    patch.setattr(Steps, "step", late)
+
+
+@mutant(scenarios.returned_from_a_slow_node)
+def release_is_believed_without_looking(patch: pytest.MonkeyPatch) -> None:
+    def release(self: FakeNode, mark: str) -> Remains:
+        FakeNode._call(self, "release", lambda: self._release(mark))
+        return Remains()
+
+    patch.setattr(FakeNode, "release", release)
+
+
+@mutant(scenarios.more_asked_than_there_is)
+def capacity_is_not_reserved(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(store, "held_capacity", lambda session, since=None: [])
+
+
+@mutant(scenarios.killed_between_key_and_server)
+def a_new_key_is_made_after_the_server(patch: pytest.MonkeyPatch) -> None:
+    def wants_key(self: Mail) -> bool:
+        self.rental.key_file = None
+        return self.rental.access is Access.GENERATED and self.rental.status is Status.BUILDING
+
+    patch.setattr(Mail, "wants_key", property(wants_key))
+
+
+@mutant(scenarios.moved_from_a_dead_node_and_returned)
+def it_is_over_before_every_node_is_clean(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(releasing, "all", any, raising=False)
+
+
+@mutant(scenarios.moved_from_a_dead_node_and_returned)
+def what_is_left_behind_is_not_cleaned(patch: pytest.MonkeyPatch) -> None:
+    move_on = Steps._move_on
+
+    def careless(self: Steps, session: Any, rental: Rental, held: Any, error: NodeError) -> bool:
+        moved = move_on(self, session, rental, held, error)
+        if moved:
+            held.state = PlacementState.GONE
+        return moved
+
+    patch.setattr(Steps, "_move_on", careless)
+
+
+@mutant(scenarios.refused_everywhere)
+def it_moves_on_to_a_node_that_was_tried(patch: pytest.MonkeyPatch) -> None:
+    choose = steps.choose
+    patch.setattr(steps, "choose", lambda rooms, wish: choose(rooms, Wish(wish.kind, wish.image, wish.size)))
+
+
+@mutant(scenarios.returned_in_the_middle_of_every_call)
+def what_changed_meanwhile_is_overwritten(patch: pytest.MonkeyPatch) -> None:
+    def apply(self: Rows, job: Any, change: Any) -> bool:
+        with self.core.store.write() as session:
+            rental = store.rental(session, job.rental.id, lock=True)
+            fresh = next(p for p in rental.placements if p.id == job.placement.id)
+            result = change(session, rental, fresh)
+        job.rental, job.placement = rental, fresh
+        return result is not False
+
+    patch.setattr(Rows, "apply", apply)
+
+
+@mutant(scenarios.returned_while_it_is_looked_at)
+def a_wake_up_during_a_step_is_lost(patch: pytest.MonkeyPatch) -> None:
+    def give_back(session: Any, placement_id: int, who: str, next_look_at: Any) -> None:
+        row = session.get(Placement, placement_id)
+        row.next_look_at, row.leased_until, row.leased_by = next_look_at, None, None
+
+    patch.setattr(work_queue, "give_back", give_back)
+
+
+@mutant(scenarios.many_at_once)
+def a_node_builds_without_limit(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(work_queue, "building_on", lambda session, node: 0)
+
+
+@mutant(scenarios.missing_once)
+def a_machine_is_given_up_after_one_look(patch: pytest.MonkeyPatch) -> None:
+    watch = Steps._watch_missing
+
+    def hasty(self: Steps, job: Any) -> timedelta:
+        job.placement.missing = 1
+        return watch(self, job)
+
+    patch.setattr(Steps, "_watch_missing", hasty)
+
+
+@mutant(scenarios.killed_before_the_key_was_confirmed)
+def the_key_of_an_earlier_try_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    mail = Outbox.mail
+
+    def forgetful(self: Outbox, rental_id: str) -> Mail | None:
+        found = mail(self, rental_id)
+        if found is not None and found.wants_key:
+            found.rental.key_file = None
+        return found
+
+    patch.setattr(Outbox, "mail", forgetful)
+
+
+# -- ends and nights
+
+
+@mutant(scenarios.three_days_to_the_end)
+def a_rental_ends_a_day_early(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Ends, "last_day", lambda self, ends_on: ends_on - timedelta(days=1))
+
+
+@mutant(scenarios.nobody_hears_of_the_end)
+def the_night_takes_whom_nobody_warned(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Nightly, "_waits", lambda self, session, rental, now: False)
+
+
+@mutant(scenarios.nobody_hears_of_the_end)
+def a_warning_counts_although_it_was_not_delivered(patch: pytest.MonkeyPatch) -> None:
+    warned_at = Ends._warned_at
+
+    def hopeful(self: Ends, rental: Rental, events: Any) -> Any:
+        made = [
+            e.at for e in events if e.key and e.key.startswith(ends.key_prefix(self.last_day(rental.ends_on)))
+        ]
+        return warned_at(self, rental, events) or min(made, default=None)
+
+    patch.setattr(Ends, "_warned_at", hopeful)
+
+
+@mutant(scenarios.the_warning_comes_late)
+def a_warning_an_hour_before_is_enough(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ends, "NOTICE", timedelta(0))
+
+
+@mutant(scenarios.extended_after_the_warning)
+def an_extension_does_not_warn_anew(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ends, "key_prefix", lambda last_day: "warned:")
+
+
+@mutant(scenarios.handed_over_after_the_warning)
+def the_new_owner_counts_as_warned(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(terms, "update", lambda table: update(table).where(false()))
+
+
+@mutant(scenarios.a_grace_time)
+def the_grace_time_is_cut_short(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Ends, "grace_over", lambda self, rental: rental.stopped_at + timedelta(hours=3))
+
+
+# -- several processes
+
+
+@mutant(scenarios.both_work_at_once)
+def there_is_no_lease_on_placements(patch: pytest.MonkeyPatch) -> None:
+    claim_due = work_queue.claim_due
+
+    def claim(session: Any, node: str, now: Any, who: str, lease: Any) -> Any:
+        return claim_due(session, node, now, who, timedelta(0))
+
+    patch.setattr(work_queue, "claim_due", claim)
+
+
+@mutant(scenarios.both_tell_at_once)
+def there_is_no_lease_on_telling(patch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def hold(self: Leases, what: str) -> Iterator[bool]:
+        yield True
+
+    patch.setattr(Leases, "hold", hold)
+    patch.setattr(Leases, "free", lambda self, what: true())
+
+
+@mutant(scenarios.both_have_a_night)
+def the_ledger_of_nights_is_ignored(patch: pytest.MonkeyPatch) -> None:
+    claim = ledger.claim
+
+    def always(*args: Any, **more: Any) -> bool:
+        claim(*args, **more)
+        return True
+
+    patch.setattr(ledger, "claim", always)
+    patch.setattr(ledger, "is_finished", lambda *args: False)
+
+
+@mutant(scenarios.one_dies_in_the_middle_of_a_call)
+def the_dead_are_not_buried(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(replicas.Pulse, "_bury", lambda self, who: None)
+
+
+@mutant(scenarios.one_dies_in_its_night)
+def the_night_of_a_dead_process_is_nobodys(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ledger, "let_go", lambda session, who=None: None)
+
+
+@mutant(scenarios.one_dies_in_its_night)
+def a_night_under_way_is_taken_from_the_living(patch: pytest.MonkeyPatch) -> None:
+    claim = ledger.claim
+    patch.setattr(ledger, "claim", lambda *args, alone, **more: claim(*args, alone=True, **more))
+
+
+@mutant(scenarios.one_is_buried_alive)
+def who_was_buried_goes_on(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Leases, "check", lambda self, session, what: None)

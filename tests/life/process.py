@@ -1,0 +1,198 @@
+"""Processes of the core that may die, or be overtaken, at each commit, each call of a node and each message.
+
+One is as ``kws run`` on SQLite has it. Several share one database file, with everything in force that several need
+on PostgreSQL: leases, the pulse, burials. All of it runs in the test's thread: what another process does meanwhile is
+done by an *intruder*, at a moment when no transaction is open.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event, literal
+from world import Clock, Inline
+
+from kws_core.columns import UtcDateTime
+from kws_core.config import Config
+from kws_core.core import Core
+from kws_core.nightly import Nightly
+from kws_core.nodes.fake import FakeNode
+from kws_core.outbox import Outbox
+from kws_core.reconciler import Reconciler
+from kws_core.replicas import Pulse
+from kws_core.store import Store
+from kws_core.terms import Terms
+
+NODE_CALLS = frozenset(
+    {"ping", "images", "capacity", "ensure_address", "ensure_server", "machines", "release", "answers", "host_keys",
+     "put_key", "act"}
+)  # fmt: skip
+ON_ONE = frozenset({"ensure_address", "ensure_server", "release", "put_key"})  # of one rental each
+
+
+class Killed(BaseException):
+    """The process is dead: nothing of it runs any more, no except and no finally."""
+
+
+class Fate:
+    """Counts the points of a process; at the chosen one it dies, or something else comes in."""
+
+    def __init__(self) -> None:
+        self.dead = False
+        self.die_in: int | None = None
+        self.die_at: str | None = None
+        self.intrude_in: int | None = None
+        self.intrude_at: str | None = None
+        self.intruder: Callable[[], object] = lambda: None
+
+    def point(self, what: str) -> None:
+        """Something is about to happen, or has just happened."""
+        if self.dead:
+            raise Killed
+        if self.die_in is not None:
+            self.die_in -= 1
+        if what == self.die_at or (self.die_in is not None and self.die_in <= 0):
+            self.dead = True
+            raise Killed(what)
+
+    def gap(self, what: str) -> None:
+        """No transaction is open: people may click now, and other processes work."""
+        if self.intrude_in is not None:
+            self.intrude_in -= 1
+        if what == self.intrude_at or (self.intrude_in is not None and self.intrude_in <= 0):
+            self.intrude_in = self.intrude_at = None
+            self.intruder()
+
+    def calm(self) -> None:
+        """Nothing is to happen any more."""
+        self.die_in = self.die_at = self.intrude_in = self.intrude_at = None
+
+
+class Transactions:
+    """How many are open, in whatever process: only one can be, and meanwhile nobody else gets in."""
+
+    open = 0
+
+
+class MortalStore(Store):
+    """A Store whose process may die just before or just after a commit, or be overtaken after it."""
+
+    def __init__(self, url: str, fate: Fate, transactions: Transactions, alone: bool) -> None:
+        super().__init__(url)
+        event.listen(self.engine, "connect", _hasty)
+        self.fate, self._transactions, self._alone = fate, transactions, alone
+
+    @property
+    def single_process(self) -> bool:
+        """Whether everything that several processes need is left out."""
+        return self.__dict__.get("_alone", True)
+
+    @contextmanager
+    def write(self) -> Iterator[Any]:
+        """As Store's."""
+        if self.fate.dead:
+            raise Killed
+        self._transactions.open += 1
+        try:
+            with super().write() as session:
+                yield session
+                self.fate.point("commit?")
+        finally:
+            self._transactions.open -= 1
+        self.fate.point("committed")
+        if not self._transactions.open:
+            self.fate.gap("committed")
+
+
+def _hasty(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous=OFF")  # no test pulls the plug of the machine
+
+
+class Acting:
+    """Which process is at which rental on which node now."""
+
+    def __init__(self) -> None:
+        self.now: dict[tuple[str, str], str] = {}
+        self.stalled: set[str] = set()  # who stands still in a call, and may have been taken for dead
+        self.clashes: list[str] = []
+
+    @contextmanager
+    def at(self, node: str, mark: str, who: str) -> Iterator[None]:
+        """For the length of a call."""
+        other = self.now.get((node, mark))
+        if other not in (None, who) and other not in self.stalled:
+            self.clashes.append(f"two processes are at {mark} on {node}")
+        self.now[node, mark] = who
+        try:
+            yield
+        finally:
+            if other is None:
+                self.now.pop((node, mark), None)
+            else:
+                self.now[node, mark] = other
+
+
+class MortalNode:
+    """A FakeNode as one process reaches it: its caller may die, or be overtaken, before and after each call."""
+
+    def __init__(self, node: FakeNode, fate: Fate, acting: Acting, who: str) -> None:
+        self._node, self._fate, self._acting, self._who = node, fate, acting, who
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in NODE_CALLS:
+            return getattr(self._node, name)
+
+        def call(*args: Any, **more: Any) -> Any:
+            self._fate.point(f"{name}?")
+            if name not in ON_ONE:
+                return self._called(name, *args, **more)
+            mark = args[0] if isinstance(args[0], str) else getattr(args[0], "mark", str(args[0]))
+            with self._acting.at(self._node.name, mark, self._who):
+                return self._called(name, *args, **more)
+
+        return call
+
+    def _called(self, name: str, *args: Any, **more: Any) -> Any:
+        result = getattr(self._node, name)(*args, **more)
+        self._fate.gap(name)
+        self._fate.point(f"{name} done")
+        return result
+
+
+class Process:
+    """The core's parts, as a process has them. ``number`` stays, ``who`` is another after each start."""
+
+    births = itertools.count(1)
+
+    def __init__(
+        self,
+        number: int,
+        url: str,
+        config: Config,
+        clock: Clock,
+        nodes: dict[str, FakeNode],
+        acting: Acting,
+        transactions: Transactions,
+        alone: bool,
+    ) -> None:
+        self.number, self.fate = number, Fate()
+        self.store = MortalStore(url, self.fate, transactions, alone)
+        self.core = Core(config, self.store, clock)
+        self.who = self.core.who
+        reached = {name: MortalNode(node, self.fate, acting, self.who) for name, node in nodes.items()}
+        self.outbox, self.terms, self.nightly = Outbox(self.core), Terms(self.core), Nightly(self.core)
+        self.pulse = Pulse(self.core, lambda: literal(clock(), UtcDateTime()))
+        self.reconciler = Reconciler(self.core, reached, lambda node, sort: Inline())  # type: ignore[arg-type]
+
+    def start(self) -> None:
+        """As the service starts."""
+        self.pulse.start()
+        self.reconciler.start()
+
+    def beat(self) -> None:
+        """The pulse's tick, where there is one."""
+        if not self.store.single_process:
+            self.pulse.tick()

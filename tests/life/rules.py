@@ -1,0 +1,143 @@
+"""What must hold at any time of placements, capacity, machines, keys, histories, and of what dead processes held."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import yaml
+from sqlalchemy import select
+
+from kws_core import steps
+from kws_core.model import TRANSITIONS, Access, Event, Placement, PlacementState, Rental, Status
+from kws_core.nodes import ServerSpec
+from kws_core.nodes.fake_machines import FakeMachine
+from kws_core.records import JobRun
+from kws_core.replica_rows import Lease
+
+if TYPE_CHECKING:
+    from .lab import Lab
+
+Histories = Mapping[str, Sequence[Event]]
+BURIED_AFTER = 45  # seconds: DEAD_AFTER, and some beats
+TOLD_STATUS = {
+    "requested": Status.REQUESTED,
+    "placed": Status.BUILDING,
+    "ready": Status.READY,
+    "stopped": Status.STOPPED,
+    "restored": Status.READY,
+    "returned": Status.ENDING,
+    "failed": Status.ENDING,
+    "vanished": Status.ENDING,
+    "expired": Status.ENDING,
+    "ended": Status.ENDED,
+}
+AT_ANY_TIME = re.compile("key_.*|warned|extended|transferred")
+HISTORY = re.compile(  # what TRANSITIONS allow, told in events
+    r"requested (placed ((moved|waiting|queued|building) )*(ready (stopped restored )*(stopped )?)?)?"
+    r"((returned|failed|vanished|expired) (ended )?)?"
+)
+
+
+def words(events: Sequence[Event]) -> list[str]:
+    """A history in one word a line."""
+    return [event.kind.value for event in events]
+
+
+def check_placements(lab: Lab, rentals: Sequence[Rental]) -> None:
+    """A live rental has one node, a dead one none; live names are unique."""
+    for rental in rentals:
+        held = [p for p in rental.placements if p.state is PlacementState.HELD]
+        assert len(held) == (1 if rental.live else 0), f"{rental.name} {rental.status}: {len(held)} held"
+        for p in rental.placements:
+            if p.state is PlacementState.LEAVING and p.leased_until is None:
+                assert p.next_look_at - lab.clock() <= steps.RETRY_MOST, (
+                    f"{rental.name} lies about on {p.node}"
+                )
+        if rental.status is Status.ENDED:
+            assert {p.state for p in rental.placements} == {PlacementState.GONE}
+    names = Counter(rental.name for rental in rentals if rental.live)
+    assert [name for name, number in names.items() if number > 1] == []
+
+
+def check_capacity(lab: Lab, rentals: Sequence[Rental]) -> None:
+    """No node lends more than nodes.toml says, nor builds more at a time."""
+    lent: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for rental in rentals:
+        for p in rental.placements:
+            if p.state is not PlacementState.GONE:
+                size = {"vcpus": rental.vcpus, "ram_mb": rental.ram_mb, "disk_gb": rental.disk_gb}
+                lent[p.node].update(size)
+            if p.state is PlacementState.HELD and p.server_at and rental.status is Status.BUILDING:
+                lent[p.node]["max_builds"] += 1
+    for section in lab.config.nodes:
+        for what, much in lent[section.name].items():
+            assert much <= getattr(section, what), f"{section.name} lends {much} {what}"
+
+
+def check_machines(lab: Lab, rentals: Sequence[Rental], events: Histories) -> None:
+    """Whatever a node shows is known; a machine has the one key that its owner holds."""
+    marks = {rental.mark: rental for rental in rentals}
+    for name, node in lab.nodes.items():
+        for mark in node.resources():
+            assert mark in marks, f"{name} shows {mark}, which nobody knows"
+            here = [p for p in marks[mark].placements if p.node == name]
+            assert [p.state for p in here if p.state is not PlacementState.GONE], (
+                f"{name} still shows something of {marks[mark].name}, which is gone there"
+            )
+        alive = Counter(s.spec.mark for s in node._servers.values() if s.deleted_at is None)
+        assert [mark for mark, number in alive.items() if number > 1] == []
+        assert [mark for mark in node.doubles() if mark not in lab.vanished] == []
+        for server in node._servers.values():
+            if server.deleted_at is None:
+                rental = marks[server.spec.mark]
+                check_key(lab, rental, server, words(events[rental.id]))
+
+
+def check_key(lab: Lab, rental: Rental, server: FakeMachine, history: list[str]) -> None:
+    """The key in the machine is one that was handed over; the last one, unless a newer one is on its way."""
+    assert isinstance(server.spec, ServerSpec)
+    born = yaml.load(server.spec.user_data, yaml.CSafeLoader)["users"][1]["ssh_authorized_keys"]
+    handed_over = list(lab.slack.files[rental.id].values())
+    wanted, moved = history.count("key_wanted"), history.count("transferred")
+    own = rental.access is Access.OWN_KEY
+    assert rental.key_settled
+    assert len(handed_over) <= wanted + moved + (not own or wanted > 0), f"{rental.name}: too many keys"
+    assert server.taken in ["", *handed_over], f"{rental.name}: not a key handed over"
+    if not wanted:
+        assert born == [rental.public_key]
+        assert own or (born == handed_over[-1:] and (moved or len(handed_over) == 1))
+    elif rental.rekey is None and rental.live:
+        next_one = server.key or born[0]
+        assert rental.public_key == next_one, f"{rental.name}: not the key that the next boot takes"
+
+
+def check_histories(rentals: Sequence[Rental], events: Histories) -> None:
+    """Only moves that TRANSITIONS have, each told once."""
+    for rental in rentals:
+        history = words(events[rental.id])
+        told_words = "".join(f"{kind} " for kind in history if not AT_ANY_TIME.fullmatch(kind))
+        assert HISTORY.fullmatch(told_words), f"{rental.name}: {history}"
+        assert history.count("key_sent") <= 1 + history.count("key_wanted")
+        over = history.count("key_renewed") + history.count("key_dropped")
+        assert history.count("key_wanted") - over == (rental.rekey is not None)
+        told = [TOLD_STATUS[kind] for kind in history if kind in TOLD_STATUS]
+        assert told[-1] is rental.status
+        untouched = "placed" not in history
+        for before, after in itertools.pairwise(told):
+            step = TRANSITIONS[before] | ({Status.ENDING} if untouched else frozenset())
+            assert after in step, f"{rental.name}: {before} -> {after}"
+
+
+def check_the_dead(lab: Lab) -> None:
+    """What a dead process held is free soon."""
+    gone = {who for who, lived in lab.dead.items() if lab.alone or lived > BURIED_AFTER}
+    if not gone:
+        return
+    with lab.store.read() as session:
+        held = {*session.scalars(select(Placement.leased_by)), *session.scalars(select(Lease.who))}
+        held |= set(session.scalars(select(JobRun.who).where(JobRun.finished_at.is_(None))))
+    assert held & gone == set(), "a dead process holds something"

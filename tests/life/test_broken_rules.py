@@ -1,0 +1,49 @@
+"""Do the rules bite? Each broken rule is noticed by its scenario, and by drawn lives."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from sampling import every
+
+from .machine import Life
+from .planted import PAIRS
+from .scenarios import MakeLab
+from .test_life import QUICK
+
+SCENARIOS = {scenario.__name__: scenario for _, scenario in PAIRS.values()}
+
+
+@pytest.mark.parametrize("name", every(3, ([name] for name in PAIRS)))
+def test_a_broken_rule_is_noticed(name: str, make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    change, scenario = PAIRS[name]
+    change(monkeypatch)
+    with pytest.raises(AssertionError):
+        scenario(make_lab)
+
+
+@pytest.mark.parametrize("name", every(2, ([name] for name in SCENARIOS)))
+def test_the_scenario_holds_as_the_rules_are(name: str, make_lab: MakeLab) -> None:
+    SCENARIOS[name](make_lab)
+
+
+SELDOM = frozenset(  # what drawn lives come upon too seldom; the scenario notices it
+    {
+        "a_warning_an_hour_before_is_enough", "an_extension_does_not_warn_anew", "the_new_owner_counts_as_warned",
+        "the_grace_time_is_cut_short", "there_is_no_lease_on_placements", "there_is_no_lease_on_telling",
+        "the_dead_are_not_buried", "the_night_of_a_dead_process_is_nobodys",
+        "a_night_under_way_is_taken_from_the_living", "who_was_buried_goes_on",
+    }
+)  # fmt: skip
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", [name for name in PAIRS if name not in SELDOM])
+def test_drawn_lives_find_the_broken_rule_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    PAIRS[name][0](monkeypatch)
+    drawn = settings(
+        QUICK, phases=[Phase.generate], derandomize=True, max_examples=400, stateful_step_count=40
+    )
+    with pytest.raises(BaseException):  # noqa: B017 - the first failure, or the group of two
+        run_state_machine_as_test(Life, settings=drawn)

@@ -1,0 +1,24 @@
+"""Drawn lives break no rule. ``KWS_LIFE=thorough`` draws far more of them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+from sampling import THOROUGH
+
+from .machine import Life
+
+QUICK = settings(
+    max_examples=100 if THOROUGH else 4,
+    stateful_step_count=60 if THOROUGH else 40,
+    deadline=None,
+    derandomize=not THOROUGH,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.drawn
+def test_no_life_breaks_a_rule() -> None:
+    run_state_machine_as_test(Life, settings=QUICK)
