@@ -7,10 +7,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sampling import THOROUGH
 
+from .building import Building
 from .machine import Life
 
 QUICK = settings(
-    max_examples=100 if THOROUGH else 4,
+    max_examples=80 if THOROUGH else 3,
     stateful_step_count=60 if THOROUGH else 40,
     deadline=None,
     derandomize=not THOROUGH,
@@ -20,5 +21,6 @@ QUICK = settings(
 
 
 @pytest.mark.drawn
-def test_no_life_breaks_a_rule() -> None:
-    run_state_machine_as_test(Life, settings=QUICK)
+@pytest.mark.parametrize("sort", [Building, Life])
+def test_no_life_breaks_a_rule(sort: type[Building]) -> None:
+    run_state_machine_as_test(sort, settings=QUICK)
