@@ -138,15 +138,18 @@ class Store:
 
         Where nothing is to be done Alembic is not even imported: it is 9 MiB that the process would keep.
         """
-        with self.read() as session:
-            if up_to_date(session):
-                return
+        self._keep_to_ourselves()
+        try:
+            with self.read() as session:
+                if up_to_date(session):
+                    return
+        except OperationalError as error:
+            raise StoreDown(str(error.orig)) from error
         from alembic import command
         from alembic.config import Config as AlembicConfig
 
         settings = AlembicConfig()
         settings.set_main_option("script_location", str(MIGRATIONS))
-        self._keep_to_ourselves()
         try:
             with self.engine.connect() as connection:
                 if self.single_process:  # a table that Alembic rebuilds must not take its children with it

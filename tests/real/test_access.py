@@ -11,8 +11,8 @@ import yaml
 from bot_process import BotProcess, rent
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from lab_checks import public_half
 from passlib.hash import sha512_crypt
-from test_story import public_half
 from test_whole_form import accepted, everything, give_back, open_form, ready
 
 from bot.workspace import Workspace
