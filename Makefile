@@ -23,7 +23,8 @@ test: setup ## the fast tests
 	$(BIN)/pytest -m "not openstack and not browser and not thorough" -n 2 --dist worksteal
 
 test-thorough: setup ## what draws thousands of cases, and deaths at every call
-	KWS_LIFE=thorough KWS_RESTARTS=1000 KWS_CRASH=all $(BIN)/pytest -m "thorough or drawn" -n 2 --dist worksteal
+	KWS_LIFE=thorough KWS_RESTARTS=1000 KWS_CRASH=all $(BIN)/pytest -m "thorough or drawn" --ignore=tests/load -n 2 --dist worksteal
+	$(BIN)/pytest tests/load  # alone: it measures how long people wait
 
 restarts: setup ## a thousand deaths on the way of a warning
 	KWS_RESTARTS=1000 $(BIN)/pytest -s tests/stories/test_restarts.py
