@@ -130,6 +130,18 @@ class _Form(_Interaction):
     view: _View
 
 
+class _Search(_Interaction):
+    """What is typed in a select that asks us for its options."""
+
+    type: Literal["block_suggestion"]
+    action_id: Name
+    block_id: Name
+    value: str
+    view: _View | None = None
+    message: _Message | None = None
+    channel: _Channel | None = None
+
+
 class _Inner(_Loose):
     type: str
     user: Id
@@ -148,7 +160,7 @@ class _Challenge(_Loose):
     challenge: str
 
 
-SHAPES: TypeAdapter[Any] = TypeAdapter(_Command | _Click | _Form | _Event | _Challenge)
+SHAPES: TypeAdapter[Any] = TypeAdapter(_Command | _Click | _Form | _Search | _Event | _Challenge)
 
 
 def trouble(body: Any) -> str | None:

@@ -24,7 +24,7 @@ from security.test_who_may import Stage
 from security.test_who_may import stage as stage  # noqa: PLC0414 - the same stage
 from security.who_may import AS, TABLE
 
-from bot.shapes import answers_to_slack
+from bot.shapes import answers_to_slack, trouble
 from bot.views import ids
 
 OURS = re.compile(r"<(?:@[UW]\w+|!date\^\d+\^[^|>]*\|[^>]*|https?://[^|>]*(?:\|[^>]*)?|mailto:[^>]*)>")
@@ -150,6 +150,16 @@ def test_answers_go_to_slack_and_nowhere_else(stage: Stage) -> None:
         origin = '["node2", "http://169.254.169.254/latest", false]'
         bench.send(bench.submit(admin, form(ids.View.DRAIN, origin, reason="dust")))
     assert asked and all("127.0.0.1" in host for host in asked), asked
+
+
+def test_a_search_in_a_select_is_as_slacks() -> None:
+    """None of our forms asks for options yet; the first that does must be heard."""
+    search = {
+        "type": "block_suggestion", "user": {"id": "U0MINA0001", "team_id": "T0LAB00001"}, "team": {"id": "T0LAB00001"},
+        "action_id": "image", "block_id": "image", "value": "ubu",
+    }  # fmt: skip
+    assert trouble(search) is None
+    assert trouble(search | {"value": ["ubu"]}) is not None
 
 
 class _LoggedSockets(pytest.MonkeyPatch):
