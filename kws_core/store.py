@@ -81,8 +81,12 @@ def _sqlite_keep_log(connection: Any, _record: Any) -> None:
 
 
 def _sqlite_begin(connection: Connection) -> None:
-    readonly = connection.get_execution_options().get("readonly")
-    connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if options.get("readonly"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    _dbapi(connection).execute(f"PRAGMA synchronous={'NORMAL' if options.get('hasty') else 'FULL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _dbapi(connection: Connection) -> Any:
@@ -110,16 +114,20 @@ class Store:
         self._write = sessionmaker(self.engine, expire_on_commit=False)
         reading = {"readonly": True} if self.single_process else {"isolation_level": "REPEATABLE READ"}
         self._read = sessionmaker(self.engine.execution_options(**reading), expire_on_commit=False)
+        self._hasty = sessionmaker(self.engine.execution_options(hasty=True), expire_on_commit=False)
         self._writers = threading.RLock() if self.single_process else nullcontext()
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, hasty: bool = False) -> Iterator[Session]:
         """One transaction, committed at the end of the block; on SQLite it is alone from its start.
 
         SQLite's own waiting is a poll every 0.1 s without any order, in which a form may be overtaken for seconds;
         so this process's writers take turns by a lock before they come to it.
+
+        ``hasty`` is for what a power cut may undo: SQLite does not wait for the disk, nor do the writers behind it.
+        A process that is killed loses nothing by it (https://sqlite.org/pragma.html#pragma_synchronous).
         """
-        with self._writers, self._write.begin() as session:
+        with self._writers, (self._hasty if hasty else self._write).begin() as session:
             yield session
 
     @contextmanager
@@ -333,9 +341,12 @@ def node_records(session: Session) -> Sequence[NodeRecord]:
 
 
 def first_delivery(store: Store, key: str, now: datetime) -> bool:
-    """Whether this delivery is seen for the first time; the second of two at once is told no."""
+    """Whether this delivery is seen for the first time; the second of two at once is told no.
+
+    It has been acknowledged, so after a power cut nobody delivers it again; rentals know their form besides.
+    """
     try:
-        with store.write() as session:
+        with store.write(hasty=True) as session:
             session.execute(insert(Delivery).values(key=key, at=now))
     except IntegrityError:
         return False

@@ -86,9 +86,9 @@ class Mortal:
         patch.setattr(world.store, "write", self.write)
 
     @contextmanager
-    def write(self) -> Iterator[Any]:
+    def write(self, **how: Any) -> Iterator[Any]:
         """As Store's."""
-        with self.real() as session:
+        with self.real(**how) as session:
             yield session
             self._point()
         self._point()

@@ -101,6 +101,17 @@ def test_a_delivery_is_acted_on_once(world: World) -> None:
     assert world.core.first_time("trigger:1")
 
 
+def test_only_what_a_power_cut_may_undo_does_not_wait_for_the_disk(tmp_path: Path) -> None:
+    """Both kinds share the pool's connections, so each has to say how it is written."""
+    store = Store(f"sqlite:///{tmp_path / 'a.db'}")
+    seen = []
+    for hasty in (False, True, False):
+        with store.write(hasty=hasty) as session:
+            seen.append(session.execute(text("PRAGMA synchronous")).scalar_one())
+    assert seen == [2, 1, 2]  # FULL, NORMAL, FULL
+    store.close()
+
+
 def test_no_private_key_is_in_the_database(world: World, tmp_path: Path) -> None:
     world.ready()
     world.store.close()

@@ -70,9 +70,9 @@ class MortalStore(Store):
     fate = Fate()
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, **how: Any) -> Iterator[Session]:
         """As Store's: the call is the commit, and what went before it in the transaction."""
-        with self.fate.call("commit"), super().write() as session:
+        with self.fate.call("commit"), super().write(**how) as session:
             yield session
 
 

@@ -91,13 +91,13 @@ class MortalStore(Store):
         return self.__dict__.get("_alone", True)
 
     @contextmanager
-    def write(self) -> Iterator[Any]:
+    def write(self, **how: Any) -> Iterator[Any]:
         """As Store's."""
         if self.fate.dead:
             raise Killed
         self._transactions.open += 1
         try:
-            with super().write() as session:
+            with super().write(**how) as session:
                 yield session
                 self.fate.point("commit?")
         finally:

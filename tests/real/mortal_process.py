@@ -94,9 +94,9 @@ class MortalStore(Store):
     """Its commits are calls; a transaction that wrote nothing is none."""
 
     @contextmanager
-    def write(self) -> Iterator[Any]:
+    def write(self, **how: Any) -> Iterator[Any]:
         """As Store's."""
-        with super().write() as session:
+        with super().write(**how) as session:
             begun = _changes(session)
             yield session
             session.flush()

@@ -70,8 +70,8 @@ class MortalStore(Store):
     fate: Fate
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        with super().write() as session:
+    def write(self, **how: Any) -> Iterator[Session]:
+        with super().write(**how) as session:
             yield session
             self.fate.pass_by("before a commit")
         self.fate.pass_by("after a commit")
