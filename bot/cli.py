@@ -62,8 +62,8 @@ def run(
     """Runs the bot until SIGTERM or Ctrl-C."""
     from bot import logs, runner
     from kws_core.config import DEFAULT_DATABASE_URL, load_config, load_environment
+    from kws_core.engine import make_engine
     from kws_core.nodes.pool import Pool
-    from kws_core.store import make_engine
 
     problems = Problems()
     environment = problems.of(lambda: load_environment(http=http is not None))

@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from kws_core.engine import make_engine
 from kws_core.errors import ConfigError, StoreDown
-from kws_core.store import make_engine
 
 
 def back_up(url: str, target: Path) -> int:

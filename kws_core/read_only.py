@@ -13,9 +13,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
+from kws_core.engine import make_engine
 from kws_core.errors import ConfigError, StoreDown
 from kws_core.schema import MIGRATIONS
-from kws_core.store import Store, make_engine
+from kws_core.store import Store
 
 
 @contextmanager

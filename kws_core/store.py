@@ -15,11 +15,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
-    Engine,
     case,
-    create_engine,
     delete,
-    event,
     func,
     insert,
     inspect,
@@ -28,13 +25,13 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from kws_core import replica_rows as _replica_rows  # noqa: F401 - tables of the migrations' metadata
 from kws_core import saved_keys as _saved_keys  # noqa: F401 - the same
-from kws_core.errors import ConfigError, StoreDown
+from kws_core.engine import driver_of, make_engine
+from kws_core.errors import StoreDown
 from kws_core.model import (
     HOLDING,
     LIVE,
@@ -49,48 +46,6 @@ from kws_core.model import (
 )
 from kws_core.records import Delivery, NodeRecord, Person
 from kws_core.schema import MIGRATIONS, up_to_date
-
-
-def make_engine(url: str) -> Engine:
-    """An engine whose SQLite transactions really begin, and block writers instead of losing updates."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigError(["KWS_DATABASE_URL: not a database URL; e.g. sqlite:///kws.db"]) from error
-    try:
-        pings = parsed.get_backend_name() != "sqlite"
-        engine = create_engine(parsed, pool_pre_ping=pings, hide_parameters=True)  # no rows in tracebacks
-    except (ImportError, ArgumentError) as error:
-        raise ConfigError([f"KWS_DATABASE_URL: no driver for {parsed.drivername} is installed"]) from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _sqlite_connect)
-        if parsed.query.get("mode") != "ro":
-            event.listen(engine, "connect", _sqlite_keep_log)
-        event.listen(engine, "begin", _sqlite_begin)
-    return engine
-
-
-def _sqlite_connect(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN comes too late: SELECT would not lock
-    for pragma in ("busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _sqlite_keep_log(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")  # readers and the writer wait for nobody
-
-
-def _sqlite_begin(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if options.get("readonly"):
-        connection.exec_driver_sql("BEGIN")
-        return
-    _dbapi(connection).execute(f"PRAGMA synchronous={'NORMAL' if options.get('hasty') else 'FULL'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _dbapi(connection: Connection) -> Any:
-    return connection.connection.dbapi_connection
 
 
 class Held(NamedTuple):
@@ -161,12 +116,12 @@ class Store:
         try:
             with self.engine.connect() as connection:
                 if self.single_process:  # a table that Alembic rebuilds must not take its children with it
-                    _dbapi(connection).execute("PRAGMA foreign_keys=OFF")
+                    driver_of(connection).execute("PRAGMA foreign_keys=OFF")
                 with connection.begin():
                     settings.attributes["connection"] = connection
                     command.upgrade(settings, "head")
                 if self.single_process:
-                    _dbapi(connection).execute("PRAGMA foreign_keys=ON")
+                    driver_of(connection).execute("PRAGMA foreign_keys=ON")
         except OperationalError as error:
             raise StoreDown(str(error.orig)) from error
 
@@ -181,7 +136,7 @@ class Store:
         """SQLite: what was overwritten is in the write-ahead log no more, unless somebody reads just now."""
         if self.single_process:
             with self.engine.connect() as connection:
-                _dbapi(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                driver_of(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @property
     def single_process(self) -> bool:

@@ -14,9 +14,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from kws_core.checkup import Finding, fail, note, ok
+from kws_core.engine import make_engine
 from kws_core.errors import ConfigError
 from kws_core.schema import MIGRATIONS
-from kws_core.store import make_engine
 
 MOUNTS = Path("/proc/mounts")
 NETWORK_FILESYSTEMS = frozenset(

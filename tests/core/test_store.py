@@ -15,10 +15,11 @@ from sqlalchemy import inspect, text
 from world import MINA, World
 
 from kws_core.columns import UtcDateTime
+from kws_core.engine import make_engine
 from kws_core.errors import ConfigError
 from kws_core.model import Base
 from kws_core.schema import MIGRATIONS, newest, up_to_date
-from kws_core.store import Store, make_engine
+from kws_core.store import Store
 
 
 def test_migrations_make_the_models_tables(tmp_path: Path) -> None:

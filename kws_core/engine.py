@@ -1,0 +1,57 @@
+"""How the database is spoken to: SQLite's settings and locks; which URLs are one.
+
+Every write says for itself whether it waits for the disk (``hasty``), as connections are shared.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import ArgumentError
+
+from kws_core.errors import ConfigError
+
+
+def make_engine(url: str) -> Engine:
+    """An engine whose SQLite transactions really begin, and block writers instead of losing updates."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError(["KWS_DATABASE_URL: not a database URL; e.g. sqlite:///kws.db"]) from error
+    try:
+        pings = parsed.get_backend_name() != "sqlite"
+        engine = create_engine(parsed, pool_pre_ping=pings, hide_parameters=True)  # no rows in tracebacks
+    except (ImportError, ArgumentError) as error:
+        raise ConfigError([f"KWS_DATABASE_URL: no driver for {parsed.drivername} is installed"]) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_connect)
+        if parsed.query.get("mode") != "ro":
+            event.listen(engine, "connect", _sqlite_keep_log)
+        event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late: SELECT would not lock
+    for pragma in ("busy_timeout=10000", "foreign_keys=ON", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_keep_log(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")  # readers and the writer wait for nobody
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("readonly"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver_of(connection).execute(f"PRAGMA synchronous={'NORMAL' if options.get('hasty') else 'FULL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def driver_of(connection: Connection) -> Any:
+    """The driver's own connection, for settings that are no part of a transaction."""
+    return connection.connection.dbapi_connection
