@@ -17,15 +17,14 @@ from typing import Any
 from unittest.mock import patch
 
 import aftermath
+from by_hand import drive_by_hand
 from cloud_server import CloudServer, utc_now
 from cloud_stock import Times
 from contract.stub import write_clouds
 from openstack.config import OpenStackConfig
-from slack_sdk.socket_mode.interval_runner import IntervalRunner
 from sqlalchemy import select
-from world import SECOND, Clock, Inline, make_config, next_due
+from world import SECOND, Clock, make_config, next_due
 
-from bot.retries import SlackRetryHandler
 from bot.service import Service
 from bot.workspace import Workspace
 from kws_core.admission import Who
@@ -115,18 +114,7 @@ class Bench:
 
     def _animate(self) -> None:
         """All work is done by whoever lets time pass; what Slack's client waits, passes."""
-        service = self.service
-        service.client.retry_handlers = [SlackRetryHandler(sleep=lambda s: self.clock.advance(seconds=s))]
-        service.reconciler.executors = lambda node, sort: Inline()
-        service.operations.executors = service.reconciler.executors
-        service.notifier.executor = Inline()
-        service.reconciler.start()
-        service.reconciler.tick()
-        for socket in service.sockets:  # slack_sdk looks for a new session only twice a second
-            socket.client.current_session_runner.event.set()
-            socket.client.current_session_runner = IntervalRunner(
-                socket.client._run_current_session, 0.01
-            ).start()
+        drive_by_hand(self.service, lambda seconds: self.clock.advance(seconds=seconds))
 
     def close(self) -> None:
         """Ends everything."""

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from slack_sdk.socket_mode.interval_runner import IntervalRunner
+from by_hand import drive_by_hand
 from storybook import Story
-from world import Clock, Inline, make_config
+from world import Clock, make_config
 
 from bot.manifest import BOT_SCOPES
-from bot.retries import SlackRetryHandler
 from bot.service import Service
 from bot.workspace import Workspace
 from kws_core.config import Config, Environment
@@ -49,17 +48,7 @@ def make_story(
         monkeypatch.setattr("bot.service.CLOSE", 0.02)
         monkeypatch.setattr("bot.workspace.state.TRIGGER_SECONDS", 30.0)  # a busy machine is no fault
         service = Service(config, environment, fakes, clock)
-        service.client.retry_handlers = [SlackRetryHandler(sleep=lambda seconds: None)]
-        service.reconciler.executors = lambda node, sort: Inline()
-        service.operations.executors = service.reconciler.executors
-        service.notifier.executor = Inline()
-        service.reconciler.start()
-        service.reconciler.tick()
-        for socket in service.sockets:  # slack_sdk looks for a new session only twice a second
-            socket.client.current_session_runner.event.set()
-            socket.client.current_session_runner = IntervalRunner(
-                socket.client._run_current_session, 0.01
-            ).start()
+        drive_by_hand(service, lambda seconds: None)
         service.connect()
         workspace.wait_connected(2)
         story = Story(workspace, service, fakes, clock, tmp_path)
