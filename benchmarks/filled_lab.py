@@ -16,16 +16,20 @@ from typing import Any
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
-from kws_core.admission import Who
 from kws_core.config import Config, parse_config
-from kws_core.core import Core
-from kws_core.model import Access, Event, EventKind, Placement, PlacementState, Reason, Rental, Status
-from kws_core.nodes import Kind, ServerSpec, mark_of
-from kws_core.nodes import Size as Flavor
-from kws_core.nodes.fake import FakeNode
-from kws_core.reconciler import Reconciler
-from kws_core.records import Person
-from kws_core.store import Store
+from kws_core.database.store import Store
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.nodes.values import ServerSpec
+from kws_core.people import Who
+from kws_core.reconcile.reconciler import Reconciler
+from kws_core.rentals.service import Core
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.person import Person
+from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.states import Access, PlacementState, Reason, Status
+from kws_core.values import Kind, mark_of
+from kws_core.values import Size as Flavor
 
 NOW = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)
 PEOPLE = 200

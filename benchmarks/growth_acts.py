@@ -11,23 +11,24 @@ from typing import Any, cast
 from sqlalchemy import update
 
 from benchmarks.filled_lab import ADMIN, ASKER, NOW, FilledLab
-from bot.desk import Desk, Visit
-from bot.directory import Directory
+from bot.delivery.homes import Homes
 from bot.handlers import status
 from bot.handlers.my_rentals import MyRentals
 from bot.handlers.rent import Rent
-from bot.homes import Homes
-from bot.i18n import texts_for
-from kws_core import catalogue
-from kws_core.admission import RentForm, Who
-from kws_core.desk_queries import Search
-from kws_core.figures import figures
-from kws_core.home_book import HomeBook
-from kws_core.model import Placement
-from kws_core.nightly import Nightly
-from kws_core.nodes import Kind, Size
-from kws_core.outbox import Outbox
-from kws_core.placement import Wish, choose
+from bot.slack.directory import Directory
+from bot.slack.dispatcher import Desk, Visit
+from bot.text.i18n import texts_for
+from kws_core.nightly.cleanup import Nightly
+from kws_core.outbox.admin_queries import Search
+from kws_core.outbox.home_state import HomeBook
+from kws_core.outbox.pending_messages import Outbox
+from kws_core.people import Who
+from kws_core.rentals.admission import RentForm
+from kws_core.reports.metrics import figures
+from kws_core.scheduling import capacity
+from kws_core.scheduling.placement import Wish, choose
+from kws_core.tables.rental import Placement
+from kws_core.values import Kind, Size
 
 TEXTS = texts_for("ko-KR", "ko")
 WISH = Wish(Kind.SERVER, "debian-12", Size("small", 1, 512, 5))
@@ -93,7 +94,7 @@ class Acts:
     def placement(self) -> None:
         """What each node could lend, and which is chosen."""
         with self.lab.store.read() as session:
-            assert choose(catalogue.rooms(session, self.lab.config), WISH).node
+            assert choose(capacity.rooms(session, self.lab.config), WISH).node
 
     def submit(self) -> None:
         """The form is accepted, and the rental returned at once."""

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bot.workspace import Workspace
 from kws_core.config import load_config
-from kws_core.core import Core
-from kws_core.store import Store
+from kws_core.database.store import Store
+from kws_core.rentals.service import Core
+from slack_workspace import Workspace
 
 ROOT = Path(__file__).parent.parent
 TICKS = os.sysconf("SC_CLK_TCK")

@@ -29,11 +29,12 @@ from benchmarks import lab
 from benchmarks.processes import DATABASE, SIZE_NAME, Bot, Rival
 from benchmarks.report import Report, Spread, spread
 from benchmarks.submit_to_ready import people
-from bot.workspace import Workspace
-from kws_core import ssh_keys
-from kws_core.admission import RentForm, Who
-from kws_core.model import Access, Status
-from kws_core.nightly import Nightly
+from kws_core.forms import ssh_keys
+from kws_core.nightly.cleanup import Nightly
+from kws_core.people import Who
+from kws_core.rentals.admission import RentForm
+from kws_core.tables.states import Access, Status
+from slack_workspace import Workspace
 
 KWS, FLOOR, ORIGINAL = "KWS", "floor with group", "original"
 OWNERS = 40

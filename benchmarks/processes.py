@@ -16,10 +16,10 @@ from typing import Any, Self
 from benchmarks import http_trace
 from benchmarks.http_trace import Call
 from benchmarks.lab import SIZE
-from bot.workspace import Workspace
 from kws_core.config import load_config
-from kws_core.core import Core
-from kws_core.store import Store
+from kws_core.database.store import Store
+from kws_core.rentals.service import Core
+from slack_workspace import Workspace
 
 TOML = """
 [policy]

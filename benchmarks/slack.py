@@ -24,8 +24,8 @@ from typing import Any
 
 from benchmarks.local_bots import Program, cloud_nodes, kws, processor_of, slack_of, wait_for_nodes
 from benchmarks.report import Report, Spread, spread
-from bot.workspace import Workspace
-from bot.workspace.people import User, default_users
+from slack_workspace import Workspace
+from slack_workspace.people import User, default_users
 
 KWS, BARE = "KWS", "bare Bolt app"
 ANSWERING = 2

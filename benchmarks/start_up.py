@@ -21,8 +21,8 @@ from pathlib import Path
 
 from benchmarks.local_bots import ROOT, cloud_nodes, kws, wait_for_nodes
 from benchmarks.report import Report, spread
-from bot.workspace import Workspace
-from kws_core.store import Store
+from kws_core.database.store import Store
+from slack_workspace import Workspace
 
 MOST_MEMORY = 120.0  # MiB
 TYPER = "import typer; app = typer.Typer(add_completion=False, rich_markup_mode=None); app.command()(lambda: None); app()"

@@ -28,10 +28,10 @@ from benchmarks import lab
 from benchmarks.http_trace import Call
 from benchmarks.processes import DATABASE, SIZE_NAME, Bot, Rival
 from benchmarks.report import Report, Spread, spread
-from bot.workspace import Workspace
-from bot.workspace.people import User
-from kws_core import ssh_keys
-from kws_core.admission import Who
+from kws_core.forms import ssh_keys
+from kws_core.people import Who
+from slack_workspace import Workspace
+from slack_workspace.people import User
 
 OWN, GENERATED = "KWS, own key", "KWS, new key"
 RIVALS = ("floor", "layer", "original")

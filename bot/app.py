@@ -10,17 +10,18 @@ from slack_bolt import App, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
-from bot import errors, shapes
-from bot.admin_notices import AdminNotices
-from bot.desk import Desk, asker
+from bot.delivery.admins import AdminNotices
+from bot.delivery.homes import Homes
+from bot.delivery.image_jobs import ImageJobs
+from bot.delivery.pictures import Gallery
 from bot.handlers import (
+    admin_rentals,
     decisions,
-    desk_acts,
     extend,
     home,
     images,
     keys,
-    machine,
+    machine_actions,
     my_rentals,
     nodes,
     rent,
@@ -28,11 +29,11 @@ from bot.handlers import (
 )
 from bot.handlers.admin import AdminCommands
 from bot.handlers.commands import Commands
-from bot.homes import Homes
-from bot.image_jobs import ImageJobs
-from bot.picture import Gallery
-from kws_core.operations import Operations
-from kws_core.terms import Terms
+from bot.slack import payloads
+from bot.slack.dispatcher import Desk, asker
+from bot.text import error_messages
+from kws_core.rentals.extension import Terms
+from kws_core.rentals.machine_actions import Operations
 
 log = logging.getLogger(__name__)
 SLACK_LOG = logging.getLogger("bot.slack")  # Bolt and its sockets: chatty about every reconnect
@@ -58,7 +59,7 @@ def build_app(
         authorize=_authorize(client.token or ""),
         signing_secret=signing_secret or "unused in Socket Mode",
         token_verification_enabled=False,
-        before_authorize=shapes.checker(client.base_url),
+        before_authorize=payloads.checker(client.base_url),
         listener_executor=listener_executor,
         raise_error_for_unhandled_request=False,
         logger=SLACK_LOG,
@@ -67,7 +68,7 @@ def build_app(
     rent.register(app, desk, commands)
     my_rentals.register(app, desk, commands)
     extend.register(app, desk, commands, terms)
-    machine.register(app, desk, operations)
+    machine_actions.register(app, desk, operations)
     decisions.register(app, desk, terms, notices)
     status.register(desk, commands, gallery)
     keys.register(app, desk, commands)
@@ -75,7 +76,7 @@ def build_app(
     nodes.register(app, desk, admin)
     images.register(app, desk, admin, image_jobs)
     home.register(app, desk, homes, admin)
-    desk_acts.register(app, desk, homes, terms)
+    admin_rentals.register(app, desk, homes, terms)
     commands.register(app)
     app.error(_error_listener(desk))
     return app
@@ -96,9 +97,11 @@ def _error_listener(desk: Desk) -> Any:
         """A 200 keeps Slack from showing its own error; the person gets ours. None: it was acknowledged already."""
         user_id, _ = asker(body)
         texts = desk.directory.texts_of(user_id)
-        reference = errors.new_reference(error, f"listener for {user_id}")
+        reference = error_messages.new_reference(error, f"listener for {user_id}")
         if response is None:
             return None
-        return BoltResponse(status=200, body=texts(errors.BUG, ref=reference) if "command" in body else "")
+        return BoltResponse(
+            status=200, body=texts(error_messages.BUG, ref=reference) if "command" in body else ""
+        )
 
     return on_error

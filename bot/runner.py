@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from wsgiref.simple_server import WSGIServer
 
-from bot import watch_server
-from bot.http_mode import serve
+from bot.ops import watch_server
+from bot.ops.http import serve
+from bot.ops.supervisor import Supervisor
+from bot.ops.watch_server import WatchPages
 from bot.service import Service
-from bot.supervisor import Supervisor
-from bot.watch_server import WatchPages
 from kws_core.config import Config, Environment
 from kws_core.errors import ConfigError, ListenError
 from kws_core.nodes import Node

@@ -15,33 +15,34 @@ from apscheduler.triggers.interval import IntervalTrigger
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
 
-from bot import departures
-from bot.admin_notices import AdminNotices
 from bot.app import build_app
-from bot.desk import Desk
-from bot.directory import Directory
-from bot.health import Health
-from bot.homes import Homes
-from bot.image_jobs import ImageJobs
-from bot.metrics import Metrics
-from bot.notify import Notifier
-from bot.picture import Gallery
-from bot.post import Post
-from bot.slack_client import slack_client
+from bot.delivery import departures
+from bot.delivery.admins import AdminNotices
+from bot.delivery.homes import Homes
+from bot.delivery.image_jobs import ImageJobs
+from bot.delivery.owners import Notifier
+from bot.delivery.pictures import Gallery
+from bot.ops.health import Health
+from bot.ops.metrics import Metrics
+from bot.slack.client import slack_client
+from bot.slack.directory import Directory
+from bot.slack.dispatcher import Desk
+from bot.slack.messages import Post
+from kws_core.cluster.heartbeat import Pulse
 from kws_core.config import Config, Environment
-from kws_core.core import Core, utcnow
-from kws_core.figures import figures
-from kws_core.forgetting import forget
-from kws_core.images import Images
+from kws_core.context import utcnow
+from kws_core.database.single_process import SoleProcess
+from kws_core.database.store import Store
+from kws_core.images.service import Images
 from kws_core.loop import Loop
-from kws_core.nightly import Nightly
+from kws_core.nightly.cleanup import Nightly
 from kws_core.nodes import Node
-from kws_core.operations import Operations
-from kws_core.reconciler import Reconciler
-from kws_core.replicas import Pulse
-from kws_core.sole import SoleProcess
-from kws_core.store import Store
-from kws_core.terms import Terms
+from kws_core.reconcile.reconciler import Reconciler
+from kws_core.rentals.extension import Terms
+from kws_core.rentals.machine_actions import Operations
+from kws_core.rentals.service import Core
+from kws_core.reports.metrics import figures
+from kws_core.reports.retention import forget
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from kws_core.errors import ConfigError
-from kws_core.nodes import Kind, PortRange, Size
+from kws_core.values import Kind, PortRange, Size
 
 DEFAULT_PATH = "nodes.toml"
 DEFAULT_DATABASE_URL = "sqlite:///kws.db"

@@ -8,6 +8,7 @@ Anything else is a bug: logged with a reference id that the person is told.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 
 class KwsError(Exception):
@@ -66,3 +67,17 @@ class NodeDown(NodeError):
 
 class NodeRefused(NodeError):
     """A clear no (quota, no valid host, bad request, forbidden): asking this node again won't help now."""
+
+
+class Refusal(StrEnum):
+    """Why a node did not do it (``NodeError.reason``)."""
+
+    DOWN = "down"  # no answer, timeout, 5xx
+    AUTH = "auth"  # 401/403 for our credentials
+    QUOTA = "quota"  # 403/413 over a project quota
+    NO_HOST = "no_host"  # the scheduler found no place
+    NO_ADDRESS = "no_address"  # no floating IP left
+    NO_IMAGE = "no_image"  # the image is not on this node
+    MISSING = "missing"  # network, router or flavor named in nodes.toml is not there
+    INVALID = "invalid"  # 400: the node does not accept the request
+    FAILED = "failed"  # the machine went to ERROR

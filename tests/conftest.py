@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.sampling import THOROUGH
+from harness.typed_kit import Typed, typist
+from harness.world import Clock, Inline, World, make_config
 from hypothesis import settings
-from sampling import THOROUGH
 from sqlalchemy import event
-from typed_kit import Typed, typist
-from world import Clock, Inline, World, make_config
 
-from kws_core.core import Core
-from kws_core.nodes.fake import FakeNode
-from kws_core.outbox import Outbox
-from kws_core.reconciler import Reconciler
-from kws_core.store import Store
+from kws_core.database.store import Store
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.outbox.pending_messages import Outbox
+from kws_core.reconcile.reconciler import Reconciler
+from kws_core.rentals.service import Core
 
 gc.set_threshold(100_000, 50, 100)  # a tenth of the time went into looking through what the imports had made
 settings.register_profile("fast", deadline=None, derandomize=True, max_examples=25)  # the same at each run

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 
-from bot.desk import Desk, Visit, paragraph
 from bot.handlers.commands import Commands, Subcommand
-from bot.i18n import N_
-from bot.views import ids, prose
+from bot.slack.dispatcher import Desk, Visit, paragraph
+from bot.text import prose
+from bot.text.i18n import N_
+from bot.views import ids
 from kws_core.errors import UserError
 
 ALIASES = {

@@ -10,9 +10,10 @@ from slack_bolt import Ack, App, BoltContext
 from slack_sdk import WebClient
 from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject
 
-from bot.desk import Desk, Visit, paragraph
-from bot.i18n import N_, Texts
-from bot.views import ids, prose
+from bot.slack.dispatcher import Desk, Visit, paragraph
+from bot.text import prose
+from bot.text.i18n import N_, Texts
+from bot.views import ids
 
 Subcommand = Callable[[Visit, str], None]  # the visit, and the words behind the subcommand
 

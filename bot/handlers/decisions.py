@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from slack_bolt import App
 
-from bot.admin_notices import AdminNotices
-from bot.desk import NUMBER, Desk, Visit
+from bot.delivery.admins import AdminNotices
 from bot.handlers.admin import admins_only
+from bot.slack.dispatcher import NUMBER, Desk, Visit
 from bot.views import admin_notice, ids
 from kws_core.errors import UserError
-from kws_core.terms import Terms
+from kws_core.rentals.extension import Terms
 
 
 def register(app: App, desk: Desk, terms: Terms, notices: AdminNotices) -> None:

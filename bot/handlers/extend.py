@@ -8,15 +8,15 @@ from typing import Any
 
 from slack_bolt import Ack, App
 
-from bot.desk import Desk, Visit
 from bot.handlers.commands import Commands
 from bot.handlers.my_rentals import MyRentals
 from bot.handlers.rent_words import day_meant
-from bot.i18n import N_
+from bot.slack.dispatcher import Desk, Visit
+from bot.text.i18n import N_
 from bot.views import extend_form, ids
 from kws_core.errors import UserError
-from kws_core.model import Rental
-from kws_core.terms import Terms
+from kws_core.rentals.extension import Terms
+from kws_core.tables.rental import Rental
 
 
 def register(app: App, desk: Desk, commands: Commands, terms: Terms) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 from slack_bolt import App
 
-from bot.desk import Desk, Visit, asker, whole
+from bot.delivery.homes import Homes
 from bot.handlers.admin import AdminCommands, admins_only
-from bot.homes import Homes
-from bot.i18n import N_
-from bot.views import desk_home, home, ids
-from kws_core.desk_queries import Search
-from kws_core.model import Status
+from bot.slack.dispatcher import Desk, Visit, asker, whole
+from bot.text.i18n import N_
+from bot.views import admin_home, home, ids
+from kws_core.outbox.admin_queries import Search
+from kws_core.tables.states import Status
 
 IN_A_MESSAGE = 10  # rows; Slack takes less in a message than in a view
 
@@ -59,7 +59,7 @@ class HomeHandler:
         """``/kws admin rentals [PART OF A NAME]``: the first page, as a message."""
         found = self.homes.queries.find(Search(name=words), IN_A_MESSAGE)
         missed = self.homes.queries.missed()
-        rows = desk_home.rows(found, missed, self.desk.core.ends.last_day, visit.texts)
+        rows = admin_home.rows(found, missed, self.desk.core.ends.last_day, visit.texts)
         if found.pages > 1:
             rows.append(home.small(visit.texts(N_("The App Home has all of them, with a search."))))
         visit.say(visit.texts(N_("The desk: all rentals")), rows)
@@ -96,8 +96,8 @@ def _page(search: Search, action: Mapping[str, Any]) -> Search:
 
 
 def _chosen(action: Mapping[str, Any]) -> str | None:
-    value = str((action.get("selected_option") or {}).get("value") or desk_home.ANY)
-    return None if value == desk_home.ANY else value
+    value = str((action.get("selected_option") or {}).get("value") or admin_home.ANY)
+    return None if value == admin_home.ANY else value
 
 
 CHANGES: dict[ids.Action, Change] = {

@@ -10,15 +10,15 @@ from typing import Any
 from slack_bolt import Ack, App, BoltContext
 from slack_sdk import WebClient
 
-from bot import errors
-from bot.desk import Desk, Visit
+from bot.delivery.image_jobs import ImageJobs
 from bot.handlers.admin import AdminCommands, admins_only
-from bot.i18n import N_
-from bot.image_jobs import ImageJobs
+from bot.slack.dispatcher import Desk, Visit
+from bot.text import error_messages
+from bot.text.i18n import N_
 from bot.views import ids, image_form, image_list
-from kws_core.acts import By
 from kws_core.errors import UserError
-from kws_core.image_reports import Description, Report
+from kws_core.images.image_audit import By
+from kws_core.images.reports import Description, Report
 
 WORDS = {
     "목록": "list",
@@ -145,7 +145,7 @@ class ImagesHandler:
             texts = self.desk.directory.texts_of(str(body["user"]["id"]))
             ack(
                 response_action="errors",
-                errors={field: errors.plain_sentence(error, texts) for field, error in found.items()},
+                errors={field: error_messages.plain_sentence(error, texts) for field, error in found.items()},
             )
             return
         ack()

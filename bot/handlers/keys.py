@@ -9,14 +9,15 @@ from typing import Any
 from slack_bolt import Ack, App, BoltContext
 from slack_sdk import WebClient
 
-from bot import errors
-from bot.desk import Desk, Visit
 from bot.handlers.commands import Commands
-from bot.i18n import N_, Texts
+from bot.slack.dispatcher import Desk, Visit
+from bot.text import error_messages
+from bot.text.i18n import N_, Texts
 from bot.views import ids, keys_form
 from bot.views.keys_form import Origin
 from kws_core.errors import FormError, UserError
-from kws_core.saved_keys import KeyRing, SavedKey
+from kws_core.rentals.saved_keys import KeyRing
+from kws_core.tables.saved_key import SavedKey
 
 WORDS = {"add": "add", "추가": "add", "remove": "remove", "delete": "remove", "삭제": "remove"}
 KEYS = ("ssh-", "ecdsa-", "sk-", "-----")  # how a key begins, also one that is refused
@@ -127,7 +128,7 @@ class Keys:
 
 
 def _at_fields(error: FormError, texts: Texts) -> dict[str, str]:
-    return {field: errors.plain_sentence(problem, texts) for field, problem in error.fields.items()}
+    return {field: error_messages.plain_sentence(problem, texts) for field, problem in error.fields.items()}
 
 
 def _typed(words: str) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 from slack_bolt import App
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, DividerBlock, PlainTextObject
 
-from bot.desk import Desk, Visit, paragraph
 from bot.handlers.commands import Commands
-from bot.i18n import N_
+from bot.slack.dispatcher import Desk, Visit, paragraph
+from bot.text.i18n import N_
 from bot.views import event_lines, history, ids, rental_card
-from kws_core.model import Rental
+from kws_core.tables.rental import Rental
 
 MOST_LISTED = 15  # Slack takes 50 blocks in a message
 

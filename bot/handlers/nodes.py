@@ -11,15 +11,16 @@ from slack_bolt import Ack, App, BoltContext
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
-from bot import errors, uploads
-from bot.desk import Desk, Visit, paragraph
 from bot.handlers.admin import AdminCommands, admins_only
-from bot.i18n import N_
+from bot.slack import files
+from bot.slack.dispatcher import Desk, Visit, paragraph
+from bot.text import error_messages
+from bot.text.i18n import N_
 from bot.views import history, ids, nodes_list
-from kws_core import usage
-from kws_core.audit import Audit
 from kws_core.errors import FormError, UserError
-from kws_core.fleet import Fleet
+from kws_core.reports import usage
+from kws_core.reports.audit import Audit
+from kws_core.scheduling.node_maintenance import Fleet
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ class Nodes:
             found = error.fields if isinstance(error, FormError) else {nodes_list.REASON: error}
             ack(
                 response_action="errors",
-                errors={field: errors.plain_sentence(one, texts) for field, one in found.items()},
+                errors={field: error_messages.plain_sentence(one, texts) for field, one in found.items()},
             )
             return
         ack()
@@ -135,7 +136,7 @@ class Nodes:
         table = usage.rows(month, used, _names(visit.client, [one.person for one in used]))
         name = f"kws-usage-{month:%Y-%m}.csv"
         title = visit.texts.plain(N_("Usage {month} (CSV)"), month=f"{month:%Y-%m}")
-        uploads.to_person(visit.client, visit.who.id, uploads.File(name, usage.to_csv(table).encode(), title))
+        files.to_person(visit.client, visit.who.id, files.File(name, usage.to_csv(table).encode(), title))
         visit.say(visit.texts(N_("{name} is in your direct message."), name=name))
 
     # -- audit

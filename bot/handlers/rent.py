@@ -9,14 +9,14 @@ from slack_bolt import Ack, App, BoltContext
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from bot import errors
-from bot.desk import Desk, Visit
 from bot.handlers import rent_words
 from bot.handlers.commands import Commands
-from bot.i18n import N_, Texts
+from bot.slack.dispatcher import Desk, Visit
+from bot.text import error_messages
+from bot.text.i18n import N_, Texts
 from bot.views import ids, rent_form
 from kws_core.errors import FormError, UserError
-from kws_core.nodes import Kind
+from kws_core.values import Kind
 
 CHANGED = frozenset({"hash_conflict", "not_found"})  # the person typed on, or closed the form
 KINDS = {"": Kind.SERVER, "server": Kind.SERVER, "서버": Kind.SERVER, "container": Kind.CONTAINER, "컨테이너": Kind.CONTAINER}  # fmt: skip
@@ -62,7 +62,9 @@ class Rent:
             key = f"trigger:{visit.body['trigger_id']}"
             rental = self.core.request(visit.who, form, key, via=visit.via)
         except FormError as error:
-            lines = [f"• {errors.sentence(problem, visit.texts)}" for problem in error.fields.values()]
+            lines = [
+                f"• {error_messages.sentence(problem, visit.texts)}" for problem in error.fields.values()
+            ]
             visit.say("\n".join(lines))
             return
         visit.say(visit.texts(N_("{name} is on its way. You get word in your DM."), name=rental.name))
@@ -111,5 +113,7 @@ def _at_fields(error: FormError, view: dict[str, Any], texts: Texts) -> dict[str
     found: dict[str, str] = {}
     for field, problem in error.fields.items():
         place = field if field in there else ids.Field.NAME
-        found[place] = " ".join(filter(None, (found.get(place), errors.plain_sentence(problem, texts))))
+        found[place] = " ".join(
+            filter(None, (found.get(place), error_messages.plain_sentence(problem, texts)))
+        )
     return found

@@ -9,9 +9,9 @@ import difflib
 import re
 from datetime import date, timedelta
 
-from kws_core.admission import RentForm
-from kws_core.core import Offer
 from kws_core.errors import UserError
+from kws_core.rentals.admission import RentForm
+from kws_core.rentals.service import Offer
 
 DURATION = re.compile(r"(\d{1,4})([dw])")
 

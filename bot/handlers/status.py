@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bot.desk import Desk, Visit, paragraph
+from bot.delivery.pictures import Gallery
 from bot.handlers.commands import Commands
-from bot.picture import Gallery
-from bot.views.text import room_line, used_line
+from bot.slack.dispatcher import Desk, Visit, paragraph
+from bot.text.units import room_line, used_line
 
 
 def register(desk: Desk, commands: Commands, gallery: Gallery) -> None:

@@ -17,13 +17,13 @@ from slack_sdk.models.blocks import (
     UserSelectElement,
 )
 
-from bot.i18n import N_, Mrkdwn, Texts, code
+from bot.text.i18n import N_, Mrkdwn, Texts, code
+from bot.text.units import clip
 from bot.views import ids, node_notices
 from bot.views.rental_card import Message
-from bot.views.text import clip
-from kws_core.model import Rental
-from kws_core.notices import NoticeKind
-from kws_core.records import Notice
+from kws_core.database.alerts import NoticeKind
+from kws_core.tables.alert import Notice
+from kws_core.tables.rental import Rental
 
 MOST_NAMES = 40
 MOST_RENTALS = 20  # two blocks each; Slack takes 50 in a message

@@ -19,12 +19,16 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
-from bot.i18n import N_, Mrkdwn, Texts, slack_time
-from bot.views import ids, prose, rental_card
+from bot.text import prose
+from bot.text.i18n import N_, Mrkdwn, Texts, slack_time
+from bot.text.units import clip
+from bot.views import ids, rental_card
 from bot.views.rental_card import Message
-from bot.views.text import clip
-from kws_core.ends import Outlook
-from kws_core.model import Event, EventKind, Reason, Rental, Status
+from kws_core.expiry import Outlook
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Reason, Status
 
 KINDS = frozenset({EventKind.WARNED, EventKind.STOPPED})
 STEPS = ((timedelta(days=1), N_("1 day longer")), (timedelta(weeks=1), N_("1 week longer")))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
-from bot.i18n import N_, Texts, code
+from bot.text.i18n import N_, Texts, code
 from bot.views import history
-from kws_core.model import Event, EventKind, Rental
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
 
 REFUSALS = {
     "down": N_("did not answer"),

@@ -15,12 +15,13 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from bot.i18n import N_, Texts, slack_time
+from bot.text import prose
+from bot.text.i18n import N_, Texts, slack_time
+from bot.text.units import clip
 from bot.views import form_fields as fields
-from bot.views import ids, prose
-from bot.views.text import clip
-from kws_core.ends import Outlook
-from kws_core.model import Rental
+from bot.views import ids
+from kws_core.expiry import Outlook
+from kws_core.tables.rental import Rental
 
 PROPOSED = timedelta(weeks=1)
 

@@ -17,12 +17,12 @@ from slack_sdk.models.blocks import (
     StaticSelectElement,
 )
 
-from bot.i18n import N_, Texts
+from bot.text.i18n import N_, Texts
+from bot.text.units import clip
 from bot.views import ids
-from bot.views.text import clip
-from kws_core.core import Offer
 from kws_core.errors import UserError
-from kws_core.nodes import Image
+from kws_core.nodes.values import Image
+from kws_core.rentals.service import Offer
 
 MOST_OPTIONS = 100  # Slack's limits for one select
 MOST_OPTION_TEXT = 75

@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from bot.i18n import N_, Mrkdwn, Texts, code, escape, slack_time
-from kws_core.audit import Line
-from kws_core.model import SYSTEM, Event, EventKind, Rental
+from bot.text.i18n import N_, Mrkdwn, Texts, code, escape, slack_time
+from kws_core.reports.audit import Line
+from kws_core.tables.base import SYSTEM
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
 
 MOST_LINES = 40
 SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,}")

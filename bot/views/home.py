@@ -19,13 +19,13 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from bot.i18n import N_, Texts
+from bot.text.i18n import N_, Texts
+from bot.text.units import clip, used_line
 from bot.views import ids, rental_card
-from bot.views.text import clip, used_line
 from kws_core.config import Policy
-from kws_core.core import Offer
-from kws_core.nodes import Kind
-from kws_core.turns import Turn
+from kws_core.rentals.service import Offer
+from kws_core.scheduling.fair_queue import Turn
+from kws_core.values import Kind
 
 MOST_BLOCKS = 100  # Slack's limit; a card takes three
 MOST_CARDS = 20

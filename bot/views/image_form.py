@@ -16,13 +16,13 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from bot.i18n import N_, Texts, code
+from bot.text.i18n import N_, Texts, code
 from bot.views import form_fields as fields
 from bot.views import ids
 from kws_core.errors import UserError
-from kws_core.image_reports import LONGEST_TITLE, MOST_GB, MOST_MB, Description
-from kws_core.nodes import Image
-from kws_core.nodes.shelf import LOGIN
+from kws_core.images.reports import LONGEST_TITLE, MOST_GB, MOST_MB, Description
+from kws_core.nodes.image_store import LOGIN
+from kws_core.nodes.values import Image
 
 LONGEST_LOGIN = 32
 

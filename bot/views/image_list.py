@@ -16,16 +16,16 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
-from bot.i18n import N_, Mrkdwn, Texts, code, escape
-from bot.image_lines import short_checksum, size_text
-from bot.image_sentences import DIFFERENCES, outcome_text
+from bot.text.i18n import N_, Mrkdwn, Texts, code, escape
+from bot.text.image_lines import short_checksum, size_text
+from bot.text.image_messages import DIFFERENCES, outcome_text
+from bot.text.units import clip
 from bot.views import ids
 from bot.views.rental_card import Message
-from bot.views.text import clip
-from kws_core.image_reports import Report
-from kws_core.image_table import Row, Table, usable
-from kws_core.nodes.cloud.types import StoredImage
-from kws_core.nodes.shelf import TITLE, UPLOAD
+from kws_core.images.reports import Report
+from kws_core.images.table import Row, Table, usable
+from kws_core.nodes.image_store import TITLE, UPLOAD
+from kws_core.nodes.values import StoredImage
 
 PAGE = 20  # images in a message: two blocks each, and Slack takes 50
 MOST_COPIES = 12  # lines of one image; more nodes are counted
@@ -167,7 +167,7 @@ class Progress:
     _lock: Lock = field(default_factory=Lock)
 
     def watch(self, name: str, node: str, done: int, total: int) -> None:
-        """See kws_core.image_reports.Watch."""
+        """See kws_core.images.reports.Watch."""
         with self._lock:
             if name != self._now:
                 self._now, self._steps = name, {}

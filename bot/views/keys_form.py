@@ -19,11 +19,11 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from bot.i18n import N_, Texts, code, slack_time
+from bot.text.i18n import N_, Texts, code, slack_time
+from bot.text.units import clip
 from bot.views import form_fields as fields
 from bot.views import ids
-from bot.views.text import clip
-from kws_core.saved_keys import LONGEST_NAME, SavedKey
+from kws_core.tables.saved_key import LONGEST_NAME, SavedKey
 
 
 class Origin(NamedTuple):

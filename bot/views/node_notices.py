@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.i18n import N_, Texts, code, slack_time
+from bot.text.i18n import N_, Texts, code, slack_time
 from bot.views.event_lines import REFUSALS
-from kws_core.notices import NoticeKind
-from kws_core.records import Notice
+from kws_core.database.alerts import NoticeKind
+from kws_core.tables.alert import Notice
 
 KINDS = frozenset({NoticeKind.NODE_DOWN, NoticeKind.NODE_UP, NoticeKind.NODE_MISSED})
 

@@ -23,12 +23,12 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from bot.i18n import N_, Mrkdwn, Texts, code, slack_time
+from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
+from bot.text.units import clip
 from bot.views import form_fields as fields
 from bot.views import ids
-from bot.views.text import clip
-from kws_core.catalogue import Lent, NodeStatus
-from kws_core.fleet import LONGEST_REASON
+from kws_core.scheduling.capacity import Lent, NodeStatus
+from kws_core.scheduling.node_maintenance import LONGEST_REASON
 
 MOST_NODES = 40  # Slack takes 50 blocks in a message
 UNTIL, REASON, TELL = "until", "reason", "tell"  # block ids of the form, and the names of its errors

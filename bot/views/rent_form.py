@@ -23,18 +23,18 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from bot.i18n import N_, Texts
+from bot.text.i18n import N_, Texts
+from bot.text.units import clip, size_line, used_line
 from bot.views import form_fields as fields
 from bot.views import ids
-from bot.views.text import clip, size_line, used_line
-from kws_core.admission import CUSTOM, NEW_NETWORK, RentForm
 from kws_core.config import Policy
-from kws_core.core import Offer
 from kws_core.errors import UserError
-from kws_core.model import Access
-from kws_core.nodes import Kind
-from kws_core.passwords import Secret
-from kws_core.ports import format_ports
+from kws_core.forms.passwords import Secret
+from kws_core.forms.ports import format_ports
+from kws_core.rentals.admission import CUSTOM, NEW_NETWORK, RentForm
+from kws_core.rentals.service import Offer
+from kws_core.tables.states import Access
+from kws_core.values import Kind
 
 GENERATED, PASTED, PASSWORD, SAVED = "generated", "pasted", "password", "saved:"
 DEFAULT_NETWORK = "default"

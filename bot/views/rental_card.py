@@ -17,12 +17,16 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
-from bot.i18n import N_, Mrkdwn, Texts, code, slack_time
-from bot.views import event_lines, ids, prose
-from bot.views.text import clip, size_line
-from kws_core.model import Access, Event, EventKind, Reason, Rental, Status
-from kws_core.nodes import Kind
-from kws_core.turns import Turn
+from bot.text import prose
+from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
+from bot.text.units import clip, size_line
+from bot.views import event_lines, ids
+from kws_core.scheduling.fair_queue import Turn
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Access, Reason, Status
+from kws_core.values import Kind
 
 ICONS = {
     Status.REQUESTED: ":hourglass_flowing_sand:",

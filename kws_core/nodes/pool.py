@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from kws_core.config import Config
 from kws_core.errors import ConfigError
-from kws_core.nodes.breaker import Breaker, GuardedNode
-from kws_core.nodes.connection import NodeConnection, read_clouds, unknown_cloud
-from kws_core.nodes.openstack import OpenStackNode
-from kws_core.nodes.openstack_adoption import OpenStackAdopter
+from kws_core.nodes.circuit_breaker import Breaker, GuardedNode
+from kws_core.nodes.openstack.connection import NodeConnection, read_clouds, unknown_cloud
+from kws_core.nodes.openstack.importer import OpenStackAdopter
+from kws_core.nodes.openstack.node import OpenStackNode
 
 if TYPE_CHECKING:
     from openstack.config import OpenStackConfig

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from desk import Desk
 
-from bot.demo import Demo, Pace, simulated
-from bot.demo_clock import DemoClock
+from demo.clock import DemoClock
+from demo.play import Demo, Pace, simulated
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 NOON = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)  # in Seoul

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.demo import Demo
+from demo.play import Demo
 
 PATIENCE = 15_000  # milliseconds
 

@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from harness.contract_kit import Clock, Kit, config_for
 
 from kws_core.errors import NodeDown
-from kws_core.nodes.connection import read_clouds
-from kws_core.nodes.fake import FakeNode
-from kws_core.nodes.openstack import OpenStackNode
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.nodes.openstack.connection import read_clouds
+from kws_core.nodes.openstack.node import OpenStackNode
 from kws_core.nodes.pool import Pool
-
-from .kit import Clock, Kit, config_for
 
 LAB_CLOUD = os.environ.get("KWS_TEST_CLOUD", "node2")
 DOCK_CLOUD = os.environ.get("KWS_TEST_CONTAINER_CLOUD", "node1")

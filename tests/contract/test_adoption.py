@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.contract_kit import pool_on
+from harness.openstack_stub import Answer, Stub
 
-from kws_core.errors import NodeDown, NodeRefused
-from kws_core.nodes import Kind, MachineState, Refusal
-from kws_core.nodes.adoption import Adopter
-
-from .kit import pool_on
-from .stub import Answer, Stub
+from kws_core.errors import NodeDown, NodeRefused, Refusal
+from kws_core.nodes.importer import Adopter
+from kws_core.nodes.values import MachineState
+from kws_core.values import Kind
 
 MARK, ADDRESS = "kws-abcdefghjk", "192.168.0.201"
 FLAVOR = {"original_name": "kws_small", "vcpus": 1, "ram": 512, "disk": 5}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from harness.contract_kit import Clock
 
-from kws_core.errors import NodeDown, NodeRefused
-from kws_core.nodes import Action, Address, ContainerSpec, Kind, MachineState, Refusal, ServerSpec, Size
-from kws_core.nodes.breaker import Breaker, GuardedNode
-from kws_core.nodes.fake import FakeNode
-
-from .kit import Clock
+from kws_core.errors import NodeDown, NodeRefused, Refusal
+from kws_core.nodes.circuit_breaker import Breaker, GuardedNode
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.nodes.values import Action, Address, ContainerSpec, MachineState, ServerSpec
+from kws_core.values import Kind, Size
 
 DOWN = NodeDown("fake", Refusal.DOWN, "no answer")
 

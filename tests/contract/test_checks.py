@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.contract_kit import config_for
+from harness.openstack_stub import IMAGE, Answer, Stub, write_clouds
 
-from kws_core.checkup import Finding, Result, Wanted
-from kws_core.nodes import Image, Kind, Size
-from kws_core.nodes.fake import FakeNode
+from kws_core.findings import Finding, Result, Wanted
+from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.pool import Pool
-
-from .kit import config_for
-from .stub import IMAGE, Answer, Stub, write_clouds
+from kws_core.nodes.values import Image
+from kws_core.values import Kind, Size
 
 SMALL = Size("small", 1, 512, 5)
 PUBLIC = {"id": "n1", "name": "public", "router:external": True, "subnets": ["s0"]}

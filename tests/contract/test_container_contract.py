@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 import pytest
+from harness.contract_kit import BUSYBOX, IMAGE, Kit
 
-from kws_core.errors import NodeRefused
-from kws_core.nodes import Action, Kind, MachineState, Refusal
-
-from .kit import BUSYBOX, IMAGE, Kit
+from kws_core.errors import NodeRefused, Refusal
+from kws_core.nodes.values import Action, MachineState
+from kws_core.values import Kind
 
 T = TypeVar("T")
 ONE_ADDRESS = Counter({"security_group": 1, "port": 1, "floating_ip": 1})

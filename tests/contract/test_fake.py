@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from harness.contract_kit import Clock
 
-from kws_core.errors import NodeDown, NodeRefused
-from kws_core.nodes import (
-    Action,
-    Address,
-    ContainerSpec,
-    Kind,
-    MachineState,
-    Node,
-    Refusal,
-    ServerSpec,
-    Size,
-)
-from kws_core.nodes.fake import FakeNode
-
-from .kit import Clock
+from kws_core.errors import NodeDown, NodeRefused, Refusal
+from kws_core.nodes import Node
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.nodes.values import Action, Address, ContainerSpec, MachineState, ServerSpec
+from kws_core.values import Kind, Size
 
 LOST = NodeDown("fake", Refusal.DOWN, "timeout")
 

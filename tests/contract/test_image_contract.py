@@ -9,14 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from image_kit import qcow2
+from harness.contract_kit import Kit
+from harness.image_kit import qcow2
 
-from kws_core.errors import NodeError, NodeRefused
-from kws_core.image_files import Reading, examined
-from kws_core.nodes import Refusal
-from kws_core.nodes.shelf import ACTIVE, QUEUED, ImageSpec
-
-from .kit import Kit
+from kws_core.errors import NodeError, NodeRefused, Refusal
+from kws_core.images.files import Reading, examined
+from kws_core.nodes.image_store import ACTIVE, QUEUED, ImageSpec
 
 DATA = qcow2(2_500_000)
 

@@ -9,12 +9,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 import pytest
+from harness.contract_kit import IMAGE, Kit
 
-from kws_core import ssh_keys
-from kws_core.errors import NodeRefused
-from kws_core.nodes import Action, MachineState, Refusal
-
-from .kit import IMAGE, Kit
+from kws_core.errors import NodeRefused, Refusal
+from kws_core.forms import ssh_keys
+from kws_core.nodes.values import Action, MachineState
 
 T = TypeVar("T")
 ONE_ADDRESS = Counter({"security_group": 1, "port": 1, "floating_ip": 1})

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.contract_kit import pool_on
+from harness.openstack_stub import Answer, Stub
 
-from kws_core.errors import NodeDown, NodeError, NodeRefused
-from kws_core.nodes import Address, Node, Refusal, ServerSpec, Size
-
-from .kit import pool_on
-from .stub import Answer, Stub
+from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal
+from kws_core.nodes import Node
+from kws_core.nodes.values import Address, ServerSpec
+from kws_core.values import Size
 
 SPEC = ServerSpec("kws-1", "web", "debian-12", Size("small", 1, 512, 5), "#cloud-config\n{}\n")
 ADDRESS = Address("p1", "a1", "203.0.113.9")

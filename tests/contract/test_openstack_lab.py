@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 import requests
+from harness.contract_kit import IMAGE, Kit, config_for
 
-from kws_core.errors import NodeDown, NodeRefused
-from kws_core.nodes import MachineState, Refusal, Size
-from kws_core.nodes.cloud import Cloud
-from kws_core.nodes.cloud.types import Rule
-from kws_core.nodes.openstack import OpenStackNode
+from contract.conftest import LAB_CLOUD
+from kws_core.errors import NodeDown, NodeRefused, Refusal
+from kws_core.nodes.openstack.api import Cloud
+from kws_core.nodes.openstack.api.types import Rule
+from kws_core.nodes.openstack.node import OpenStackNode
 from kws_core.nodes.pool import Pool
-
-from .conftest import LAB_CLOUD
-from .kit import IMAGE, Kit, config_for
+from kws_core.nodes.values import MachineState
+from kws_core.values import Size
 
 pytestmark = pytest.mark.openstack
 UNUSUAL = Size("unusual", 1, 333, 3)  # no flavor of the lab's own is so

@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.contract_kit import config_for
+from harness.openstack_stub import Stub, write_clouds
 
 from kws_core.config import Config
-from kws_core.errors import ConfigError, NodeDown, NodeRefused
-from kws_core.nodes import Refusal
+from kws_core.errors import ConfigError, NodeDown, NodeRefused, Refusal
 from kws_core.nodes.pool import Pool
-
-from .kit import config_for
-from .stub import Stub, write_clouds
 
 
 @pytest.fixture

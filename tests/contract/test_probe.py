@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from kws_core.nodes import MachineState
-from kws_core.nodes.cloud.types import Server
+from kws_core.nodes.openstack.api.types import Server
+from kws_core.nodes.openstack.translation import login_of, machine_state
 from kws_core.nodes.probe import fingerprints, ssh_answers
-from kws_core.nodes.tables import login_of, machine_state
+from kws_core.nodes.values import MachineState
 
 ED25519 = "SHA256:" + "a" * 43
 RSA = "SHA256:" + "b" * 43

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.contract_kit import Clock, Kit, config_for
 
-from kws_core.core import Core
-from kws_core.leaks import SEEN_AGAIN
-from kws_core.model import new_id
-from kws_core.nodes import Remains, mark_of
-from kws_core.nodes.openstack import OpenStackNode
-from kws_core.store import Store
-from kws_core.sweep import Sweep
-
-from .conftest import LAB_CLOUD
-from .kit import Clock, Kit, config_for
+from contract.conftest import LAB_CLOUD
+from kws_core.database.store import Store
+from kws_core.nodes.openstack.node import OpenStackNode
+from kws_core.nodes.values import Remains
+from kws_core.reconcile.orphan_sweep import Sweep
+from kws_core.reconcile.orphans import SEEN_AGAIN
+from kws_core.rentals.service import Core
+from kws_core.tables.base import new_id
+from kws_core.values import mark_of
 
 pytestmark = pytest.mark.openstack
 KINDS = ["floating_ip", "network", "port", "security_group", "server"]

@@ -9,22 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from legacy_kit import fill, server
-from world import Clock as Now
-from world import Inline
+from harness.contract_kit import config_for
+from harness.legacy_kit import fill, server
+from harness.world import Clock as Now
+from harness.world import Inline
 
-from kws_core import legacy
-from kws_core.admission import Who
-from kws_core.core import Core
-from kws_core.model import Status
-from kws_core.nodes import Kind
+from contract.conftest import LAB_CLOUD
+from kws_core.database.store import Store
+from kws_core.legacy import source
+from kws_core.legacy.importer import Takeover, Terms, Verdict
 from kws_core.nodes.pool import Pool
-from kws_core.reconciler import Reconciler
-from kws_core.store import Store
-from kws_core.takeover import Takeover, Terms, Verdict
-
-from .conftest import LAB_CLOUD
-from .kit import config_for
+from kws_core.people import Who
+from kws_core.reconcile.reconciler import Reconciler
+from kws_core.rentals.service import Core
+from kws_core.tables.states import Status
+from kws_core.values import Kind
 
 pytestmark = pytest.mark.openstack
 MINA = Who("U0MINA00001")
@@ -66,17 +65,17 @@ def test_a_server_of_before(lab_pool: Pool, core: Core, old: tuple[str, str, str
     fill(url, rows)
     terms = Terms({"김민아": MINA.id}, nodes={"node1": LAB_CLOUD})
     takeover = Takeover(core, lab_pool.adopters(), terms)
-    assert [o.verdict for o in takeover.run(legacy.read(url), dry_run=True)] == ["not taken", "would take"]
+    assert [o.verdict for o in takeover.run(source.read(url), dry_run=True)] == ["not taken", "would take"]
     raw: Any = lab_pool[LAB_CLOUD].openstack
     assert raw.compute.get_server(server_id).metadata == {}
-    taken = takeover.run(legacy.read(url), dry_run=False)[1]
+    taken = takeover.run(source.read(url), dry_run=False)[1]
     assert taken.verdict is Verdict.TAKEN
     (rental,) = core.all_rentals()
     node = lab_pool.nodes()[LAB_CLOUD]
     assert node.machines([Kind.SERVER])[rental.mark].id == server_id
     assert node.marked()[rental.mark].kinds() == ["floating_ip", "port", "server"]
     assert (rental.name, rental.ends_on) == (name.lower(), core.today() + timedelta(days=7))
-    again = Takeover(core, lab_pool.adopters(), terms).run(legacy.read(url), dry_run=False)
+    again = Takeover(core, lab_pool.adopters(), terms).run(source.read(url), dry_run=False)
     assert [o.verdict for o in again] == ["not taken", "taken before"]
     _return(core, lab_pool, rental.id)
     assert rental.mark not in node.marked()

@@ -9,17 +9,18 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from harness.contract_kit import pool_on
+from harness.openstack_stub import Answer, Stub
 
-from kws_core.errors import NodeDown, NodeError, NodeRefused
-from kws_core.nodes import Action, Address, ContainerSpec, Kind, MachineState, Node, Refusal, Size
-from kws_core.nodes.cloud import Cloud
-from kws_core.nodes.cloud.types import Container
-from kws_core.nodes.faults import Refused
-from kws_core.nodes.tables import container_machine
-from kws_core.nodes.zun import FORCE_AFTER, ContainerDock
-
-from .kit import pool_on
-from .stub import Answer, Stub
+from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal
+from kws_core.nodes import Node
+from kws_core.nodes.openstack.api import Cloud
+from kws_core.nodes.openstack.api.types import Container
+from kws_core.nodes.openstack.containers import FORCE_AFTER, ContainerDock
+from kws_core.nodes.openstack.faults import Refused
+from kws_core.nodes.openstack.translation import container_machine
+from kws_core.nodes.values import Action, Address, ContainerSpec, MachineState
+from kws_core.values import Kind, Size
 
 SPEC = ContainerSpec("kws-1", "web", "nginx:latest", Size("small", 1, 512, 5), ["run", "it"], {"A": "b"})
 ADDRESS = Address("p1", "a1", "203.0.113.9")

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 import requests
+from harness.contract_kit import BUSYBOX, Kit
 
+from contract.test_openstack_lab import Counted
 from kws_core.errors import NodeDown
-from kws_core.nodes import Action, Kind, MachineState
-from kws_core.nodes.cloud.types import Rule
-from kws_core.nodes.openstack import OpenStackNode
-
-from .kit import BUSYBOX, Kit
-from .test_openstack_lab import Counted
+from kws_core.nodes.openstack.api.types import Rule
+from kws_core.nodes.openstack.node import OpenStackNode
+from kws_core.nodes.values import Action, MachineState
+from kws_core.values import Kind
 
 pytestmark = pytest.mark.openstack
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import aftermath
-from image_kit import qcow2
-from world import ADMIN
+from crash.cases import Case, found_as, one_ready, person, rent_server, told_of
+from crash.lab import CrashLab
+from harness import aftermath
+from harness.image_kit import qcow2
+from harness.world import ADMIN
 
 from bot.views import ids
-from bot.workspace import visible_text
-from kws_core.audit import Audit
-from kws_core.image_table import same, usable
-from kws_core.model import EventKind, Status
-from kws_core.nodes.shelf import CHUNK, ImageSpec
-
-from .cases import Case, found_as, one_ready, person, rent_server, told_of
-from .lab import CrashLab
+from kws_core.images.table import same, usable
+from kws_core.nodes.image_store import CHUNK, ImageSpec
+from kws_core.reports.audit import Audit
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.states import Status
+from slack_workspace import visible_text
 
 IMAGES = {"alpine": "node1", "rocky-9": "node2"}  # and the node that has it
 DONE, STOPPED = "같은 체크섬", "멈추었습니다"  # how the message of a copy ends; admins read Korean here

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kws_core.model import EventKind, Rental, Status
+from crash.lab import CrashLab
 
-from .lab import CrashLab
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
 
 UNTIL = "2026-12-31"  # what the person extends to
 

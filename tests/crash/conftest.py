@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tables import Row, recorded, show
+from harness.tables import Row, recorded, show
 
 COLUMNS = ("use case", "calls", "deaths", "with violations")
 

@@ -12,20 +12,19 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-import aftermath
+from crash.line import Line
+from crash.mortal import Fate, Killed, MortalClient, MortalNode, MortalStore
+from harness import aftermath
+from harness.world import Clock, Inline, make_config
 from slack_sdk.webhook import WebhookClient
 from sqlalchemy import select
-from world import Clock, Inline, make_config
 
-from bot.retries import SlackRetryHandler
 from bot.service import Service
-from bot.workspace import Workspace
+from bot.slack.retries import SlackRetryHandler
 from kws_core.config import Environment
-from kws_core.model import Rental
-from kws_core.nodes.fake import FakeNode
-
-from .line import Line
-from .mortal import Fate, Killed, MortalClient, MortalNode, MortalStore
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.tables.rental import Rental
+from slack_workspace import Workspace
 
 PATIENCE = 4  # times that a person tries something again
 
@@ -63,7 +62,7 @@ class CrashLab:
         self.births += 1
         mortal = {name: MortalNode(node, self.fate) for name, node in self.nodes.items()}
         pool = patch("bot.service.ThreadPoolExecutor", lambda *_, **__: Inline())
-        with pool, patch("bot.image_jobs.ThreadPoolExecutor", lambda *_, **__: Inline()):
+        with pool, patch("bot.delivery.image_jobs.ThreadPoolExecutor", lambda *_, **__: Inline()):
             service = Service(self.config, self.environment, mortal, self.clock)  # type: ignore[arg-type]
         for threads in (service.reconciler, service.operations):
             threads.executors = lambda node, sort: Inline()
@@ -189,9 +188,9 @@ def patched(fate: Fate) -> list[Any]:
         patch("bot.service.Store", store),
         patch("bot.service.slack_client", make_client),
         patch("urllib.request.urlopen", _counted(fate, "upload", urllib.request.urlopen)),
-        patch("kws_core.images.threading", SimpleNamespace(Thread=AtOnce, Event=threading.Event)),
+        patch("kws_core.images.service.threading", SimpleNamespace(Thread=AtOnce, Event=threading.Event)),
         patch(
-            "bot.image_jobs.threading",
+            "bot.delivery.image_jobs.threading",
             SimpleNamespace(Thread=Never, Event=threading.Event, Lock=threading.Lock),
         ),
         patch.object(WebhookClient, "send_dict", _counted(fate, "response_url", WebhookClient.send_dict)),

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any
 
+from crash.mortal import Killed
 from slack_bolt import App, BoltRequest
-
-from .mortal import Killed
 
 Payload = dict[str, Any]
 

@@ -13,9 +13,9 @@ from typing import Any
 from slack_sdk import WebClient
 from sqlalchemy.orm import Session
 
-from kws_core.nodes.fake import FakeNode
-from kws_core.nodes.shelf import Body
-from kws_core.store import Store
+from kws_core.database.store import Store
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.nodes.image_store import Body
 
 NODE_CALLS = frozenset(
     {

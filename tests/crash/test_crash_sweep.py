@@ -8,11 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-
-from .admin_cases import CASES as ADMIN_CASES
-from .cases import CASES, Case
-from .lab import CrashLab, patched
-from .mortal import Fate
+from crash.admin_cases import CASES as ADMIN_CASES
+from crash.cases import CASES, Case
+from crash.lab import CrashLab, patched
+from crash.mortal import Fate
 
 pytestmark = pytest.mark.thorough
 STEP = 1 if os.environ.get("KWS_CRASH") == "all" else 31  # a sample by default

@@ -16,23 +16,24 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import aftermath
-from by_hand import drive_by_hand
-from cloud_server import CloudServer, utc_now
-from cloud_stock import Times
-from contract.stub import write_clouds
+from harness import aftermath
+from harness.by_hand import drive_by_hand
+from harness.cloud_server import CloudServer, utc_now
+from harness.cloud_stock import Times
+from harness.openstack_stub import write_clouds
+from harness.world import SECOND, Clock, make_config, next_due
 from openstack.config import OpenStackConfig
 from sqlalchemy import select
-from world import SECOND, Clock, make_config, next_due
 
 from bot.service import Service
-from bot.workspace import Workspace
-from kws_core.admission import Who
+from faults.sights import Sights
 from kws_core.config import Environment
-from kws_core.model import Event, Placement, PlacementState, Rental, Status
 from kws_core.nodes.pool import Pool
-
-from .sights import Sights
+from kws_core.people import Who
+from kws_core.tables.event import Event
+from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.states import PlacementState, Status
+from slack_workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ class Bench:
             database_url=url,
         )
         self._stack.enter_context(patch("bot.service.CLOSE", 0.02))
-        self._stack.enter_context(patch("bot.picture.plot", lambda data: b"\x89PNG picture"))
+        self._stack.enter_context(patch("bot.delivery.pictures.plot", lambda data: b"\x89PNG picture"))
         logging.getLogger().addHandler(self.errors)
         self.service = Service(self.config, environment, self.pool.nodes(), self.now)
         self._animate()
@@ -294,7 +295,7 @@ class RealBench(Bench):
         return utc_now()
 
     def _animate(self) -> None:
-        self._stack.enter_context(patch("kws_core.releasing.LINGER", LINGER))
+        self._stack.enter_context(patch("kws_core.reconcile.cleanup.LINGER", LINGER))
         self.service.start()
         self.until(lambda: all(status.seen_at for status in self.service.core.nodes()), 30)
 

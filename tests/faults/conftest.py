@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from postgres_kit import Postgres, missing
-from tables import recorded, show
+from harness.postgres_kit import Postgres, missing
+from harness.tables import recorded, show
 
-from . import matrix
-from .disk import SmallDisk, no_disk
-from .rows import ALL, Row, usual_sights
-from .sights import Sights
+from faults import matrix
+from faults.disk import SmallDisk, no_disk
+from faults.rows import ALL, Row, usual_sights
+from faults.sights import Sights
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from kws_core.model import Status
-
-from .bench import Bench
-from .node_rows import ready
-from .rows import ALL, Row
+from faults.bench import Bench
+from faults.node_rows import ready
+from faults.rows import ALL, Row
+from kws_core.tables.states import Status
 
 LOCK = """
 import sqlite3, sys, time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from . import database_rows, node_rows, slack_rows
+from faults import database_rows, node_rows, slack_rows
 
 ROWS = (*node_rows.ROWS, *slack_rows.ROWS, *database_rows.ROWS)
 COLUMNS = ("fault", "where it strikes", "the person sees", "left", "recovers after")

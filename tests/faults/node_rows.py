@@ -6,12 +6,11 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from contract.stub import Answer
+from harness.openstack_stub import Answer
 
-from kws_core.model import Status
-
-from .bench import Bench
-from .rows import Row
+from faults.bench import Bench
+from faults.rows import Row
+from kws_core.tables.states import Status
 
 LOOKS = [("GET", "/security-groups$", False), ("GET", "/servers/detail$", False)]
 MAKES = [

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kws_core.model import Status
-
-from .bench import Bench, RealBench, TooLongError
-from .sights import Sights
+from faults.bench import Bench, RealBench, TooLongError
+from faults.sights import Sights
+from kws_core.tables.states import Status
 
 ALL = os.environ.get("KWS_FAULTS") == "all"
 REST = 600.0  # seconds within which what was left behind is cleared away

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kws_core.model import Status
-
-from .bench import Bench
-from .node_rows import over, ready
-from .rows import Row
+from faults.bench import Bench
+from faults.node_rows import over, ready
+from faults.rows import Row
+from kws_core.tables.states import Status
 
 METHODS = (
     "files.completeUploadExternal", "chat.postMessage", "chat.update", "conversations.open",

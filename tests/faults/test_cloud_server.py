@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cloud_server import CloudServer
-from contract.kit import config_for
-from contract.stub import Answer, write_clouds
-from world import Clock
+from harness.cloud_server import CloudServer
+from harness.contract_kit import config_for
+from harness.openstack_stub import Answer, write_clouds
+from harness.world import Clock
 
-from kws_core.errors import NodeDown, NodeRefused
-from kws_core.nodes import MachineState, Node, PortRange, Refusal, ServerSpec, Size
+from kws_core.errors import NodeDown, NodeRefused, Refusal
+from kws_core.nodes import Node
 from kws_core.nodes.pool import Pool
+from kws_core.nodes.values import MachineState, ServerSpec
+from kws_core.values import PortRange, Size
 
 SPEC = ServerSpec(
     "kws-1", "web", "debian-12", Size("small", 1, 512, 5), "#cloud-config\nssh-ed25519 AAAA\n", open_ports=(PortRange(80, 80),)

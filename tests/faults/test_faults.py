@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from . import matrix
-from .rows import ALL, Outcome, Row, play
-from .sights import Sights
+from faults import matrix
+from faults.rows import ALL, Outcome, Row, play
+from faults.sights import Sights
 
 
 @pytest.mark.thorough

@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 
-from bot import key_delivery
-from bot.post import Post
-from kws_core.nodes.breaker import Breaker
-from kws_core.nodes.openstack import OpenStackNode
-from kws_core.outbox import Outbox
-from kws_core.releasing import Releaser
-from kws_core.steps import Steps
-
-from . import node_rows, slack_rows
-from .rows import Outcome, Row, play
-from .sights import Sights
+from bot.delivery import keys
+from bot.slack.messages import Post
+from faults import node_rows, slack_rows
+from faults.rows import Outcome, Row, play
+from faults.sights import Sights
+from kws_core.nodes.circuit_breaker import Breaker
+from kws_core.nodes.openstack.node import OpenStackNode
+from kws_core.outbox.pending_messages import Outbox
+from kws_core.reconcile.cleanup import Releaser
+from kws_core.reconcile.steps import Steps
 
 SERVER_UNSAID = ("POST", "/servers$", True)
 POST_UNSAID = ("chat.postMessage", "drop_after")
@@ -54,8 +53,8 @@ def without_looking_into_slack(patch: pytest.MonkeyPatch) -> None:
 
 
 def without_withdrawing_keys(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(key_delivery, "_arrived", lambda *_: False)
-    patch.setattr(key_delivery, "_withdraw", lambda *_: None)
+    patch.setattr(keys, "_arrived", lambda *_: False)
+    patch.setattr(keys, "_withdraw", lambda *_: None)
 
 
 PLANTED = [

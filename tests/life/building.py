@@ -12,19 +12,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from harness.world import ADMIN, JOON, MINA
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from world import ADMIN, JOON, MINA
+from life.lab import Lab, own_key
+from life.process import Process
 
-from kws_core import new_key
-from kws_core.admission import RentForm, Who
-from kws_core.errors import NodeDown, NodeRefused, UserError
-from kws_core.model import Rental, Status
-from kws_core.nodes import Refusal
-from kws_core.nodes.fake import FakeNode
-
-from .lab import Lab, own_key
-from .process import Process
+from kws_core.errors import NodeDown, NodeRefused, Refusal, UserError
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.people import Who
+from kws_core.rentals import key_rotation
+from kws_core.rentals.admission import RentForm
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
 
 BREAKABLE = ("ensure_address", "ensure_server", "machines", "release", "put_key", "act")
 NAMES = [f"web0{number}" for number in range(6)]
@@ -103,7 +103,7 @@ class Building(RuleBasedStateMachine):
         lab = self.lab
         rental = self.one(number, Status.READY)
         if rental:
-            lab.mortal(lambda: new_key.ask(lab.core, Who(rental.owner), rental.id), die_in)
+            lab.mortal(lambda: key_rotation.ask(lab.core, Who(rental.owner), rental.id), die_in)
 
     @rule(times=st.integers(1, 3))
     def tick(self, times: int) -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from .lab import Lab
+from life.lab import Lab
 
 
 @pytest.fixture

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from kws_core.model import Event, EventKind, Rental
-from kws_core.records import JobRun
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.job_run import JobRun
+from kws_core.tables.rental import Rental
 
 if TYPE_CHECKING:
-    from .lab import Lab
+    from life.lab import Lab
 
 NOTICE = timedelta(hours=12)
 NEW_ENDS = (EventKind.EXTENDED, EventKind.RESTORED)

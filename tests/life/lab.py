@@ -10,18 +10,19 @@ from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 
+from harness.world import Clock, World, make_config
+from life import end_rules, rules
+from life.process import Acting, Killed, Process, Transactions
+from life.slack import Slack
 from sqlalchemy import select, text
-from world import Clock, World, make_config
 
-from kws_core import ssh_keys
-from kws_core.admission import Who
-from kws_core.model import Event, Rental, Status
-from kws_core.nodes.fake import FakeNode
-from kws_core.store import Store
-
-from . import end_rules, rules
-from .process import Acting, Killed, Process, Transactions
-from .slack import Slack
+from kws_core.database.store import Store
+from kws_core.forms import ssh_keys
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.people import Who
+from kws_core.tables.event import Event
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
 
 MORNING = time(9)
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 
+from harness.world import ADMIN, JOON, MINA
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
-from world import ADMIN, JOON, MINA
+from life.building import LENGTHS, NAMES, Building
+from life.lab import Lab
+from life.process import Process
 
-from kws_core.admission import Who
 from kws_core.errors import UserError
-from kws_core.model import Rental, Status
-
-from .building import LENGTHS, NAMES, Building
-from .lab import Lab
-from .process import Process
+from kws_core.people import Who
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
 
 GAPS = ("read", "uploaded", "posted", "ensure_server", "ensure_address", "release")
 

@@ -8,24 +8,29 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from life import scenarios
+from life.scenarios import Scenario
 from sqlalchemy import false, true, update
 
-from kws_core import ends, ledger, releasing, replicas, steps, store, terms, work_queue
-from kws_core.ends import Ends
+from kws_core import expiry
+from kws_core.cluster import heartbeat
+from kws_core.database import job_ledger, queries
+from kws_core.database.leases import Leases
 from kws_core.errors import NodeError
-from kws_core.jobs import Rows
-from kws_core.leases import Leases
-from kws_core.model import Access, Placement, PlacementState, Rental, Status
-from kws_core.nightly import Nightly
-from kws_core.nodes import Remains
-from kws_core.nodes.fake import FakeNode
-from kws_core.outbox import Mail, Outbox
-from kws_core.placement import Wish
-from kws_core.specs import spec_of
-from kws_core.steps import Steps
-
-from . import scenarios
-from .scenarios import Scenario
+from kws_core.expiry import Ends
+from kws_core.nightly.cleanup import Nightly
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.nodes.values import Remains
+from kws_core.outbox.pending_messages import Mail, Outbox
+from kws_core.reconcile import cleanup, steps
+from kws_core.reconcile.guarded_update import Rows
+from kws_core.reconcile.node_specs import spec_of
+from kws_core.reconcile.steps import Steps
+from kws_core.rentals import extension
+from kws_core.scheduling import work_queue
+from kws_core.scheduling.placement import Wish
+from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.states import Access, PlacementState, Status
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
 PAIRS: dict[str, tuple[Mutant, Scenario]] = {}
@@ -78,7 +83,7 @@ def release_is_believed_without_looking(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.more_asked_than_there_is)
 def capacity_is_not_reserved(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(store, "held_capacity", lambda session, since=None: [])
+    patch.setattr(queries, "held_capacity", lambda session, since=None: [])
 
 
 @mutant(scenarios.killed_between_key_and_server)
@@ -92,7 +97,7 @@ def a_new_key_is_made_after_the_server(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.moved_from_a_dead_node_and_returned)
 def it_is_over_before_every_node_is_clean(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(releasing, "all", any, raising=False)
+    patch.setattr(cleanup, "all", any, raising=False)
 
 
 @mutant(scenarios.moved_from_a_dead_node_and_returned)
@@ -118,7 +123,7 @@ def it_moves_on_to_a_node_that_was_tried(patch: pytest.MonkeyPatch) -> None:
 def what_changed_meanwhile_is_overwritten(patch: pytest.MonkeyPatch) -> None:
     def apply(self: Rows, job: Any, change: Any) -> bool:
         with self.core.store.write() as session:
-            rental = store.rental(session, job.rental.id, lock=True)
+            rental = queries.rental(session, job.rental.id, lock=True)
             fresh = next(p for p in rental.placements if p.id == job.placement.id)
             result = change(session, rental, fresh)
         job.rental, job.placement = rental, fresh
@@ -184,7 +189,9 @@ def a_warning_counts_although_it_was_not_delivered(patch: pytest.MonkeyPatch) ->
 
     def hopeful(self: Ends, rental: Rental, events: Any) -> Any:
         made = [
-            e.at for e in events if e.key and e.key.startswith(ends.key_prefix(self.last_day(rental.ends_on)))
+            e.at
+            for e in events
+            if e.key and e.key.startswith(expiry.key_prefix(self.last_day(rental.ends_on)))
         ]
         return warned_at(self, rental, events) or min(made, default=None)
 
@@ -193,17 +200,17 @@ def a_warning_counts_although_it_was_not_delivered(patch: pytest.MonkeyPatch) ->
 
 @mutant(scenarios.the_warning_comes_late)
 def a_warning_an_hour_before_is_enough(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ends, "NOTICE", timedelta(0))
+    patch.setattr(expiry, "NOTICE", timedelta(0))
 
 
 @mutant(scenarios.extended_after_the_warning)
 def an_extension_does_not_warn_anew(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ends, "key_prefix", lambda last_day: "warned:")
+    patch.setattr(expiry, "key_prefix", lambda last_day: "warned:")
 
 
 @mutant(scenarios.handed_over_after_the_warning)
 def the_new_owner_counts_as_warned(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(terms, "update", lambda table: update(table).where(false()))
+    patch.setattr(extension, "update", lambda table: update(table).where(false()))
 
 
 @mutant(scenarios.a_grace_time)
@@ -236,30 +243,30 @@ def there_is_no_lease_on_telling(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.both_have_a_night)
 def the_ledger_of_nights_is_ignored(patch: pytest.MonkeyPatch) -> None:
-    claim = ledger.claim
+    claim = job_ledger.claim
 
     def always(*args: Any, **more: Any) -> bool:
         claim(*args, **more)
         return True
 
-    patch.setattr(ledger, "claim", always)
-    patch.setattr(ledger, "is_finished", lambda *args: False)
+    patch.setattr(job_ledger, "claim", always)
+    patch.setattr(job_ledger, "is_finished", lambda *args: False)
 
 
 @mutant(scenarios.one_dies_in_the_middle_of_a_call)
 def the_dead_are_not_buried(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(replicas.Pulse, "_bury", lambda self, who: None)
+    patch.setattr(heartbeat.Pulse, "_bury", lambda self, who: None)
 
 
 @mutant(scenarios.one_dies_in_its_night)
 def the_night_of_a_dead_process_is_nobodys(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ledger, "let_go", lambda session, who=None: None)
+    patch.setattr(job_ledger, "let_go", lambda session, who=None: None)
 
 
 @mutant(scenarios.one_dies_in_its_night)
 def a_night_under_way_is_taken_from_the_living(patch: pytest.MonkeyPatch) -> None:
-    claim = ledger.claim
-    patch.setattr(ledger, "claim", lambda *args, alone, **more: claim(*args, alone=True, **more))
+    claim = job_ledger.claim
+    patch.setattr(job_ledger, "claim", lambda *args, alone, **more: claim(*args, alone=True, **more))
 
 
 @mutant(scenarios.one_is_buried_alive)

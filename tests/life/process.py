@@ -12,19 +12,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from harness.world import Clock, Inline
 from sqlalchemy import event, literal
-from world import Clock, Inline
 
-from kws_core.columns import UtcDateTime
+from kws_core.cluster.heartbeat import Pulse
 from kws_core.config import Config
-from kws_core.core import Core
-from kws_core.nightly import Nightly
-from kws_core.nodes.fake import FakeNode
-from kws_core.outbox import Outbox
-from kws_core.reconciler import Reconciler
-from kws_core.replicas import Pulse
-from kws_core.store import Store
-from kws_core.terms import Terms
+from kws_core.database.store import Store
+from kws_core.nightly.cleanup import Nightly
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.outbox.pending_messages import Outbox
+from kws_core.reconcile.reconciler import Reconciler
+from kws_core.rentals.extension import Terms
+from kws_core.rentals.service import Core
+from kws_core.tables.columns import UtcDateTime
 
 NODE_CALLS = frozenset(
     {"ping", "images", "capacity", "ensure_address", "ensure_server", "machines", "release", "answers", "host_keys",

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 import yaml
 from sqlalchemy import select
 
-from kws_core import steps
-from kws_core.model import TRANSITIONS, Access, Event, Placement, PlacementState, Rental, Status
-from kws_core.nodes import ServerSpec
-from kws_core.nodes.fake_machines import FakeMachine
-from kws_core.records import JobRun
-from kws_core.replica_rows import Lease
+from kws_core.nodes.fake.machines import FakeMachine
+from kws_core.nodes.values import ServerSpec
+from kws_core.reconcile import steps
+from kws_core.tables.event import Event
+from kws_core.tables.job_run import JobRun
+from kws_core.tables.lease import Lease
+from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.states import TRANSITIONS, Access, PlacementState, Status
 
 if TYPE_CHECKING:
-    from .lab import Lab
+    from life.lab import Lab
 
 Histories = Mapping[str, Sequence[Event]]
 BURIED_AFTER = 45  # seconds: DEAD_AFTER, and some beats

@@ -7,15 +7,14 @@ from contextlib import suppress
 from datetime import datetime, time, timedelta
 
 import pytest
-from world import ADMIN, JOON, MINA
+from harness.world import ADMIN, JOON, MINA
+from life.lab import Lab
+from life.process import Killed, Process
 
-from kws_core.admission import Who
-from kws_core.errors import NodeRefused, UserError
-from kws_core.model import Rental, Status
-from kws_core.nodes import Refusal
-
-from .lab import Lab
-from .process import Killed, Process
+from kws_core.errors import NodeRefused, Refusal, UserError
+from kws_core.people import Who
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
 
 MakeLab = Callable[..., Lab]
 Scenario = Callable[[MakeLab], None]

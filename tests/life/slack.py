@@ -8,12 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from kws_core import ssh_keys
-from kws_core.leases import LeaseLost
-from kws_core.model import Event, EventKind, Status
-from kws_core.outbox import Mail
+from life.process import Process
 
-from .process import Process
+from kws_core.database.leases import LeaseLost
+from kws_core.forms import ssh_keys
+from kws_core.outbox.pending_messages import Mail
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.states import Status
 
 SPEAKS = frozenset(
     {EventKind.READY, EventKind.EXTENDED, EventKind.RESTORED, EventKind.WARNED, EventKind.STOPPED, EventKind.EXPIRED}
@@ -33,7 +35,7 @@ class Seen:
 
 
 class Slack:
-    """``tell`` is what bot.notify does: look, commit the intent, post, note it."""
+    """``tell`` is what bot.delivery.owners does: look, commit the intent, post, note it."""
 
     def __init__(self) -> None:
         self.silent = False

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from harness.sampling import every
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from sampling import every
-
-from .building import Building
-from .machine import Life
-from .planted import PAIRS
-from .scenarios import MakeLab
-from .test_life import QUICK
+from life.building import Building
+from life.machine import Life
+from life.planted import PAIRS
+from life.scenarios import MakeLab
+from life.test_life import QUICK
 
 SCENARIOS = {scenario.__name__: scenario for _, scenario in PAIRS.values()}
 

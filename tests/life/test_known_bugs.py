@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from world import MINA
+from harness.world import MINA
+from life.scenarios import MakeLab
 
-from kws_core.errors import NodeDown
-from kws_core.model import Status
-from kws_core.nodes import Refusal, ServerSpec
-
-from .scenarios import MakeLab
+from kws_core.errors import NodeDown, Refusal
+from kws_core.nodes.values import ServerSpec
+from kws_core.tables.states import Status
 
 
 def test_two_short_silences_far_apart_do_not_end_a_long_build(make_lab: MakeLab) -> None:

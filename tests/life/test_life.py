@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from harness.sampling import THOROUGH
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from sampling import THOROUGH
-
-from .building import Building
-from .machine import Life
+from life.building import Building
+from life.machine import Life
 
 QUICK = settings(
     max_examples=60 if THOROUGH else 3,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tables import recorded, show
+from harness.tables import recorded, show
 
 COLUMNS = (
     "database", "people", "`/kws rent`", "acknowledged: median / 99 % / worst", "form open",

@@ -17,13 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.world import NODE, TOML
 from sqlalchemy import select
-from world import NODE, TOML
 
-from bot.workspace import Workspace
-from bot.workspace.people import User, default_users
-from kws_core.model import Event, EventKind, PlacementState, Rental, Status
-from kws_core.store import Store
+from kws_core.database.store import Store
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import PlacementState, Status
+from slack_workspace import Workspace
+from slack_workspace.people import User, default_users
 
 TESTS = Path(__file__).parent.parent
 NODES = 4
@@ -174,7 +177,7 @@ class Morning:
         path.write_text(json.dumps(order))
         paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
         return subprocess.Popen(
-            [sys.executable, "-m", "load_process", str(path)], env={**os.environ, "PYTHONPATH": paths}
+            [sys.executable, "-m", "harness.load_process", str(path)], env={**os.environ, "PYTHONPATH": paths}
         )
 
     def _offered(self) -> bool:
@@ -184,9 +187,9 @@ class Morning:
             return False
         try:
             with self.store.read() as session:
-                from kws_core import store
+                from kws_core.database import queries
 
-                return sum(bool(r.images) for r in store.node_records(session)) == NODES
+                return sum(bool(r.images) for r in queries.node_records(session)) == NODES
         except Exception:
             return False  # no tables yet
 

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from postgres_kit import Postgres, missing
-
-from .morning import Morning, Setting
+from harness.postgres_kit import Postgres, missing
+from load.morning import Morning, Setting
 
 pytestmark = pytest.mark.thorough  # starts a process
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bot.workspace import Workspace
+from slack_workspace import Workspace
 
 TOML = """
 [kws]

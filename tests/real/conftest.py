@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from bot_process import BotProcess
-from tables import recorded, show
+from harness.tables import recorded, show
 
-from bot.workspace import Workspace
+from slack_workspace import Workspace
 
 NODES = ("node1", "node2")
 KILLS = "deaths by SIGKILL on real nodes"

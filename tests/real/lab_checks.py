@@ -10,7 +10,7 @@ import yaml
 from bot_process import BotProcess, card_of
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
 
-from bot.workspace import Workspace
+from slack_workspace import Workspace
 
 READY = 90  # seconds; the lab needs under ten
 

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import aftermath
 from bot_process import card_of
+from harness import aftermath
 from lab_checks import assert_key_matches
 from mortal_bot import UNTOLD, MortalBot
 

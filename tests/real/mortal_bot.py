@@ -13,7 +13,7 @@ from typing import Any
 
 from bot_process import BotProcess
 
-from bot.workspace import Workspace
+from slack_workspace import Workspace
 
 PROGRAM = Path(__file__).with_name("mortal_process.py")
 UNTOLD = "SELECT 1 FROM events WHERE delivered_at IS NULL"

@@ -25,10 +25,10 @@ from keystoneauth1.session import Session
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
-from bot.cli import main
+from bot.cli.main import main
 from bot.service import Service
-from kws_core.core import utcnow
-from kws_core.store import Store
+from kws_core.context import utcnow
+from kws_core.database.store import Store
 
 ORDER, LOG, DIED = Path("kill.json"), Path("calls.log"), Path("died.txt")
 IDLE_THREADS = re.compile(r"-(ping|refresh)")  # they come at their own times, and only ask

@@ -15,8 +15,8 @@ from lab_checks import public_half
 from passlib.hash import sha512_crypt
 from test_whole_form import accepted, everything, give_back, open_form, ready
 
-from bot.workspace import Workspace
-from kws_core import ssh_keys
+from kws_core.forms import ssh_keys
+from slack_workspace import Workspace
 
 pytestmark = pytest.mark.openstack
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from bot_process import BotProcess, card_of, node2_hanging, rent
 
-from bot.workspace import Workspace
+from slack_workspace import Workspace
 
 pytestmark = pytest.mark.openstack
 

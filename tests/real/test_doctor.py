@@ -18,8 +18,8 @@ import pytest
 import yaml
 from own_project import INTERNAL, OwnProject, own_project
 
-from bot.manifest import BOT_SCOPES
-from bot.workspace import Workspace
+from bot.slack.manifest import BOT_SCOPES
+from slack_workspace import Workspace
 
 pytestmark = pytest.mark.openstack
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 from bot_process import BotProcess, node2_hanging
-from image_kit import qcow2
+from harness.image_kit import qcow2
 
-from bot.workspace import Workspace
+from slack_workspace import Workspace
 
 pytestmark = [pytest.mark.openstack, pytest.mark.timeout(300)]
 

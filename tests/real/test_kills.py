@@ -19,7 +19,7 @@ from lab_checks import marks, take_away
 from mortal_acts import Acts
 from mortal_bot import Death, MortalBot
 
-from bot.workspace import Workspace
+from slack_workspace import Workspace
 
 pytestmark = [pytest.mark.openstack, pytest.mark.timeout(7200)]
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from bot_process import BotProcess, node2_hanging, wait_until
 
-from bot.workspace import Workspace
+from slack_workspace import Workspace
 
 pytestmark = [pytest.mark.openstack, pytest.mark.timeout(900)]
 

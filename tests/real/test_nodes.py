@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from bot_process import BotProcess, node2_hanging, wait_until
 
-from bot.workspace import Workspace, visible_text
+from slack_workspace import Workspace, visible_text
 
 pytestmark = [pytest.mark.openstack, pytest.mark.timeout(600)]
 

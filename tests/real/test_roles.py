@@ -14,11 +14,12 @@ from openstack.config import OpenStackConfig
 from own_project import INTERNAL, own_project
 
 from kws_core.config import parse_config
-from kws_core.errors import NodeRefused
-from kws_core.nodes import Action, Kind, MachineState, NetworkSpec, PortRange, Refusal, ServerSpec, Size
-from kws_core.nodes.faults import status_of
-from kws_core.nodes.openstack import OpenStackNode
+from kws_core.errors import NodeRefused, Refusal
+from kws_core.nodes.openstack.faults import status_of
+from kws_core.nodes.openstack.node import OpenStackNode
 from kws_core.nodes.pool import Pool
+from kws_core.nodes.values import Action, MachineState, NetworkSpec, ServerSpec
+from kws_core.values import Kind, PortRange, Size
 
 pytestmark = pytest.mark.openstack
 

@@ -10,7 +10,7 @@ import pytest
 from bot_process import BotProcess, card_of, rent
 from lab_checks import READY, assert_key_matches, give_back, rental_row
 
-from bot.workspace import Workspace
+from slack_workspace import Workspace
 
 pytestmark = pytest.mark.openstack
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from bot_process import BotProcess, card_of
 
-from bot.workspace import Workspace
+from slack_workspace import Workspace
 
 pytestmark = pytest.mark.openstack
 

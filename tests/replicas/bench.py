@@ -14,23 +14,26 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import aftermath
-from node_line import NodeServer
-from replica_process import lab_time
+from harness import aftermath
+from harness.node_line import NodeServer
+from harness.replica_process import lab_time
+from harness.world import make_config
+from replicas.crew import Crew, Wake
+from replicas.people import Student
 from sqlalchemy import func, or_, select
-from world import make_config
 
 from bot.views.home import MOST_CARDS
-from bot.workspace import Workspace
-from bot.workspace.people import User, default_users
-from kws_core.model import Event, EventKind, Placement, PlacementState, Rental, Status
-from kws_core.nodes.fake import FakeNode
-from kws_core.notices import NoticeKind
-from kws_core.records import JobRun, Notice
-from kws_core.store import Store
-
-from .crew import Crew, Wake
-from .people import Student
+from kws_core.database.alerts import NoticeKind
+from kws_core.database.store import Store
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.tables.alert import Notice
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.job_run import JobRun
+from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.states import PlacementState, Status
+from slack_workspace import Workspace
+from slack_workspace.people import User, default_users
 
 CONFIG: dict[str, Any] = {
     "vcpus": 400, "max_rentals": 300, "max_builds": 8, "ram_mb": 400000, "disk_gb": 9000,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from postgres_kit import Postgres, missing
+from harness.postgres_kit import Postgres, missing
+from harness.tables import recorded, show
 from sqlalchemy import make_url
-from tables import recorded, show
 
-from kws_core.store import Store
+from kws_core.database.store import Store
 
 COLUMNS = (
     "replicas", "taken for dead after", "kills (-9)", "rentals", "acts on nodes", "with violations",

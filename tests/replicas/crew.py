@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from node_line import NodeServer
+from harness.node_line import NodeServer
 from sqlalchemy import text
 
-from kws_core.store import Store
+from kws_core.database.store import Store
 
 TESTS = Path(__file__).parent.parent
 LOOK = 0.1  # seconds
@@ -47,7 +47,7 @@ class Crew:
         self.wake: Wake | None = None
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)])}
         self._maker = subprocess.Popen(
-            [sys.executable, "-m", "replica_process"], env=environment, stdin=subprocess.PIPE,
+            [sys.executable, "-m", "harness.replica_process"], env=environment, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 

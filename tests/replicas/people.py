@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from bot.workspace import Workspace
-from bot.workspace.errors import NotOnScreenError, SlackError
-from kws_core.model import Rental, Status
-from kws_core.store import Store
+from kws_core.database.store import Store
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
+from slack_workspace import Workspace
+from slack_workspace.errors import NotOnScreenError, SlackError
 
 LOOK = 0.1  # seconds
 SEES = 3.0  # seconds that a person waits before trying again

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from postgres_kit import Postgres
+from harness.postgres_kit import Postgres
+from harness.stock import made
+from harness.world import Clock, make_config
 from sqlalchemy import select
-from stock import made
-from world import Clock, make_config
 
-from kws_core.core import Core
-from kws_core.forgetting import forget
-from kws_core.model import Rental, Status
-from kws_core.store import Store
+from kws_core.database.store import Store
+from kws_core.rentals.service import Core
+from kws_core.reports.retention import forget
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
 
 
 def test_what_a_machine_was_made_of_is_forgotten(postgres: Postgres, migrated: str, clock: Clock) -> None:

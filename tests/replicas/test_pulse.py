@@ -7,23 +7,26 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from harness.world import MINA, Clock, Inline, make_config
 from sqlalchemy import literal, select
-from world import MINA, Clock, Inline, make_config
 
-from kws_core.admission import RentForm
-from kws_core.columns import UtcDateTime
-from kws_core.core import Core
+from kws_core.cluster.heartbeat import BEAT, DEAD_AFTER, Pulse
+from kws_core.database.leases import LeaseLost
+from kws_core.database.store import Store
 from kws_core.errors import StoreDown
-from kws_core.leases import LeaseLost
-from kws_core.model import Placement, Rental, Status
-from kws_core.nightly import NIGHT, Nightly
-from kws_core.nodes.fake import FakeNode
-from kws_core.outbox import Outbox
-from kws_core.reconciler import Reconciler
-from kws_core.records import JobRun, Person
-from kws_core.replica_rows import Lease, Replica
-from kws_core.replicas import BEAT, DEAD_AFTER, Pulse
-from kws_core.store import Store
+from kws_core.nightly.cleanup import NIGHT, Nightly
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.outbox.pending_messages import Outbox
+from kws_core.reconcile.reconciler import Reconciler
+from kws_core.rentals.admission import RentForm
+from kws_core.rentals.service import Core
+from kws_core.tables.columns import UtcDateTime
+from kws_core.tables.job_run import JobRun
+from kws_core.tables.lease import Lease
+from kws_core.tables.person import Person
+from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.replica import Replica
+from kws_core.tables.states import Status
 
 
 class Life:
@@ -73,8 +76,8 @@ def leased_by(life: Life) -> list[str | None]:
 
 
 def claim(life: Life, clock: Clock) -> None:
-    from kws_core import work_queue
-    from kws_core.reconciler import LEASE
+    from kws_core.reconcile.reconciler import LEASE
+    from kws_core.scheduling import work_queue
 
     with life.store.write() as session:
         work_queue.claim_due(session, "node1", clock(), life.core.who, LEASE)
@@ -138,7 +141,7 @@ def test_one_that_wakes_up_after_its_burial_says_and_does_nothing(
         with pytest.raises(LeaseLost):
             stalled.outbox.offer_key(rental.id, "ssh-ed25519 A", "SHA256:x", "F1")
     before = stalled.core.rental(MINA, rental.id).status
-    from kws_core.jobs import Job
+    from kws_core.reconcile.guarded_update import Job
 
     with stalled.store.read() as session:
         placement = session.scalars(select(Placement)).one()
@@ -198,7 +201,7 @@ def test_a_clock_that_is_wrong_by_more_than_seconds_is_refused(
 
 
 def test_the_databases_own_time_is_asked(born: Callable[[], Life]) -> None:
-    from kws_core.core import utcnow
+    from kws_core.context import utcnow
 
     life = born()
     life.core.now = utcnow
@@ -219,7 +222,7 @@ def test_people_and_nodes_may_be_seen_first_by_all_at_once(born: Callable[[], Li
     with lives[0].store.read() as session:
         assert sorted(session.scalars(select(Person.id))) == ["U0GONE", "U0NEW"]
         assert session.scalars(select(Lease)).all() == []
-    from kws_core.notice_box import NoticeBox
+    from kws_core.outbox.alert_outbox import NoticeBox
 
     assert len(NoticeBox(lives[0].core).due()) == 1
     assert [node.room.up for node in lives[0].core.nodes()] == [True]

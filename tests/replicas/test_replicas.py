@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mutants import MUTANTS
-
-from .bench import Bench, Setting
+from harness.mutants import MUTANTS
+from replicas.bench import Bench, Setting
 
 pytestmark = pytest.mark.thorough  # starts processes
 

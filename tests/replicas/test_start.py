@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from postgres_kit import Postgres
+from harness.postgres_kit import Postgres
+from harness.world import NODE, TOML
 from sqlalchemy import inspect, text
-from world import NODE, TOML
 
+from kws_core.database.single_process import SoleProcess
+from kws_core.database.store import Store
 from kws_core.errors import StoreDown
-from kws_core.sole import SoleProcess
-from kws_core.store import Store
 
 pytestmark = pytest.mark.thorough  # starts processes
 
@@ -81,7 +81,7 @@ def test_a_second_kws_run_on_sqlite_says_why_it_does_not(tmp_path: Path) -> None
 def test_the_lock_of_a_killed_process_is_gone(tmp_path: Path) -> None:
     database = tmp_path / "kws.db"
     script = (
-        "import sys, time; from kws_core.sole import SoleProcess; from kws_core.store import Store\n"
+        "import sys, time; from kws_core.database.single_process import SoleProcess; from kws_core.database.store import Store\n"
         f"sole = SoleProcess(Store('sqlite:///{database}')); sole.claim(); print('in', flush=True); time.sleep(60)"
     )
     with subprocess.Popen(

@@ -14,18 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.world import Clock, Inline, next_due
 from slack_bolt import BoltRequest, BoltResponse
 from sqlalchemy import select
-from world import Clock, Inline, next_due
 
-from bot.manifest import BOT_SCOPES
-from bot.retries import SlackRetryHandler
 from bot.service import Service
-from bot.workspace import Person, UserGroup, Workspace, payloads, visible_text
-from bot.workspace.messages import bot_message, post
+from bot.slack.manifest import BOT_SCOPES
+from bot.slack.retries import SlackRetryHandler
 from kws_core.config import Config, Environment
-from kws_core.model import Base, Rental
-from kws_core.nodes.fake import FakeNode
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.tables.base import Base
+from kws_core.tables.rental import Rental
+from slack_workspace import Person, UserGroup, Workspace, visible_text
+from slack_workspace.messages import bot_message, post
+from slack_workspace.persons import payloads
 
 Json = dict[str, Any]
 
@@ -151,7 +153,7 @@ def make_bench(folder: Path, clock: Clock, config: Config, patch: pytest.MonkeyP
         slack_api_url=workspace.api_url,
         database_url=f"sqlite:///{folder / 'kws.db'}",
     )
-    patch.setattr("bot.picture.plot", lambda data: b"\x89PNG picture")
+    patch.setattr("bot.delivery.pictures.plot", lambda data: b"\x89PNG picture")
     service = Service(config, environment, fakes, clock)
     service.client.retry_handlers = [SlackRetryHandler(sleep=lambda seconds: None)]
     service.reconciler.executors = service.operations.executors = lambda node, sort: Inline()

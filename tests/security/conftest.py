@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.world import Clock, make_config
 from security.bench import ADMINS, Bench, make_bench, with_admins
-from world import Clock, make_config
 
 
 @pytest.fixture(scope="module")

@@ -12,19 +12,22 @@ from datetime import date
 
 import yaml
 
-from bot import shapes
 from bot.handlers import rent_words
-from bot.i18n import Texts
-from bot.redact import Redactor
+from bot.ops.redact import Redactor
+from bot.slack import payloads
+from bot.text.i18n import Texts
 from bot.views import form_fields, ids, rent_form
-from kws_core import cloud_init, guest_key, image_urls, ssh_keys, usage
-from kws_core.container_form import check_image_name, format_command, parse_command, parse_environment
-from kws_core.core import Offer
 from kws_core.errors import UserError
-from kws_core.networks import check_cidr, check_network_name
-from kws_core.nodes import Image, Size
-from kws_core.passwords import check_password
-from kws_core.ports import FORBIDDEN, format_ports, parse_ports
+from kws_core.forms import boot_script, cloud_init, ssh_keys
+from kws_core.forms.cidr import check_cidr, check_network_name
+from kws_core.forms.container import check_image_name, format_command, parse_command, parse_environment
+from kws_core.forms.passwords import check_password
+from kws_core.forms.ports import FORBIDDEN, format_ports, parse_ports
+from kws_core.images import urls
+from kws_core.nodes.values import Image
+from kws_core.rentals.service import Offer
+from kws_core.reports import usage
+from kws_core.values import Size
 
 Judge = Callable[[str], object]
 
@@ -60,8 +63,8 @@ def _cloud_init(text: str) -> None:
         assert config["users"][1].get("ssh_authorized_keys", [None])[0] == key or key is None
         assert config["users"][1].get("hashed_passwd") == password
         assert config.get("chpasswd", {}).get("users", [{}])[0].get("password") == password
-        assert [e["path"] for e in config["write_files"]].count(guest_key.PATH) == 1
-        assert config["write_files"][0] == guest_key.entry("web01", "student")
+        assert [e["path"] for e in config["write_files"]].count(boot_script.PATH) == 1
+        assert config["write_files"][0] == boot_script.entry("web01", "student")
 
 
 def _public_key(text: str) -> None:
@@ -132,11 +135,11 @@ def _payload(text: str) -> None:
         payload = json.loads(text)
     except (ValueError, RecursionError):
         return
-    assert shapes.trouble(payload) is None or isinstance(shapes.trouble(payload), str)
+    assert payloads.trouble(payload) is None or isinstance(payloads.trouble(payload), str)
 
 
 def _response_url(text: str) -> None:
-    if shapes.answers_to_slack(text, "https://slack.com/api/"):
+    if payloads.answers_to_slack(text, "https://slack.com/api/"):
         assert (
             text.startswith(("https://hooks.slack.com", "https://slack.com", "HTTPS", "Https"))
             or "slack.com" in text
@@ -166,7 +169,7 @@ JUDGES: dict[str, Judge] = {
     "cloud-init": _cloud_init, "public key": _public_key, "ports": _ports, "command": _command,
     "environment": _environment, "container image": _image, "network": _network, "cidr": _cidr,
     "rent words": _rent_words, "password": _password, "metadata": _metadata, "payload": _payload,
-    "response url": _response_url, "month": _month, "image url": image_urls.check, "shown": _shown, "logged": _logged,
+    "response url": _response_url, "month": _month, "image url": urls.check, "shown": _shown, "logged": _logged,
 }  # fmt: skip
 
 

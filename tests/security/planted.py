@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bot import logs
+from bot.ops import logs
 
 PASSWORD = "Zebra9-canal-Trombone-quiet"
 CLOUD_SECRET = "cloudinit-Secret-5f1e77"

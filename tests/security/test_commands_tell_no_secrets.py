@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from harness.typed_kit import Typed
+from harness.world import World
 from security import planted
 from security.planted import CLOUD_INIT, PASSWORD, TYPED, found
-from typed_kit import Typed
-from world import World
 
-from kws_core.model import Access
-from kws_core.nodes import Kind
-from kws_core.passwords import Secret
+from kws_core.forms.passwords import Secret
+from kws_core.tables.states import Access
+from kws_core.values import Kind
 
 TOKENS = (
     "xoxb-planted-bot-token-1",

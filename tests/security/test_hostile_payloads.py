@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.sampling import THOROUGH, every
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sampling import THOROUGH, every
 from security import hostile
 from security.bench import Bench, Json, form
 from security.test_who_may import Stage
 from security.test_who_may import stage as stage  # noqa: PLC0414 - the same stage
 from security.who_may import AS, TABLE
 
-from bot.shapes import answers_to_slack, trouble
+from bot.slack.payloads import answers_to_slack, trouble
 from bot.views import ids
 
 OURS = re.compile(r"<(?:@[UW]\w+|!date\^\d+\^[^|>]*\|[^>]*|https?://[^|>]*(?:\|[^>]*)?|mailto:[^>]*)>")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
+from harness.sampling import THOROUGH
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sampling import THOROUGH
 from security.hostile import TEXTS, text
 from security.judges import JUDGES, KEY, judge
 

@@ -19,10 +19,10 @@ from security.bench import Bench
 from security.planted import SIGNING_SECRET, logged
 from slack_bolt import App
 
-from bot import http_mode, watch_server
 from bot.app import build_app
-from bot.http_mode import MOST_BYTES, PATH, serve, verifier_of
-from bot.watch_server import WatchPages
+from bot.ops import http, watch_server
+from bot.ops.http import MOST_BYTES, PATH, serve, verifier_of
+from bot.ops.watch_server import WatchPages
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -183,7 +183,7 @@ def test_the_challenge_of_a_new_request_url_is_answered(line: Line) -> None:
 
 
 def test_who_sends_nothing_is_hung_up_on(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_mode.QuietHandler, "timeout", 0.1)
+    monkeypatch.setattr(http.QuietHandler, "timeout", 0.1)
     assert line.raw(b"POST /slack/ev") == b""
     stamp = str(int(time.time()))
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: 10\r\n"
@@ -192,7 +192,7 @@ def test_who_sends_nothing_is_hung_up_on(line: Line, monkeypatch: pytest.MonkeyP
 
 
 def test_so_many_at_once_and_then_as_before(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_mode, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(http, "MOST_AT_ONCE", 2)
     server = watch_server.serve(WatchPages(line.bench.service.health, line.bench.service.metrics), 0)
     small = Line(line.bench, server.server_port)
     held = [socket.create_connection(("127.0.0.1", small.port), timeout=5) for _ in range(2)]

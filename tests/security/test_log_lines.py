@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from contract.kit import pool_on
-from contract.stub import Answer, Stub
-from sampling import every
+from harness.contract_kit import pool_on
+from harness.openstack_stub import Answer, Stub
+from harness.sampling import every
 from security import planted
 from security.bench import Bench
 from security.planted import APPLICATION_SECRET, NODE_PASSWORD, NODE_TOKEN, found, logged
 
-from bot.redact import HIDDEN, Redactor
-from kws_core.nodes import Address, Node, ServerSpec, Size
+from bot.ops.redact import HIDDEN, Redactor
+from kws_core.nodes import Node
+from kws_core.nodes.values import Address, ServerSpec
+from kws_core.values import Size
 
 OF_THE_NODE = (NODE_PASSWORD, NODE_TOKEN, APPLICATION_SECRET)
 HASH = "$6$rounds=5000$abcdefgh$0123456789abcdefghijklmnopqrstuvwxyz"
@@ -71,7 +73,7 @@ def everything(node: Node) -> list[str]:
             said.append(repr(call()))
         except Exception as error:
             said.append("".join(traceback.format_exception(error)))
-            logging.getLogger("kws_core.reconciler").error("it failed", exc_info=error)
+            logging.getLogger("kws_core.reconcile.reconciler").error("it failed", exc_info=error)
     return said
 
 
@@ -128,7 +130,7 @@ def test_what_is_no_secret_stays() -> None:
     lines = (
         "ref 1a2b3c4d: form of U0MINA0001 failed", "rental abc web01: requested -> building", "password_simple",
         "GET http://127.0.0.1:5000/v3 used request id req-1", "the password is too short", "mina@lab.example:22",
-        "no node has the secret sauce", 'File "kws_core/passwords.py", line 70, in check_password',
+        "no node has the secret sauce", 'File "kws_core/forms/passwords.py", line 70, in check_password',
     )  # fmt: skip
     for line in lines:
         assert Redactor(["", "p", "short"])(line) == line

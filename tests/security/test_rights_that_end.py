@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from sampling import every
+from harness.sampling import every
 from security.bench import ADMINS, Bench, form
 from security.who_may import TABLE
 
 from bot.views import ids
-from bot.workspace import Person
-from kws_core.admission import RentForm, Who
-from kws_core.model import Rental
-from kws_core.terms import Terms
+from kws_core.people import Who
+from kws_core.rentals.admission import RentForm
+from kws_core.rentals.extension import Terms
+from kws_core.tables.rental import Rental
+from slack_workspace import Person
 
 
 @pytest.fixture

@@ -12,17 +12,18 @@ from security.bench import Bench, form
 from security.planted import CLOUD_INIT, PASSWORD, PRIVATE, TYPED, files_of, found, logged, others_see
 from sqlalchemy import select, text
 
-from bot.health import Report
+from bot.ops.health import Report
+from bot.ops.watch_server import WatchPages
 from bot.views import ids
-from bot.watch_server import WatchPages
-from kws_core import usage
-from kws_core.audit import Audit
-from kws_core.backup import back_up
-from kws_core.errors import NodeDown, NodeRefused
-from kws_core.forgetting import forget
-from kws_core.model import Base, Rental, Status
-from kws_core.nodes import Refusal
-from kws_core.store import Store
+from kws_core.database.backup import back_up
+from kws_core.database.store import Store
+from kws_core.errors import NodeDown, NodeRefused, Refusal
+from kws_core.reports import usage
+from kws_core.reports.audit import Audit
+from kws_core.reports.retention import forget
+from kws_core.tables.base import Base
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
 
 FORMATS = ("json", pytest.param("pretty", marks=pytest.mark.thorough))
 
@@ -84,9 +85,9 @@ def crashes(bench: Bench, patch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("a bug of ours")
 
     for where in (
-        "kws_core.admission.hash_password",
-        "kws_core.passwords._score",
-        "kws_core.admission.parse_cloud_init",
+        "kws_core.rentals.admission.hash_password",
+        "kws_core.forms.passwords._score",
+        "kws_core.rentals.admission.parse_cloud_init",
     ):
         with patch.context() as inner:
             inner.setattr(where, breaks)
@@ -95,11 +96,11 @@ def crashes(bench: Bench, patch: pytest.MonkeyPatch) -> None:
             )
             assert "Something went wrong on our side" in answer
     with patch.context() as inner:
-        inner.setattr("kws_core.specs.cloud_init.user_data", breaks)
+        inner.setattr("kws_core.reconcile.node_specs.cloud_init.user_data", breaks)
         rent(bench, "loop", access={"option": "password"}, password=PASSWORD, cloud_init=CLOUD_INIT)
         bench.settle(4)
     with patch.context() as inner:
-        inner.setattr("bot.uploads.send", breaks)
+        inner.setattr("bot.slack.files.send", breaks)
         rent(bench, "upload", cloud_init=CLOUD_INIT)
         bench.settle(4)
 

@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sampling import every
-from world import ADMIN, Inline, World
+from harness.sampling import every
+from harness.world import ADMIN, Inline, World
 
-from kws_core import new_key, ssh_keys
-from kws_core.admission import RentForm, Who
-from kws_core.core import allowed
 from kws_core.errors import FormError, UserError
-from kws_core.fleet import Fleet
-from kws_core.model import Access, Rental
-from kws_core.nodes import Action
-from kws_core.operations import Operations
-from kws_core.saved_keys import KeyRing
-from kws_core.terms import Terms
+from kws_core.forms import ssh_keys
+from kws_core.nodes.values import Action
+from kws_core.people import Who
+from kws_core.rentals import key_rotation
+from kws_core.rentals.admission import RentForm
+from kws_core.rentals.extension import Terms
+from kws_core.rentals.lifecycle import allowed
+from kws_core.rentals.machine_actions import Operations
+from kws_core.rentals.saved_keys import KeyRing
+from kws_core.scheduling.node_maintenance import Fleet
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Access
 
 ROOT = Path(__file__).parents[2]
 MINA, JOON = Who("U0MINA00001"), Who("U0JOON00001")
@@ -39,38 +42,44 @@ def _form(world: World, **more: Any) -> RentForm:
 
 
 USE_CASES: dict[str, tuple[set[str], Case]] = {
-    "core.offer": (OWN, lambda w, who, r, k: w.core.offer(who)),
-    "core.request": (OWN, lambda w, who, r, k: w.core.request(who, _form(w), "second")),
-    "core.request, a chosen node": (
+    "service.offer": (OWN, lambda w, who, r, k: w.core.offer(who)),
+    "service.request": (OWN, lambda w, who, r, k: w.core.request(who, _form(w), "second")),
+    "service.request, a chosen node": (
         ADMINS,
         lambda w, who, r, k: w.core.request(who, _form(w, node="node2"), "x"),
     ),
-    "core.request, her key": (
+    "service.request, her key": (
         OWNER,
         lambda w, who, r, k: w.core.request(who, _form(w, access=Access.OWN_KEY, saved_key=k), "x"),
     ),
-    "core.request, her network": (
+    "service.request, her network": (
         OWNER,
         lambda w, who, r, k: w.core.request(who, _form(w, network=r.network_id), "x"),
     ),
-    "core.my_rentals": (OWN, lambda w, who, r, k: w.core.my_rentals(who)),
-    "core.rental": (KEEPERS, lambda w, who, r, k: w.core.rental(who, r.id)),
-    "core.rental_named": (OWNER, lambda w, who, r, k: w.core.rental_named(who, r.name)),
-    "core.give_back": (KEEPERS, lambda w, who, r, k: w.core.give_back(who, r.id)),
-    "core.allowed": (KEEPERS, lambda w, who, r, k: allowed(r, who)),
-    "terms.extend": (KEEPERS, lambda w, who, r, k: Terms(w.core).extend(who, r.id, w.day(20), via="x")),
-    "terms.extend, beyond the policy": (
+    "service.my_rentals": (OWN, lambda w, who, r, k: w.core.my_rentals(who)),
+    "service.rental": (KEEPERS, lambda w, who, r, k: w.core.rental(who, r.id)),
+    "service.rental_named": (OWNER, lambda w, who, r, k: w.core.rental_named(who, r.name)),
+    "service.give_back": (KEEPERS, lambda w, who, r, k: w.core.give_back(who, r.id)),
+    "lifecycle.allowed": (KEEPERS, lambda w, who, r, k: allowed(r, who)),
+    "extension.extend": (KEEPERS, lambda w, who, r, k: Terms(w.core).extend(who, r.id, w.day(20), via="x")),
+    "extension.extend, beyond the policy": (
         ADMINS,
         lambda w, who, r, k: Terms(w.core).extend(who, r.id, w.day(400), via="x", note="exam"),
     ),
-    "terms.restore": (KEEPERS, lambda w, who, r, k: _unless(Terms(w.core).restore, "not_stopped", who, r.id)),
-    "terms.transfer": (ADMINS, lambda w, who, r, k: Terms(w.core).transfer(who, r.id, JOON.id)),
-    "operations.act": (
+    "extension.restore": (
+        KEEPERS,
+        lambda w, who, r, k: _unless(Terms(w.core).restore, "not_stopped", who, r.id),
+    ),
+    "extension.transfer": (ADMINS, lambda w, who, r, k: Terms(w.core).transfer(who, r.id, JOON.id)),
+    "machine_actions.act": (
         KEEPERS,
         lambda w, who, r, k: _operations(w).act(who, r.id, Action.REBOOT, lambda _: None),
     ),
-    "operations.console": (KEEPERS, lambda w, who, r, k: _operations(w).console(who, r.id, lambda _: None)),
-    "new_key.ask": (KEEPERS, lambda w, who, r, k: new_key.ask(w.core, who, r.id)),
+    "machine_actions.console": (
+        KEEPERS,
+        lambda w, who, r, k: _operations(w).console(who, r.id, lambda _: None),
+    ),
+    "key_rotation.ask": (KEEPERS, lambda w, who, r, k: key_rotation.ask(w.core, who, r.id)),
     "saved_keys.list": (OWN, lambda w, who, r, k: KeyRing(w.core).list(who)),
     "saved_keys.get": (OWNER, lambda w, who, r, k: KeyRing(w.core).get(who, k)),
     "saved_keys.named": (OWNER, lambda w, who, r, k: KeyRing(w.core).named(who, "laptop")),
@@ -79,8 +88,8 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
         lambda w, who, r, k: KeyRing(w.core).add(who, "new", ssh_keys.generate("n").public),
     ),
     "saved_keys.remove": (OWNER, lambda w, who, r, k: KeyRing(w.core).remove(who, k)),
-    "fleet.drain": (ADMINS, lambda w, who, r, k: Fleet(w.core).drain(who, "node1", where="x")),
-    "fleet.undrain": (ADMINS, lambda w, who, r, k: Fleet(w.core).undrain(who, "node1", where="x")),
+    "node_maintenance.drain": (ADMINS, lambda w, who, r, k: Fleet(w.core).drain(who, "node1", where="x")),
+    "node_maintenance.undrain": (ADMINS, lambda w, who, r, k: Fleet(w.core).undrain(who, "node1", where="x")),
     "admission.examine": (OWN, lambda w, who, r, k: w.core.request(who, _form(w), "second")),
 }
 REFUSALS = {"rental_gone", "rental_unknown", "saved_key_gone", "saved_key_unknown", "network_gone", "node_unknown", "admins_only"}  # fmt: skip
@@ -126,7 +135,7 @@ def test_what_is_ones_own_is_all_that_one_is_shown(world: World) -> None:
 
 def test_every_use_case_that_takes_a_person_has_a_row() -> None:
     there = set()
-    for path in sorted((ROOT / "kws_core").glob("*.py")):
+    for path in sorted((ROOT / "kws_core").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
                 arguments = [*node.args.args, *node.args.kwonlyargs]

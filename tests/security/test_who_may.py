@@ -12,12 +12,15 @@ from security.bench import Bench
 from security.who_may import AS, ROLES, TABLE, Row
 from sqlalchemy import select
 
-from bot.workspace import visible_text
-from kws_core import ssh_keys
-from kws_core.admission import RentForm, Who
-from kws_core.model import Event, Rental, Status
-from kws_core.records import Act
-from kws_core.saved_keys import KeyRing
+from kws_core.forms import ssh_keys
+from kws_core.people import Who
+from kws_core.rentals.admission import RentForm
+from kws_core.rentals.saved_keys import KeyRing
+from kws_core.tables.act import Act
+from kws_core.tables.event import Event
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
+from slack_workspace import visible_text
 
 REFUSED = (  # the words of every refusal: a person who may not is told so, and no more
     "Only admins may do that", "is not there any more, or it is not yours", "KWS is for members of this workspace",

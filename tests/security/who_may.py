@@ -18,10 +18,11 @@ from sqlalchemy import select
 
 from bot.views import ids
 from bot.views.ids import Action, View
-from bot.workspace import Person, payloads
-from kws_core import ssh_keys
-from kws_core.model import Network
-from kws_core.saved_keys import SavedKey
+from kws_core.forms import ssh_keys
+from kws_core.tables.network import Network
+from kws_core.tables.saved_key import SavedKey
+from slack_workspace import Person
+from slack_workspace.persons import payloads
 
 OWNER, OTHER, ADMIN, GUEST, STRANGER = ROLES = (
     "owner", "another member", "admin", "guest", "person of another workspace",

@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from by_hand import drive_by_hand
-from storybook import Story
-from world import Clock, make_config
+from harness.by_hand import drive_by_hand
+from harness.storybook import Story
+from harness.world import Clock, make_config
 
-from bot.manifest import BOT_SCOPES
 from bot.service import Service
-from bot.workspace import Workspace
+from bot.slack.manifest import BOT_SCOPES
 from kws_core.config import Config, Environment
-from kws_core.nodes.fake import FakeNode
+from kws_core.nodes.fake.node import FakeNode
+from slack_workspace import Workspace
 
 
 @pytest.fixture(autouse=True)
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """No picture is drawn in a story: what it would show is kept."""
     seen: list[dict[str, Any]] = []
-    monkeypatch.setattr("bot.picture.plot", lambda data: seen.append(data) or b"\x89PNG picture")
+    monkeypatch.setattr("bot.delivery.pictures.plot", lambda data: seen.append(data) or b"\x89PNG picture")
     return seen
 
 
@@ -46,7 +46,7 @@ def make_story(
         )
         shutil.copy(empty_database, tmp_path / "kws.db")
         monkeypatch.setattr("bot.service.CLOSE", 0.02)
-        monkeypatch.setattr("bot.workspace.state.TRIGGER_SECONDS", 30.0)  # a busy machine is no fault
+        monkeypatch.setattr("slack_workspace.state.TRIGGER_SECONDS", 30.0)  # a busy machine is no fault
         service = Service(config, environment, fakes, clock)
         drive_by_hand(service, lambda seconds: None)
         service.connect()

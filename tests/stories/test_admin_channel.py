@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from storybook import Story
-from world import make_config
+from harness.storybook import Story
+from harness.world import make_config
 
-from kws_core.notices import NoticeKind, tell_admins
+from kws_core.database.alerts import NoticeKind, tell_admins
 
 CHANNEL = "C0LABADMIN"
 

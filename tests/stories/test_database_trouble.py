@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 import pytest
+from harness.storybook import Story
 from sqlalchemy.exc import OperationalError
-from storybook import Story
 
-from kws_core.store import Store
+from kws_core.database.store import Store
 
 
 def away(*_: Any) -> NoReturn:

@@ -7,15 +7,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from home_kit import events, home, later, opens, rented, stock, told
-from stock import made
-from storybook import Story
-from world import make_config
+from harness.home_kit import events, home, later, opens, rented, stock, told
+from harness.stock import made
+from harness.storybook import Story
+from harness.world import make_config
 
-from bot.workspace import Person, UserGroup, payloads, visible_text
-from bot.workspace.outcome import exchange
-from kws_core.admission import Who
-from kws_core.model import EventKind, PlacementState, Rental, Status
+from kws_core.people import Who
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import PlacementState, Status
+from slack_workspace import Person, UserGroup, visible_text
+from slack_workspace.persons import payloads
+from slack_workspace.persons.outcome import exchange
 
 # -- the desk
 

@@ -7,13 +7,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from storybook import Story
+from harness.storybook import Story
 
-from bot.workspace import Person, visible_text
-from kws_core.admission import Who
 from kws_core.errors import UserError
-from kws_core.model import Rental, Status
-from kws_core.nodes import MachineState
+from kws_core.nodes.values import MachineState
+from kws_core.people import Who
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
+from slack_workspace import Person, visible_text
 
 
 def asking(person: Person) -> list[dict[str, Any]]:

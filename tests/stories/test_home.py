@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from home_kit import events, home, later, opens, rented
-from storybook import Story
+from harness.home_kit import events, home, later, opens, rented
+from harness.storybook import Story
 
-from bot.workspace import visible_text
-from kws_core.admission import Who
-from kws_core.model import EventKind
+from kws_core.people import Who
+from kws_core.tables.event_kinds import EventKind
+from slack_workspace import visible_text
 
 # -- everybody
 

@@ -9,11 +9,11 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
+from harness.storybook import Story
 from slack_sdk.signature import SignatureVerifier
-from storybook import Story
 
 from bot.app import build_app
-from bot.http_mode import PATH, serve
+from bot.ops.http import PATH, serve
 
 SECRET = "0123456789abcdef"
 

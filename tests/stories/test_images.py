@@ -7,25 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from image_kit import add, copies, offered_by, qcow2
+from harness.image_kit import add, copies, offered_by, qcow2
+from harness.storybook import Story
 from sqlalchemy import update
-from storybook import Story
 
-from bot.i18n import Texts
+from bot.text.i18n import Texts
 from bot.views.image_list import Progress
-from kws_core.acts import By
-from kws_core.audit import Audit
-from kws_core.errors import NodeDown
-from kws_core.nodes import Image, Refusal
-from kws_core.nodes.shelf import CHUNK
-from kws_core.records import ImageSync
+from kws_core.errors import NodeDown, Refusal
+from kws_core.images.image_audit import By
+from kws_core.nodes.image_store import CHUNK
+from kws_core.nodes.values import Image
+from kws_core.reports.audit import Audit
+from kws_core.tables.image_sync import ImageSync
 
 DOWN = NodeDown("node2", Refusal.DOWN, "gone")
 
 
 @pytest.fixture
 def admin(story: Story, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr("bot.image_jobs.EVERY", 0.01)
+    monkeypatch.setattr("bot.delivery.image_jobs.EVERY", 0.01)
     return english(story)
 
 
@@ -198,7 +198,7 @@ def test_words_that_mean_nothing(story: Story, admin: Any, words: str) -> None:
 
 
 def test_a_stop_in_the_middle_is_told(make_story: Callable[..., Story], monkeypatch: Any) -> None:
-    monkeypatch.setattr("bot.image_jobs.EVERY", 0.01)
+    monkeypatch.setattr("bot.delivery.image_jobs.EVERY", 0.01)
     story = make_story()
     admin = english(story)
     plant(story, "node1", "alpine")

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
-from storybook import Story
+from harness.storybook import Story
 
-from bot import key_delivery
-from kws_core import ssh_keys
-from kws_core.admission import Who
-from kws_core.model import Status
-from kws_core.ppk import to_ppk
-from kws_core.saved_keys import KeyRing, SavedKey
+from bot.delivery import keys
+from kws_core.forms import ssh_keys
+from kws_core.forms.putty_key import to_ppk
+from kws_core.people import Who
+from kws_core.rentals.saved_keys import KeyRing
+from kws_core.tables.saved_key import SavedKey
+from kws_core.tables.states import Status
 
 
 def new(comment: str = "joon@laptop") -> str:
@@ -236,13 +237,13 @@ def test_what_came_after_we_looked_is_withdrawn_in_both_forms(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[bool] = []
-    arrived = key_delivery._arrived
+    arrived = keys._arrived
 
     def too_early(*given: Any) -> bool:
         looks.append(True)
         return len(looks) > 1 and arrived(*given)
 
-    monkeypatch.setattr(key_delivery, "_arrived", too_early)
+    monkeypatch.setattr(keys, "_arrived", too_early)
     joon = story.workspace.person("joon")
     story.workspace.faults.fail("files.completeUploadExternal", drop_after=True)
     story.rent(joon)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from storybook import Story
+from harness.storybook import Story
 
-from kws_core.nodes.fake import FakeNode
+from kws_core.nodes.fake.node import FakeNode
 
 
 def slow(story: Story, seconds: float) -> None:

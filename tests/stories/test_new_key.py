@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
-from sampling import every
-from storybook import Story
+from harness.sampling import every
+from harness.storybook import Story
 
-from kws_core import new_key
-from kws_core.admission import Who
-from kws_core.errors import NodeRefused
-from kws_core.model import Access, Status
-from kws_core.nodes import Kind, Refusal
-from kws_core.nodes.fake import FakeNode
+from kws_core.errors import NodeRefused, Refusal
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.people import Who
+from kws_core.rentals import key_rotation
+from kws_core.tables.states import Access, Status
+from kws_core.values import Kind
 
 PASSWORD = "correct-horse-Battery-7-staple"
 LONG = 40
@@ -93,7 +93,7 @@ def test_the_key_goes_to_its_owner_whoever_asks(story: Story) -> None:
     mina, admin = story.workspace.person("mina"), story.workspace.person("admin")
     story.rent(mina)
     story.settle()
-    new_key.ask(story.service.core, Who(admin.id, admin=True), story.rentals()[0].id)
+    key_rotation.ask(story.service.core, Who(admin.id, admin=True), story.rentals()[0].id)
     story.settle(LONG)
     assert len(mina.files()) == 4
     assert admin.files() == [] and admin.dm() == []

@@ -7,11 +7,11 @@ import io
 from datetime import timedelta
 from typing import Any
 
-from storybook import Story
+from harness.storybook import Story
 
-from bot.workspace import visible_text
-from kws_core.admission import Who
-from kws_core.ssh_keys import generate
+from kws_core.forms.ssh_keys import generate
+from kws_core.people import Who
+from slack_workspace import visible_text
 
 
 def said(person: Any, text: str) -> bool:

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
-from storybook import Story
-from world import make_config
+from harness.storybook import Story
+from harness.world import make_config
 
-from bot.workspace import UserGroup
-from kws_core import ssh_keys
-from kws_core.errors import NodeRefused
-from kws_core.model import Reason, Status
-from kws_core.nodes import Refusal
+from kws_core.errors import NodeRefused, Refusal
+from kws_core.forms import ssh_keys
+from kws_core.tables.states import Reason, Status
+from slack_workspace import UserGroup
 
 
 def card(person: Any) -> str:
@@ -313,7 +312,7 @@ def test_a_person_who_cannot_be_reached_gets_no_server(story: Story) -> None:
 
 
 def _owner(person: Any) -> Any:
-    from kws_core.admission import Who
+    from kws_core.people import Who
 
     return Who(person.id)
 

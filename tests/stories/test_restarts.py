@@ -14,21 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.world import Clock, Inline, make_config
 from slack_sdk import WebClient
 from sqlalchemy.orm import Session
-from world import Clock, Inline, make_config
 
-from bot.directory import Directory
-from bot.notify import Notifier
-from bot.workspace import Workspace
-from kws_core.admission import RentForm, Who
-from kws_core.core import Core
-from kws_core.model import EventKind, Rental, Status
-from kws_core.nightly import Nightly
-from kws_core.nodes.fake import FakeNode
-from kws_core.reconciler import Reconciler
-from kws_core.store import Store
-from kws_core.terms import Terms
+from bot.delivery.owners import Notifier
+from bot.slack.directory import Directory
+from kws_core.database.store import Store
+from kws_core.nightly.cleanup import Nightly
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.people import Who
+from kws_core.reconcile.reconciler import Reconciler
+from kws_core.rentals.admission import RentForm
+from kws_core.rentals.extension import Terms
+from kws_core.rentals.service import Core
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
+from slack_workspace import Workspace
 
 pytestmark = pytest.mark.thorough
 RESTARTS = int(os.environ.get("KWS_RESTARTS", "60"))

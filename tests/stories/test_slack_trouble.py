@@ -6,12 +6,12 @@ from itertools import product
 from typing import Any
 
 import pytest
-from sampling import every
-from storybook import Story
+from harness.sampling import every
+from harness.storybook import Story
 
 from bot.service import Service
-from kws_core.admission import Who
-from kws_core.model import Status
+from kws_core.people import Who
+from kws_core.tables.states import Status
 
 
 def top_level(person: Any) -> list[dict[str, Any]]:

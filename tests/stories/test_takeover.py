@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from legacy_kit import fill, server
-from storybook import Story
+from harness.legacy_kit import fill, server
+from harness.storybook import Story
 
-from kws_core import legacy
-from kws_core.admission import Who
-from kws_core.nodes import Kind
-from kws_core.nodes.fake_adoption import FakeAdopter
-from kws_core.takeover import Takeover, Terms
+from kws_core.legacy import source
+from kws_core.legacy.importer import Takeover, Terms
+from kws_core.nodes.fake.importer import FakeAdopter
+from kws_core.people import Who
+from kws_core.values import Kind
 
 
 def test_a_server_from_before_is_shown_extended_and_returned(story: Story, tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_a_server_from_before_is_shown_extended_and_returned(story: Story, tmp_p
     planted = adopter.plant("Web01", "192.168.0.201")
     url = f"sqlite:///{tmp_path / 'old.db'}"
     fill(url, [server("Web01", core.today().replace(day=1, month=11))])
-    Takeover(core, {"node1": adopter}, Terms({"김민아": mina.id})).run(legacy.read(url), dry_run=False)
+    Takeover(core, {"node1": adopter}, Terms({"김민아": mina.id})).run(source.read(url), dry_run=False)
     story.settle(4)
     said = str(mina.dm())
     assert "이전 시스템에서 그대로 넘겨받았습니다" in said and "11월 1일" in said and "12월 8일" in said

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from storybook import Story
+from harness.storybook import Story
 
-from bot import watch_server
-from bot.watch_server import WatchPages
+from bot.ops import watch_server
+from bot.ops.watch_server import WatchPages
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import yaml
-from storybook import Story
+from harness.storybook import Story
 
-from kws_core import ssh_keys
-from kws_core.model import Access, Status
-from kws_core.nodes import Kind, MachineState
+from kws_core.forms import ssh_keys
+from kws_core.nodes.values import MachineState
+from kws_core.tables.states import Access, Status
+from kws_core.values import Kind
 
 PASSWORD = "correct-horse-Battery-7-staple"
 
@@ -45,7 +46,7 @@ def user_data(story: Story) -> dict[str, Any]:
 
 
 def give_back_all(story: Story) -> None:
-    from kws_core.admission import Who
+    from kws_core.people import Who
 
     for rental in story.rentals():
         story.service.core.give_back(Who(rental.owner), rental.id)
@@ -169,7 +170,7 @@ def test_a_network_of_ones_own_comes_and_goes_with_its_users(story: Story) -> No
 
 
 def _who(person: Any) -> Any:
-    from kws_core.admission import Who
+    from kws_core.people import Who
 
     return Who(person.id)
 
@@ -277,9 +278,9 @@ def test_the_buttons_of_a_card(story: Story, kind: str) -> None:
 
 
 def test_nobody_acts_on_what_is_not_theirs(story: Story) -> None:
-    from kws_core.admission import Who
     from kws_core.errors import UserError
-    from kws_core.nodes import Action
+    from kws_core.nodes.values import Action
+    from kws_core.people import Who
 
     mina = story.workspace.person("mina")
     story.rent(mina, "box")

@@ -1,0 +1,67 @@
+"""What the commands share: options, the core, and how rows are printed."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from kws_core.people import Who
+    from kws_core.rentals.service import Core
+
+USAGE = 2  # exit code: wrong usage or configuration
+FAILED = 1
+LONGEST_USER = 28  # characters of a user's name in the trail
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="nodes.toml; else $KWS_CONFIG, else ./nodes.toml."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def core_of(config: Path | None) -> Core:
+    """The core on the configured database, which is brought up to date."""
+    from kws_core.config import DEFAULT_DATABASE_URL, load_config
+    from kws_core.database.store import Store
+    from kws_core.rentals.service import Core
+
+    settings = load_config(config)
+    store = Store(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL)
+    store.upgrade()
+    return Core(settings, store)
+
+
+def who_types() -> Who:
+    """Whoever may read the database is an admin; the trail has the name that the system knows."""
+    from kws_core.people import Who
+
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        name = str(os.getuid())
+    return Who(f"cli:{name[:LONGEST_USER]}", admin=True)
+
+
+def note_act(core: Core, what: str, **data: Any) -> None:
+    """Into the audit trail."""
+    from kws_core.reports.audit import Audit
+
+    Audit(core).note(who_types().id, what, "cli", **data)
+
+
+def print_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
+    """As JSON, else as a table; ``nothing`` where there is none."""
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    elif not rows:
+        typer.echo(nothing)
+    else:
+        cells = [list(rows[0])] + [["-" if v is None else str(v) for v in row.values()] for row in rows]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+        for row in cells:
+            typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

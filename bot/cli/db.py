@@ -1,0 +1,173 @@
+"""``kws db``: the database, and what comes into it from elsewhere."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bot.cli.common import FAILED, Config, Json, core_of, print_rows
+
+if TYPE_CHECKING:
+    from kws_core.config import Config as Settings
+    from kws_core.legacy.importer import Outcome, Terms
+    from kws_core.rentals.service import Core
+
+NOTHING = "The old system lends nothing."
+
+Url = Annotated[
+    str,
+    typer.Argument(
+        metavar="URL", envvar="KWS_LEGACY_URL", help="The old database: mysql://user:password@host/kws"
+    ),
+]
+Owners = Annotated[
+    Path | None,
+    typer.Option("--owners", metavar="FILE", help="Lines of `name as in the old system,Slack user id`."),
+]
+Others = Annotated[
+    str | None, typer.Option("--others", metavar="USER", help="Slack user id that gets everything else.")
+]
+NodeNames = Annotated[
+    list[str] | None,
+    typer.Option("--node", metavar="OLD=NEW", help="A node that nodes.toml calls NEW; may be repeated."),
+]
+Days = Annotated[
+    int, typer.Option(min=2, max=365, help="Days for what is over there already, or within two days.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell: write nothing anywhere.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+
+db = typer.Typer(help="The database.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Brings the database to this version's tables; `kws run` does so itself at its start."""
+    from kws_core.config import DEFAULT_DATABASE_URL
+    from kws_core.database.store import Store
+
+    Store(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL).upgrade()
+    typer.echo("The database is up to date.")
+
+
+@db.command("backup")
+def db_backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
+) -> None:
+    """Copies the SQLite database while the bot runs; PostgreSQL has pg_dump."""
+    from kws_core.config import DEFAULT_DATABASE_URL
+    from kws_core.database.backup import back_up
+
+    size = back_up(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL, file)
+    typer.echo(f"{file}: {size / 1024:.0f} KiB, checked.")
+
+
+@db.command("import-legacy")
+def import_legacy(
+    url: Url,
+    config: Config = None,
+    owners: Owners = None,
+    others: Others = None,
+    node: NodeNames = None,
+    days: Days = 7,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Takes the servers and containers of the system before KWS over, with their ends, as they run."""
+    from kws_core.config import load_config
+    from kws_core.legacy import source
+    from kws_core.legacy.importer import Takeover, Verdict
+    from kws_core.nodes.pool import Pool
+
+    settings = load_config(config)
+    terms = _terms(owners, others, node or [], days)
+    rows = source.read(url)
+    pool = Pool(settings)
+    pool.check()
+    try:
+        with _core(config, settings, dry_run) as core:
+            takeover = Takeover(core, pool.adopters(), terms)
+            if not dry_run and not yes and sys.stdin.isatty():
+                would = takeover.run(rows, dry_run=True)
+                print_rows(_shown(would), False, NOTHING)
+                typer.confirm("Take over what is marked `would take`?", abort=True, err=True)
+            outcomes = takeover.run(rows, dry_run=dry_run)
+    finally:
+        pool.close()
+    print_rows(_shown(outcomes), as_json, NOTHING)
+    if any(outcome.verdict is Verdict.NOT_TAKEN for outcome in outcomes):
+        raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _core(config: Path | None, settings: Settings, dry_run: bool) -> Iterator[Core]:
+    """A core; in a dry run one that can change nothing."""
+    from kws_core.config import DEFAULT_DATABASE_URL
+    from kws_core.database.read_only import open_to_read
+    from kws_core.rentals.service import Core
+
+    if not dry_run:
+        yield core_of(config)
+        return
+    with open_to_read(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL) as (store, _):
+        yield Core(settings, store)
+
+
+def _terms(owners: Path | None, others: str | None, nodes: list[str], days: int) -> Terms:
+    """ConfigError with every mistake in the options and in the file of owners."""
+    from kws_core.errors import ConfigError
+    from kws_core.legacy.importer import SLACK_ID, Terms
+
+    problems = [f"--node: {pair!r} is not OLD=NEW" for pair in nodes if not all(pair.partition("="))]
+    if others is not None and not SLACK_ID.fullmatch(others):
+        problems.append(f"--others: {others!r} is no Slack user id, e.g. U012ABCDEF")
+    known: dict[str, str] = {}
+    for number, fields in enumerate(_lines(owners), 1):
+        if not fields or fields[0].startswith("#"):
+            continue
+        name, slack_id = [field.strip() for field in fields[:2]] if len(fields) == 2 else ("", "")
+        if not name or not SLACK_ID.fullmatch(slack_id):
+            problems.append(f"{owners}: line {number}: not `name,Slack user id`")
+        elif known.setdefault(name, slack_id) != slack_id:
+            problems.append(f"{owners}: line {number}: {name!r} has two Slack ids")
+    if problems:
+        raise ConfigError(problems)
+    return Terms(known, others, dict(pair.split("=", 1) for pair in nodes), days)
+
+
+def _lines(path: Path | None) -> list[list[str]]:
+    from kws_core.errors import ConfigError
+
+    if path is None:
+        return []
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # as spreadsheets write it
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: can't be read as UTF-8 text"]) from error
+    return list(csv.reader(text.splitlines()))
+
+
+def _shown(outcomes: list[Outcome]) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": one.row.kind.value,
+            "name": one.row.name,
+            "user": one.row.user,
+            "owner": one.owner or None,
+            "node": one.node or one.row.node,
+            "address": one.row.address or None,
+            "until": one.until.isoformat() if one.until else None,
+            "result": one.verdict.value,
+            "rental": one.rental or None,
+            "why": one.why or None,
+        }
+        for one in outcomes
+    ]

@@ -1,0 +1,266 @@
+"""``kws images``: the images of all nodes as one. Imports of OpenStack and the database wait until they are needed."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import unquote, urlsplit
+
+import typer
+
+from bot.cli.common import FAILED, USAGE, Config, Json, core_of, who_types
+
+if TYPE_CHECKING:
+    from kws_core.images.image_audit import By
+    from kws_core.images.reports import Report
+    from kws_core.images.service import Images, Source
+
+app = typer.Typer(
+    help="The images of all nodes as one.",
+    epilog="Exit code 0: done; 1: a node failed, and which; 2: refused, and nothing was touched.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+MB = 1024 * 1024
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+Title = Annotated[str | None, typer.Option("--title", help="What the form shows.")]
+Login = Annotated[str | None, typer.Option("--login", help="The user that people log in as.")]
+MinDisk = Annotated[int | None, typer.Option("--min-disk", metavar="GB", help="Least disk of a server.")]
+MinRam = Annotated[int | None, typer.Option("--min-ram", metavar="MB", help="Least memory of a server.")]
+
+
+@app.command("list")
+def list_(config: Config = None, as_json: Json = False) -> None:
+    """Shows every image: on which node, with status, size, checksum, and what differs."""
+    from bot.text.image_lines import lines, rows
+
+    with _images(config) as images:
+        table = images.table()
+    if as_json:
+        typer.echo(
+            json.dumps({"images": rows(table), "silent": dict(table.silent)}, ensure_ascii=False, indent=2)
+        )
+    else:
+        for line in lines(table):
+            typer.echo(line)
+    if table.silent:
+        typer.echo(f"kws: no answer from {', '.join(table.silent)}", err=True)
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def add(
+    source: Annotated[str, typer.Argument(metavar="FILE|URL")],
+    name: Annotated[str | None, typer.Option("--name", help="Else the file's, without its ending.")] = None,
+    title: Title = None,
+    login: Login = None,
+    min_disk: MinDisk = None,
+    min_ram: MinRam = None,
+    config: Config = None,
+) -> None:
+    """Brings an image to every node and compares its checksum there. Repeat it to go on where it ended."""
+    from kws_core.images.upload import About
+
+    about = About(title or "", login or "", min_disk or 0, min_ram or 0)
+    with _images(config) as images, _Bars() as watch:
+        bytes_from = _source(source, images)
+        watch.incoming = _size_of(source)
+        report = images.add(_by(), name or _stem(source), bytes_from, about, watch)
+    _tell([report])
+
+
+@app.command()
+def sync(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="All images without it.")] = None,
+    config: Config = None,
+) -> None:
+    """Copies images from a node that has them to those that lack them."""
+    with _images(config) as images, _Bars() as watch:
+        reports = images.sync(_by(), name, watch)
+    _tell(reports)
+
+
+@app.command()
+def rename(
+    old: Annotated[str, typer.Argument(metavar="OLD")],
+    new: Annotated[str, typer.Argument(metavar="NEW")],
+    config: Config = None,
+) -> None:
+    """Gives an image another name on every node."""
+    with _images(config) as images:
+        report = images.rename(_by(), old, new)
+    _tell([report])
+
+
+@app.command()
+def describe(
+    name: Name,
+    title: Title = None,
+    login: Login = None,
+    min_disk: MinDisk = None,
+    min_ram: MinRam = None,
+    config: Config = None,
+) -> None:
+    """Changes what is said about an image; '' takes a text away."""
+    from kws_core.images.reports import Description
+
+    with _images(config) as images:
+        report = images.describe(_by(), name, Description(title, login, min_disk, min_ram))
+    _tell([report])
+
+
+@app.command()
+def hide(name: Name, config: Config = None) -> None:
+    """Takes an image out of the form."""
+    with _images(config) as images:
+        report = images.hide(_by(), name)
+    _tell([report])
+
+
+@app.command()
+def show(name: Name, config: Config = None) -> None:
+    """Brings a hidden image back into the form."""
+    with _images(config) as images:
+        report = images.hide(_by(), name, hidden=False)
+    _tell([report])
+
+
+@app.command()
+def protect(name: Name, config: Config = None) -> None:
+    """Lets nobody delete an image."""
+    with _images(config) as images:
+        report = images.protect(_by(), name)
+    _tell([report])
+
+
+@app.command()
+def unprotect(name: Name, config: Config = None) -> None:
+    """Lets an image be deleted again."""
+    with _images(config) as images:
+        report = images.protect(_by(), name, protected=False)
+    _tell([report])
+
+
+@app.command()
+def delete(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    config: Config = None,
+) -> None:
+    """Deletes an image on every node, unless a rental uses it."""
+    with _images(config) as images:
+        if not yes and sys.stdin.isatty():
+            nodes = ", ".join(images.row(name)[1].active) or "no node"
+            typer.confirm(f"Delete {name} (on {nodes})?", abort=True, err=True)
+        report = images.delete(_by(), name)
+    _tell([report])
+
+
+@contextmanager
+def _images(config: Path | None) -> Iterator[Images]:
+    """The use cases on the nodes; a refusal ends the command with one line."""
+    from bot.text.error_messages import plain_sentence
+    from bot.text.i18n import Texts
+    from kws_core.errors import UserError
+    from kws_core.images.service import Images
+    from kws_core.nodes.pool import Pool
+
+    core = core_of(config)
+    pool = Pool(core.config)
+    pool.check()
+    try:
+        yield Images(core, pool.nodes())
+    except UserError as error:
+        typer.echo(f"kws: {plain_sentence(error, Texts('en'))}", err=True)
+        raise typer.Exit(USAGE) from None
+    finally:
+        pool.close()
+
+
+def _source(source: str, images: Images) -> Source:
+    from kws_core.images.files import from_file
+    from kws_core.images.urls import Rules, from_url
+
+    if "://" in source and not Path(source).exists():
+        by_nodes = images.core.config.openstack.image_import
+        return from_url(source, lambda: Rules(images.hosts()), by_nodes)
+    return from_file(Path(source))
+
+
+def _size_of(source: str) -> int:
+    path = Path(source)
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _stem(source: str) -> str:
+    path = unquote(urlsplit(source).path) if "://" in source else source
+    return PurePosixPath(path).stem
+
+
+def _by() -> By:
+    from kws_core.images.image_audit import By
+
+    return By(who_types().id, "cli")
+
+
+def _watched() -> bool:
+    return sys.stderr.isatty()
+
+
+class _Bars:
+    """A line with a bar per node on a terminal; where nobody watches a line for each node and each tenth."""
+
+    def __init__(self) -> None:
+        self.incoming = 0
+        self._lock = threading.Lock()
+        self._name = ""
+        self._step: dict[tuple[str, str], int] = {}
+        self._bars: dict[str, str] = {}
+
+    def __enter__(self) -> _Bars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bars:
+            typer.echo("", err=True)
+
+    def __call__(self, name: str, node: str, done: int, total: int) -> None:
+        """See Watch."""
+        total, live = total or self.incoming, _watched()
+        parts = 100 if live else 10
+        step = done * parts // total if total else done // (100 * MB // parts)
+        with self._lock:
+            if self._step.get((name, node)) == step:
+                return
+            self._step[name, node] = step
+            text = f"{done // MB} of {total // MB} MB" if total else f"{done // MB} MB"
+            text = f"{name} {node or 'reading'}: {text}"
+            if not live:
+                typer.echo(text, err=True)
+                return
+            full = done * 20 // total if total else 0
+            if name != self._name:
+                self._name, self._bars = name, {}
+            self._bars[node] = f"{text} [{'#' * full}{'.' * (20 - full)}]"
+            typer.echo("\r" + "  ".join(self._bars[n] for n in sorted(self._bars)), err=True, nl=False)
+
+
+def _tell(reports: Iterable[Report]) -> None:
+    """What each node has now, or why not."""
+    from bot.text.i18n import Texts
+    from bot.text.image_messages import outcome_text
+
+    reports = list(reports)
+    for report in reports:
+        for node, outcome in sorted(report.outcomes.items()):
+            typer.echo(f"{report.name}  {node}  {outcome_text(outcome, Texts('en'))}")
+    if not reports:
+        typer.echo("No images.")
+    if not all(report.ok for report in reports):
+        typer.echo("kws: not done everywhere; repeat the command to go on", err=True)
+        raise typer.Exit(FAILED)

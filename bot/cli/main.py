@@ -1,0 +1,259 @@
+"""``kws``: the commands. Imports of OpenStack, Slack and the database wait until a command needs them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from bot.cli import db, images, nodes, setup
+from bot.cli.common import FAILED, USAGE, Config, Json, core_of, note_act, print_rows
+
+if TYPE_CHECKING:
+    from kws_core.config import Config as Settings
+    from kws_core.rentals.service import Core
+
+A = TypeVar("A")
+
+app = typer.Typer(
+    name="kws",
+    help="Servers for a lab, rented from Slack, on independent OpenStack nodes.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(db.db, name="db")
+setup.register(app)
+app.add_typer(images.app, name="images")
+nodes.register(app)
+
+
+Http = Annotated[
+    int | None, typer.Option("--http", metavar="PORT", help="Serve Request URLs instead of Socket Mode.")
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="[HOST:]PORT",
+        envvar="KWS_METRICS",
+        help="Serve /healthz, /livez and /metrics; on 127.0.0.1 if no host is given.",
+    ),
+]
+
+Sweep = Annotated[
+    bool, typer.Option("--sweep/--no-sweep", help="Delete leaks, or leave them alone (after a restore).")
+]
+
+
+@app.command()
+def run(
+    config: Config = None,
+    http: Http = None,
+    host: Annotated[str, typer.Option(help="Address that --http listens on.")] = "127.0.0.1",
+    metrics: Metrics = None,
+    sweep: Sweep = True,
+) -> None:
+    """Runs the bot until SIGTERM or Ctrl-C."""
+    from bot import runner
+    from bot.ops import logs
+    from kws_core.config import DEFAULT_DATABASE_URL, load_config, load_environment
+    from kws_core.database.engine import make_engine
+    from kws_core.nodes.pool import Pool
+
+    problems = Problems()
+    environment = problems.of(lambda: load_environment(http=http is not None))
+    settings = problems.of(lambda: load_config(config))
+    pool = Pool(settings) if settings else None
+    if pool:
+        problems.of(pool.check)
+    problems.of(lambda: make_engine(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL))
+    watch = problems.of(lambda: runner.Listen.of("--metrics", metrics)) if metrics else None
+    problems.tell()
+    assert environment
+    assert settings
+    assert pool
+    for variable in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"):
+        os.environ.pop(variable, None)  # no library and no child process picks them up by itself
+    logs.set_up(environment.log_format, secrets=environment.secrets())
+    try:
+        runner.run(
+            settings,
+            environment,
+            pool.nodes(),
+            runner.Listen(host, http) if http is not None else None,
+            watch,
+            sweeps=sweep,
+        )
+    finally:
+        pool.close()
+
+
+@app.command()
+def demo(
+    port: Annotated[
+        int | None, typer.Option(help="Port of the page; 0: any free one.", show_default="8710 if free")
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page, or only print its address.")
+    ] = True,
+    terminal: Annotated[
+        bool, typer.Option("--terminal", help="In the terminal: play one rental, then a prompt.")
+    ] = False,
+    script: Annotated[
+        bool, typer.Option("--script/--no-script", help="In the terminal: play one rental and end.")
+    ] = False,
+    openstack: Annotated[
+        bool, typer.Option("--openstack", help="On the real nodes of nodes.toml: servers are really made.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Shows KWS at work: a local Slack-like page, simulated nodes, a throw-away database."""
+    if terminal or script:
+        if openstack:
+            raise typer.BadParameter("--openstack needs the page")
+        from demo.play import play
+
+        raise typer.Exit(play(port=port or 0, script=script))
+    from bot.runner import stop_on_signals
+    from demo.page import show
+
+    raise typer.Exit(show(stop_on_signals(), port=port, browser=browser, openstack=openstack, config=config))
+
+
+@app.command()
+def reconcile(
+    config: Config = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell: write nothing, to no node and no database.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compares database and nodes, both ways. What no rental explains is deleted when it is seen again."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from bot.cli import listings
+    from kws_core.config import load_config
+    from kws_core.nodes.pool import Pool
+    from kws_core.reconcile.orphan_sweep import Sweep
+
+    settings = load_config(config)
+    pool = Pool(settings)
+    pool.check()
+    names = [node.name for node in settings.nodes]
+    try:
+        with _core_to_read(settings) if dry_run else nullcontext(core_of(config)) as core:
+            sweep = Sweep(core, pool.nodes())
+            with ThreadPoolExecutor(len(names)) as threads:  # a silent node delays no other
+                if dry_run:
+                    found = [listings.would(report) for report in threads.map(sweep.survey, names)]
+                else:
+                    swept = list(threads.map(sweep.sweep, names))
+                    found = [listings.did(one) for one in swept]
+                    note_act(core, "reconcile", deleted=sorted(mark for one in swept for mark in one.deleted))
+    finally:
+        pool.close()
+    rows = listings.reconciliation(found, settings.kws.zone)
+    print_rows(rows, as_json, "Database and nodes agree.")
+    if any(report.error for report, _ in found):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def nightly(
+    config: Config = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="MOMENT", help="As of then, e.g. 2026-12-01T00:00 (the lab's zone)."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask, also when --at is yet to come.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Runs one night pass now: warns, and marks what is over. The running bot deletes it."""
+    from bot.cli import listings
+    from kws_core.nightly.cleanup import Nightly
+
+    core = core_of(config)
+    moment = listings.moment(at, core.config.kws.zone) if at is not None else core.now()
+    night = Nightly(core)
+    early = night.would_end(moment) if moment > core.now() and not yes and _asks() else []
+    if early:
+        names = ", ".join(f"{rental.name} ({rental.owner})" for rental in early)
+        typer.confirm(
+            f"{at} is yet to come. End {len(early)} before their time: {names}?", abort=True, err=True
+        )
+    warned = night.remind(moment)
+    done = night.run(moment)
+    note_act(core, "nightly", until=moment.isoformat(), ended=len(done.marked), failed=len(done.failed))
+    print_rows(listings.night(night, warned, done), as_json, "Nothing to warn of, nothing to end.")
+    if done.marked and not as_json:
+        typer.echo("The running bot deletes what was marked; `kws run` does so when it is started.")
+    if done.failed:
+        raise typer.Exit(FAILED)
+
+
+class Problems:
+    """Collects the mistakes of several parts of the configuration, to be told all at once."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+
+    def of(self, load: Callable[[], A]) -> A | None:
+        """What ``load`` gives; None when it was wrong."""
+        from kws_core.errors import ConfigError
+
+        try:
+            return load()
+        except ConfigError as error:
+            self._found += error.problems
+            return None
+
+    def tell(self) -> None:
+        """ConfigError with everything found, if anything was."""
+        from kws_core.errors import ConfigError
+
+        if self._found:
+            raise ConfigError(self._found)
+
+
+@contextmanager
+def _core_to_read(settings: Settings) -> Iterator[Core]:
+    """A core that can change nothing."""
+    from kws_core.config import DEFAULT_DATABASE_URL
+    from kws_core.database.read_only import open_to_read
+    from kws_core.rentals.service import Core
+
+    with open_to_read(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL) as (store, found):
+        if not found:
+            typer.echo("kws: there is no database yet: nothing is known of any rental", err=True)
+        yield Core(settings, store)
+
+
+def _asks() -> bool:
+    """Whether somebody is there to be asked."""
+    return sys.stdin.isatty()
+
+
+def main() -> None:
+    """Entry point: exit 0 done, 1 failed, 2 wrong usage or configuration."""
+    try:
+        app()
+    except Exception as error:
+        from kws_core.errors import ConfigError, ListenError, StoreDown
+
+        if isinstance(error, ListenError):
+            typer.echo(f"kws: {error}", err=True)
+            sys.exit(FAILED)
+        if isinstance(error, StoreDown):
+            typer.echo(f"kws: the database can't be used: {error}", err=True)
+            sys.exit(FAILED)
+        if not isinstance(error, ConfigError):
+            raise
+        for problem in error.problems:
+            typer.echo(f"kws: {problem}", err=True)
+        sys.exit(USAGE)

@@ -1,0 +1,1 @@
+"""Brings messages, keys and pictures to people."""

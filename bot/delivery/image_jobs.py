@@ -1,0 +1,157 @@
+"""Work on images that may take long: on threads of its own, told in one message that is edited.
+
+A job lives in this process only. When that ends in the middle, the message says so if there is time, else the
+next process (or another replica) says it: see ``close_broken``. Nothing is lost by it, since every act may be
+repeated and goes on where it ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPException
+
+from slack_sdk.errors import SlackClientError
+
+from bot.slack.dispatcher import Desk, Serve, Visit
+from bot.slack.messages import Post
+from bot.text.i18n import N_
+from bot.views import ids
+from bot.views.image_list import Progress
+from bot.views.rental_card import Message
+from kws_core.errors import UserError
+from kws_core.images.image_audit import By
+from kws_core.images.service import Images
+from kws_core.images.syncs import ImageSyncs
+from kws_core.tables.image_sync import ImageSync
+
+log = logging.getLogger(__name__)
+
+THREADS = 3
+EVERY = 3.0  # seconds between two edits; Slack takes about fifty a minute
+PAUSES = (2.0, 5.0, 15.0, 60.0, 180.0)  # seconds, when Slack does not take the last edit
+TROUBLE = (SlackClientError, HTTPException, OSError, ValueError)
+
+
+class ImageJobs:
+    """``images`` is asked on threads of ours; ``stop`` ends what is under way."""
+
+    def __init__(self, images: Images, desk: Desk, post: Post) -> None:
+        self.images = images
+        self.desk = desk
+        self.post = post
+        self.syncs = ImageSyncs(desk.core)
+        self.executor = ThreadPoolExecutor(THREADS, thread_name_prefix="images")
+        self._running: set[str] = set()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+
+    def soon(self, serve: Serve, visit: Visit) -> None:
+        """Serves an admin on a thread that may wait for the nodes."""
+        self.executor.submit(self.desk.run, serve, visit)
+
+    def stop(self) -> None:
+        """Nothing new begins; what is under way ends soon, and its message says so."""
+        self._stopping.set()
+        self.images.stop()
+        self.executor.shutdown(wait=False, cancel_futures=True)
+
+    def sync(self, visit: Visit, by: By, wanted: str, name: str | None) -> None:
+        """Copies one image, or with None all of them, where they lack. ``wanted`` is shown and repeated."""
+        with self._alone(wanted):
+            channel = str(visit.client.conversations_open(users=[visit.who.id])["channel"]["id"])
+            sync = self.syncs.begin(by, wanted, channel)
+            progress = Progress(wanted, visit.texts, block_id=ids.IMAGE_SYNC + str(sync))
+            ts = self.post.send(channel, progress.message())
+            self.syncs.posted(sync, ts)
+            self._say_begun(visit)
+            with self._edited(channel, ts, progress):
+                problem = self._sync(by, name, progress, visit)
+            if self._finish(channel, ts, progress.end(problem)):
+                self.syncs.told(sync)
+
+    def _say_begun(self, visit: Visit) -> None:
+        try:
+            visit.say(visit.texts(N_("It has begun. How far it is stands in your direct message.")))
+        except TROUBLE as error:  # the direct message says it too
+            log.warning("that images are being copied can't be said: %s", error)
+
+    def close_broken(self) -> None:
+        """Says of copies whose process died that they have broken off; to be called now and then."""
+        for sync in self.syncs.broken_off():
+            with self.syncs.hold(sync) as ours:
+                if ours and not self._stopping.is_set():
+                    self._close(sync)
+
+    def _close(self, sync: ImageSync) -> None:
+        block_id = ids.IMAGE_SYNC + str(sync.id)
+        texts = self.desk.directory.texts_of(sync.person)
+        problem = self.desk.explain(UserError("images_stopped"), texts, sync.person)
+        try:
+            ts = sync.ts or self.post.find(sync.channel, block_id)
+        except TROUBLE as error:
+            log.warning("the message of a copy that broke off can't be looked for: %s", error)
+            return
+        message = Progress(sync.wanted, texts, block_id=block_id).end(problem)
+        if ts is None or self._try_edit(sync.channel, ts, message):
+            self.syncs.over(sync)
+
+    def _sync(self, by: By, name: str | None, progress: Progress, visit: Visit) -> str | None:
+        try:
+            for report in self.images.syncing(by, name, progress.watch):
+                progress.add(report)
+        except Exception as error:
+            return self.desk.explain(error, visit.texts, visit.who.id)
+        return None
+
+    @contextmanager
+    def _alone(self, wanted: str) -> Iterator[None]:
+        with self._lock:
+            if wanted in self._running:
+                raise UserError("image_sync_running")
+            self._running.add(wanted)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(wanted)
+
+    @contextmanager
+    def _edited(self, channel: str, ts: str, progress: Progress) -> Iterator[None]:
+        """Meanwhile the message shows how far it is."""
+        over = threading.Event()
+
+        def edit() -> None:
+            shown = progress.message().text
+            while not over.wait(EVERY):
+                message = progress.message()
+                if message.text != shown:
+                    shown = message.text
+                    self._try_edit(channel, ts, message)
+
+        editor = threading.Thread(target=edit, name="images-progress", daemon=True)
+        editor.start()
+        try:
+            yield
+        finally:
+            over.set()
+            editor.join()
+
+    def _finish(self, channel: str, ts: str, message: Message) -> bool:
+        for pause in PAUSES:
+            if self._try_edit(channel, ts, message):
+                return True
+            if self._stopping.wait(pause):
+                return False
+        return self._try_edit(channel, ts, message)
+
+    def _try_edit(self, channel: str, ts: str, message: Message) -> bool:
+        try:
+            self.post.edit(channel, ts, message)
+        except TROUBLE as error:
+            log.warning("how far images are can't be shown: %s", error)
+            return False
+        return True

@@ -1,0 +1,258 @@
+"""Delivers what happened to a rental as DMs: one card that is edited, the key file, and bells.
+
+At least once, shown once: before a call whose effect people would see, the intent is committed in the
+outbox; when an attempt may have gone through unheard, Slack is looked into before anything is said again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Executor
+from datetime import timedelta
+from http.client import HTTPException
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from bot.delivery import keys
+from bot.delivery.card_edits import CardEdits
+from bot.slack.directory import Directory
+from bot.slack.messages import Post
+from bot.slack.retries import retry_after
+from bot.views import end_notices, ids, rental_card
+from bot.views.rental_card import Message
+from kws_core.database.leases import LeaseLost
+from kws_core.expiry import Outlook
+from kws_core.outbox.pending_messages import Mail, Outbox
+from kws_core.rentals.service import Core
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
+
+log = logging.getLogger(__name__)
+
+LEFT = "user_disabled"
+UNREACHABLE = frozenset(
+    {
+        LEFT,
+        "cannot_dm_bot",
+        "user_not_found",
+        "users_not_found",
+        "user_not_visible",
+    }
+)
+NO_CHANNEL = frozenset(
+    {"channel_not_found", "is_archived"}
+)  # of a DM: the person has left, or it is another now
+
+
+class Notifier:
+    """``tick()`` starts the delivery of what is due and returns; rentals wait for nobody but themselves."""
+
+    def __init__(self, core: Core, client: WebClient, directory: Directory, executor: Executor) -> None:
+        self.core = core
+        self.outbox = Outbox(core)
+        self.client = client
+        self.directory = directory
+        self.executor = executor
+        self.post = Post(client)
+        self.edits = CardEdits(self.post, core.now)
+        self._guard = threading.Lock()
+        self._busy: set[str] = set()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """No new delivery is begun."""
+        self._stopping = True
+
+    def tick(self) -> timedelta:
+        """Starts what is due, each rental by itself."""
+        if not self._stopping:
+            for rental_id in self.outbox.due():
+                self._start(rental_id)
+        return timedelta(seconds=1)
+
+    def _start(self, rental_id: str) -> None:
+        with self._guard:
+            if rental_id in self._busy:
+                return
+            self._busy.add(rental_id)
+        self.executor.submit(self._run, rental_id)
+
+    def _run(self, rental_id: str) -> None:
+        try:
+            with self.outbox.hold(rental_id) as ours:
+                if ours:
+                    self.deliver(rental_id)
+        except LeaseLost:
+            log.warning("rental %s: another process tells it", rental_id)
+        except Exception:
+            log.exception("rental %s: delivery failed", rental_id)
+            self.outbox.postpone(rental_id)
+        finally:
+            with self._guard:
+                self._busy.discard(rental_id)
+            self.core.mail.set()
+
+    def deliver(self, rental_id: str) -> None:
+        """Tells everything that is untold of one rental, as far as Slack takes it now."""
+        mail = self.outbox.mail(rental_id)
+        if mail is None or not mail.unseen:
+            return
+        try:
+            self._tell(mail)
+        except SlackApiError as error:
+            self._refused(mail, error)
+        except (SlackClientError, HTTPException, OSError, ValueError) as error:
+            log.warning("rental %s: Slack did not take it: %s", rental_id, error)
+            self.outbox.postpone(rental_id)
+
+    def _refused(self, mail: Mail, error: SlackApiError) -> None:
+        code = str(error.response.get("error", "")) if hasattr(error.response, "get") else ""
+        log.warning("rental %s: Slack says %s", mail.rental.id, code or error)
+        if code in NO_CHANNEL:
+            left = self.directory.has_left(mail.rental.owner)
+            if left is False:
+                self.outbox.forget_channel(mail.rental.id)
+            code = LEFT if left else code
+        if code in UNREACHABLE:
+            self._unreachable(mail, code)
+        else:
+            self.outbox.postpone(mail.rental.id, retry_after(error))
+
+    def _unreachable(self, mail: Mail, code: str) -> None:
+        if code == LEFT:
+            self.core.note_departure(mail.rental.owner, left=True)
+        self.outbox.unreachable(mail.rental.id, code, tell=code != LEFT)
+
+    def _tell(self, mail: Mail) -> None:
+        later = self._card(mail)
+        if mail.wants_key:
+            keys.deliver(mail, self.client, self.outbox, self.directory.texts(mail.person))
+            return  # key_sent is news: the card is edited by the next delivery, which settles all events
+        for event in mail.unseen:
+            self._tell_event(mail, event, told_again=later is not None)
+        self._close_answered(mail)
+        if later is None:
+            self.outbox.delivered(mail.rental.id, mail.events[-1].id)
+        else:
+            self.outbox.postpone(mail.rental.id, later)
+
+    def _tell_event(self, mail: Mail, event: Event, *, told_again: bool) -> None:
+        if event.kind is EventKind.TRANSFERRED:
+            self._give_up_card(mail, event)
+        if event.kind in end_notices.KINDS:
+            outlook = self._outlook(mail)
+            if not end_notices.asks(mail.rental, event, mail.events, outlook):
+                return
+            if self.directory.has_left(mail.rental.owner):  # Slack takes messages to them all the same
+                self._unreachable(mail, LEFT)
+            else:
+                self._ask(mail, event, outlook)
+        elif rental_card.rings(mail.rental, event):
+            self._ring(mail, event, told_again=told_again)
+
+    # -- the card
+
+    def _card(self, mail: Mail) -> timedelta | None:
+        """Posts the card, or edits it to what is now; in how long it may be edited, if Slack does not take it now."""
+        rental = mail.rental
+        message = rental_card.card(
+            rental, mail.events, self.core.ends_at(rental), self.directory.texts(mail.person)
+        )
+        if rental.dm_channel is None:
+            self._first_card(rental, message)
+            return None
+        if rental.card_ts is None:
+            ts = self.post.find(rental.dm_channel, ids.CARD + rental.id)
+            rental.card_ts = ts or self.post.send(rental.dm_channel, message)
+            self.outbox.keep_card(rental.id, rental.card_ts)
+            if ts is None:
+                return None
+        return self.edits.edit(rental.dm_channel, rental.card_ts, message)
+
+    def _first_card(self, rental: Rental, message: Message) -> None:
+        channel = str(self.client.conversations_open(users=[rental.owner])["channel"]["id"])
+        self.outbox.keep_channel(rental.id, channel)
+        rental.dm_channel = channel
+        rental.card_ts = self.post.send(channel, message)
+        self.outbox.keep_card(rental.id, rental.card_ts)
+
+    # -- bells
+
+    def _ring(self, mail: Mail, event: Event, *, told_again: bool) -> None:
+        """A short message in the card's thread, shown in the DM as well, posted once.
+
+        ``told_again``: the card is still to be edited, so this event comes once more.
+        """
+        rental = mail.rental
+        assert rental.dm_channel and rental.card_ts
+        if event.ts:
+            return
+        if event.tries and self.post.find(rental.dm_channel, f"{ids.NOTICE}{event.id}", rental.card_ts):
+            return
+        self.outbox.trying(event)
+        texts = self.directory.texts(mail.person)
+        message = rental_card.bell(rental, event, texts)
+        ts = self.post.send(rental.dm_channel, message, rental.card_ts)
+        if told_again:
+            self.outbox.posted(event.id, ts)
+
+    # -- questions about the end
+
+    def _ask(self, mail: Mail, event: Event, outlook: Outlook) -> None:
+        """A message of its own, with buttons, posted once; its ts is kept until the buttons are taken off."""
+        rental = mail.rental
+        assert rental.dm_channel
+        ts = event.ts
+        if ts is None and event.tries:
+            ts = self.post.find(rental.dm_channel, f"{ids.NOTICE}{event.id}")
+        if ts is None:
+            self.outbox.trying(event)
+            texts = self.directory.texts(mail.person)
+            ts = self.post.send(
+                rental.dm_channel, end_notices.message(rental, event, mail.events, outlook, texts)
+            )
+        self.outbox.posted(event.id, ts)
+        event.ts = ts
+
+    def _close_answered(self, mail: Mail) -> None:
+        """Takes the buttons off messages that ask what is no longer a question."""
+        asked = [event for event in mail.events if event.ts and event.kind in end_notices.KINDS]
+        if not asked:
+            return
+        rental, outlook, texts = mail.rental, self._outlook(mail), self.directory.texts(mail.person)
+        for event in asked:
+            if event.ts and not end_notices.asks(rental, event, mail.events, outlook):
+                closed = end_notices.message(rental, event, mail.events, outlook, texts)
+                self.post.edit(rental.dm_channel or "", event.ts, closed)
+                self.outbox.closed(event.id)
+
+    def _outlook(self, mail: Mail) -> Outlook:
+        return self.core.ends.outlook(mail.rental, mail.events, self.core.now())
+
+    def _give_up_card(self, mail: Mail, event: Event) -> None:
+        """The card in the messages of the person who had it says who has it now, and they are told.
+
+        Whether they can be reached decides nothing about the rental any more.
+        """
+        was, channel, card = str(event.data["was"]), event.data.get("channel"), event.data.get("card")
+        if not channel or not card:
+            return
+        message = rental_card.handed_over(mail.rental, event, self.directory.texts_of(was))
+        person = self.core.person(was)
+        try:
+            self.post.edit(channel, card, message)
+            if person and person.departed_at:
+                return
+            notice = rental_card.handed_over_bell(mail.rental, event, self.directory.texts_of(was))
+            if event.tries and self.post.find(channel, f"{ids.NOTICE}{event.id}", card):
+                return
+            self.outbox.trying(event)
+            self.post.send(channel, notice, card)
+        except SlackApiError as error:
+            code = error.response.get("error")
+            if code not in UNREACHABLE | NO_CHANNEL | {"thread_not_found", "message_not_found"}:
+                raise
+            log.info("rental %s: who had it can't be told: %s", mail.rental.id, code)

@@ -1,0 +1,1 @@
+"""``kws doctor``: finds out what is wrong with an installation."""

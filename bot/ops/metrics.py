@@ -1,0 +1,221 @@
+"""What Prometheus reads: figures of the database at each scrape, and counts of this process.
+
+Nothing secret and nothing of a person: labels are nodes of nodes.toml, states, Slack's methods and error
+codes; all of them are few.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from threading import Lock
+from typing import TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from kws_core.loop import Loop
+from kws_core.reports.metrics import Figures, Waiting
+from kws_core.tables.states import Status
+from kws_core.values import Kind
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+BUCKETS = (5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600)  # seconds of a build
+K = TypeVar("K", bound=tuple[str, ...])
+
+MOST_CODES = 40  # of Slack's errors; the rest is "other"
+RESOURCES = ("vcpus", "ram_mb", "disk_gb")
+_CODE = re.compile(r"[a-z0-9_]{1,40}")
+
+
+class Metrics:
+    """A registry of its own. ``read`` gives the figures; ``connections``: Slack's that are up, and wanted."""
+
+    def __init__(
+        self,
+        read: Callable[[], Figures],
+        loops: Sequence[Loop],
+        connections: Callable[[], tuple[int, int]],
+    ) -> None:
+        self._registry = CollectorRegistry()
+        self._codes: set[str] = set()
+        self._lock = Lock()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._registry)
+        self._slack_errors = Counter(
+            "kws_slack_errors",
+            "Calls of Slack's Web API that failed for good, by method and Slack's error code.",
+            ["method", "error"],
+            registry=self._registry,
+        )
+        self._registry.register(_Lab(read))
+        self._registry.register(_Process(loops, connections))
+
+    def slack_failed(self, method: str, error: str) -> None:
+        """Counts a call of Slack that failed."""
+        self._slack_errors.labels(method, self._bounded(error)).inc()
+
+    def page(self) -> bytes:
+        """Everything, in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def _bounded(self, code: str) -> str:
+        with self._lock:
+            if code not in self._codes:
+                if len(self._codes) >= MOST_CODES or not _CODE.fullmatch(code):
+                    return "other"
+                self._codes.add(code)
+        return code
+
+
+class _Process(Collector):
+    """This process: its connections and loops."""
+
+    def __init__(self, loops: Sequence[Loop], connections: Callable[[], tuple[int, int]]) -> None:
+        self._loops = loops
+        self._connections = connections
+
+    def collect(self) -> Iterator[Metric]:
+        up, wanted = self._connections()
+        yield _gauge("kws_slack_connections", "Socket Mode connections that are up.", up)
+        yield _gauge("kws_slack_connections_wanted", "Socket Mode connections; 0 with --http.", wanted)
+        loops = {(loop.name,): loop.since_tick() for loop in self._loops}
+        yield _family(
+            "kws_loop_idle_seconds",
+            "Seconds since a loop last did its work; about 1 is well.",
+            ["loop"],
+            loops,
+        )
+        yield _family("kws_build_info", "The version that runs.", ["version"], {(_version(),): 1})
+
+
+class _Lab(Collector):
+    """The database's figures; where it does not answer only that is told."""
+
+    def __init__(self, read: Callable[[], Figures]) -> None:
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: registering must not ask the database."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            found = self._read()
+        except Exception as error:
+            log.warning("no figures for /metrics: %s", error)
+            yield _gauge("kws_database_up", "Whether the database answered.", 0)
+            return
+        yield _gauge("kws_database_up", "Whether the database answered.", 1)
+        for part in (_rentals, _nodes, _rooms, _mail, _night):
+            yield from part(found)
+
+
+def _rentals(found: Figures) -> Iterator[Metric]:
+    states = {
+        (kind.value, state.value): found.rentals.get((kind, state), 0) for kind in Kind for state in Status
+    }
+    yield _family("kws_rentals", "Rentals by kind and state.", ["kind", "state"], states)
+    builds = HistogramMetricFamily(
+        "kws_build_seconds",
+        "From asking a node for a machine to its being ready, of all rentals ever.",
+        labels=["node"],
+    )
+    for node in _names(found):
+        times = found.builds.get(node, ())
+        builds.add_metric([node], _buckets(times), sum(times))
+    yield builds
+
+
+def _nodes(found: Figures) -> Iterator[Metric]:
+    seen = {(n.room.node,): n.seen_at.timestamp() for n in found.nodes if n.seen_at}
+    yield _by_node(
+        found, "kws_node_up", "Whether the node answers.", {n.room.node: n.room.up for n in found.nodes}
+    )
+    yield _family("kws_node_seen_timestamp_seconds", "When the node answered last.", ["node"], seen)
+    drained = {n.room.node: n.room.drained for n in found.nodes}
+    yield _by_node(found, "kws_node_drained", "Whether the node gets no new rentals.", drained)
+    builds = {n.room.node: n.room.builds for n in found.nodes}
+    yield _by_node(found, "kws_node_builds", "Machines that the node is to build now.", builds)
+    yield _by_node(found, "kws_deletions", "Rentals being deleted on the node.", found.deleting)
+    yield _by_node(found, "kws_deletions_stuck", "Those that are for longer than an hour.", found.stuck)
+    yield _by_node(found, "kws_leaks", "Marks on the node that no rental explains.", found.leaks)
+
+
+def _rooms(found: Figures) -> Iterator[Metric]:
+    """vCPUs, MiB and GiB, as `kws nodes` shows them."""
+    for which, text in (("", "What may be lent on the node."), ("free_", "What is free there.")):
+        values = {
+            (status.room.node, resource): getattr(status.room, which + resource)
+            for status in found.nodes
+            for resource in RESOURCES
+        }
+        yield _family(f"kws_node_{which or 'lendable_'}resources", text, ["node", "resource"], values)
+
+
+def _mail(found: Figures) -> Iterator[Metric]:
+    boxes: Mapping[str, Waiting] = {"owners": found.outbox, "admins": found.notices}
+    waiting = {(box,): float(mail.number) for box, mail in boxes.items()}
+    yield _family("kws_outbox_messages", "Messages that Slack has not taken yet.", ["to"], waiting)
+    ages = {(box,): _age(mail.oldest, found.at) for box, mail in boxes.items()}
+    yield _family("kws_outbox_age_seconds", "Age of the oldest of them; 0: none.", ["to"], ages)
+
+
+def _night(found: Figures) -> Iterator[Metric]:
+    night = found.night
+    if night.finished_at is not None:
+        yield _gauge(
+            "kws_night_pass_success_timestamp_seconds",
+            "When the newest night pass was finished.",
+            night.finished_at.timestamp(),
+        )
+    yield _gauge(
+        "kws_night_pass_due_seconds",
+        "For how long today's pass has been due and not run; 0: it was run.",
+        _age(night.due_since, found.at),
+    )
+    yield _gauge("kws_night_pass_ended", "Rentals that the newest pass ended.", night.ended)
+    yield _gauge("kws_night_pass_failed", "Rentals that it could not end.", night.failed)
+
+
+def _names(found: Figures) -> list[str]:
+    return [status.room.node for status in found.nodes]
+
+
+def _by_node(found: Figures, name: str, text: str, values: Mapping[str, float]) -> Metric:
+    return _family(name, text, ["node"], {(node,): values.get(node, 0) for node in _names(found)})
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=float(value))
+
+
+def _family(name: str, text: str, labels: list[str], values: Mapping[K, float]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for key, value in values.items():
+        family.add_metric(list(key), float(value))
+    return family
+
+
+def _buckets(times: Sequence[float]) -> list[tuple[str, float]]:
+    """Cumulative, as Prometheus wants them."""
+    counts = [(str(float(edge)), float(sum(time <= edge for time in times))) for edge in BUCKETS]
+    return [*counts, ("+Inf", float(len(times)))]
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds()) if since else 0.0
+
+
+def _version() -> str:
+    try:
+        return version("kws")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,74 @@
+"""The table of images as ``kws images list`` prints it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kws_core.images.table import Row, Table, is_hidden
+from kws_core.nodes.image_store import LOGIN, TITLE
+from kws_core.nodes.values import StoredImage
+
+
+def rows(table: Table) -> list[dict[str, Any]]:
+    """For programs."""
+    return [
+        {
+            "name": row.name,
+            "differs": [difference.value for difference in row.differences],
+            "users": [{"name": rental.name, "owner": rental.owner} for rental in row.users],
+            "nodes": {node: [_entry(one) for one in here] for node, here in row.copies.items()},
+        }
+        for row in table.rows
+    ]
+
+
+def lines(table: Table) -> list[str]:
+    """For people: a line per image and node."""
+    cells = [["image", "node", "status", "size", "checksum", "shown", "differs"]]
+    for row in table.rows:
+        cells += _cells(row)
+    if len(cells) == 1:
+        return ["No images."]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
+    return ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells]
+
+
+def size_text(size: int) -> str:
+    """``238 MB``."""
+    return f"{size / 1024**2:.0f} MB" if size >= 1024**2 else f"{size / 1024:.0f} KB"
+
+
+def short_checksum(stored: StoredImage) -> str:
+    """Enough of it to compare at sight."""
+    return stored.checksum[:12] or "-"
+
+
+def _cells(row: Row) -> list[list[str]]:
+    differs = ", ".join(difference.value for difference in row.differences) or "-"
+    found = []
+    for node, here in row.copies.items():
+        if not here:
+            found.append([row.name, node, "-", "-", "-", "-", differs])
+        for one in here:
+            shown = "hidden" if is_hidden(one) else "yes"
+            shown += ", protected" if one.protected else ""
+            size = size_text(one.size_bytes)
+            found.append([row.name, node, one.status, size, short_checksum(one), shown, differs])
+    return found
+
+
+def _entry(stored: StoredImage) -> dict[str, Any]:
+    return {
+        "id": stored.id,
+        "status": stored.status,
+        "size": stored.size_bytes,
+        "checksum": stored.checksum,
+        "checksum_algo": stored.hash_algo or ("md5" if stored.md5 else ""),
+        "format": stored.disk_format,
+        "title": stored.properties.get(TITLE, ""),
+        "login": stored.properties.get(LOGIN, ""),
+        "min_disk_gb": stored.min_disk_gb,
+        "min_ram_mb": stored.min_ram_mb,
+        "hidden": is_hidden(stored),
+        "protected": stored.protected,
+    }

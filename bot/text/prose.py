@@ -1,0 +1,90 @@
+"""The longer texts, from Jinja2 templates."""
+
+from __future__ import annotations
+
+import functools
+from datetime import UTC, datetime, timedelta
+
+from babel.dates import format_timedelta
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bot.text.i18n import Mrkdwn, Texts, code, escape, slack_time
+from kws_core.expiry import Outlook
+from kws_core.forms import boot_script
+from kws_core.forms.ports import format_ports
+from kws_core.tables.rental import Rental
+from kws_core.values import Kind, PortRange
+
+
+@functools.cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("bot.text"),
+        undefined=StrictUndefined,
+        autoescape=False,  # HTML's; values are escaped for Slack by finalize
+        finalize=escape,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["code"] = code
+    return environment
+
+
+def ready(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
+    """All that is needed to get in."""
+    template = "ready_container.j2" if rental.kind is Kind.CONTAINER else "ready.j2"
+    ports = format_ports([PortRange(**entry) for entry in rental.open_ports])
+    ends = slack_time(last_minute(ends_at), texts)
+    return _render(template, texts, rental=rental, ends=ends, key=key_name(rental), ports=ports)
+
+
+def warning(rental: Rental, outlook: Outlook, texts: Texts) -> Mrkdwn:
+    """That a rental ends soon, and what can be done."""
+    remaining = format_timedelta(
+        outlook.ends_at - outlook.now, add_direction=True, threshold=1.5, locale=texts.locale
+    )
+    return _render(
+        "warning.j2",
+        texts,
+        rental=rental,
+        outlook=outlook,
+        late=outlook.ends_at <= outlook.now,
+        ends=slack_time(last_minute(outlook.ends_at), texts),
+        deleted=slack_time(outlook.deleted_at, texts),
+        remaining=remaining,
+        day=texts.date(rental.ends_on),
+        latest=texts.date(outlook.latest),
+    )
+
+
+def key_message(rental: Rental, texts: Texts) -> Mrkdwn:
+    """What is said with the private key."""
+    return _render("key.j2", texts, rental=rental, key=key_name(rental))
+
+
+def help_text(command: str, texts: Texts) -> Mrkdwn:
+    """What ``/kws help`` says."""
+    return _render("help.j2", texts, command=command)
+
+
+def admin_help(command: str, texts: Texts) -> Mrkdwn:
+    """What ``/kws admin help`` says; each line is a command."""
+    return _render("admin_help.j2", texts, command=command)
+
+
+def last_minute(ends_at: datetime) -> datetime:
+    """What people read as the end: 23:59 of the last day, not 00:00 of the day after."""
+    return (ends_at.astimezone(UTC) - timedelta(minutes=1)).astimezone(ends_at.tzinfo)
+
+
+def key_name(rental: Rental) -> str:
+    """The private key's file name; safe as one, since the name is an RFC 1123 label.
+
+    A later key's has its number, behind a sign that no rental's name can have.
+    """
+    number = rental.key_number or 1
+    return boot_script.comment(rental.name) + (f"_{number}" if number > 1 else "")
+
+
+def _render(template: str, texts: Texts, **data: object) -> Mrkdwn:
+    return Mrkdwn(_templates().get_template(template).render(_=texts, **data).strip())

@@ -1,0 +1,107 @@
+"""The forms in which an admin acts on anybody's rental: extend, hand over, restore, end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from slack_sdk.models.blocks import (
+    Block,
+    DatePickerElement,
+    InputBlock,
+    MarkdownTextObject,
+    PlainTextInputElement,
+    PlainTextObject,
+    SectionBlock,
+    UserSelectElement,
+)
+from slack_sdk.models.views import View
+
+from bot.text.i18n import N_, Mrkdwn, Texts
+from bot.text.units import clip
+from bot.views import ids
+from bot.views.admin_home import ACTS
+from kws_core.tables.rental import Rental
+
+LONGEST_NOTE = 300
+PROPOSED = timedelta(weeks=1)
+SAID = {
+    ids.Act.EXTEND: N_(
+        "*{name}* of {person} lasts until {day}. You may go beyond what the lab's policy allows."
+    ),
+    ids.Act.TRANSFER: N_(
+        "*{name}* of {person} lasts until {day}. The new owner gets its card, but no key file."
+    ),
+    ids.Act.RESTORE: N_("*{name}* of {person} is stopped. Restored it lasts a week more."),
+    ids.Act.END: N_("*{name}* of {person} and everything on it are deleted at once. There is no undo."),
+}
+
+
+class Filled(NamedTuple):
+    """What the form says."""
+
+    act: ids.Act
+    rental_id: str
+    until: date | None
+    person: str | None
+    note: str | None
+
+
+def build(act: ids.Act, rental: Rental, today: date, texts: Texts, *, missed: bool = False) -> View:
+    """The form; that it opens is the question, that it is sent is the answer.
+
+    ``missed``: the rental's node is not in nodes.toml any more.
+    """
+    said: str = texts(
+        SAID[act],
+        name=rental.name,
+        person=Mrkdwn(f"<@{rental.owner}>"),
+        day=texts.date(rental.ends_on),
+    )
+    if missed and act is ids.Act.END:
+        said += "\n" + texts(
+            N_(":ghost: Its node is not in nodes.toml: it is deleted once the node is back.")
+        )
+    blocks: list[Block] = [SectionBlock(text=MarkdownTextObject(text=clip(said, 3000)))]
+    if act is ids.Act.EXTEND:
+        proposed = max(rental.ends_on, today) + PROPOSED
+        element: Any = DatePickerElement(action_id=ids.Action.VALUE, initial_date=proposed.isoformat())
+        blocks.append(_input(ids.Field.ENDS_ON, texts.plain(N_("New last day")), element))
+    if act is ids.Act.TRANSFER:
+        element = UserSelectElement(action_id=ids.Action.VALUE)
+        blocks.append(_input(ids.Field.PERSON, texts.plain(N_("New owner")), element))
+    note = PlainTextInputElement(action_id=ids.Action.VALUE, max_length=LONGEST_NOTE)
+    label = texts.plain(N_("Reason; the owner reads it"))
+    blocks.append(_input(ids.Field.NOTE, label, note, optional=act is not ids.Act.EXTEND))
+    return View(
+        type="modal",
+        callback_id=ids.View.DESK,
+        title=PlainTextObject(text=clip(texts.plain(ACTS[act]), 24)),
+        submit=PlainTextObject(text=clip(texts.plain(ACTS[act]), 24)),
+        close=PlainTextObject(text=texts.plain(N_("Cancel"))),
+        private_metadata=ids.act_value(act, rental.id),
+        blocks=blocks,
+    )
+
+
+def parse(view: Mapping[str, Any]) -> Filled:
+    """What the admin filled in, unchecked; UserError for what is no form of ours."""
+    act, rental_id = ids.parse_act(str(view["private_metadata"]))
+    values: Mapping[str, Any] = view["state"]["values"]
+
+    def value(field: ids.Field, key: str) -> str | None:
+        return (values.get(field) or {}).get(ids.Action.VALUE, {}).get(key) or None
+
+    until, note = value(ids.Field.ENDS_ON, "selected_date"), (value(ids.Field.NOTE, "value") or "").strip()
+    return Filled(
+        act,
+        rental_id,
+        date.fromisoformat(until) if until else None,
+        value(ids.Field.PERSON, "selected_user"),
+        note or None,
+    )
+
+
+def _input(field: ids.Field, label: str, element: Any, *, optional: bool = False) -> InputBlock:
+    return InputBlock(block_id=field, label=PlainTextObject(text=label), element=element, optional=optional)

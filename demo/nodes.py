@@ -1,0 +1,55 @@
+"""A simulated node that can also be made slow, as a person at the side panel wants it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, TypeVar
+
+from kws_core.nodes.fake.machines import REGISTRY
+from kws_core.nodes.fake.node import FakeNode
+
+T = TypeVar("T")
+SLOW = 3.0  # seconds until a slow node answers a call
+NORMAL, SLOWED, DEAD = "normal", "slow", "dead"
+
+
+class Registry(Collection[str]):
+    """Has every image that somebody may think of, except those called "no-such…"."""
+
+    def __contains__(self, image: object) -> bool:
+        return not str(image).startswith("no-such")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(REGISTRY)
+
+    def __len__(self) -> int:
+        return len(REGISTRY)
+
+
+class DemoNode(FakeNode):
+    """A FakeNode whose calls can be made to wait, each on its caller's thread."""
+
+    def __init__(self, name: str, **more: Any) -> None:
+        super().__init__(name, registry=Registry(), **more)
+        self.mood = NORMAL
+        self._hurry = threading.Event()
+        self._hurry.set()
+
+    def become(self, mood: str) -> None:
+        """Takes "normal", "slow" or "dead"; calls that wait go on at once when it is not slow any more."""
+        if mood not in (NORMAL, SLOWED, DEAD):
+            raise ValueError(mood)
+        self.mood = mood
+        if mood == DEAD:
+            self.go_down()
+        else:
+            self.come_back()
+        if mood == SLOWED:
+            self._hurry.clear()
+        else:
+            self._hurry.set()
+
+    def _call(self, method: str, do: Callable[[], T]) -> T:
+        self._hurry.wait(SLOW)
+        return super()._call(method, do)

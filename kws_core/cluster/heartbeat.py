@@ -1,0 +1,108 @@
+"""Who is alive: each process notes the time in its own row; what a process held that stopped doing so is free.
+
+The time is the database's, so no two machines' clocks are compared. Whoever was away itself buries nobody at
+first: maybe it was the database that was. A process that was only stalled learns of its burial at its next
+commit, and starts anew with empty hands.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.orm import Session
+
+from kws_core.database import job_ledger, leases
+from kws_core.errors import StoreDown
+from kws_core.rentals.service import Core
+from kws_core.scheduling import work_queue
+from kws_core.tables.replica import Replica
+
+log = logging.getLogger(__name__)
+
+BEAT = timedelta(seconds=5)
+DEAD_AFTER = timedelta(seconds=30)
+WRONG_CLOCK = timedelta(seconds=30)  # dates and deadlines bear seconds, not more
+
+
+class Pulse:
+    """``tick()`` once per BEAT, on a thread of its own: nothing that is slow elsewhere may delay it.
+
+    ``time`` is the expression that asks the database for its time.
+    """
+
+    def __init__(
+        self, core: Core, time: Callable[[], ColumnElement[datetime]] = func.clock_timestamp
+    ) -> None:
+        self.core = core
+        self._time = time
+
+    def start(self) -> None:
+        """To be called before any work; StoreDown when this machine's clock is too wrong to work with."""
+        if self.core.store.single_process:
+            return
+        skew = self.skew()
+        if abs(skew) > WRONG_CLOCK:
+            seconds = f"{skew.total_seconds():+.0f}"
+            raise StoreDown(
+                f"this machine's clock is {seconds} s off the database's: end dates would be wrong"
+            )
+        self._beat()
+
+    def skew(self) -> timedelta:
+        """By how much this process's clock is ahead of the database's (PostgreSQL)."""
+        with self.core.store.read() as session:
+            return self.core.now() - self._now(session)
+
+    def tick(self) -> timedelta:
+        """One beat, and a look at the others."""
+        if self._beat():
+            for who in self._silent():
+                self._bury(who)
+        return BEAT
+
+    def stop(self) -> None:
+        """Gives back what this process held, for another to take over at once."""
+        with self.core.store.write() as session:
+            session.execute(delete(Replica).where(Replica.who == self.core.who))
+            let_go(session, self.core.who)
+
+    def _now(self, session: Session) -> datetime:
+        return session.execute(select(self._time())).scalar_one()
+
+    def _beat(self) -> bool:
+        """Whether the beat before this one was in time."""
+        with self.core.store.write() as session:
+            row, now = session.get(Replica, self.core.who, with_for_update=True), self._now(session)
+            if row is None:
+                session.add(Replica(who=self.core.who, started_at=now, seen_at=now))
+                return False
+            steady = now - row.seen_at <= 2 * BEAT
+            row.seen_at = now
+        return steady
+
+    def _silent(self) -> list[str]:
+        with self.core.store.read() as session:
+            silent = select(Replica.who).where(Replica.seen_at < self._now(session) - DEAD_AFTER)
+            return list(session.scalars(silent))
+
+    def _bury(self, who: str) -> None:
+        with self.core.store.write() as session:
+            dead = delete(Replica).where(
+                Replica.who == who, Replica.seen_at < self._now(session) - DEAD_AFTER
+            )
+            if session.execute(dead.returning(Replica.who)).first() is None:
+                return  # it lives after all, or another was faster
+            freed = let_go(session, who)
+        log.warning("replica %s is silent: the %d things that it was at are free", who, freed)
+        self.core.work.set()
+        self.core.mail.set()
+
+
+def let_go(session: Session, who: str | None = None) -> int:
+    """Frees whatever ``who`` was at, or everybody; returns how much that was."""
+    freed = leases.let_go(session, who) + work_queue.drop_leases(session, who)
+    job_ledger.let_go(session, who)
+    return freed

@@ -1,0 +1,115 @@
+"""The ledger of jobs that run once per date of the lab, and the queries of the night pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from kws_core.database import queries
+from kws_core.tables.event import Event
+from kws_core.tables.job_run import JobRun
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
+
+TAKE_OVER = timedelta(minutes=10)  # a run that long under way has lost its process
+NOBODY = ""  # runs it: its process was seen dead
+
+
+def claim(session: Session, job: str, day: date, who: str, now: datetime, *, alone: bool) -> bool:
+    """Whether ``who`` is to run the job of that date: nobody has, or whoever did died meanwhile.
+
+    ``alone`` says that no other process can be at it, so an unfinished run is a dead one.
+    """
+    values = {"job": job, "day": day, "who": who, "claimed_at": now, "marked": [], "failed": []}
+    if queries.insert_once(session, JobRun, values):
+        return True
+    run = session.get_one(JobRun, (job, day), with_for_update=True)
+    dead = run.who == NOBODY or now - run.claimed_at > TAKE_OVER
+    if run.finished_at is not None or not (alone or dead):
+        return False
+    run.who, run.claimed_at = who, now
+    return True
+
+
+def is_finished(session: Session, job: str, day: date) -> bool:
+    """Whether the job of that date was run to its end."""
+    run = session.get(JobRun, (job, day))
+    return run is not None and run.finished_at is not None
+
+
+def let_go(session: Session, who: str | None = None) -> None:
+    """Whoever comes next runs what ``who``, or anybody, has begun and not finished."""
+    begun = update(JobRun).where(JobRun.finished_at.is_(None))
+    session.execute((begun if who is None else begun.where(JobRun.who == who)).values(who=NOBODY))
+
+
+def finish(
+    session: Session,
+    job: str,
+    day: date,
+    who: str,
+    now: datetime,
+    marked: Sequence[str],
+    failed: Sequence[str],
+) -> None:
+    """The job of that date is done; what an earlier, cut-off run of it marked stays listed.
+
+    If another took it over from ``who`` meanwhile, that one says when it is done.
+    """
+    run = session.get_one(JobRun, (job, day), with_for_update=True)
+    if run.finished_at is None and run.who != who:
+        return
+    news = bool(marked or failed) or (run.finished_at is None and bool(run.marked))
+    run.finished_at = now
+    run.marked = [*run.marked, *(name for name in marked if name not in run.marked)]
+    run.failed = list(failed)
+    run.told_at = None if news else run.told_at or now
+
+
+def note_marked(session: Session, job: str, day: date, rental_id: str) -> None:
+    """Keeps that the run set this rental on its way, in the transaction that does so."""
+    run = session.get(JobRun, (job, day), with_for_update=True)
+    if run is not None:
+        run.marked = [*run.marked, rental_id]
+
+
+def untold(session: Session, job: str) -> Sequence[JobRun]:
+    """Finished runs whose summary is still to be written."""
+    query = select(JobRun).where(JobRun.job == job, JobRun.finished_at.is_not(None), JobRun.told_at.is_(None))
+    return session.scalars(query.order_by(JobRun.day)).all()
+
+
+def maybe_overdue(session: Session, today: date) -> Sequence[str]:
+    """Ids of rentals whose end date is past; quiet days may give them longer."""
+    running = (Status.REQUESTED, Status.BUILDING, Status.READY)
+    query = select(Rental.id).where(Rental.status.in_(running), Rental.ends_on < today)
+    return session.scalars(query.order_by(Rental.ends_on, Rental.id)).all()
+
+
+def ready_until(session: Session, day: date) -> Sequence[Rental]:
+    """Rentals in use whose end date is at most that."""
+    query = select(Rental).where(Rental.status == Status.READY, Rental.ends_on <= day)
+    return session.scalars(query.order_by(Rental.ends_on, Rental.id)).all()
+
+
+def stopped(session: Session) -> Sequence[Rental]:
+    """Rentals in their grace time."""
+    return session.scalars(select(Rental).where(Rental.status == Status.STOPPED)).all()
+
+
+def being_deleted(session: Session) -> Sequence[Rental]:
+    """Rentals that the nodes still show something of."""
+    return session.scalars(
+        select(Rental).where(Rental.status == Status.ENDING).order_by(Rental.ends_on)
+    ).all()
+
+
+def told_once(session: Session, rental_ids: Iterable[str]) -> set[tuple[str, str | None]]:
+    """(rental id, key) of everything that these rentals' owners were, or are to be, told once."""
+    query = select(Event.rental_id, Event.key).where(
+        Event.rental_id.in_(list(rental_ids)), Event.key.is_not(None)
+    )
+    return {(row[0], row[1]) for row in session.execute(query)}

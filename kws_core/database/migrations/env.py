@@ -1,0 +1,23 @@
+"""Alembic: runs on the connection that Store.upgrade hands over, one replica at a time."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlalchemy import text
+
+from kws_core.tables.base import Base
+
+UPGRADE_LOCK = 0x6B7773  # "kws": any fixed number, the same in every replica
+
+
+def run() -> None:
+    """Runs the migrations in the caller's transaction."""
+    connection = context.config.attributes["connection"]
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
+    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+run()

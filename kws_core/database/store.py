@@ -1,0 +1,121 @@
+"""The database: engine, sessions, migrations and the named queries.
+
+One ``with store.write()`` is one transaction is one use case. No network call is ever made inside one.
+SQLite serves one process on one host; PostgreSQL serves several replicas.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+
+from sqlalchemy import (
+    select,
+)
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from kws_core.database.engine import driver_of, make_engine
+from kws_core.database.schema import MIGRATIONS, up_to_date
+from kws_core.errors import StoreDown
+
+
+class Store:
+    """Sessions over one database."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = make_engine(url)
+        self._write = sessionmaker(self.engine, expire_on_commit=False)
+        reading = {"readonly": True} if self.single_process else {"isolation_level": "REPEATABLE READ"}
+        self._read = sessionmaker(self.engine.execution_options(**reading), expire_on_commit=False)
+        self._hasty = sessionmaker(self.engine.execution_options(hasty=True), expire_on_commit=False)
+        self._writers = threading.RLock() if self.single_process else nullcontext()
+
+    @contextmanager
+    def write(self, *, hasty: bool = False) -> Iterator[Session]:
+        """One transaction, committed at the end of the block; on SQLite it is alone from its start.
+
+        SQLite's own waiting is a poll every 0.1 s without any order, in which a form may be overtaken for seconds;
+        so this process's writers take turns by a lock before they come to it.
+
+        ``hasty`` is for what a power cut may undo: SQLite does not wait for the disk, nor do the writers behind it.
+        A process that is killed loses nothing by it (https://sqlite.org/pragma.html#pragma_synchronous).
+        """
+        with self._writers, (self._hasty if hasty else self._write).begin() as session:
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A consistent read that waits for nobody."""
+        with self._read.begin() as session:
+            yield session
+
+    def ask(self) -> None:
+        """Asks the database for nothing; raises when it does not answer."""
+        with self.read() as session:
+            session.execute(select(1))
+
+    def upgrade(self) -> None:
+        """Brings the schema up to date (Alembic); safe to call at every start.
+
+        Where nothing is to be done Alembic is not even imported: it is 9 MiB that the process would keep.
+        """
+        self._keep_to_ourselves()
+        try:
+            with self.read() as session:
+                if up_to_date(session):
+                    return
+        except OperationalError as error:
+            raise StoreDown(str(error.orig)) from error
+        from alembic import command
+        from alembic.config import Config as AlembicConfig
+
+        settings = AlembicConfig()
+        settings.set_main_option("script_location", str(MIGRATIONS))
+        try:
+            with self.engine.connect() as connection:
+                if self.single_process:  # a table that Alembic rebuilds must not take its children with it
+                    driver_of(connection).execute("PRAGMA foreign_keys=OFF")
+                with connection.begin():
+                    settings.attributes["connection"] = connection
+                    command.upgrade(settings, "head")
+                if self.single_process:
+                    driver_of(connection).execute("PRAGMA foreign_keys=ON")
+        except OperationalError as error:
+            raise StoreDown(str(error.orig)) from error
+
+    def _keep_to_ourselves(self) -> None:
+        """A new SQLite file is for this user alone; SQLite gives its log the same rights."""
+        name = self.engine.url.database
+        if self.single_process and name and name != ":memory:" and not name.startswith("file:"):
+            with suppress(OSError):  # who may not write here is told by the connection
+                Path(name).touch(mode=0o600, exist_ok=True)
+
+    def fold_log(self) -> None:
+        """SQLite: what was overwritten is in the write-ahead log no more, unless somebody reads just now."""
+        if self.single_process:
+            with self.engine.connect() as connection:
+                driver_of(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @property
+    def single_process(self) -> bool:
+        """SQLite: no other process may be working on the same rentals."""
+        return self.engine.dialect.name == "sqlite"
+
+    def close(self) -> None:
+        """Closes every pooled connection."""
+        self.engine.dispose()
+
+
+# -- rentals
+
+
+# -- networks
+
+
+# -- events
+
+
+# -- people, nodes, deliveries

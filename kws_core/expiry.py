@@ -1,0 +1,203 @@
+"""When a rental is over, when its owner is warned, and when it may be deleted: the one owner of that rule.
+
+Dates are the lab's, moments are UTC. A rental lasts to the end of its last day, so it is over at the first
+instant of the day after. That instant is asked of the zone: some days have no 00:00 and some have two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from kws_core.config import Config
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
+
+NOTICE = timedelta(hours=12)  # no deletion without a warning delivered that long before
+WARN_AT = time(9)  # in the lab's zone: at midnight nobody reads
+SLACK_TIME = timedelta(minutes=30)  # what a delivery may take without costing the notice
+SCALE = 2 / 3  # a warning further ahead than this part of a short rental would come with its key
+ONLY_LEAD = timedelta(hours=39)  # of the one warning where none of policy.warn_days fits
+COUNTS_FOR_SHORT = frozenset({EventKind.READY, EventKind.EXTENDED, EventKind.RESTORED})
+A_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """A warning that a rental is to get, ``days`` before its last day (0: none of the policy's days fits)."""
+
+    last_day: date
+    days: int
+    at: datetime
+
+    @property
+    def key(self) -> str:
+        """Unique per rental: a warning is made once for each end date."""
+        return f"{key_prefix(self.last_day)}{self.days}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What lies ahead of a rental, as seen at ``now``."""
+
+    now: datetime
+    ends_at: datetime  # in the lab's zone, as are the next two
+    deleted_at: datetime  # or stopped, where the policy has a grace time
+    last_day: date
+    moved: bool  # quiet days make it last longer than was chosen
+    latest: date  # the last end date that may be chosen now
+    grace_hours: int
+
+    @property
+    def today(self) -> date:
+        """The lab's date."""
+        return self.now.astimezone(self.ends_at.tzinfo).date()
+
+
+class Ends:
+    """The rule, for one lab's zone and policy."""
+
+    def __init__(self, config: Config) -> None:
+        self.zone: ZoneInfo = config.kws.zone
+        self.policy = config.policy
+
+    def day_of(self, moment: datetime) -> date:
+        """The lab's date at that moment."""
+        return moment.astimezone(self.zone).date()
+
+    def quiet(self, day: date) -> bool:
+        """Whether nothing is deleted on that day."""
+        return any(period.first <= day <= period.last for period in self.policy.quiet)
+
+    def last_day(self, ends_on: date) -> date:
+        """The day that a rental really lasts to: an end that quiet days touch moves to the day after them."""
+        day = ends_on
+        while touching := [p for p in self.policy.quiet if p.first <= day + A_DAY and day <= p.last]:
+            day = max(period.last for period in touching) + A_DAY
+        return day
+
+    def chosen_by(self, today: date, within: int) -> date:
+        """The last end date whose rentals are over in so many days, quiet days taken into account."""
+        latest = today + timedelta(days=within)
+        day = latest
+        while self.last_day(day) > latest:
+            day -= A_DAY
+        return day
+
+    def over_at(self, rental: Rental) -> datetime:
+        """The first instant after the rental's last day."""
+        return self.midnight(self.last_day(rental.ends_on) + A_DAY)
+
+    def overdue(self, rental: Rental, now: datetime) -> bool:
+        """Whether its last day is over."""
+        return self.last_day(rental.ends_on) < self.day_of(now)
+
+    def latest(self, now: datetime) -> date:
+        """The last end date that a person may choose now."""
+        return self.day_of(now) + timedelta(days=self.policy.max_days)
+
+    def outlook(self, rental: Rental, events: Iterable[Event], now: datetime) -> Outlook:
+        """For what people are told."""
+        last_day = self.last_day(rental.ends_on)
+        return Outlook(
+            now=now,
+            ends_at=self.over_at(rental).astimezone(self.zone),
+            deleted_at=self.deleted_at(rental, events, now).astimezone(self.zone),
+            last_day=last_day,
+            moved=last_day != rental.ends_on,
+            latest=self.latest(now),
+            grace_hours=self.policy.grace_hours,
+        )
+
+    # -- warnings
+
+    def due_reminder(self, rental: Rental, now: datetime) -> Reminder | None:
+        """The newest warning whose moment has come; older ones that were missed are not made up for."""
+        due = [reminder for reminder in self.reminders(rental) if reminder.at <= now]
+        return due[-1] if due else None
+
+    def reminders(self, rental: Rental) -> Sequence[Reminder]:
+        """All warnings for the rental's end date, earliest first; none where the ready message is enough."""
+        last_day, over, since = self.last_day(rental.ends_on), self.over_at(rental), _since(rental)
+        span = over - since
+        if span < NOTICE:
+            return ()
+        fitting = [w for w in self._by_policy(last_day) if over - w.at <= span * SCALE]
+        if fitting:
+            return fitting
+        lead = max(min(span / 2, ONLY_LEAD), NOTICE + SLACK_TIME)
+        return (Reminder(last_day, 0, max(since, over - lead)),)
+
+    def _by_policy(self, last_day: date) -> list[Reminder]:
+        days = sorted(set(self.policy.warn_days), reverse=True)
+        return [Reminder(last_day, d, self._moment(last_day - timedelta(days=d), WARN_AT)) for d in days]
+
+    # -- deletion
+
+    def deleted_at(self, rental: Rental, events: Iterable[Event], now: datetime) -> datetime:
+        """When the night pass takes the rental, supposing that it is warned now if it never was."""
+        warned = self._warned_at(rental, events)
+        notice = timedelta(0) if self._too_short_to_warn(rental) else NOTICE
+        return self._next_pass(max(self.over_at(rental), (now if warned is None else warned) + notice))
+
+    def may_delete(self, rental: Rental, events: Iterable[Event], now: datetime) -> bool:
+        """Whether a rental may go now: not on a quiet day, only after a warning in time.
+
+        And never before the moment that its owner was told, though a missed pass be caught up at noon.
+        """
+        events = list(events)
+        if self._warned_at(rental, events) is None or self.quiet(self.day_of(now)):
+            return False
+        return self.deleted_at(rental, events, now) <= now
+
+    def grace_over(self, rental: Rental) -> datetime:
+        """When a stopped rental is deleted."""
+        assert rental.stopped_at
+        end = rental.stopped_at + timedelta(hours=self.policy.grace_hours)
+        return self._next_pass(end) if self.quiet(self.day_of(end)) else end
+
+    def _warned_at(self, rental: Rental, events: Iterable[Event]) -> datetime | None:
+        """When the owner was warned of this end date; long ago if Slack says that nobody can reach them."""
+        since = _since(rental)
+        prefix = key_prefix(self.last_day(rental.ends_on))
+        short = self._too_short_to_warn(rental)
+        found = []
+        for event in events:
+            warning = event.key is not None and event.key.startswith(prefix)
+            counts = warning or (short and event.kind in COUNTS_FOR_SHORT and event.at >= since)
+            if counts and event.undeliverable:
+                return since - NOTICE
+            if counts and event.delivered_at is not None:
+                found.append(event.delivered_at)
+        return min(found, default=None)
+
+    def _too_short_to_warn(self, rental: Rental) -> bool:
+        return self.over_at(rental) - _since(rental) < NOTICE
+
+    def _next_pass(self, moment: datetime) -> datetime:
+        """The first midnight from that moment on, on a day that is not quiet."""
+        day = self.day_of(moment)
+        while self.midnight(day) < moment or self.quiet(day):
+            day += A_DAY
+        return self.midnight(day)
+
+    def midnight(self, day: date) -> datetime:
+        """The first instant of that day in the lab's zone."""
+        return self._moment(day, time(0))
+
+    def _moment(self, day: date, at: time) -> datetime:
+        """Of a time that the clocks skip this is the instant of the change; of one that comes twice, the first."""
+        return datetime.combine(day, at, tzinfo=self.zone).astimezone(UTC)
+
+
+def key_prefix(last_day: date) -> str:
+    """What the keys of all warnings of one end date begin with."""
+    return f"warned:{last_day.isoformat()}:"
+
+
+def _since(rental: Rental) -> datetime:
+    """Since when the owner has known this end date and had the machine."""
+    return max(rental.end_set_at, rental.ready_at or rental.end_set_at)

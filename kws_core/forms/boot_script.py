@@ -1,0 +1,53 @@
+"""What a server is born with so that it can be given a new key later: a script that runs at each of its boots.
+
+The script asks the metadata service for the key that ``Node.put_key`` left there and puts it in the place
+of earlier keys of KWS (docs/adr/0006-new-key.md). It is all that reaches a disk that nobody may wipe.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from kws_core.values import GUEST_KEY
+
+PATH = "/var/lib/cloud/scripts/per-boot/50-kws-key"
+METADATA = "http://169.254.169.254/openstack/latest/meta_data.json"
+
+_templates = Environment(
+    loader=PackageLoader("kws_core.forms"),
+    undefined=StrictUndefined,
+    autoescape=False,
+    keep_trailing_newline=True,
+)
+
+
+def comment(name: str) -> str:
+    """What stands behind the public half of a key that KWS made for the rental of that name."""
+    return f"kws-{name}"
+
+
+def entry(name: str, login: str) -> dict[str, Any]:
+    """The script as an entry of cloud-init's ``write_files``."""
+    return {
+        "path": PATH,
+        "owner": "root:root",
+        "permissions": "0755",
+        "content": script(login, comment(name)),
+    }
+
+
+def script(login: str, mark: str, url: str = METADATA) -> str:
+    """The script for that login; ``mark`` is the comment by which it knows the keys of KWS."""
+    settings = {"login": login, "comment": mark, "url": url, "entry": GUEST_KEY}
+    # ascii() of a dict of texts is a literal of Python, whatever is in them
+    return _templates.get_template("guest-key.py.j2").render(settings=ascii(settings))
+
+
+def is_ours(entry: Any) -> bool:
+    """Whether an entry of ``write_files`` would write over the script."""
+    path = entry.get("path") if isinstance(entry, Mapping) else None
+    return isinstance(path, str) and posixpath.normpath(f"/{path.lstrip('/')}") == PATH

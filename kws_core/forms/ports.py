@@ -1,0 +1,81 @@
+"""Ports that a server opens, as a person writes them: ``80, 443, 8000-8010 53/udp``."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Set
+
+from kws_core.errors import UserError
+from kws_core.values import PortRange
+
+FIRST, LAST = 1, 65535
+SSH = PortRange(22, 22)  # open on every server: said again, it adds nothing
+FORBIDDEN = frozenset({25})  # mail: what spam leaves by, and the lab's provider blocks
+MOST = 20  # ranges; Neutron's default quota is 100 rules for the whole project
+_PROTOCOLS = ("tcp", "udp")
+_PIECE = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:/([a-z]+))?", re.IGNORECASE)
+
+
+def parse_ports(text: str, policy_forbidden: Set[int] = FORBIDDEN, most: int = MOST) -> tuple[PortRange, ...]:
+    """The ranges, sorted, those that touch made one; none for an empty text.
+
+    Pieces are parted by commas, spaces or line breaks; without ``/udp`` it is TCP. ``~`` and the long
+    dashes stand for ``-``, full-width characters for plain ones, as Korean keyboards give them. 22 alone
+    is dropped; a range that has 22 inside stays as it is. UserError names the piece that is wrong.
+    """
+    text = unicodedata.normalize("NFKC", text)
+    text = re.sub(r"\s*[-\u2013\u2014\u2212~]\s*", "-", text)
+    text = re.sub(r"\s*/\s*", "/", text)
+    pieces = [piece for piece in re.split(r"[\s,]+", text) if piece]
+    ranges = _joined(port for port in (_range(piece, policy_forbidden) for piece in pieces) if port != SSH)
+    if len(ranges) > most:
+        raise UserError("ports_many", count=len(ranges), most=most)
+    return ranges
+
+
+def format_ports(ranges: Iterable[PortRange]) -> str:
+    """What ``parse_ports`` reads back: ``53/udp, 80, 8000-8010``."""
+    return ", ".join(_text(entry) for entry in ranges)
+
+
+def _text(entry: PortRange) -> str:
+    text = str(entry.first) if entry.first == entry.last else f"{entry.first}-{entry.last}"
+    return text if entry.protocol == "tcp" else f"{text}/{entry.protocol}"
+
+
+def _range(piece: str, forbidden: Set[int]) -> PortRange:
+    found = _PIECE.fullmatch(piece)
+    shown = piece[:40]
+    if not found:
+        raise UserError("ports_invalid", piece=shown)
+    protocol = (found[3] or "tcp").lower()
+    if protocol not in _PROTOCOLS:
+        raise UserError("ports_protocol", piece=shown, protocols=", ".join(_PROTOCOLS))
+    first, last = _number(found[1]), _number(found[2] or found[1])
+    if not (FIRST <= first <= LAST and FIRST <= last <= LAST):
+        raise UserError("ports_number", piece=shown, least=FIRST, most=LAST)
+    if first > last:
+        raise UserError("ports_backwards", piece=shown, right=f"{last}-{first}")
+    for port in sorted(forbidden):
+        if first <= port <= last:
+            raise UserError("ports_forbidden", piece=shown, port=port)
+    return PortRange(first, last, protocol)
+
+
+def _number(digits: str) -> int:
+    """As int; whatever is too long for one is too big as well (int() refuses thousands of digits)."""
+    digits = digits.lstrip("0")
+    return int(digits or "0") if len(digits) <= len(str(LAST)) else LAST + 1
+
+
+def _joined(ranges: Iterable[PortRange]) -> tuple[PortRange, ...]:
+    """Sorted by port, then protocol; ranges of one protocol that overlap or touch become one."""
+    done: list[PortRange] = []
+    for entry in sorted(ranges, key=lambda entry: (entry.protocol, entry.first)):
+        before = done[-1] if done else None
+        if before and before.protocol == entry.protocol and entry.first <= before.last + 1:
+            done[-1] = PortRange(before.first, max(before.last, entry.last), entry.protocol)
+        else:
+            done.append(entry)
+    return tuple(sorted(done, key=lambda entry: (entry.first, entry.protocol)))

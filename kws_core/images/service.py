@@ -1,0 +1,329 @@
+"""Images over all nodes as one: the use cases.
+
+Every node is asked on a thread of its own, so that a dead one delays nobody; what it did not do is in the
+report. Each act may be repeated: nodes where it is done already are left alone, so repeating goes on where
+an earlier try ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
+
+from kws_core.database import queries
+from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal, UserError
+from kws_core.images import upload
+from kws_core.images.files import Content, Count, spooled
+from kws_core.images.image_audit import By, note
+from kws_core.images.reports import DIFFERS, NO_SOURCE, Description, Outcome, Report, State, Watch, check_name
+from kws_core.images.table import Row, Table, same, tabulate
+from kws_core.images.upload import About
+from kws_core.nodes import Node
+from kws_core.nodes.concurrency import Locks
+from kws_core.nodes.image_store import HIDDEN, LOGIN, TITLE
+from kws_core.nodes.values import Image, StoredImage
+from kws_core.rentals.service import Core
+from kws_core.scheduling import capacity
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
+from kws_core.values import Kind
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+PATIENCE = 10.0  # seconds that a node may take to list its images
+
+Source = Callable[[Count], AbstractContextManager[Content]]  # brings the bytes to this machine's disk
+Change = tuple[Mapping[str, Any], Iterable[str]]  # fields to set, properties to drop
+
+
+def _unwatched(name: str, node: str, done: int, total: int) -> None:
+    pass
+
+
+class Images:
+    """``nodes`` are those of the configuration; images matter on those that lend servers. ``by``: who asks."""
+
+    def __init__(self, core: Core, nodes: Mapping[str, Node]) -> None:
+        self.core = core
+        servers = [node.name for node in core.config.nodes if Kind.SERVER in node.kinds]
+        self.nodes = {name: nodes[name] for name in servers if name in nodes}
+        self._locks = Locks()
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Nothing is waited for any more: what is under way ends with the UserError ``images_stopped``."""
+        self._stopping.set()
+
+    def table(self) -> Table:
+        """Every image of every node that answers soon."""
+        listed = self._each(self.nodes, lambda node: list(node.shelf.list()), PATIENCE)
+        found = {node: result for node, result in listed.items() if not isinstance(result, NodeError)}
+        silent = {n: result.reason for n, result in listed.items() if isinstance(result, NodeError)}
+        with self.core.store.read() as session:
+            rentals = [one for one in queries.all_rentals(session) if one.kind is Kind.SERVER]
+        return tabulate(found, silent, rentals)
+
+    def row(self, name: str, table: Table | None = None) -> tuple[Table, Row]:
+        """One image and the table that it is in; UserError when no node that answers has it."""
+        table = table or self.table()
+        row = table.row(name)
+        if row is None:
+            raise UserError("image_not_there", name=name, silent=sorted(table.silent))
+        return table, row
+
+    def known(self, name: str) -> Image | None:
+        """One image as the nodes told it last. Asks no node: for forms that must open at once."""
+        with self.core.store.read() as session:
+            images = capacity.all_images(session, self.core.config)
+        return next((image for image in images if image.name == name), None)
+
+    def hosts(self) -> set[str]:
+        """Hosts of the nodes' own interfaces, which no download may reach. Ask for the table before."""
+        return {host for node in self.nodes.values() for host in node.shelf.hosts()}
+
+    def add(
+        self, by: By, name: str, source: Source, about: About | None = None, watch: Watch = _unwatched
+    ) -> Report:
+        """Brings a new image to every node. UserError before anything is touched if it can't be."""
+        about = about or About()
+        check_name(name)
+        Description(about.title, about.login, about.min_disk_gb, about.min_ram_mb).check()
+        with self._locks.of(name):
+            before = self.table().row(name)
+            with source(self._counting(watch, name)) as content:
+                self._check_free(name, before, content)
+                return self._bring(by, "image.add", name, content, about, list(self.nodes), watch)
+
+    def sync(self, by: By, name: str | None = None, watch: Watch = _unwatched) -> list[Report]:
+        """See syncing()."""
+        return list(self.syncing(by, name, watch))
+
+    def syncing(self, by: By, name: str | None = None, watch: Watch = _unwatched) -> Iterator[Report]:
+        """Copies one image, or all of them, from a node that has it to those that lack it, one by one."""
+        table = self.table()
+        rows = [row for row in table.rows if row.active and not row.snapshot]
+        if name is not None:
+            rows = [self.row(name, table)[1]]
+        for row in rows:
+            yield self._sync(by, row, table, watch)
+
+    def rename(self, by: By, old: str, new: str) -> Report:
+        """Gives it another name on every node; refused where another image has that name."""
+        check_name(new)
+        table, row = self.row(old)
+        other = table.row(new)
+        taken = other.active if other else {}
+        mine = next(iter(row.active.values()), None)
+        clash = [n for n, one in taken.items() if n in row.active or not mine or not same(one, mine)]
+        if clash or old == new:
+            raise UserError("image_name_taken", name=new, nodes=sorted(clash or row.active))
+        building = [r for r in row.users if r.status in (Status.REQUESTED, Status.BUILDING)]
+        if building:
+            raise UserError("image_in_use", name=old, users=_whose(building))
+        report = self._change_all("image.rename", by, row, table, lambda _: ({"name": new}, ()), to=new)
+        done = {node: Outcome(State.ALREADY) for node in taken if node not in row.active}
+        return Report(new, {**report.outcomes, **done})
+
+    def describe(self, by: By, name: str, wanted: Description) -> Report:
+        """Changes title, default user and least size on every node."""
+        wanted.check()
+        texts = {TITLE: wanted.title, LOGIN: wanted.login}
+        numbers = {"min_disk": wanted.min_disk_gb, "min_ram": wanted.min_ram_mb}
+        fields: dict[str, Any] = {key: text for key, text in texts.items() if text}
+        fields |= {key: number for key, number in numbers.items() if number is not None}
+        drop = [key for key, text in texts.items() if text == ""]
+        table, row = self.row(name)
+        return self._change_all("image.describe", by, row, table, lambda _: (fields, drop), **fields)
+
+    def hide(self, by: By, name: str, hidden: bool = True) -> Report:
+        """Takes it out of the form, or back into it."""
+        table, row = self.row(name)
+        change: tuple[dict[str, Any], list[str]] = ({HIDDEN: "true"}, []) if hidden else ({}, [HIDDEN])
+        what = "image.hide" if hidden else "image.show"
+        return self._change_all(what, by, row, table, lambda _: change)
+
+    def protect(self, by: By, name: str, protected: bool = True) -> Report:
+        """Lets nobody delete it, or lets it be deleted again."""
+        table, row = self.row(name)
+        what = "image.protect" if protected else "image.unprotect"
+        return self._change_all(what, by, row, table, lambda _: ({"protected": protected}, ()))
+
+    def delete(self, by: By, name: str) -> Report:
+        """Deletes it on every node, unless it is protected or somebody's server was made from it."""
+        table, row = self.row(name)
+        if row.users:
+            raise UserError("image_in_use", name=name, users=_whose(row.users))
+        protected = sorted(n for n, here in row.copies.items() if any(one.protected for one in here))
+        if protected:
+            raise UserError("image_protected", name=name, nodes=protected)
+
+        def act(node: Node) -> Outcome:
+            here = row.copies[node.name]
+            gone = [node.shelf.delete(one.id) for one in here]
+            return Outcome(State.DONE if any(gone) else State.LACKS)
+
+        return self._report("image.delete", by, name, self._each(row.copies, act), table)
+
+    # -- bringing bytes to nodes
+
+    def _check_free(self, name: str, before: Row | None, content: Content) -> None:
+        taken = [n for n, one in before.active.items() if not content.digests.fits(one)] if before else []
+        if taken:
+            raise UserError("image_name_taken", name=name, nodes=sorted(taken))
+
+    def _sync(self, by: By, row: Row, table: Table, watch: Watch) -> Report:
+        holders = list(row.active.items())
+        outcomes = {node: Outcome(State.ALREADY) for node, _ in holders}
+        outcomes |= {node: Outcome(State.FAILED, reason) for node, reason in table.silent.items()}
+        if any(same(holders[0][1], other) is False for _, other in holders[1:]):
+            outcomes |= dict.fromkeys(row.copies, Outcome(State.FAILED, DIFFERS))
+            return self._report("image.sync", by, row.name, outcomes, None)
+        if not row.lacking:
+            return Report(row.name, outcomes)
+        with self._locks.of(row.name):
+            for name, stored in holders:
+                try:
+                    with self._fetched(self.nodes[name], stored, watch) as content:
+                        about = About.of(stored)
+                        done = self._bring(by, "image.sync", row.name, content, about, row.lacking, watch)
+                        return Report(row.name, {**outcomes, **done.outcomes})
+                except NodeError as error:
+                    log.warning("image %s can't be read from %s: %s", row.name, name, error)
+        outcomes |= dict.fromkeys(row.lacking, Outcome(State.FAILED, NO_SOURCE))
+        return self._report("image.sync", by, row.name, outcomes, None)
+
+    @contextmanager
+    def _fetched(self, node: Node, stored: StoredImage, watch: Watch) -> Iterator[Content]:
+        """A node's image on this machine's disk, its checksum compared."""
+        count = self._counting(watch, stored.name, total=stored.size_bytes)
+        with node.shelf.read(stored.id) as chunks, spooled(chunks, count, stored.disk_format) as content:
+            if content.digests.fits(stored) is False or content.size != stored.size_bytes:
+                raise NodeRefused(node.name, upload.SPOILED, "other bytes came than it says it has")
+            yield content
+
+    def _bring(
+        self,
+        by: By,
+        what: str,
+        name: str,
+        content: Content,
+        about: About,
+        nodes: Iterable[str],
+        watch: Watch,
+    ) -> Report:
+        def act(node: Node) -> Outcome:
+            count = self._counting(watch, name, node.name, content.size)
+            new = upload.put(node, name, content, about, count)
+            return Outcome(State.DONE if new else State.ALREADY)
+
+        return self._report(what, by, name, self._each(nodes, act), None, sha512=content.digests.sha512)
+
+    def _counting(self, watch: Watch, name: str, node: str = "", total: int = 0) -> Count:
+        def count(done: int) -> None:
+            if self._stopping.is_set():
+                raise UserError("images_stopped")
+            watch(name, node, done, total)
+
+        return count
+
+    # -- all nodes at once
+
+    def _change_all(
+        self,
+        what: str,
+        by: By,
+        row: Row,
+        table: Table,
+        change: Callable[[StoredImage], Change],
+        **data: object,
+    ) -> Report:
+        def act(node: Node) -> Outcome:
+            stored = row.active.get(node.name)
+            if stored is None:
+                return Outcome(State.LACKS)
+            fields, drop = change(stored)
+            node.shelf.change(stored.id, fields, list(drop))
+            return Outcome(State.DONE)
+
+        return self._report(what, by, row.name, self._each(row.copies, act), table, **data)
+
+    def _report(
+        self,
+        what: str,
+        by: By,
+        name: str,
+        results: Mapping[str, Outcome | NodeError],
+        table: Table | None,
+        **data: object,
+    ) -> Report:
+        """Notes the act, and what the forms are to show now."""
+        outcomes = {node: _outcome(result) for node, result in results.items()}
+        if table is not None:
+            outcomes |= {node: Outcome(State.FAILED, reason) for node, reason in table.silent.items()}
+        report = Report(name, outcomes)
+        shown = {node: outcome.why or outcome.state.value for node, outcome in outcomes.items()}
+        note(self.core, by, what, name=name, nodes=shown, **data)
+        self._refresh([node for node, outcome in outcomes.items() if outcome.state is State.DONE])
+        return report
+
+    def _refresh(self, nodes: Iterable[str]) -> None:
+        for name, images in self._each(nodes, lambda node: node.images(), PATIENCE).items():
+            if isinstance(images, NodeError):
+                log.warning("node %s: its images can't be read anew: %s", name, images)
+                continue
+            with self.core.store.write() as session:
+                capacity.note_images(session, name, images)
+
+    def _each(
+        self, names: Iterable[str], ask: Callable[[Node], T], patience: float | None = None
+    ) -> dict[str, T | NodeError]:
+        """Every node's answer, or why there is none. After ``patience`` seconds it counts as silent."""
+        results: dict[str, T | Exception] = {}
+
+        def run(name: str) -> None:
+            try:
+                results[name] = ask(self.nodes[name])
+            except Exception as error:
+                results[name] = error
+
+        names = [name for name in names if name in self.nodes]
+        # Daemons: nobody waits at the end of a command for a node that hangs.
+        threads = [
+            threading.Thread(target=run, args=(name,), name=f"{name}-images", daemon=True) for name in names
+        ]
+        until = None if patience is None else time.monotonic() + patience
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            self._wait(thread, until)
+        silent = {n: NodeDown(n, Refusal.DOWN, "no answer yet") for n in names if n not in results}
+        return {name: _known(results.get(name, silent.get(name))) for name in names}
+
+    def _wait(self, thread: threading.Thread, until: float | None) -> None:
+        while thread.is_alive() and (until is None or time.monotonic() < until):
+            thread.join(0.2 if until is None else min(0.2, max(0.0, until - time.monotonic())))
+            if self._stopping.is_set():
+                raise UserError("images_stopped")
+
+
+def _known(result: T | Exception | None) -> T | NodeError:
+    if isinstance(result, Exception) and not isinstance(result, NodeError):
+        raise result
+    assert result is not None
+    return result
+
+
+def _outcome(result: Outcome | NodeError) -> Outcome:
+    if isinstance(result, Outcome):
+        return result
+    log.warning("%s", result)
+    return Outcome(State.FAILED, result.reason, result.detail)
+
+
+def _whose(rentals: Iterable[Rental]) -> list[tuple[str, str]]:
+    return [(rental.name, rental.owner) for rental in rentals]

@@ -1,0 +1,296 @@
+"""Takes the machines of the system that KWS replaces over into rentals, where they run.
+
+Row by row: whose it is and until when are decided, the node is looked at, and only a machine that is
+really there, by its name *and* its address, becomes a rental. The rental is committed first and the machine
+marked after that; a crash between the two is finished by the next run. Nothing on a node is deleted or
+restarted.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from kws_core.database import queries
+from kws_core.errors import NodeError
+from kws_core.legacy.source import LegacyRow
+from kws_core.nodes.importer import Adopter, Stray
+from kws_core.nodes.values import MachineState
+from kws_core.rentals.admission import CUSTOM, NAME
+from kws_core.rentals.service import Core
+from kws_core.tables.base import new_id
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.states import Access, PlacementState, Status
+from kws_core.values import Kind, Size
+
+log = logging.getLogger(__name__)
+
+SOON = timedelta(days=2)  # an end that is nearer, or past, leaves no time for a warning
+LOOK_LATER = timedelta(hours=1)  # the loop leaves it alone for so long: it is being marked
+USABLE = frozenset({MachineState.ACTIVE, MachineState.STOPPED})
+SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,30}")
+
+
+class Verdict(StrEnum):
+    """What becomes of a row."""
+
+    TAKEN = "taken"
+    WOULD_TAKE = "would take"  # a dry run
+    BEFORE = "taken before"
+    NOT_TAKEN = "not taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the table does not say. ``owners``: Slack id by the name that was typed; RAM as in nodes.toml."""
+
+    owners: Mapping[str, str]
+    others: str | None = None  # whose everything else is
+    nodes: Mapping[str, str] = field(default_factory=dict)  # its name in nodes.toml, where that differs
+    days: int = 7  # given to whoever's end is past or too near
+
+    def owner_of(self, user: str) -> str | None:
+        """A Slack id, None when nobody knows whose it is."""
+        if SLACK_ID.fullmatch(user):
+            return user
+        return self.owners.get(user, self.others)
+
+    def node_of(self, node: str) -> str:
+        """As in nodes.toml."""
+        return self.nodes.get(node, node)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became, or would become, of a row; ``why`` it was not taken, or what to know of it."""
+
+    row: LegacyRow
+    verdict: Verdict
+    why: str = ""
+    owner: str = ""
+    node: str = ""
+    until: date | None = None
+    rental: str = ""
+
+
+class NotTakenError(Exception):
+    """A row that can't be taken; its text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    row: LegacyRow
+    owner: str
+    node: str
+    name: str
+    until: date
+    machine: Stray
+
+
+class Takeover:
+    """``run`` may be repeated: what was taken stays as it is, what was not is tried again."""
+
+    def __init__(self, core: Core, adopters: Mapping[str, Adopter], terms: Terms) -> None:
+        self.core = core
+        self.adopters = adopters
+        self.terms = terms
+        self._strays: dict[tuple[str, Kind], Sequence[Stray] | NodeError] = {}
+
+    def run(self, rows: Iterable[LegacyRow], *, dry_run: bool) -> list[Outcome]:
+        """Every row by itself: one that can't be taken stops no other. ``dry_run`` only looks."""
+        return [self._row(row, dry_run) for row in rows]
+
+    def _row(self, row: LegacyRow, dry_run: bool) -> Outcome:
+        known = self._known(row, dry_run)
+        try:
+            if known is not None:
+                return self._before(row, known, dry_run)
+            plan = self._plan(row)
+            outcome = Outcome(row, Verdict.WOULD_TAKE, self._moved(plan), plan.owner, plan.node, plan.until)
+            if dry_run:
+                return outcome
+            rental = self._insert(plan)
+            self._adopt(rental, row)
+        except NotTakenError as error:
+            return Outcome(row, Verdict.NOT_TAKEN, str(error))
+        return replace(outcome, verdict=Verdict.TAKEN, rental=rental.id)
+
+    # -- what was done before
+
+    def _known(self, row: LegacyRow, dry_run: bool) -> Rental | None:
+        """Its rental; one that ended before its machine was marked does not count."""
+        with self.core.store.read() as session:
+            rental = queries.rental_by_request(session, row.key)
+            if rental is None or rental.live or _adopted(session, rental):
+                return rental
+        if not dry_run:
+            with self.core.store.write() as session:
+                session.get_one(Rental, rental.id).request_key = f"{row.key}:{rental.id}"
+        return None
+
+    def _before(self, row: LegacyRow, rental: Rental, dry_run: bool) -> Outcome:
+        """Taken by an earlier run, which may have been cut off before the machine was marked."""
+        with self.core.store.read() as session:
+            done = _adopted(session, rental)
+        node = rental.held.node if rental.held else ""
+        outcome = Outcome(row, Verdict.BEFORE, "", rental.owner, node, rental.ends_on, rental.id)
+        if done or dry_run:
+            return replace(outcome, why="" if rental.live else "it is over")
+        self._adopt(rental, row)
+        return replace(outcome, verdict=Verdict.TAKEN)
+
+    # -- deciding
+
+    def _plan(self, row: LegacyRow) -> _Plan:
+        node = self.terms.node_of(row.node)
+        if node not in self.adopters:
+            raise NotTakenError(
+                f"{row.node} is no node of nodes.toml; --node {row.node}=NAME says which it is"
+            )
+        owner = self.terms.owner_of(row.user)
+        if owner is None:
+            raise NotTakenError(f"nobody knows whose Slack id {row.user!r} is: add a line to --owners")
+        if row.until is None:
+            raise NotTakenError("it has no end")
+        if row.kind is Kind.SERVER and row.size is None:
+            raise NotTakenError("its flavor is not in the table of flavors")
+        name = self._name(row)
+        return _Plan(row, owner, node, name, self._until(row.until), self._machine(row, node))
+
+    def _name(self, row: LegacyRow) -> str:
+        name = row.name.lower()
+        if not NAME.fullmatch(name):
+            raise NotTakenError(f"{row.name!r} is no name for a rental")
+        with self.core.store.read() as session:
+            if queries.live_by_name(session, name) is not None:
+                raise NotTakenError(f"another rental is called {name}")
+        return name
+
+    def _until(self, until: date) -> date:
+        """Nobody loses a machine in the first night: who has no time left to be warned in gets some."""
+        today = self.core.today()
+        return until if until >= today + SOON else max(until, today + timedelta(days=self.terms.days))
+
+    def _moved(self, plan: _Plan) -> str:
+        if plan.until == plan.row.until:
+            return ""
+        return f"its end was {plan.row.until}"
+
+    def _machine(self, row: LegacyRow, node: str) -> Stray:
+        """The one that is meant: the table alone is no proof that it is still there."""
+        named = [stray for stray in self._look(node, row.kind) if stray.name == row.name]
+        if not named:
+            raise NotTakenError(f"{node} has no {row.kind} of that name without an owner in KWS")
+        found = [stray for stray in named if row.address in stray.addresses]
+        if not found:
+            seen = ", ".join(sorted({a for stray in named for a in stray.addresses})) or "none"
+            raise NotTakenError(f"on {node} its address is {seen}, not {row.address or 'none'}")
+        if len(found) > 1:
+            raise NotTakenError(f"{node} has {len(found)} of that name and address")
+        if found[0].state not in USABLE:
+            raise NotTakenError(f"on {node} it is {found[0].state}")
+        return found[0]
+
+    def _look(self, node: str, kind: Kind) -> Sequence[Stray]:
+        if (node, kind) not in self._strays:
+            try:
+                self._strays[node, kind] = self.adopters[node].strays(kind)
+            except NodeError as error:
+                log.warning("takeover: %s", error)
+                self._strays[node, kind] = error
+        found = self._strays[node, kind]
+        if isinstance(found, NodeError):
+            raise NotTakenError(f"{node} did not answer ({found.reason}): repeat it later")
+        return found
+
+    # -- doing
+
+    def _insert(self, plan: _Plan) -> Rental:
+        rental = self._rental(plan)
+        try:
+            with self.core.store.write() as session:
+                queries.lock_capacity(session)
+                held = select(Placement.rental_id).where(
+                    Placement.node == plan.node,
+                    Placement.server_id == plan.machine.id,
+                    Placement.state != PlacementState.GONE,
+                )
+                if session.scalar(held) is not None:
+                    raise NotTakenError("its machine belongs to another rental")
+                session.add(rental)
+        except IntegrityError as error:
+            raise NotTakenError(f"another rental is called {plan.name}") from error
+        return rental
+
+    def _rental(self, plan: _Plan) -> Rental:
+        row, now, size = plan.row, self.core.now(), self._size(plan)
+        rental = Rental(
+            id=new_id(), request_key=row.key, kind=row.kind, name=plan.name, owner=plan.owner,
+            image=row.image, login=row.name, size=size.name, vcpus=size.vcpus, ram_mb=size.ram_mb,
+            disk_gb=size.disk_gb, open_ports=[], ends_on=plan.until, end_set_at=now, status=Status.READY,
+            access=Access.NONE, host_keys=[], created_at=now, ready_at=now,
+            switched_off=plan.machine.state is MachineState.STOPPED,
+        )  # fmt: skip
+        held = Placement(
+            node=plan.node, state=PlacementState.HELD, held_at=now, server_at=now, server_id=plan.machine.id,
+            floating_ip=row.address, next_look_at=now + LOOK_LATER, tries=0,
+        )  # fmt: skip
+        rental.placements.append(held)
+        return rental
+
+    def _size(self, plan: _Plan) -> Size:
+        """By the name that nodes.toml has for these figures; a container without limits counts as the smallest."""
+        sizes = self.core.config.all_sizes()
+        machine, known = plan.machine, plan.row.size
+        if known is None:
+            least = min(sizes, key=lambda size: (size.ram_mb, size.vcpus))
+            known = Size(CUSTOM, machine.vcpus or least.vcpus, machine.ram_mb or least.ram_mb, 0)
+        figures = (known.vcpus, known.ram_mb, known.disk_gb)
+        same = [s.name for s in sizes if (s.vcpus, s.ram_mb, s.disk_gb) == figures]
+        return Size(same[0] if same else CUSTOM, *figures)
+
+    def _adopt(self, rental: Rental, row: LegacyRow) -> None:
+        """Marks the machine; then, and only then, its owner is told."""
+        held = self._hold(rental.id)
+        try:
+            self.adopters[held.node].adopt(
+                rental.kind, held.server_id or "", rental.mark, rental.owner, held.floating_ip or ""
+            )
+        except (NodeError, KeyError) as error:
+            log.warning("takeover of %s: %s", row.name, error)
+            raise NotTakenError(f"{held.node} could not mark it: repeat it within the hour") from error
+        with self.core.store.write() as session:
+            fresh = queries.rental(session, rental.id, lock=True)
+            assert fresh
+            was = row.until.isoformat() if row.until != fresh.ends_on and row.until else None
+            until = fresh.ends_on.isoformat()
+            fresh.record(EventKind.ADOPTED, self.core.now(), until=until, was=was, node=held.node)
+            for placement in fresh.placements:
+                placement.next_look_at = self.core.now()
+        self.core.work.set()
+        self.core.mail.set()
+
+    def _hold(self, rental_id: str) -> Placement:
+        """Directly before the marking: it is still a rental's, and the loop looks away."""
+        with self.core.store.write() as session:
+            rental = queries.rental(session, rental_id, lock=True)
+            held = rental.held if rental and rental.live else None
+            if held is None:
+                raise NotTakenError("it was ended meanwhile")
+            held.next_look_at, held.missing = self.core.now() + LOOK_LATER, 0
+            return held
+
+
+def _adopted(session: Session, rental: Rental) -> bool:
+    query = select(Event.id).where(Event.rental_id == rental.id, Event.kind == EventKind.ADOPTED)
+    return session.scalar(query.limit(1)) is not None

@@ -1,0 +1,1 @@
+"""The nightly cleanup and the reminders before it."""

@@ -1,0 +1,256 @@
+"""The night pass and what leads up to it. Everything here only marks rows: the reconciler deletes.
+
+``tick`` is called every minute or so by whatever scheduler there is. That the pass runs once per date, by
+one replica, after a midnight that was missed as well, is the ledger's doing, not the scheduler's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from kws_core.database import job_ledger, queries
+from kws_core.database.alerts import NoticeKind, tell_admins
+from kws_core.rentals.lifecycle import end
+from kws_core.rentals.service import Core
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.job_run import JobRun
+from kws_core.tables.node import NodeRecord
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import PlacementState, Reason, Status
+
+log = logging.getLogger(__name__)
+
+NIGHT = "night"
+SUMMARY_WAITS = timedelta(minutes=30)  # for the nodes to show that everything is gone
+STUCK = timedelta(hours=1)  # of deletion
+LEAST_WINDOW = 2  # days before its end at which a rental gets its only warning, at most
+
+
+@dataclass
+class Pass:
+    """What one night pass did, by rental id."""
+
+    day: date
+    marked: list[str] = field(default_factory=list)  # set on their way
+    waiting: list[str] = field(default_factory=list)  # due, but not warned in time, or it is a quiet day
+    failed: list[str] = field(default_factory=list)
+
+
+class Nightly:
+    """Warns, ends and sums up."""
+
+    def __init__(self, core: Core, who: str | None = None) -> None:
+        self.core = core
+        self.ends = core.ends
+        self.who = who or core.who
+
+    def tick(self) -> None:
+        """Everything that is due now; each part by itself, so that one failing part stops no other."""
+        now = self.core.now()
+        for part in (self.remind, self.run_if_due, self.end_grace, self.sum_up):
+            try:
+                part(now)
+            except Exception:
+                log.exception("%s failed", part.__name__)
+        self.core.mail.set()
+        self.core.work.set()
+
+    # -- before the end
+
+    def remind(self, now: datetime) -> list[str]:
+        """Writes the warnings that are due, each once for an end date; returns the rentals' ids."""
+        window = max([LEAST_WINDOW, *self.core.config.policy.warn_days]) + 1
+        until = self.ends.day_of(now) + timedelta(days=window)
+        with self.core.store.read() as session:
+            rentals = job_ledger.ready_until(session, until)
+            told = job_ledger.told_once(session, [rental.id for rental in rentals])
+
+        def warn(rental: Rental) -> bool:
+            reminder = self.ends.due_reminder(rental, now)
+            return bool(reminder and (rental.id, reminder.key) not in told and self._remind(rental.id, now))
+
+        return _each(rentals, warn)
+
+    def _remind(self, rental_id: str, now: datetime) -> bool:
+        with self.core.store.write() as session:
+            rental = queries.rental(session, rental_id, lock=True)
+            reminder = self.ends.due_reminder(rental, now) if rental else None
+            if rental is None or rental.status is not Status.READY or reminder is None:
+                return False
+            if (rental.id, reminder.key) in job_ledger.told_once(session, [rental.id]):
+                return False
+            last_day = reminder.last_day.isoformat()
+            rental.record(EventKind.WARNED, now, key=reminder.key, days=reminder.days, last_day=last_day)
+        return True
+
+    # -- the end
+
+    def run_if_due(self, now: datetime) -> Pass | None:
+        """The pass of today's date, unless it was run."""
+        day = self.ends.day_of(now)
+        with self.core.store.read() as session:
+            if job_ledger.is_finished(session, NIGHT, day):
+                return None
+        with self.core.store.write() as session:
+            if not job_ledger.claim(session, NIGHT, day, self.who, now, alone=self.core.store.single_process):
+                return None
+        return self.run(now)
+
+    def run(self, now: datetime) -> Pass:
+        """One pass as of ``now``: every overdue rental by itself, whatever becomes of the others.
+
+        A date that is still to come keeps its own pass.
+        """
+        done = Pass(self.ends.day_of(now))
+        in_ledger = done.day <= self.core.today()
+        if in_ledger:
+            with self.core.store.write() as session:
+                job_ledger.claim(
+                    session, NIGHT, done.day, self.who, now, alone=True
+                )  # a pass that was asked for
+        with self.core.store.read() as session:
+            due = job_ledger.maybe_overdue(session, done.day)
+        for rental_id in due:
+            try:
+                self._expire(rental_id, done, now)
+            except Exception:
+                log.exception("rental %s: could not be ended", rental_id)
+                done.failed.append(rental_id)
+        if in_ledger:
+            with self.core.store.write() as session:
+                job_ledger.finish(
+                    session, NIGHT, done.day, self.who, self.core.now(), done.marked, done.failed
+                )
+        log.info("night pass of %s: %d ended, %d waiting, %d failed", done.day, *_counts(done))
+        self.core.work.set()
+        self.core.mail.set()
+        return done
+
+    def would_end(self, now: datetime) -> list[Rental]:
+        """What a pass as of ``now`` would set on its way; writes nothing."""
+        with self.core.store.read() as session:
+            due = [
+                queries.rental(session, rental_id)
+                for rental_id in job_ledger.maybe_overdue(session, self.ends.day_of(now))
+            ]
+            overdue = [rental for rental in due if rental and self.ends.overdue(rental, now)]
+            return [rental for rental in overdue if not self._waits(session, rental, now)]
+
+    def rentals(self, ids: Iterable[str]) -> dict[str, Rental]:
+        """By id, as they are now; for who tells what a pass did."""
+        with self.core.store.read() as session:
+            return {one: found for one in ids if (found := queries.rental(session, one))}
+
+    def _waits(self, session: Session, rental: Rental, now: datetime) -> bool:
+        if rental.status is not Status.READY:
+            return False
+        return not self.ends.may_delete(rental, queries.history(session, rental.id), now)
+
+    def _expire(self, rental_id: str, done: Pass, now: datetime) -> None:
+        with self.core.store.write() as session:
+            rental = queries.rental(session, rental_id, lock=True)
+            if rental is None or not rental.live or rental.status is Status.STOPPED:
+                return
+            if not self.ends.overdue(rental, now):
+                return
+            if self._waits(session, rental, now):
+                done.waiting.append(rental_id)
+                return
+            if rental.status is Status.READY and self.core.config.policy.grace_hours:
+                self._stop(rental, self.core.now())
+            else:
+                end(rental, Reason.EXPIRED, self.core.now(), event=EventKind.EXPIRED)
+            job_ledger.note_marked(session, NIGHT, done.day, rental_id)
+        done.marked.append(rental_id)
+
+    def _stop(self, rental: Rental, now: datetime) -> None:
+        rental.stopped_at, rental.to_start = now, False
+        until = self.ends.grace_over(rental)
+        rental.move_to(Status.STOPPED, now, event=EventKind.STOPPED, until=until.isoformat())
+        if rental.held:
+            rental.held.next_look_at = now
+
+    def end_grace(self, now: datetime) -> list[str]:
+        """Ends what was stopped and nobody restored in time, but not on a quiet day; returns the ids."""
+        if self.ends.quiet(self.ends.day_of(now)):
+            return []
+        with self.core.store.read() as session:
+            stopped = job_ledger.stopped(session)
+        return _each(stopped, lambda rental: self._end_stopped(rental.id, now))
+
+    def _end_stopped(self, rental_id: str, now: datetime) -> bool:
+        with self.core.store.write() as session:
+            rental = queries.rental(session, rental_id, lock=True)
+            if rental is None or rental.status is not Status.STOPPED or self.ends.grace_over(rental) > now:
+                return False
+            end(rental, Reason.EXPIRED, now, event=EventKind.EXPIRED)
+        return True
+
+    # -- afterwards
+
+    def sum_up(self, now: datetime) -> None:
+        """One summary for the admins per pass: when everything is seen gone, or after a while."""
+        with self.core.store.read() as session:
+            if not job_ledger.untold(session, NIGHT):
+                return
+        with self.core.store.write() as session:
+            for run in job_ledger.untold(session, NIGHT):
+                rentals = [found for i in run.marked if (found := queries.rental(session, i))]
+                pending = any(rental.status is Status.ENDING for rental in rentals)
+                assert run.finished_at
+                if pending and now - run.finished_at < SUMMARY_WAITS:
+                    continue
+                key = f"{run.day.isoformat()}:{run.finished_at.isoformat()}"
+                tell_admins(session, NoticeKind.NIGHT, key, now, **self._summary(session, run, now))
+                run.told_at = now
+
+    def _summary(self, session: Session, run: JobRun, now: datetime) -> dict[str, Any]:
+        rentals = [found for i in run.marked if (found := queries.rental(session, i))]
+        stuck = [r for r in job_ledger.being_deleted(session) if r.id in run.marked or _long(r, now)]
+        return {
+            "day": run.day.isoformat(),
+            "ended": [_brief(r) for r in rentals if r.status is Status.ENDED],
+            "stopped": [_brief(r) for r in rentals if r.status is Status.STOPPED],
+            "stuck": [{**_brief(r), **_why(session, r)} for r in stuck],
+            "failed": list(run.failed),
+        }
+
+
+def _each(rentals: Iterable[Rental], act: Callable[[Rental], bool]) -> list[str]:
+    """Ids of those for which ``act`` did something; one that fails stops no other."""
+    acted = []
+    for rental in rentals:
+        try:
+            if act(rental):
+                acted.append(rental.id)
+        except Exception:
+            log.exception("rental %s failed", rental.id)
+    return acted
+
+
+def _counts(done: Pass) -> tuple[int, int, int]:
+    return len(done.marked), len(done.waiting), len(done.failed)
+
+
+def _long(rental: Rental, now: datetime) -> bool:
+    return any(p.left_at is not None and now - p.left_at > STUCK for p in rental.placements)
+
+
+def _brief(rental: Rental) -> dict[str, str]:
+    return {"id": rental.id, "name": rental.name, "owner": rental.owner}
+
+
+def _why(session: Session, rental: Rental) -> dict[str, str]:
+    """On which node it is stuck, and what is known of the reason."""
+    left = next((p for p in rental.placements if p.state is PlacementState.LEAVING), None)
+    if left is None:
+        return {"node": "", "why": ""}
+    record = session.get(NodeRecord, left.node)
+    silent = record is not None and record.failing_since is not None
+    return {"node": left.node, "why": "silent" if silent else left.remains or ""}

@@ -1,0 +1,193 @@
+"""The images of the node in memory, with their bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
+
+from kws_core.errors import NodeRefused, Refusal
+from kws_core.nodes.image_store import ACTIVE, CHUNK, HIDDEN, LOGIN, TITLE, Body, ImageSpec
+from kws_core.nodes.openstack.translation import image as offered
+from kws_core.nodes.values import Image, StoredImage
+
+T = TypeVar("T")
+_FIELDS = {"min_disk": "min_disk_gb", "min_ram": "min_ram_mb"}
+
+
+class Owner(Protocol):
+    """What the shelf needs of its node."""
+
+    _images: list[Image]  # what servers can be made from, as tests set it
+
+    @property
+    def name(self) -> str: ...
+
+    def _call(self, method: str, do: Callable[[], T]) -> T: ...
+
+    def _new_id(self, kind: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    stored: StoredImage
+    content: bytes = b""
+
+
+class FakeShelf:
+    """See :class:`kws_core.nodes.image_store.ImageShelf`. Its calls fail by the names ``image_create``, ``image_fill``, …
+
+    An image that the node was born with has its name as bytes. A ``fill`` that fails leaves an image that is
+    "saving", as a broken upload does. ``spoil_next()`` loses a byte of the next one on its way.
+    """
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+        self._kept: dict[str, _Kept] = {}
+        self._spoil = False
+        self.web: Mapping[str, bytes] | None = None  # URL → what it gives; None: the node does not fetch
+        self.known_hosts = {f"{owner.name}.lab.example"}
+
+    def spoil_next(self) -> None:
+        """The next image that is filled gets other bytes than were sent."""
+        self._spoil = True
+
+    def list(self) -> Collection[StoredImage]:
+        """See ImageShelf."""
+        return self._owner._call("image_list", lambda: [kept.stored for kept in self._all().values()])
+
+    def look(self, image_id: str) -> StoredImage:
+        """See ImageShelf."""
+        return self._owner._call("image_look", lambda: self._find(image_id).stored)
+
+    def create(self, spec: ImageSpec) -> str:
+        """See ImageShelf."""
+
+        def do() -> str:
+            image_id = self._owner._new_id("image")
+            stored = StoredImage(
+                id=image_id,
+                name=spec.name,
+                status="queued",
+                min_disk_gb=spec.min_disk_gb,
+                min_ram_mb=spec.min_ram_mb,
+                visibility="private",
+                properties=dict(spec.properties),
+                disk_format=spec.disk_format,
+            )
+            self._keep(_Kept(stored))
+            return image_id
+
+        return self._owner._call("image_create", do)
+
+    def fill(self, image_id: str, body: Body) -> None:
+        """See ImageShelf."""
+        kept = self._find(image_id)
+        self._keep(replace(kept, stored=replace(kept.stored, status="saving")))
+        content = b"".join(body)
+        if self._spoil:
+            content, self._spoil = content[:-1] + bytes([content[-1] ^ 1]), False
+
+        def do() -> None:
+            self._keep(_activated(self._find(image_id).stored, content))
+
+        self._owner._call("image_fill", do)
+
+    def fetches(self) -> bool:
+        """See ImageShelf."""
+        return self._owner._call("image_fetches", lambda: self.web is not None)
+
+    def fetch(self, image_id: str, url: str) -> None:
+        """See ImageShelf. Done at once; what ``web`` does not have leaves it "queued"."""
+
+        def do() -> None:
+            if url in (self.web or {}):
+                assert self.web
+                self._keep(_activated(self._find(image_id).stored, self.web[url]))
+
+        self._owner._call("image_fetch", do)
+
+    @contextmanager
+    def read(self, image_id: str) -> Iterator[Iterator[bytes]]:
+        """See ImageShelf."""
+        content = self._owner._call("image_read", lambda: self._find(image_id).content)
+        yield self._chunks(content)
+
+    def _chunks(self, content: bytes) -> Iterator[bytes]:
+        for start in range(0, len(content), CHUNK):
+            yield self._owner._call("image_chunk", lambda start=start: content[start : start + CHUNK])  # type: ignore[misc]
+
+    def change(self, image_id: str, fields: Mapping[str, Any], drop: Collection[str] = ()) -> None:
+        """See ImageShelf."""
+        self._owner._call("image_change", lambda: self._change(image_id, fields, drop))
+
+    def delete(self, image_id: str) -> bool:
+        """See ImageShelf."""
+
+        def do() -> bool:
+            kept = self._all().get(image_id)
+            if kept is None:
+                return False
+            if kept.stored.protected:
+                raise NodeRefused(self._owner.name, Refusal.AUTH, "the image is protected")
+            self._kept.pop(image_id, None)
+            self._owner._images = [image for image in self._owner._images if image.id != image_id]
+            return True
+
+        return self._owner._call("image_delete", do)
+
+    def hosts(self) -> set[str]:
+        """See ImageShelf. Known also while the node is down."""
+        return set(self.known_hosts)
+
+    def _change(self, image_id: str, fields: Mapping[str, Any], drop: Collection[str]) -> None:
+        kept = self._find(image_id)
+        own = {_FIELDS.get(key, key): value for key, value in fields.items()}
+        known = {key: own.pop(key) for key in list(own) if key in StoredImage.__dataclass_fields__}
+        properties = {k: v for k, v in {**kept.stored.properties, **own}.items() if k not in drop}
+        self._keep(replace(kept, stored=replace(kept.stored, properties=properties, **known)))
+
+    def _find(self, image_id: str) -> _Kept:
+        kept = self._all().get(image_id)
+        if kept is None:
+            raise NodeRefused(self._owner.name, Refusal.MISSING, f"no image {image_id!r}")
+        return kept
+
+    def _all(self) -> dict[str, _Kept]:
+        """What is kept, as far as the node still offers it, and what it offers besides."""
+        images = {image.id: image for image in self._owner._images}
+        here = {i: k for i, k in self._kept.items() if i in images or k.stored.status != ACTIVE}
+        born = {i: _born(image) for i, image in images.items() if i not in here}
+        return {**born, **here}
+
+    def _keep(self, kept: _Kept) -> None:
+        stored = kept.stored
+        self._kept[stored.id] = kept
+        if stored.status == ACTIVE:
+            others = [image for image in self._owner._images if image.id != stored.id]
+            self._owner._images = [*others, offered(stored)]
+
+
+def _activated(stored: StoredImage, content: bytes) -> _Kept:
+    digest, md5 = hashlib.sha512(content).hexdigest(), hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return _Kept(
+        replace(stored, status=ACTIVE, size_bytes=len(content), checksum=digest, hash_algo="sha512", md5=md5),
+        content,
+    )
+
+
+def _born(image: Image) -> _Kept:
+    properties = {TITLE: image.title, LOGIN: image.login, HIDDEN: "true" if image.hidden else ""}
+    stored = StoredImage(
+        id=image.id,
+        name=image.name,
+        status=ACTIVE,
+        min_disk_gb=image.min_disk_gb,
+        min_ram_mb=image.min_ram_mb,
+        visibility="public",
+        properties={key: value for key, value in properties.items() if value},
+        disk_format="qcow2",
+    )
+    return _activated(stored, image.name.encode())

@@ -1,0 +1,164 @@
+"""Servers and containers of the node in memory: what each is at a given time."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from kws_core.errors import Refusal
+from kws_core.nodes.openstack.translation import login_of
+from kws_core.nodes.values import Action, Capacity, ContainerSpec, Image, Machine, MachineState, ServerSpec
+from kws_core.values import Kind, Size
+
+REGISTRY = ("nginx:latest", "busybox:latest")
+LONGEST_METADATA = 255  # characters of a value; more is no metadata to Nova
+BAD_COMMAND = "no-such-command"  # the program that no container has
+IMAGES = (
+    Image(id="fake-debian-12", name="debian-12", title="Debian 12", min_disk_gb=2, login="debian"),
+    Image(id="fake-ubuntu-24.04", name="ubuntu-24.04", title="Ubuntu 24.04", min_disk_gb=3, login="ubuntu"),
+)
+FAULTS = {
+    Kind.SERVER: {
+        Refusal.NO_HOST: "No valid host was found.",
+        Refusal.QUOTA: "Quota exceeded for instances.",
+    },
+    Kind.CONTAINER: {
+        Refusal.NO_HOST: "There are not enough hosts available.",
+        Refusal.NO_IMAGE: "Cannot download image from docker: Error on pulling image",
+        Refusal.INVALID: "Docker internal error: 400 Client Error: executable file not found in $PATH",
+    },
+}
+_RUNNING = (MachineState.ACTIVE, MachineState.STOPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long things take."""
+
+    build: timedelta
+    boot: timedelta
+    delete: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class FakeMachine:
+    """A server or a container, by its spec."""
+
+    id: str
+    spec: ServerSpec | ContainerSpec
+    port_id: str
+    created_at: datetime
+    broken: Refusal | None = None
+    deleted_at: datetime | None = None
+    stopped: bool = False
+    started_at: datetime | None = None  # by an action, since it was made
+    ending: str = ""  # of a container that ended by itself, Docker's words
+    output: str = "FAKE CONSOLE OUTPUT\n"
+    key: str = ""  # in its metadata, by put_key()
+    taken: str = ""  # what was there when it booted last
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.CONTAINER if isinstance(self.spec, ContainerSpec) else Kind.SERVER
+
+    def state(self, now: datetime, times: Times) -> MachineState:
+        """Its state at this time."""
+        if self.deleted_at is not None:
+            return MachineState.DELETING
+        if now < self.created_at + times.build:
+            return MachineState.BUILDING
+        if self.broken:
+            return MachineState.BROKEN
+        return MachineState.STOPPED if self.stopped else MachineState.ACTIVE
+
+    def is_gone(self, now: datetime, times: Times) -> bool:
+        """Whether it is not shown any more."""
+        return self.deleted_at is not None and now >= self.deleted_at + times.delete
+
+    def answers(self, now: datetime, times: Times) -> bool:
+        """Whether it is up and has booted."""
+        up_since = self.started_at or self.created_at + times.build
+        return self.state(now, times) is MachineState.ACTIVE and now >= up_since + times.boot
+
+    def after(self, action: Action, now: datetime, times: Times) -> FakeMachine | None:
+        """What it is after the action; None when its state does not allow it."""
+        if self.state(now, times) not in _RUNNING:
+            return None
+        if action is Action.STOP:
+            return replace(self, stopped=True)
+        if action is Action.START and not self.stopped:
+            return self
+        return replace(self, stopped=False, ending="", started_at=now, taken=self.key)
+
+    def with_key(self, public_key: str, now: datetime, times: Times) -> FakeMachine | None:
+        """With that key in its metadata; None when it takes none, now or of that length."""
+        if self.state(now, times) not in _RUNNING or len(public_key) > LONGEST_METADATA:
+            return None
+        return replace(self, key=public_key)
+
+    def opens(self, public_key: str) -> bool:
+        """Whether a key of KWS opens it: the last one that it took, else the one that it was born with."""
+        born = "" if isinstance(self.spec, ContainerSpec) else self.spec.user_data
+        return public_key == self.taken if self.taken else public_key in born
+
+    def shown(self, now: datetime, times: Times) -> Machine:
+        """As the contract's Machine."""
+        state = self.state(now, times)
+        refusal = self.broken if state is MachineState.BROKEN else None
+        fault = FAULTS[self.kind].get(refusal, "Build of instance aborted.") if refusal else self.ending
+        return Machine(
+            id=self.id,
+            mark=self.spec.mark,
+            name=self.spec.name,
+            kind=self.kind,
+            state=state,
+            fault=fault,
+            refusal=refusal,
+            created_at=self.created_at,
+        )
+
+
+def capacity_left(machines: Iterable[FakeMachine], total: Size, addresses: int, now: datetime) -> Capacity:
+    """What the node has, and what these machines use of it; broken containers use nothing."""
+    held = [one for one in machines if one.kind is Kind.SERVER or not one.broken]
+    return Capacity(
+        at=now,
+        vcpus=total.vcpus,
+        ram_mb=total.ram_mb,
+        disk_gb=total.disk_gb,
+        used_vcpus=sum(one.spec.size.vcpus for one in held),
+        used_ram_mb=sum(one.spec.size.ram_mb for one in held),
+        used_disk_gb=sum(one.spec.size.disk_gb for one in held if one.kind is Kind.SERVER),
+        free_addresses=addresses,
+    )
+
+
+def fits(size: Size, now: Capacity) -> bool:
+    """Whether a machine of that size has room beside the others."""
+    room = (now.vcpus or 0, now.ram_mb or 0, now.disk_gb or 0)
+    used = (now.used_vcpus, now.used_ram_mb, now.used_disk_gb)
+    wanted = (size.vcpus, size.ram_mb, size.disk_gb)
+    return all(u + w <= r for u, w, r in zip(used, wanted, room, strict=True))
+
+
+def host_key(machine_id: str) -> str:
+    """A made-up fingerprint, always the same for a machine."""
+    digest = hashlib.sha256(machine_id.encode()).digest()
+    return "SHA256:" + b64encode(digest).decode().rstrip("=")
+
+
+def verdict(spec: ContainerSpec, registry: Iterable[str], fits: bool) -> Refusal | None:
+    """How a container will break, in the order in which Zun notices; None when it will run."""
+    if not fits:
+        return Refusal.NO_HOST
+    if spec.image not in registry:
+        return Refusal.NO_IMAGE
+    return Refusal.INVALID if spec.command and spec.command[0] == BAD_COMMAND else None
+
+
+def image_called(name: str) -> Image:
+    """An image of which no more than the name is known."""
+    return Image(id=f"fake-{name}", name=name, login=login_of(name))

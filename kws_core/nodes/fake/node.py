@@ -1,0 +1,342 @@
+"""A node in memory, for the demo and for tests: no threads, no sleep, time only through ``now``.
+
+It keeps security groups, ports, floating IPs, servers and containers one by one, each with an id and its
+mark, so that what is leaked or made twice can be seen; faults are ordered beforehand: ``fail_next``,
+``go_down``, ``break_next``, ``vanish``, ``plant``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from threading import RLock
+from typing import TypeVar
+
+from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal
+from kws_core.nodes.fake.diagnosis import FakeChecks
+from kws_core.nodes.fake.image_store import FakeShelf
+from kws_core.nodes.fake.machines import (
+    FAULTS,
+    IMAGES,
+    REGISTRY,
+    FakeMachine,
+    Times,
+    capacity_left,
+    fits,
+    host_key,
+    image_called,
+    verdict,
+)
+from kws_core.nodes.fake.network import ADDRESS, GROUP, NETWORK, PORT, FakeNetwork
+from kws_core.nodes.values import (
+    Action,
+    Address,
+    Capacity,
+    ContainerSpec,
+    Image,
+    Machine,
+    MachineState,
+    Remains,
+    ServerSpec,
+)
+from kws_core.values import Kind, Size
+
+T = TypeVar("T")
+SERVER, CONTAINER = Kind.SERVER.value, Kind.CONTAINER.value
+
+
+class FakeNode(FakeChecks):
+    """See :class:`kws_core.nodes.Node`. RAM in MiB, disk in GiB, times in seconds.
+
+    A machine is ACTIVE ``build_seconds`` after it was asked for and answers ``boot_seconds`` later, also
+    after an action that starts it; a deleted one is shown for ``delete_seconds``. A server that doesn't
+    fit is refused at once (``no_host``), as is an address too many (``no_address``) and an unknown image
+    (``no_image``). A container goes BROKEN instead, as in Zun: one that doesn't fit, one whose image is
+    not in ``registry`` (``no_image``), one whose command is "no-such-command" (``invalid``). Without
+    ``registry`` (empty) the node has no container service.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        images: Iterable[Image | str] = IMAGES,
+        vcpus: int = 8,
+        ram_mb: int = 16384,
+        disk_gb: int = 200,
+        addresses: int = 20,
+        build_seconds: float = 0,
+        boot_seconds: float = 0,
+        delete_seconds: float = 0,
+        registry: Collection[str] = REGISTRY,
+    ) -> None:
+        self._name = name
+        self._now = now
+        self._images = [image_called(image) if isinstance(image, str) else image for image in images]
+        self.shelf = FakeShelf(self)
+        self._registry = registry
+        self._size = Size(name, vcpus, ram_mb, disk_gb)
+        self._times = Times(*(timedelta(seconds=s) for s in (build_seconds, boot_seconds, delete_seconds)))
+        self._lock = RLock()
+        self._ids = count(1)
+        self._network = FakeNetwork(name, addresses, self._new_id)
+        self._servers: dict[str, FakeMachine] = {}  # by id; containers too
+        self._ever: list[FakeMachine] = []
+        self._faults: defaultdict[str, deque[tuple[NodeError, bool]]] = defaultdict(deque)  # error, after
+        self._breaks: deque[Refusal] = deque()
+        self._down = False
+        self.spare_flavors: list[str] = []  # what tidy() finds
+        self.calls: list[str] = []
+
+    @property
+    def name(self) -> str:
+        """As in nodes.toml."""
+        return self._name
+
+    def ping(self) -> None:
+        """See Node."""
+        self._call("ping", lambda: None)
+
+    def images(self) -> list[Image]:
+        """See Node."""
+        return self._call("images", lambda: list(self._images))
+
+    def cidrs(self) -> list[str]:
+        """See Node."""
+        return self._call("cidrs", lambda: ["10.0.0.0/24", *self._network.cidrs])
+
+    def capacity(self) -> Capacity:
+        """See Node."""
+        return self._call("capacity", self._capacity)
+
+    def ensure_address(self, spec: ServerSpec | ContainerSpec) -> Address:
+        """See Node."""
+        return self._call("ensure_address", lambda: self._network.ensure(spec))
+
+    def ensure_server(self, spec: ServerSpec, address: Address) -> str:
+        """See Node."""
+        return self._call("ensure_server", lambda: self._ensure_server(spec, address))
+
+    def ensure_container(self, spec: ContainerSpec, address: Address) -> str:
+        """See Node."""
+        return self._call("ensure_container", lambda: self._ensure_container(spec, address))
+
+    def machines(self, kinds: Collection[Kind] = tuple(Kind)) -> dict[str, Machine]:
+        """See Node."""
+        return self._call("machines", lambda: self._machines(kinds))
+
+    def release(self, mark: str) -> Remains:
+        """See Node."""
+        return self._call("release", lambda: self._release(mark))
+
+    def marked(self) -> dict[str, Remains]:
+        """See Node."""
+        return self._call("marked", self.resources)
+
+    def tidy(self, dry_run: bool = False) -> list[str]:
+        """See Node."""
+        spare = self.spare_flavors
+        return self._call("tidy", lambda: [*spare] if dry_run else [spare.pop() for _ in [*spare]])
+
+    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
+        """See Node."""
+        self._call("act", lambda: self._act(kind, machine_id, action))
+
+    def console(self, kind: Kind, machine_id: str, lines: int) -> str:
+        """See Node. What write() has put there."""
+        return self._call("console", lambda: self._console(kind, machine_id, lines))
+
+    def put_key(self, machine_id: str, public_key: str) -> None:
+        """See Node."""
+        self._call("put_key", lambda: self._put_key(machine_id, public_key))
+
+    def answers(self, address: Address) -> bool:
+        """See Node. False, not an error, while the node is down."""
+        with self._lock:
+            self.calls.append("answers")
+            self._pass_time()
+            here = [one for one in self._servers.values() if one.port_id == address.port_id]
+            return not self._down and any(one.answers(self._now(), self._times) for one in here)
+
+    def host_keys(self, machine_id: str, address: Address) -> list[str]:
+        """See Node. One made-up fingerprint per machine."""
+        return self._call("host_keys", lambda: [host_key(machine_id)])
+
+    def raw(self) -> FakeNode:
+        """The fake itself."""
+        return self
+
+    def close(self) -> None:
+        """See Node."""
+
+    def resources(self) -> dict[str, Remains]:
+        """Everything that exists here, by mark. Not a call of the contract: never fails."""
+        with self._lock:
+            self._pass_time()
+            found: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+            for thing in self._network:
+                found[thing.mark].add((thing.kind, thing.id))
+            for one in self._servers.values():
+                found[one.spec.mark].add((one.kind.value, one.id))
+            return {mark: Remains(frozenset(items)) for mark, items in found.items()}
+
+    def doubles(self) -> list[str]:
+        """Marks for which more than one machine was ever made; those that broke don't count."""
+        with self._lock:
+            made = Counter(one.spec.mark for one in self._ever if one.broken is None)
+        return sorted(mark for mark, number in made.items() if number > 1)
+
+    def spec(self, mark: str) -> ServerSpec | ContainerSpec:
+        """The spec of the mark's newest machine, also of one that is gone; KeyError without one."""
+        found = [one for one in list(self._ever) if one.spec.mark == mark]
+        if not found:
+            raise KeyError(mark)
+        return found[-1].spec
+
+    def opens(self, mark: str, public_key: str) -> bool:
+        """Whether that key of KWS lets its owner into the mark's server as it runs now."""
+        return any(one.opens(public_key) for one in self._of(mark))
+
+    def fail_next(self, method: str, error: NodeError, after: bool = False, times: int = 1) -> None:
+        """The next ``times`` calls of ``method`` raise ``error``; with ``after`` they take effect first."""
+        with self._lock:
+            self._faults[method].extend([(error, after)] * times)
+
+    def go_down(self) -> None:
+        """From now on every call raises NodeDown."""
+        self._down = True
+
+    def come_back(self) -> None:
+        """End of go_down(); what was there is still there."""
+        self._down = False
+
+    def break_next(self, refusal: Refusal = Refusal.FAILED) -> None:
+        """The next machine that is made goes BROKEN where it would have become ACTIVE."""
+        with self._lock:
+            self._breaks.append(refusal)
+
+    def vanish(self, mark: str, kind: str = SERVER) -> None:
+        """Something is deleted behind our back: the mark's server, or its things of another ``kind``."""
+        with self._lock:
+            self._network.drop(mark, kind)
+            here = self._servers.items()
+            self._servers = {i: one for i, one in here if (one.spec.mark, one.kind.value) != (mark, kind)}
+
+    def end(self, mark: str, code: int = 0) -> None:
+        """The mark's container ends by itself."""
+        for one in self._of(mark):
+            self._put(replace(one, stopped=True, ending=f"Exited({code}) 1 second ago"))
+
+    def write(self, mark: str, text: str) -> None:
+        """The mark's machine writes this to its console."""
+        for one in self._of(mark):
+            self._put(replace(one, output=one.output + text))
+
+    def plant(self, mark: str) -> None:
+        """Make a whole set (group, port, floating IP, server) that nobody asked for."""
+        spec = ServerSpec(mark, "planted", self._images[0].name, Size("planted", 1, 512, 1), "")
+        with self._lock:
+            self._add(spec, self._network.ensure(spec))
+
+    def _call(self, method: str, do: Callable[[], T]) -> T:
+        with self._lock:
+            self.calls.append(method)
+            if self._down:
+                raise NodeDown(self._name, Refusal.DOWN, "switched off")
+            error, after = self._faults[method].popleft() if self._faults[method] else (None, False)
+            if error is not None and not after:
+                raise error
+            self._pass_time()
+            result = do()
+            if error is not None:
+                raise error
+            return result
+
+    def _pass_time(self) -> None:
+        now, times = self._now(), self._times
+        self._servers = {i: one for i, one in self._servers.items() if not one.is_gone(now, times)}
+
+    def _new_id(self, kind: str) -> str:
+        return f"{self._name}-{kind}-{next(self._ids)}"
+
+    def _of(self, mark: str) -> list[FakeMachine]:
+        with self._lock:
+            return [one for one in self._servers.values() if one.spec.mark == mark]
+
+    def _put(self, machine: FakeMachine) -> None:
+        with self._lock:
+            self._servers[machine.id] = machine
+
+    def _capacity(self) -> Capacity:
+        return capacity_left(self._servers.values(), self._size, self._network.free_addresses, self._now())
+
+    def _ensure_server(self, spec: ServerSpec, address: Address) -> str:
+        for one in self._of(spec.mark):
+            return one.id
+        if spec.image not in {image.name for image in self._images}:
+            raise NodeRefused(self._name, Refusal.NO_IMAGE, f"no image {spec.image!r}")
+        if address.port_id not in self._network:
+            raise NodeRefused(self._name, Refusal.INVALID, f"no port {address.port_id!r}")
+        if not fits(spec.size, self._capacity()):
+            raise NodeRefused(self._name, Refusal.NO_HOST, FAULTS[Kind.SERVER][Refusal.NO_HOST])
+        return self._add(spec, address)
+
+    def _ensure_container(self, spec: ContainerSpec, address: Address) -> str:
+        if not self._registry:
+            raise NodeRefused(self._name, Refusal.MISSING, "no container service")
+        for one in self._of(spec.mark):
+            return one.id
+        if address.port_id not in self._network:
+            raise NodeRefused(self._name, Refusal.MISSING, f"no port {address.port_id!r}")
+        has_room = fits(replace(spec.size, disk_gb=0), self._capacity())
+        return self._add(spec, address, verdict(spec, self._registry, has_room))
+
+    def _add(self, spec: ServerSpec | ContainerSpec, address: Address, broken: Refusal | None = None) -> str:
+        kind = CONTAINER if isinstance(spec, ContainerSpec) else SERVER
+        if self._breaks:
+            broken = self._breaks.popleft()
+        machine = FakeMachine(self._new_id(kind), spec, address.port_id, self._now(), broken)
+        self._servers[machine.id] = machine
+        self._ever.append(machine)
+        return machine.id
+
+    def _machines(self, kinds: Collection[Kind]) -> dict[str, Machine]:
+        wanted = [one for one in self._servers.values() if one.kind in kinds]
+        return {one.spec.mark: one.shown(self._now(), self._times) for one in wanted}
+
+    def _find(self, kind: Kind, machine_id: str) -> FakeMachine:
+        found = self._servers.get(machine_id)
+        if found is None or found.kind is not kind:
+            raise NodeRefused(self._name, Refusal.MISSING, f"no {kind} {machine_id!r}")
+        return found
+
+    def _act(self, kind: Kind, machine_id: str, action: Action) -> None:
+        machine = self._find(kind, machine_id)
+        after = machine.after(action, self._now(), self._times)
+        if after is None:
+            raise NodeRefused(self._name, Refusal.INVALID, f"cannot {action} while it is not there to run")
+        self._put(after)
+
+    def _put_key(self, machine_id: str, public_key: str) -> None:
+        after = self._find(Kind.SERVER, machine_id).with_key(public_key, self._now(), self._times)
+        if after is None:
+            raise NodeRefused(self._name, Refusal.INVALID, "no metadata now, or none of that length")
+        self._put(after)
+
+    def _console(self, kind: Kind, machine_id: str, lines: int) -> str:
+        machine = self._find(kind, machine_id)
+        if machine.state(self._now(), self._times) is MachineState.BUILDING:
+            return ""
+        return "".join(machine.output.splitlines(keepends=True)[-lines:])
+
+    def _release(self, mark: str) -> Remains:
+        self._network.drop(mark, ADDRESS)
+        for one in self._of(mark):
+            self._put(replace(one, deleted_at=one.deleted_at or self._now()))
+        self._pass_time()
+        if not self._of(mark):
+            self._network.drop(mark, PORT, GROUP, NETWORK)
+        return self.resources().get(mark, Remains())

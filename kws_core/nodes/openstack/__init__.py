@@ -1,0 +1,1 @@
+"""A node that is an OpenStack: all that knows its services."""

@@ -1,0 +1,108 @@
+"""Actions on machines that run, and what they wrote. Look first: the mark, and whether it is so already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from kws_core.errors import Refusal
+from kws_core.nodes.openstack.api import Cloud
+from kws_core.nodes.openstack.api.types import Server
+from kws_core.nodes.openstack.faults import Refused, status_of
+from kws_core.nodes.openstack.translation import (
+    container_is_gone,
+    container_state,
+    machine_state,
+    mark_of_container,
+    mark_of_server,
+)
+from kws_core.nodes.values import Action, MachineState
+from kws_core.values import GUEST_KEY, Kind
+
+# Nova's and Zun's words for being on the way to what the action is for
+_SERVER_TASKS = {
+    Action.REBOOT: frozenset({"reboot_pending", "reboot_started", "rebooting", "powering-on"}),
+    Action.START: frozenset({"powering-on"}),
+    Action.STOP: frozenset({"powering-off"}),
+}
+_CONTAINER_TASKS = {
+    Action.REBOOT: frozenset({"container_rebooting"}),
+    Action.START: frozenset({"container_starting", "container_rebooting"}),
+    Action.STOP: frozenset({"container_stopping"}),
+}
+_WANTED = {Action.START: MachineState.ACTIVE, Action.STOP: MachineState.STOPPED}
+_NO_CONSOLE = (400, 404, 409, 501)
+
+
+def act(cloud: Cloud, kind: Kind, machine_id: str, action: Action) -> None:
+    """See Node.act()."""
+    _Doer(cloud, kind, machine_id, action).do()
+
+
+def console(cloud: Cloud, kind: Kind, machine_id: str, lines: int) -> str:
+    """See Node.console()."""
+    read = cloud.servers.console if kind is Kind.SERVER else cloud.containers.logs
+    try:
+        return read(machine_id, lines)
+    except Refused as error:
+        if status_of(error) not in _NO_CONSOLE:
+            raise
+    _find(cloud, kind, machine_id)  # missing is another matter than mute
+    return ""
+
+
+def put_key(cloud: Cloud, machine_id: str, public_key: str) -> None:
+    """See Node.put_key(). Looks first: Nova takes no metadata while it reboots the server."""
+    if _our_server(cloud, machine_id).metadata.get(GUEST_KEY) != public_key:
+        cloud.servers.set_metadata(machine_id, {GUEST_KEY: public_key})
+
+
+class _Doer:
+    def __init__(self, cloud: Cloud, kind: Kind, machine_id: str, action: Action) -> None:
+        self._cloud = cloud
+        self._kind = kind
+        self._id = machine_id
+        self._action = action
+
+    def do(self) -> None:
+        state, task = _find(self._cloud, self._kind, self._id)
+        if self._is_so(state, task):
+            return
+        try:
+            self._verbs(state)[self._action](self._id)
+        except Refused as error:
+            if status_of(error) != 409 or not self._is_so(*_find(self._cloud, self._kind, self._id)):
+                raise
+
+    def _is_so(self, state: MachineState, task: str) -> bool:
+        tasks = _SERVER_TASKS if self._kind is Kind.SERVER else _CONTAINER_TASKS
+        return task in tasks[self._action] or (not task and state is _WANTED.get(self._action))
+
+    def _verbs(self, state: MachineState) -> Mapping[Action, Callable[[str], None]]:
+        servers, containers = self._cloud.servers, self._cloud.containers
+        if self._kind is Kind.CONTAINER:
+            return {
+                Action.REBOOT: containers.restart,
+                Action.START: containers.start,
+                Action.STOP: containers.stop,
+            }
+        again = servers.start if state is MachineState.STOPPED else servers.reboot
+        return {Action.REBOOT: again, Action.START: servers.start, Action.STOP: servers.stop}
+
+
+def _find(cloud: Cloud, kind: Kind, machine_id: str) -> tuple[MachineState, str]:
+    """State and task of the machine; NodeRefused ``missing`` when it is not there, or none of ours."""
+    if kind is Kind.SERVER:
+        server = _our_server(cloud, machine_id)
+        return machine_state(server), server.task
+    # get() would wait for the compute service
+    for container in cloud.containers.list():
+        if container.id == machine_id and mark_of_container(container) and not container_is_gone(container):
+            return container_state(container), container.task
+    raise Refused(cloud.node, Refusal.MISSING, f"no {kind} {machine_id!r} of ours")
+
+
+def _our_server(cloud: Cloud, machine_id: str) -> Server:
+    server = cloud.servers.get(machine_id)
+    if not mark_of_server(server):
+        raise Refused(cloud.node, Refusal.MISSING, f"no server {machine_id!r} of ours")
+    return server

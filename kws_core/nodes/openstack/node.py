@@ -1,0 +1,314 @@
+"""A node that is an OpenStack: Nova, Neutron, Glance and Zun behind the contract.
+
+Everything is looked for before it is made, by the mark; whatever a listing returns is checked for the
+mark again. Requests that make something are sent once: what an ambiguous failure left is found by the
+next call. One lock per mark keeps two threads of this process from making the same thing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+
+from kws_core.config import OpenStackSection
+from kws_core.errors import NodeRefused, Refusal
+from kws_core.findings import Finding, Wanted
+from kws_core.nodes.concurrency import Locks, Memory, Shared, Workers
+from kws_core.nodes.openstack import actions
+from kws_core.nodes.openstack.address_set import AddressSet, Wiring, look_up_wiring
+from kws_core.nodes.openstack.api import Cloud
+from kws_core.nodes.openstack.api.types import Container, Server
+from kws_core.nodes.openstack.capacity import Measure
+from kws_core.nodes.openstack.checks import Checks
+from kws_core.nodes.openstack.connection import Handle
+from kws_core.nodes.openstack.containers import ContainerDock
+from kws_core.nodes.openstack.containers import ranked as ranked_containers
+from kws_core.nodes.openstack.faults import Refused, status_of, translated
+from kws_core.nodes.openstack.flavor_catalog import FLAVORS, FlavorShelf
+from kws_core.nodes.openstack.image_store import GlanceShelf
+from kws_core.nodes.openstack.own_network import ensure_network
+from kws_core.nodes.openstack.survey import delete_pass, remains, survey
+from kws_core.nodes.openstack.translation import (
+    OWNER_KEY,
+    RENTAL_KEY,
+    container_is_gone,
+    container_machine,
+    image,
+    machine,
+    machine_state,
+    mark_of_container,
+    mark_of_server,
+)
+from kws_core.nodes.probe import fingerprints, ssh_answers
+from kws_core.nodes.values import (
+    Action,
+    Address,
+    Capacity,
+    ContainerSpec,
+    Image,
+    Machine,
+    MachineState,
+    NetworkSpec,
+    Remains,
+    ServerSpec,
+    StoredImage,
+)
+from kws_core.values import MARK_PREFIX, Kind
+
+REMEMBERED_SECONDS = 300.0
+PING_SECONDS = 5.0
+_WIRING, _IMAGES = "wiring", "images"
+_STALE = (400, 404)  # what Nova and Neutron answer to an id that is no more
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class OpenStackNode:
+    """See :class:`kws_core.nodes.Node`."""
+
+    def __init__(
+        self,
+        name: str,
+        connection: Handle,
+        settings: OpenStackSection,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._name = name
+        self._connection = connection
+        self._settings = settings
+        self._now = now
+        self._lock = Lock()
+        self._cloud_once: Cloud | None = None
+        self._marks = Locks()
+        self._memory = Memory(REMEMBERED_SECONDS)
+        self._workers = Workers(name)
+        self._flavors = FlavorShelf(name, self._memory)
+        self._dock = ContainerDock(name)
+        self._measure = Measure(self._workers)
+        self._listing, self._surveying, self._sweeping = Shared(), Shared(), Shared()
+        self.shelf = GlanceShelf(
+            lambda: self.cloud, settings.read_timeout, lambda: self._memory.drop(_IMAGES)
+        )
+
+    @property
+    def name(self) -> str:
+        """As in nodes.toml."""
+        return self._name
+
+    @property
+    def cloud(self) -> Cloud:
+        """The facade over this node's connection, for what the contract does not have."""
+        with self._lock, translated(self._name):
+            if self._cloud_once is None:
+                self._cloud_once = Cloud(self._connection.openstack, self._name, lambda: self._connection.zun)
+            return self._cloud_once
+
+    def ping(self) -> None:
+        """See Node. Nova asks Keystone and its database for this."""
+        self.cloud.servers.ping((self._settings.connect_timeout, PING_SECONDS))
+
+    def images(self) -> list[Image]:
+        """See Node."""
+        self._memory.drop(_IMAGES)
+        return [image(stored) for stored in self._stored_images()]
+
+    def cidrs(self) -> list[str]:
+        """See Node."""
+        return sorted({subnet.cidr for subnet in self.cloud.subnets.list()})
+
+    def capacity(self) -> Capacity:
+        """See Node."""
+        return self._measure.capacity(self.cloud, lambda: self._wiring().external_id, self._now())
+
+    def ensure_address(self, spec: ServerSpec | ContainerSpec) -> Address:
+        """See Node."""
+        with self._marks.of(spec.mark):
+            wiring = self._wiring()
+            try:
+                if spec.network:
+                    wiring = replace(wiring, internal_id=self._own_network(spec.network))
+                return AddressSet(self.cloud, self._workers, wiring, spec).ensure()
+            except Refused as error:
+                if status_of(error) in _STALE:
+                    self._memory.drop(_WIRING)
+                raise
+
+    def ensure_server(self, spec: ServerSpec, address: Address) -> str:
+        """See Node."""
+        with self._marks.of(spec.mark):
+            found = [
+                server
+                for server in self._listing.get(self.cloud.servers.list)
+                if mark_of_server(server) == spec.mark and server.status != "DELETED"
+            ]
+            return self._keep_one(found) if found else self._create(spec, address)
+
+    def ensure_container(self, spec: ContainerSpec, address: Address) -> str:
+        """See Node."""
+        with self._marks.of(spec.mark):
+            return self._dock.ensure(self.cloud, spec, address)
+
+    def machines(self, kinds: Collection[Kind] = tuple(Kind)) -> dict[str, Machine]:
+        """See Node."""
+        listings = {Kind.CONTAINER: self._containers, Kind.SERVER: self._servers}
+        if not self.cloud.containers.offered():  # also gets the token, in this thread: wrong ones count once
+            del listings[Kind.CONTAINER]
+        wanted = [listings[kind] for kind in listings if kind in kinds]
+        found = self._workers.gather(*wanted) if wanted else []
+        return {mark: one for machines in found for mark, one in machines.items()}
+
+    def release(self, mark: str) -> Remains:
+        """See Node."""
+        _check_mark(self._name, mark)
+        with self._marks.of(mark):
+            seen = self._surveying.get(lambda: survey(self.cloud, self._workers))
+            items = seen.get(mark, ())
+            left = delete_pass(self.cloud, self._workers, items, self._dock.end)
+        if "server" not in left.kinds():
+            self._sweeping.get(lambda: self._flavors.sweep(self.cloud))
+        return left
+
+    def marked(self) -> dict[str, Remains]:
+        """See Node."""
+        return {mark: remains(items) for mark, items in survey(self.cloud, self._workers).items()}
+
+    def tidy(self, dry_run: bool = False) -> list[str]:
+        """See Node."""
+        return self._flavors.sweep(self.cloud, dry_run)
+
+    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
+        """See Node."""
+        with self._marks.of(machine_id):  # Nova answers two at once with a 500
+            actions.act(self.cloud, kind, machine_id, action)
+
+    def console(self, kind: Kind, machine_id: str, lines: int) -> str:
+        """See Node."""
+        return actions.console(self.cloud, kind, machine_id, lines)
+
+    def put_key(self, machine_id: str, public_key: str) -> None:
+        """See Node."""
+        with self._marks.of(machine_id):
+            actions.put_key(self.cloud, machine_id, public_key)
+
+    def answers(self, address: Address) -> bool:
+        """See Node."""
+        return self._settings.ready_check == "active" or ssh_answers(address.floating_ip)
+
+    def host_keys(self, machine_id: str, address: Address) -> list[str]:
+        """See Node. Where nothing answers nobody waited for it to boot: its console tells nothing yet."""
+        if self._settings.ready_check == "active":
+            return []
+        with suppress(NodeRefused):  # no console on this hypervisor, or the machine is gone
+            return fingerprints(self.cloud.servers.console(machine_id))
+        return []
+
+    def diagnose(self, wanted: Wanted) -> Iterator[Finding]:
+        """See Node."""
+        return Checks(self._name, self._connection, self._settings, wanted, self._now).run()
+
+    def raw(self) -> Any:
+        """See Node."""
+        return self._connection.openstack
+
+    def close(self) -> None:
+        """See Node. A later call connects anew."""
+        with self._lock:
+            self._cloud_once = None
+        self._workers.close()
+        self._connection.close()
+
+    def _servers(self) -> dict[str, Machine]:
+        found: dict[str, list[Server]] = {}
+        for server in self._listing.get(self.cloud.servers.list):
+            mark = mark_of_server(server)
+            if mark:
+                found.setdefault(mark, []).append(server)
+        return {mark: machine(self._with_fault(_ranked(servers)[0])) for mark, servers in found.items()}
+
+    def _containers(self) -> dict[str, Machine]:
+        found: dict[str, list[Container]] = {}
+        for container in self.cloud.containers.list():
+            mark = mark_of_container(container)
+            if mark and not container_is_gone(container):
+                found.setdefault(mark, []).append(container)
+        return {mark: container_machine(ranked_containers(same)[0]) for mark, same in found.items()}
+
+    def _with_fault(self, server: Server) -> Server:
+        """Nova's listing leaves out why a server broke when its scheduler gave up: ask for it, once."""
+        if machine_state(server) is not MachineState.BROKEN or server.fault:
+            return server
+        with suppress(NodeRefused):  # it is just gone
+            key = "fault", server.id
+            fault = self._memory.get(key, lambda: self.cloud.servers.get(server.id).fault)
+            return replace(server, fault=fault)
+        return server
+
+    def _wiring(self) -> Wiring:
+        wanted = self._settings
+        names = (wanted.external_network, wanted.internal_network, wanted.router)
+        return self._memory.get(_WIRING, lambda: look_up_wiring(self.cloud, self._name, *names))
+
+    def _own_network(self, spec: NetworkSpec) -> str:
+        with self._marks.of(spec.mark):
+            return ensure_network(self.cloud, self._settings.router, spec)
+
+    def _stored_images(self) -> Sequence[StoredImage]:
+        return self._memory.get(_IMAGES, lambda: self.cloud.images.list("active"))
+
+    def _image_id(self, name: str) -> str:
+        found = [stored for stored in self._stored_images() if name == stored.name]
+        if not found:  # what we knew may be old
+            self._memory.drop(_IMAGES)
+            found = [stored for stored in self._stored_images() if name == stored.name]
+        if not found:
+            raise Refused(self._name, Refusal.NO_IMAGE, f"no active image {name!r}")
+        return max(found, key=lambda stored: stored.created_at).id  # a newer upload replaces an older one
+
+    def _create(self, spec: ServerSpec, address: Address) -> str:
+        with self._flavors.in_use(spec.size):
+            ids = self._ids(spec)
+            try:
+                return self._post(spec, address, *ids)
+            except Refused as error:
+                if status_of(error) not in _STALE:
+                    raise
+                self._memory.drop(_IMAGES, FLAVORS)
+                fresh = self._ids(spec)
+                if fresh == ids:
+                    raise
+                return self._post(spec, address, *fresh)  # the first was a clear no: this makes no second one
+
+    def _ids(self, spec: ServerSpec) -> tuple[str, str]:
+        return self._image_id(spec.image), self._flavors.id_for(self.cloud, spec.size)
+
+    def _post(self, spec: ServerSpec, address: Address, image_id: str, flavor_id: str) -> str:
+        metadata = {RENTAL_KEY: spec.mark.removeprefix(MARK_PREFIX), OWNER_KEY: spec.owner}
+        return self.cloud.servers.create_by_ids(
+            spec.name, image_id, flavor_id, [address.port_id], spec.user_data, metadata, description=spec.mark
+        )
+
+    def _keep_one(self, found: Sequence[Server]) -> str:
+        kept, *doubles = _ranked(found)
+        for double in doubles:
+            if machine_state(double) is not MachineState.DELETING:
+                self.cloud.servers.delete(double.id)
+        return kept.id
+
+
+def _ranked(servers: Sequence[Server]) -> list[Server]:
+    """Best first: one that lives, then the oldest."""
+    dead = (MachineState.DELETING, MachineState.BROKEN)
+    oldest = datetime.max.replace(tzinfo=UTC)
+    return sorted(servers, key=lambda s: (machine_state(s) in dead, s.created_at or oldest, s.id))
+
+
+def _check_mark(node: str, mark: str) -> None:
+    # The only caller's slip that could cost somebody else's things.
+    if not mark.startswith(MARK_PREFIX) or mark == MARK_PREFIX:
+        raise Refused(node, Refusal.INVALID, f"{mark!r} is no mark")

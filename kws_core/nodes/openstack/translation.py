@@ -1,0 +1,204 @@
+"""OpenStack's words into ours, as tables."""
+
+from __future__ import annotations
+
+import re
+
+from kws_core.errors import Refusal
+from kws_core.nodes.openstack.api.types import Container, Server
+from kws_core.nodes.values import Image, Machine, MachineState, StoredImage
+from kws_core.values import MARK_PREFIX, Kind, mark_of
+
+RENTAL_KEY = "kws_rental"  # metadata of a server, label of a container: the rental's id
+OWNER_KEY = "kws_owner"
+
+_STATES = {
+    "ACTIVE": MachineState.ACTIVE,
+    "BUILD": MachineState.BUILDING,
+    "REBUILD": MachineState.BUILDING,
+    "REBOOT": MachineState.ACTIVE,
+    "HARD_REBOOT": MachineState.ACTIVE,
+    "PASSWORD": MachineState.ACTIVE,
+    "MIGRATING": MachineState.ACTIVE,
+    "RESCUE": MachineState.ACTIVE,
+    "RESIZE": MachineState.ACTIVE,
+    "VERIFY_RESIZE": MachineState.ACTIVE,
+    "REVERT_RESIZE": MachineState.ACTIVE,
+    "SHUTOFF": MachineState.STOPPED,
+    "PAUSED": MachineState.STOPPED,
+    "SUSPENDED": MachineState.STOPPED,
+    "SHELVED": MachineState.STOPPED,
+    "SHELVED_OFFLOADED": MachineState.STOPPED,
+    "UNKNOWN": MachineState.STOPPED,  # Nova lost sight of the host: no reason to call the machine broken
+    "ERROR": MachineState.BROKEN,
+    "DELETED": MachineState.DELETING,  # listed for half a second after the deletion
+    "SOFT_DELETED": MachineState.DELETING,
+}
+_DELETING_TASKS = frozenset({"deleting", "soft-deleting"})
+
+_CONTAINER_STATES = {
+    "Creating": MachineState.BUILDING,
+    "Created": MachineState.BUILDING,
+    "Rebuilding": MachineState.BUILDING,
+    "Running": MachineState.ACTIVE,
+    "Restarting": MachineState.ACTIVE,
+    "Stopped": MachineState.STOPPED,
+    "Exited": MachineState.STOPPED,
+    "Paused": MachineState.STOPPED,
+    "Unknown": MachineState.STOPPED,  # as Nova's
+    "Error": MachineState.BROKEN,
+    "Deleting": MachineState.DELETING,
+    "Deleted": MachineState.DELETING,
+    "Dead": MachineState.DELETING,
+}
+_ADOPTED = re.compile(re.escape(MARK_PREFIX) + r"[a-z0-9]{10}")
+_GONE_CONTAINERS = frozenset({"Deleted", "Dead"})  # only their record is left
+# What a container's status_reason says; the first that fits counts.
+_CONTAINER_FAULTS = (
+    (re.compile(r"cannot download image|image .*(not found|not be found)", re.I), Refusal.NO_IMAGE),
+    (re.compile(r"not enough hosts|no valid host", re.I), Refusal.NO_HOST),
+    (re.compile(r"quota", re.I), Refusal.QUOTA),
+    (
+        re.compile(r"docker internal error: 4\d\d|oci runtime|executable file not found", re.I),
+        Refusal.INVALID,
+    ),
+)
+
+_LOGINS = {
+    "ubuntu": "ubuntu",
+    "debian": "debian",
+    "centos": "cloud-user",
+    "rhel": "cloud-user",
+    "almalinux": "almalinux",
+    "rocky": "rocky",
+    "fedora": "fedora",
+    "alpine": "alpine",
+    "arch": "arch",
+    "opensuse": "opensuse",
+    "freebsd": "freebsd",
+    "amazon": "ec2-user",
+    "amzn": "ec2-user",
+    "cirros": "cirros",
+}
+_YES = frozenset({"1", "true", "yes", "on"})
+
+
+def machine_state(server: Server) -> MachineState:
+    """The state of a Nova server."""
+    if server.task in _DELETING_TASKS or server.vm_state in ("deleted", "soft-delete"):
+        return MachineState.DELETING
+    return _STATES.get(server.status, MachineState.STOPPED)
+
+
+def fault_refusal(fault: str) -> Refusal:
+    """What kind of failure a server's fault text tells. Nova gives every fault the same code 500."""
+    text = fault.lower()
+    if "no valid host" in text:
+        return Refusal.NO_HOST
+    if "quota" in text:
+        return Refusal.QUOTA
+    return Refusal.FAILED
+
+
+def mark_of_server(server: Server) -> str:
+    """The server's mark, empty when it is none of ours."""
+    rental = server.metadata.get(RENTAL_KEY, "")
+    return mark_of(rental) if rental else ""
+
+
+def machine(server: Server) -> Machine:
+    """A Nova server as the contract's Machine."""
+    state = machine_state(server)
+    broken = state is MachineState.BROKEN
+    return Machine(
+        id=server.id,
+        mark=mark_of_server(server),
+        name=server.name,
+        kind=Kind.SERVER,
+        state=state,
+        fault=server.fault,
+        refusal=fault_refusal(server.fault) if broken else None,
+        created_at=server.created_at,
+    )
+
+
+def container_state(container: Container) -> MachineState:
+    """The state of a Zun container. One whose command can't be started stays, or goes back to, Created."""
+    if container.task == "container_deleting":
+        return MachineState.DELETING
+    if container.status == "Created" and container.reason and not container.task:
+        return MachineState.BROKEN
+    return _CONTAINER_STATES.get(container.status, MachineState.STOPPED)
+
+
+def container_is_gone(container: Container) -> bool:
+    """Whether Zun shows no more than a record of what was."""
+    return container.status in _GONE_CONTAINERS
+
+
+def container_refusal(reason: str) -> Refusal:
+    """What kind of failure a container's status_reason tells."""
+    return next((kind for pattern, kind in _CONTAINER_FAULTS if pattern.search(reason)), Refusal.FAILED)
+
+
+def mark_of_container(container: Container) -> str:
+    """The container's mark, empty when it is none of ours. An adopted one has it for a name: Zun sets no label later."""
+    rental = container.labels.get(RENTAL_KEY, "")
+    if rental:
+        return mark_of(rental)
+    return container.name if _ADOPTED.fullmatch(container.name) else ""
+
+
+def container_machine(container: Container) -> Machine:
+    """A Zun container as the contract's Machine."""
+    state = container_state(container)
+    return Machine(
+        id=container.id,
+        mark=mark_of_container(container),
+        name=container.name,
+        kind=Kind.CONTAINER,
+        state=state,
+        fault=container.reason or (container.detail if state is MachineState.STOPPED else ""),
+        refusal=container_refusal(container.reason) if state is MachineState.BROKEN else None,
+        created_at=container.created_at,
+    )
+
+
+def login_of(name: str, os_distro: str = "", os_version: str = "", admin_user: str = "") -> str:
+    """The user that an image's cloud-init makes: as the image says, else by distribution; "" when unknown."""
+    if admin_user:
+        return admin_user
+    distro = os_distro.lower() or name.lower()
+    for prefix, login in _LOGINS.items():
+        if distro.startswith(prefix):
+            if prefix == "centos" and _is_seven(name, os_version):
+                return "centos"
+            return login
+    return ""
+
+
+def _is_seven(name: str, os_version: str) -> bool:
+    version = os_version or "".join(re.findall(r"^\D*(\d+)", name))
+    return version.split(".")[0] == "7"
+
+
+def image(stored: StoredImage) -> Image:
+    """A Glance image as the contract's Image."""
+    properties = stored.properties
+    return Image(
+        id=stored.id,
+        name=stored.name,
+        title=properties.get("kws_title", ""),
+        size_bytes=stored.size_bytes,
+        min_disk_gb=stored.min_disk_gb,
+        min_ram_mb=stored.min_ram_mb,
+        login=login_of(
+            stored.name,
+            properties.get("os_distro", ""),
+            properties.get("os_version", ""),
+            properties.get("os_admin_user", ""),
+        ),
+        checksum=stored.checksum,
+        hidden=properties.get("kws_hidden", "").lower() in _YES,
+        properties=properties,
+    )

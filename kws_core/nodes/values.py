@@ -1,0 +1,170 @@
+"""What the contract of a node speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from kws_core.errors import Refusal
+from kws_core.values import Kind, PortRange, Size
+
+
+class Action(StrEnum):
+    """What a person may do to a machine that they have. See :meth:`Node.act`."""
+
+    REBOOT = "reboot"
+    START = "start"
+    STOP = "stop"
+
+
+class MachineState(StrEnum):
+    """A machine's state as far as KWS cares; foreign statuses are mapped by table in the adapters."""
+
+    BUILDING = "building"
+    ACTIVE = "active"
+    STOPPED = "stopped"
+    BROKEN = "broken"
+    DELETING = "deleting"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that servers can be made from, as one node describes it. Sizes: bytes, GiB, MiB."""
+
+    id: str
+    name: str
+    title: str = ""  # shown in the form; property kws_title
+    size_bytes: int = 0
+    min_disk_gb: int = 0
+    min_ram_mb: int = 0
+    login: str = (
+        ""  # the user that the image's cloud-init makes; property os_admin_user, else by os_distro/name
+    )
+    checksum: str = ""
+    hidden: bool = False  # property kws_hidden
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a node measured of itself at ``at``; None where it can't be measured (no admin role).
+
+    ``vcpus``/``ram_mb``/``disk_gb`` are totals (with the node's allocation ratio, less what is reserved),
+    ``used_*`` what all its servers use, KWS's or not.
+    """
+
+    at: datetime
+    vcpus: int | None = None
+    ram_mb: int | None = None
+    disk_gb: int | None = None
+    used_vcpus: int = 0
+    used_ram_mb: int = 0
+    used_disk_gb: int = 0
+    free_addresses: int | None = None  # floating IPs that can still be made
+    free_machines: int | None = None  # machines that the network's quotas still allow
+    free_servers: int | None = None  # servers that Nova's quota still allows; containers don't count there
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    """A network of a person's own: made on a node with the first address that needs it, by its own mark."""
+
+    mark: str
+    name: str  # a label only
+    cidr: str  # IPv4, overlapping no other network of the node
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """A server to make. ``mark`` identifies it; names are labels only and need not be unique on the node."""
+
+    mark: str
+    name: str
+    image: str  # image name
+    size: Size
+    user_data: str  # the whole cloud-config, not base64
+    owner: str = ""  # Slack user id, kept as metadata for the person who runs the node
+    open_ports: Sequence[PortRange] = ()  # besides SSH and ICMP
+    network: NetworkSpec | None = None  # None: the node's internal network
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """A container to run. ``mark`` identifies it; names are labels only and need not be unique on the node.
+
+    Of ``size`` only vCPUs and RAM count: containers share the node's disk. A ``name`` that the container
+    service does not take (other than ASCII letters, digits and ``_.-``) is replaced by one that it takes.
+    """
+
+    mark: str
+    name: str
+    image: str  # as a registry knows it, e.g. "nginx:latest"
+    size: Size
+    command: Sequence[str] = ()  # words; empty: what the image says
+    environment: Mapping[str, str] = field(default_factory=dict)  # readable by whoever runs the node
+    owner: str = ""  # Slack user id, kept as a label for the person who runs the node
+    open_ports: Sequence[PortRange] = ()  # besides ICMP; SSH only if it is among them
+    network: NetworkSpec | None = None  # None: the node's internal network
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The network place made ahead of a machine: its own security group, port and floating IP."""
+
+    port_id: str
+    floating_ip_id: str
+    floating_ip: str  # the address people connect to
+    fixed_ip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine as the node shows it now."""
+
+    id: str
+    mark: str
+    name: str
+    kind: Kind
+    state: MachineState
+    fault: str = ""  # the node's own words, for the log only; of a stopped container how it ended
+    refusal: Refusal | None = None  # for BROKEN: what kind of failure the fault is
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What a node still shows of one mark: (resource kind, id) pairs, e.g. ("port", "8f…")."""
+
+    items: frozenset[tuple[str, str]] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.items)
+
+    def kinds(self) -> list[str]:
+        """Kinds that remain, sorted, each once."""
+        return sorted({kind for kind, _ in self.items})
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """A Glance image. ``properties`` are those that are not Glance's own, as text.
+
+    ``checksum`` is of the kind ``hash_algo``, else an MD5 as ``md5`` is; each is empty until it is active.
+    """
+
+    id: str
+    name: str
+    status: str
+    size_bytes: int = 0
+    min_disk_gb: int = 0  # also enough for its virtual size
+    min_ram_mb: int = 0
+    checksum: str = ""
+    visibility: str = ""
+    created_at: str = ""
+    properties: Mapping[str, str] = field(default_factory=dict)
+    hash_algo: str = ""
+    md5: str = ""
+    disk_format: str = ""
+    protected: bool = False

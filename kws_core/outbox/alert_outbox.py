@@ -1,0 +1,78 @@
+"""The deliverer's side of what the admins are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+from sqlalchemy import String, cast, or_, select
+
+from kws_core.database import queries
+from kws_core.database.alerts import NoticeKind
+from kws_core.rentals.service import Core
+from kws_core.tables.alert import Notice
+from kws_core.tables.rental import Rental
+
+NOTICE = "notice:"  # the lease on delivering a notice, by its id
+RETRY_FIRST = timedelta(seconds=5)
+RETRY_MOST = timedelta(minutes=10)
+
+
+class NoticeBox:
+    """The deliverer's side."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def due(self) -> Sequence[Notice]:
+        """Notices to be delivered now, oldest first."""
+        now = self.core.now()
+        query = select(Notice).where(
+            Notice.delivered_at.is_(None), or_(Notice.next_try_at.is_(None), Notice.next_try_at <= now)
+        )
+        free = self.core.leases.free(NOTICE + cast(Notice.id, String))
+        with self.core.store.read() as session:
+            return session.scalars(query.where(free).order_by(Notice.id)).all()
+
+    def hold(self, notice: Notice) -> AbstractContextManager[bool]:
+        """For the length of the block nobody else delivers it; False: somebody does already."""
+        return self.core.leases.hold(f"{NOTICE}{notice.id}")
+
+    def notice(self, notice_id: int) -> Notice | None:
+        """One notice."""
+        with self.core.store.read() as session:
+            return session.get(Notice, notice_id)
+
+    def concerned(self, notice: Notice) -> Sequence[Rental]:
+        """The live rentals that a notice asks a decision for."""
+        with self.core.store.read() as session:
+            if notice.kind == NoticeKind.DEPARTED:
+                mine = queries.rentals_of(session, notice.data["person"])
+            else:
+                one = queries.rental(session, str(notice.data.get("rental")))
+                mine = [one] if one and one.owner == notice.data.get("owner") else []
+            return [rental for rental in mine if rental.live]
+
+    def note(self, notice_id: int, target: str, reached: str) -> None:
+        """How far it has got with one channel or person: about to be posted, or its ts.
+
+        LeaseLost when this process was taken for dead meanwhile, and another delivers it.
+        """
+        with self.core.store.write() as session:
+            self.core.leases.check(session, f"{NOTICE}{notice_id}")
+            notice = session.get_one(Notice, notice_id, with_for_update=True)
+            notice.reached = {**notice.reached, target: reached}
+
+    def delivered(self, notice_id: int) -> None:
+        """Everybody has it."""
+        with self.core.store.write() as session:
+            session.get_one(Notice, notice_id).delivered_at = self.core.now()
+
+    def postpone(self, notice_id: int, wait: timedelta | None = None) -> None:
+        """Slack did not take it: again after ``wait``, else after ever longer pauses."""
+        with self.core.store.write() as session:
+            notice = session.get_one(Notice, notice_id)
+            notice.tries += 1
+            pause = wait or min(RETRY_MOST, RETRY_FIRST * 2 ** min(notice.tries - 1, 10))
+            notice.next_try_at = self.core.now() + pause

@@ -1,0 +1,151 @@
+"""Who has an App Home open, what an admin searches for in it, and whose is to be drawn again.
+
+Two triggers: an event that concerns the person (for an admin: any), and the clock, since what is free and
+which nodes answer are no events. The deliverer compares digests, so a look that finds nothing new costs no call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
+
+from kws_core.database import queries
+from kws_core.outbox.admin_queries import Search
+from kws_core.rentals.service import Core
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.person import Home
+from kws_core.tables.rental import Rental
+
+HOME = "home:"  # the lease on drawing a Home, by person
+KEPT_FRESH = timedelta(days=1)  # after the person has looked at it
+PAUSE = timedelta(seconds=4)  # at most one publication per person
+LOOK = timedelta(seconds=60)
+RETRY_FIRST = timedelta(seconds=5)
+RETRY_MOST = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What a Home is to be drawn from, as of now."""
+
+    person: str
+    search: Search
+    version: int
+    event: int  # the newest one
+    digest: str  # of what is shown
+
+
+class HomeBook:
+    """One method is one transaction."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def opened(self, person: str) -> None:
+        """The person looks at it: from now on it is kept fresh for a day. It is shown anew whatever it shows."""
+        self._change(person, lambda home: None)
+
+    def searched(self, person: str, change: Callable[[Search], Search]) -> None:
+        """An admin searches for something else."""
+
+        def apply(home: Home) -> None:
+            home.desk = change(Search.from_json(home.desk)).to_json()
+
+        self._change(person, apply)
+
+    def sheet(self, person: str) -> Sheet | None:
+        """What to draw it from; None when the person has never opened it."""
+        with self.core.store.read() as session:
+            home = session.get(Home, person)
+            if home is None:
+                return None
+            newest = session.scalar(select(func.max(Event.id))) or 0
+            return Sheet(person, Search.from_json(home.desk), home.version, newest, home.digest)
+
+    def due(self, most: int = 20) -> Sequence[str]:
+        """Whose may have to be drawn again now, the longest waiting first."""
+        now = self.core.now()
+        news = or_(Home.look_at <= now, and_(Home.admin, _anything()), _concerns())
+        query = select(Home.person).where(Home.opened_at > now - KEPT_FRESH, Home.next_at <= now, news)
+        free = self.core.leases.free(HOME + Home.person)
+        with self.core.store.read() as session:
+            return session.scalars(query.where(free).order_by(Home.next_at).limit(most)).all()
+
+    def hold(self, person: str) -> AbstractContextManager[bool]:
+        """For the length of the block nobody else draws it: what was drawn last is then what Slack shows."""
+        return self.core.leases.hold(f"{HOME}{person}")
+
+    def shown(self, sheet: Sheet, digest: str, *, admin: bool) -> None:
+        """It was drawn from that sheet, and this is what Slack has.
+
+        If the person has clicked on meanwhile, nobody knows whose publication came last: it is drawn again.
+        """
+        with self.core.store.write() as session:
+            home = session.get(Home, sheet.person, with_for_update=True)
+            if home is None:
+                return
+            now = self.core.now()
+            if home.version == sheet.version:
+                home.digest, home.event, home.admin, home.tries = digest, sheet.event, admin, 0
+                home.next_at, home.look_at = now + PAUSE, now + LOOK
+            else:
+                home.digest, home.next_at, home.look_at = "", now, now
+
+    def later(self, person: str, wait: timedelta | None = None) -> None:
+        """Slack did not take it: again after ``wait``, else after ever longer pauses."""
+        with self.core.store.write() as session:
+            home = session.get(Home, person, with_for_update=True)
+            if home is not None:
+                home.tries += 1
+                pause = wait or min(RETRY_MOST, RETRY_FIRST * 2 ** min(home.tries - 1, 10))
+                home.digest, home.next_at = "", self.core.now() + pause
+                home.look_at = home.next_at
+
+    def unsure(self, person: str) -> None:
+        """Two have published at once: nobody knows whose came last."""
+        with self.core.store.write() as session:
+            home = session.get(Home, person, with_for_update=True)
+            if home is not None:
+                home.digest, home.next_at = "", self.core.now()
+                home.look_at = home.next_at
+                home.version += 1
+
+    def forget(self, person: str) -> None:
+        """Slack says that this person has no Home."""
+        with self.core.store.write() as session:
+            session.execute(delete(Home).where(Home.person == person))
+
+    def _change(self, person: str, change: Callable[[Home], None]) -> None:
+        now = self.core.now()
+        with self.core.store.write() as session:
+            queries.insert_once(session, Home, _blank(person, now))
+            home = session.get_one(Home, person, with_for_update=True)
+            home.opened_at = home.next_at = home.look_at = now
+            home.digest = ""
+            home.version += 1
+            change(home)
+
+
+def _blank(person: str, now: datetime) -> dict[str, Any]:
+    """A row before the first opening; two processes may want to make it at once."""
+    times = {"opened_at": now, "next_at": now, "look_at": now}
+    zeros = {"version": 0, "event": 0, "tries": 0, "admin": False, "digest": "", "desk": {}}
+    return {"person": person, **times, **zeros}
+
+
+def _anything() -> ColumnElement[bool]:
+    return exists().where(Event.id > Home.event)
+
+
+def _concerns() -> ColumnElement[bool]:
+    """Whether something happened to what the person has, or had until it was handed over."""
+    had = and_(Event.kind == EventKind.TRANSFERRED, Event.data["was"].as_string() == Home.person)
+    return exists().where(
+        Event.id > Home.event, Rental.id == Event.rental_id, or_(Rental.owner == Home.person, had)
+    )

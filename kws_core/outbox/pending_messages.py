@@ -1,0 +1,189 @@
+"""What the person still has to be told, and what is known of the telling.
+
+Every event of a rental is undelivered until the notifier says otherwise. Before each call to Slack whose
+effect would be visible, the intent is committed here; after a crash the notifier then looks in Slack
+before it says anything again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from kws_core.database import queries
+from kws_core.database.alerts import NoticeKind, tell_admins
+from kws_core.rentals import key_rotation
+from kws_core.rentals.lifecycle import end
+from kws_core.rentals.service import Core
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.person import Person
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Access, PlacementState, Reason, Status
+
+MAIL = "mail:"  # the lease on telling a rental's owner, by rental id
+RETRY_FIRST = timedelta(seconds=2)
+RETRY_MOST = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A rental with news: its whole history, and which of it the person has not seen."""
+
+    rental: Rental
+    events: Sequence[Event]
+    person: Person | None
+
+    @property
+    def unseen(self) -> list[Event]:
+        """Events not delivered yet, oldest first."""
+        return [event for event in self.events if event.delivered_at is None]
+
+    @property
+    def wants_key(self) -> bool:
+        """Whether a generated key still has to reach the owner."""
+        rental = self.rental
+        renewed = rental.status is Status.READY and rental.rekey is not None
+        wanted = renewed or rental.status in (Status.REQUESTED, Status.BUILDING)
+        return wanted and rental.access is Access.GENERATED and rental.key_sent_at is None
+
+
+class Outbox:
+    """The notifier's side of the core."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def due(self) -> Sequence[str]:
+        """Rentals with something to tell now that nobody else is telling, the longest waiting first."""
+        with self.core.store.read() as session:
+            free = self.core.leases.free(MAIL + Event.rental_id)
+            return queries.undelivered(session, self.core.now(), free)
+
+    def hold(self, rental_id: str) -> AbstractContextManager[bool]:
+        """For the length of the block nobody else tells anything of that rental; False: somebody does already."""
+        return self.core.leases.hold(f"{MAIL}{rental_id}")
+
+    def mail(self, rental_id: str) -> Mail | None:
+        """Everything needed to tell it; None when the rental is unknown."""
+        with self.core.store.read() as session:
+            rental = queries.rental(session, rental_id)
+            if rental is None:
+                return None
+            return Mail(rental, queries.history(session, rental_id), queries.person(session, rental.owner))
+
+    def keep_channel(self, rental_id: str, channel: str) -> None:
+        """The DM that the card is about to be posted to: from now on it may be there."""
+        with self.core.store.write() as session:
+            self._still_ours(session, rental_id)
+            session.execute(update(Rental).where(Rental.id == rental_id).values(dm_channel=channel))
+
+    def forget_channel(self, rental_id: str) -> None:
+        """That DM is no more: the card is posted anew where the person is now."""
+        with self.core.store.write() as session:
+            session.execute(
+                update(Rental).where(Rental.id == rental_id).values(dm_channel=None, card_ts=None)
+            )
+
+    def keep_card(self, rental_id: str, ts: str) -> None:
+        """The card was posted."""
+        with self.core.store.write() as session:
+            session.execute(update(Rental).where(Rental.id == rental_id).values(card_ts=ts))
+
+    def trying(self, event: Event) -> None:
+        """This event's own message is about to be posted: from now on it may be there."""
+        with self.core.store.write() as session:
+            self._still_ours(session, event.rental_id)
+            session.execute(update(Event).where(Event.id == event.id).values(tries=Event.tries + 1))
+
+    def posted(self, event_id: int, ts: str) -> None:
+        """Where this event's message is: it has buttons to be taken off one day, or the event comes once more."""
+        with self.core.store.write() as session:
+            session.execute(update(Event).where(Event.id == event_id).values(ts=ts))
+
+    def closed(self, event_id: int) -> None:
+        """Its buttons are gone."""
+        with self.core.store.write() as session:
+            session.execute(update(Event).where(Event.id == event_id).values(ts=None))
+
+    def delivered(self, rental_id: str, upto: int) -> None:
+        """The person has seen this rental's events up to that id."""
+        with self.core.store.write() as session:
+            session.execute(
+                update(Event)
+                .where(Event.rental_id == rental_id, Event.id <= upto, Event.delivered_at.is_(None))
+                .values(delivered_at=self.core.now())
+            )
+
+    def postpone(self, rental_id: str, wait: timedelta | None = None) -> None:
+        """Slack did not take it: again after ``wait``, else after ever longer pauses."""
+        with self.core.store.write() as session:
+            events = session.scalars(
+                select(Event).where(Event.rental_id == rental_id, Event.delivered_at.is_(None))
+            ).all()
+            for event in events:
+                event.tries += 1
+                pause = wait or min(RETRY_MOST, RETRY_FIRST * 2 ** min(event.tries - 1, 10))
+                event.next_try_at = self.core.now() + pause
+
+    def _still_ours(self, session: Session, rental_id: str) -> None:
+        """LeaseLost when this process was taken for dead meanwhile, and another tells it."""
+        self.core.leases.check(session, f"{MAIL}{rental_id}")
+
+    # -- the key
+
+    def offer_key(self, rental_id: str, public: str, fingerprint: str, file_id: str) -> bool:
+        """Commits the public half and the file that will carry the private one, before anybody sees it.
+
+        False when the key is no longer wanted.
+        """
+        with self.core.store.write() as session:
+            self._still_ours(session, rental_id)
+            rental = queries.rental(session, rental_id, lock=True)
+            if rental is None or not Mail(rental, (), None).wants_key:
+                return False
+            rental.public_key, rental.key_fingerprint, rental.key_file = public, fingerprint, file_id
+        return True
+
+    def key_sent(self, rental_id: str, file_id: str) -> None:
+        """Slack has confirmed the file: the server may be made."""
+        with self.core.store.write() as session:
+            rental = queries.rental(session, rental_id, lock=True)
+            if rental is None or rental.key_file != file_id or rental.key_sent_at is not None:
+                return
+            rental.key_sent_at = self.core.now()
+            rental.record(EventKind.KEY_SENT, self.core.now(), fingerprint=rental.key_fingerprint)
+            for placement in rental.placements:
+                if placement.state is PlacementState.HELD:
+                    placement.next_look_at = self.core.now()
+        self.core.work.set()
+
+    def unreachable(self, rental_id: str, why: str, *, tell: bool = True) -> None:
+        """Slack says that this person can't get a DM: the admins are told (``tell``), and all goes on without.
+
+        A rental whose first key can't be delivered ends; one that runs only gets no new key.
+        """
+        with self.core.store.write() as session:
+            rental = queries.rental(session, rental_id, lock=True)
+            if rental is None:
+                return
+            now = self.core.now()
+            if rental.live and not rental.key_settled:
+                end(rental, Reason.NO_KEY, now, event=EventKind.FAILED, why=why)
+            elif rental.rekey is not None and rental.key_sent_at is None:
+                key_rotation.drop(rental, now, why=why)
+            session.flush()
+            session.execute(
+                update(Event)
+                .where(Event.rental_id == rental_id, Event.delivered_at.is_(None))
+                .values(delivered_at=now, undeliverable=True)
+            )
+            if tell:
+                told = {"rental": rental.id, "name": rental.name, "owner": rental.owner, "why": why}
+                tell_admins(session, NoticeKind.UNREACHABLE, f"{rental.id}:{rental.owner}", now, **told)
+        self.core.work.set()

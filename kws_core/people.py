@@ -1,0 +1,13 @@
+"""Who is asking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The person who asks."""
+
+    id: str
+    admin: bool = False

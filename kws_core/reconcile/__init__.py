@@ -1,0 +1,1 @@
+"""Closes the gap between what the database wants and what the nodes show."""

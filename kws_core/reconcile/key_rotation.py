@@ -1,0 +1,79 @@
+"""Gives a running server its new key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from kws_core.errors import NodeRefused, Refusal
+from kws_core.nodes import Node
+from kws_core.nodes.values import Action
+from kws_core.reconcile.guarded_update import Job, Rows
+from kws_core.rentals.key_rotation import drop
+from kws_core.rentals.service import Core
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Placement, Rental
+from kws_core.values import Kind
+
+SETTLES = timedelta(seconds=20)  # Nova's metadata service remembers what it said for 15 s
+BUSY = timedelta(seconds=10)
+PATIENCE = timedelta(minutes=10)  # how long a "not now" of the node is taken for one
+
+
+class Renewer:
+    """The reconciler's side."""
+
+    def __init__(self, core: Core, nodes: Mapping[str, Node], rows: Rows) -> None:
+        self.core = core
+        self.nodes = nodes
+        self.rows = rows
+
+    def renew(self, job: Job) -> timedelta | None:
+        """The next act for a server whose owner has a new key; None when there is none to do.
+
+        A crash before the mark is cleared does it again: at most one reboot more.
+        """
+        rental, machine = job.rental, job.placement.server_id
+        if rental.rekey is None or rental.key_sent_at is None or not rental.public_key or not machine:
+            return None
+        node = self.nodes[job.placement.node]
+        try:
+            if rental.key_put_at is None:
+                node.put_key(machine, rental.public_key)
+                self._apply(job, lambda fresh: setattr(fresh, "key_put_at", self.core.now()))
+                return SETTLES
+            if (wait := rental.key_put_at + SETTLES - self.core.now()) > timedelta(0):
+                return wait
+            node.act(Kind.SERVER, machine, Action.REBOOT)
+        except NodeRefused as error:
+            return self._refused(job, error)
+        self._apply(job, lambda fresh: self._renewed(fresh, node.name))
+        return None
+
+    def _refused(self, job: Job, error: NodeRefused) -> timedelta | None:
+        since = job.rental.key_put_at or job.rental.key_sent_at
+        if error.reason == Refusal.INVALID and since and self.core.now() - since < PATIENCE:
+            return BUSY  # a stop or a reboot of its owner's is under way
+        said = {"node": error.node, "refusal": error.reason}
+        if job.rental.key_put_at is None:
+            self._apply(job, lambda fresh: drop(fresh, self.core.now(), **said))
+        else:  # its next boot takes the key, whoever asks for it
+            self._apply(job, lambda fresh: self._renewed(fresh, **said))
+        return None
+
+    def _renewed(self, rental: Rental, node: str, refusal: str | None = None) -> None:
+        rental.rekey = rental.key_put_at = None
+        rental.switched_off = rental.switched_off and refusal is not None
+        rental.record(EventKind.KEY_RENEWED, self.core.now(), node=node, refusal=refusal)
+
+    def _apply(self, job: Job, change: Callable[[Rental], object]) -> None:
+        """Applies ``change`` to the fresh rental if it still waits for the same key."""
+        asked = job.rental.public_key
+
+        def guarded(_: Session, rental: Rental, __: Placement) -> object:
+            same = rental.rekey is not None and rental.public_key == asked
+            return change(rental) if same else False
+
+        self.rows.apply(job, guarded)

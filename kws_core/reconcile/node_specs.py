@@ -1,0 +1,54 @@
+"""What a node is asked to make for a rental."""
+
+from __future__ import annotations
+
+from kws_core.forms import cloud_init
+from kws_core.nodes.values import ContainerSpec, NetworkSpec, ServerSpec
+from kws_core.tables.rental import Rental
+from kws_core.values import Kind, PortRange, mark_of
+
+
+def spec_of(rental: Rental) -> ServerSpec | ContainerSpec:
+    """The rental as its node gets it."""
+    ports = tuple(PortRange(**entry) for entry in rental.open_ports)
+    if rental.kind is Kind.CONTAINER:
+        return ContainerSpec(
+            mark=rental.mark,
+            name=rental.name,
+            image=rental.image,
+            size=rental.wanted_size,
+            command=tuple(rental.command),
+            environment=rental.environment,
+            owner=rental.owner,
+            open_ports=ports,
+            network=_network(rental),
+        )
+    return ServerSpec(
+        mark=rental.mark,
+        name=rental.name,
+        image=rental.image,
+        size=rental.wanted_size,
+        user_data=_user_data(rental),
+        owner=rental.owner,
+        open_ports=ports,
+        network=_network(rental),
+    )
+
+
+def _network(rental: Rental) -> NetworkSpec | None:
+    network = rental.network
+    return NetworkSpec(mark_of(network.id), network.name, network.cidr) if network else None
+
+
+def _user_data(rental: Rental) -> str:
+    """Empty until the owner has what opens the machine: the address is made before that."""
+    if not rental.key_settled:
+        return ""
+    return cloud_init.user_data(
+        rental.id,
+        rental.name,
+        rental.login,
+        rental.public_key,
+        password_hash=rental.password_hash,
+        extra=rental.cloud_init,
+    )

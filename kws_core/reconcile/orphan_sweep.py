@@ -1,0 +1,179 @@
+"""The sweep: what carries our mark on a node, and no rental explains, is deleted when it is seen again.
+
+The node is asked first and the database read after it: rows are committed before a node is called, so that
+nothing new can be taken for a leak. Two processes may sweep the same node; each look is true by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from kws_core.database import queries
+from kws_core.database.alerts import NoticeKind, tell_admins
+from kws_core.errors import NodeDown, NodeError
+from kws_core.nodes import Node
+from kws_core.nodes.values import Remains
+from kws_core.reconcile import orphans
+from kws_core.reconcile.orphans import SEEN_AGAIN, Leak, NodeReport
+from kws_core.rentals.service import Core
+from kws_core.tables.orphan import Sighting
+
+log = logging.getLogger(__name__)
+
+FIRST = timedelta(minutes=5)  # after the start
+EVERY = timedelta(hours=1)
+SILENT_AGAIN = timedelta(minutes=5)
+NEXT_PASS = timedelta(seconds=10)  # of a deletion that is not finished; doubled each time
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one sweep of a node found and did."""
+
+    report: NodeReport
+    again: timedelta  # when to look at this node again
+    deleted: Mapping[str, Remains] = field(default_factory=dict)  # by mark: what is left of it
+
+
+class Sweep:
+    """``survey`` compares and writes nothing; ``sweep`` also remembers, and deletes what was seen before."""
+
+    def __init__(self, core: Core, nodes: Mapping[str, Node]) -> None:
+        self.core = core
+        self.nodes = nodes
+        self._passes: dict[str, int] = {}  # sweeps in a row that left something of a leak
+
+    def survey(self, name: str) -> NodeReport:
+        """Node and database compared, both ways."""
+        node, now = self.nodes[name], self.core.now()
+        try:
+            marked, machines, flavors = node.marked(), node.machines(), node.tidy(dry_run=True)
+        except NodeError as error:
+            return NodeReport(name, now, error=str(error))
+        with self.core.store.read() as session:
+            found, elsewhere = orphans.unexplained(session, name, marked)
+            lost = orphans.lost(session, name, machines, now)
+        return NodeReport(name, now, found, elsewhere, lost, flavors)
+
+    def sweep(self, name: str) -> Swept:
+        """One look, and one pass of deletion over each leak that was seen long enough before."""
+        report = self.survey(name)
+        if report.error:
+            return Swept(report, SILENT_AGAIN)
+        with self.core.store.write() as session:
+            _remember(session, report)
+            if report.too_many:
+                self._warn(session, report)
+        deleted = {} if report.too_many else self._delete_due(report)
+        self._tidy(report)
+        with self.core.store.write() as session:
+            self._tell(session, name)
+        return Swept(report, self._again(report, deleted), deleted)
+
+    # -- deleting
+
+    def _delete_due(self, report: NodeReport) -> dict[str, Remains]:
+        deleted = {}
+        for leak in report.leaks:
+            if leak.due(report.at):
+                try:
+                    remains = self._delete(report.node, leak)
+                except NodeDown as error:
+                    log.warning("sweep: %s", error)
+                    break
+                except NodeError as error:
+                    log.warning("sweep: %s: %s", leak.mark, error)
+                    continue
+                if remains is not None:
+                    deleted[leak.mark] = remains
+        return deleted
+
+    def _delete(self, name: str, leak: Leak) -> Remains | None:
+        """One pass; None when it turned out to be explained, or another process was faster."""
+        with self.core.store.write() as session:
+            if not orphans.begin(session, name, leak, self.core.now()):
+                return None
+        remains = self.nodes[name].release(leak.mark)
+        if not remains:
+            with self.core.store.write() as session:
+                row = session.get(Sighting, (name, leak.mark), with_for_update=True)
+                if row is not None:
+                    row.gone_at = self.core.now()
+        return remains
+
+    def _tidy(self, report: NodeReport) -> None:
+        """Flavors are made again when they are wanted again, so these need no second sight."""
+        if not report.flavors:
+            return
+        try:
+            log.info(
+                "node %s: flavors without a server deleted: %s", report.node, self.nodes[report.node].tidy()
+            )
+        except NodeError as error:
+            log.warning("sweep: %s", error)
+
+    def _again(self, report: NodeReport, deleted: Mapping[str, Remains]) -> timedelta:
+        if report.too_many:
+            return EVERY
+        left = [leak for leak in report.leaks if leak.due(report.at) and deleted.get(leak.mark) != Remains()]
+        self._passes[report.node] = self._passes.get(report.node, 0) + 1 if left else 0
+        if left:
+            return min(EVERY, NEXT_PASS * (1 << min(self._passes[report.node] - 1, 10)))
+        waiting = [leak.first_seen_at or report.at for leak in report.leaks if not leak.due(report.at)]
+        return min(waiting) + SEEN_AGAIN - report.at if waiting else EVERY
+
+    # -- telling
+
+    def _warn(self, session: Session, report: NodeReport) -> None:
+        log.warning("node %s: %d unexplained marks: nothing is deleted", report.node, len(report.leaks))
+        shown = [_words(leak.mark, ", ".join(leak.kinds)) for leak in report.leaks]
+        key = f"{report.node}:{self._today()}:many"
+        tell_admins(session, NoticeKind.LEAKS, key, report.at, node=report.node, marks=shown, deleted=False)
+
+    def _tell(self, session: Session, name: str) -> None:
+        """Once a date and node, when all is gone; what goes later that date is told with the next."""
+        now = self.core.now()
+        rows = [row for row in orphans.sightings(session, name, lock=True) if row.kinds is not None]
+        gone = [row for row in rows if row.gone_at is not None]
+        since = min((row.gone_at for row in gone if row.gone_at), default=now)
+        if not gone or (len(rows) > len(gone) and now - since < SEEN_AGAIN):
+            return
+        shown = [_words(row.mark, row.kinds or "") for row in gone]
+        key = f"{name}:{self._today()}"
+        if tell_admins(session, NoticeKind.LEAKS, key, now, node=name, marks=shown, deleted=True):
+            for row in gone:
+                session.delete(row)
+
+    def _today(self) -> str:
+        return self.core.today().isoformat()
+
+
+def _remember(session: Session, report: NodeReport) -> None:
+    """The rows follow what the node shows."""
+    seen = {leak.mark for leak in report.leaks}
+    for row in orphans.sightings(session, report.node, lock=True):
+        if row.mark not in seen:
+            _unseen(session, row, report.at)
+        elif row.gone_at is not None:  # it came back: the first of two sights
+            row.first_seen_at, row.gone_at = report.at, None
+        seen.discard(row.mark)
+    for mark in sorted(seen):
+        values = {"node": report.node, "mark": mark, "first_seen_at": report.at}
+        queries.insert_once(session, Sighting, values)
+
+
+def _unseen(session: Session, row: Sighting, now: datetime) -> None:
+    """Gone by our doing: to be told. Gone or explained by itself: forgotten."""
+    if row.kinds is None:
+        session.delete(row)
+    else:
+        row.gone_at = row.gone_at or now
+
+
+def _words(mark: str, kinds: str) -> str:
+    return f"{mark} ({kinds})"

@@ -1,0 +1,246 @@
+"""The loop that closes the gap between what the database wants and what the nodes show.
+
+A *placement* (one try of a rental on one node) is the unit of work: load it, act on the node with no
+transaction open, apply what was seen in one guarded transaction (``reconcile/steps.py`` has the acts). Each node has
+its own executors, so a dead or slow one delays nobody else's.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from kws_core.cluster import heartbeat
+from kws_core.context import Executors
+from kws_core.database import queries
+from kws_core.errors import NodeDown, NodeError, Refusal
+from kws_core.nodes import Node
+from kws_core.nodes.values import Machine
+from kws_core.reconcile.cleanup import RETRY_MOST
+from kws_core.reconcile.guarded_update import Job
+from kws_core.reconcile.orphan_sweep import EVERY, FIRST, SILENT_AGAIN, Sweep
+from kws_core.reconcile.steps import Steps, waits_for_list
+from kws_core.rentals.service import Core
+from kws_core.scheduling import build_slots, node_alerts, work_queue
+from kws_core.scheduling import capacity as catalogue
+from kws_core.tables.states import PlacementState
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=10)
+GIVE_BACK_TRIES = 3  # the database itself waits ten seconds each time
+REFRESH = timedelta(seconds=60)
+PING = timedelta(seconds=10)
+SILENT = timedelta(seconds=4)  # after so long a silence what is not built yet goes elsewhere
+REFRESH_DOWN = timedelta(seconds=5)
+IDLE = timedelta(seconds=1)
+
+
+class Reconciler:
+    """``tick()`` starts what is due and returns; the work runs on the nodes' executors."""
+
+    def __init__(
+        self, core: Core, nodes: Mapping[str, Node], executors: Executors, who: str | None = None
+    ) -> None:
+        self.core = core
+        self.nodes = nodes
+        self.executors = executors
+        self.who = who or core.who
+        self.steps = Steps(core, nodes, self.who)
+        self.sweep = Sweep(core, nodes)
+        self.sweeps = True  # False: leaks are left alone, as where another installation uses the nodes too
+        self._guard = threading.Lock()
+        self._busy: set[tuple[str, str]] = set()  # (node, sort) under way: one round at a time
+        self._jobs: set[int] = set()  # placements whose step is under way here
+        self._refresh_at: dict[str, datetime] = {}
+        self._ping_at: dict[str, datetime] = {}
+        self._sweep_at: dict[str, datetime] = {}
+        self._stopping = False
+
+    def start(self) -> None:
+        """To be called once before the first tick: a process that is alone takes its old leases back."""
+        if self.core.store.single_process:
+            with self.core.store.write() as session:
+                heartbeat.let_go(session)
+        with self.core.store.write() as session:
+            node_alerts.tell_missed(session, self.core.config, self.core.now())
+
+    def stop(self) -> None:
+        """No new work is begun; what is under way finishes on its executors."""
+        self._stopping = True
+
+    def tick(self) -> timedelta:
+        """Starts a round on each node with something due; returns how long nothing more is due."""
+        now = self.core.now()
+        if self._stopping:
+            return IDLE
+        with self.core.store.read() as session:
+            due = set(work_queue.due_nodes(session, now))
+            following = work_queue.next_look(session)
+        for name in self.nodes:
+            if name in due:
+                self._start(name, "round", self._round)
+            if self._refresh_at.get(name, now) <= now:
+                self._refresh_at[name] = now + REFRESH
+                self._start(name, "refresh", self._refresh)
+            elif self._ping_at.get(name, now) <= now:
+                self._ping_at[name] = now + PING
+                self._start(name, "ping", self._ping)
+            if self.sweeps and self._sweep_at.setdefault(name, now + FIRST) <= now:
+                self._sweep_at[name] = now + EVERY
+                self._start(name, "sweep", self._sweep, on="refresh")
+        return IDLE if due or following is None else max(timedelta(0), min(IDLE, following - now))
+
+    def _start(self, name: str, sort: str, act: Callable[[str], None], on: str | None = None) -> None:
+        with self._guard:
+            if (name, sort) in self._busy:
+                return
+            self._busy.add((name, sort))
+        self.executors(name, on or sort).submit(self._run, name, sort, act)
+
+    def _run(self, name: str, sort: str, act: Callable[[str], None]) -> None:
+        try:
+            act(name)
+        except Exception as error:
+            if self._stopping:
+                log.info("node %s: %s is left: %s", name, sort, error)  # the executors take nothing any more
+            else:
+                log.exception("node %s: %s failed", name, sort)
+        finally:
+            with self._guard:
+                self._busy.discard((name, sort))
+            self.core.work.set()
+
+    def _round(self, name: str) -> None:
+        """One look at the node, shared by all that wait for it; then each placement by itself."""
+        with self.core.store.write() as session:
+            claimed = work_queue.claim_due(session, name, self.core.now(), self.who, LEASE)
+        jobs = [Job(p, p.rental) for p in claimed if self._begin(p.id)]
+        machines = self._look(name) if any(map(waits_for_list, jobs)) else {}
+        for job in jobs:
+            self.executors(name, "work").submit(self._advance, job, machines)
+
+    def _look(self, name: str) -> dict[str, Machine] | NodeError:
+        try:
+            return self.nodes[name].machines()
+        except NodeError as error:
+            return error
+        except Exception as error:
+            log.exception("node %s: its list can't be read", name)
+            return NodeDown(name, Refusal.DOWN, repr(error))
+
+    def _begin(self, placement_id: int) -> bool:
+        """False when a step that outlived its lease is still under way here."""
+        with self._guard:
+            if placement_id in self._jobs:
+                return False
+            self._jobs.add(placement_id)
+            return True
+
+    def _advance(self, job: Job, machines: dict[str, Machine] | NodeError) -> None:
+        """One step of one placement; whatever happens its lease is given back."""
+        wait = RETRY_MOST
+        try:
+            wait = self._step(job, machines)
+        except Exception:
+            log.exception("rental %s on %s: step failed", job.rental.id, job.placement.node)
+        finally:
+            with self._guard:
+                self._jobs.discard(job.placement.id)
+            if job.placement.state is PlacementState.GONE:
+                self._refresh_at.pop(job.placement.node, None)  # there is room again
+            self._give_back(job.placement.id, wait)
+            if not job.building:  # it may have had a slot
+                self._call_next(job.placement.node)
+
+    def _step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
+        try:
+            return self.steps.step(job, machines)
+        except NodeError as error:
+            log.warning("rental %s: %s", job.rental.id, error)
+            if isinstance(error, NodeDown):
+                self._note_down(error.node, error)
+            return self.steps.failed(job, error)
+
+    def _give_back(self, placement_id: int, wait: timedelta) -> None:
+        for _ in range(GIVE_BACK_TRIES):
+            try:
+                with self.core.store.write() as session:
+                    work_queue.give_back(session, placement_id, self.who, self.core.now() + wait)
+                break
+            except Exception:
+                log.exception("placement %s: its lease can't be given back", placement_id)
+        self.core.work.set()
+
+    def _call_next(self, node: str) -> None:
+        """Wakes those whose turn it is to be built."""
+        called = False
+        try:
+            with self.core.store.read() as session:
+                wanted = build_slots.wanted(session, self.core.config, node)
+            if not wanted:
+                return
+            with self.core.store.write() as session:
+                queries.lock_capacity(session)
+                called = build_slots.call_next(session, self.core.config, node, self.core.now())
+        except Exception:
+            log.exception("node %s: nobody is called", node)  # they look by themselves soon
+            return
+        if called:
+            self.core.work.set()
+
+    # -- news of nodes
+
+    def refresh_soon(self, name: str) -> None:
+        """Asks a node anew at the next tick instead of when it is due."""
+        self._refresh_at.pop(name, None)
+        self.core.work.set()
+
+    def _refresh(self, name: str) -> None:
+        """Asks a node for its images and capacity; its answer, or its silence, is remembered."""
+        node, now = self.nodes[name], self.core.now()
+        try:
+            capacity, images, cidrs = node.capacity(), node.images(), node.cidrs()
+        except NodeError as error:
+            self._note_down(name, error)
+            return
+        with self.core.store.write() as session:
+            silent = catalogue.silent_since(session, name)
+            if catalogue.note_answer(session, name, images, capacity, cidrs, now):
+                log.info("node %s answers", name)
+                node_alerts.tell_up(session, name, silent, now)
+                work_queue.poke_node(session, name, now)
+
+    def _ping(self, name: str) -> None:
+        """Notices a silence long before anybody waits for it."""
+        begun = time.perf_counter()  # a length, not a moment: the service's clock may stand still
+        try:
+            self.nodes[name].ping()
+        except NodeDown as error:
+            self._note_down(name, error)
+        except NodeError as error:
+            log.warning("node %s: %s", name, error)
+        else:
+            latency = round((time.perf_counter() - begun) * 1000)
+            with self.core.store.write() as session:
+                catalogue.note_ping(session, name, latency, self.core.now())
+
+    def _sweep(self, name: str) -> None:
+        """Deletes what nobody explains; the sweep says when it wants to look again."""
+        with self.core.leases.hold(f"sweep:{name}") as ours:
+            again = self.sweep.sweep(name).again if ours else SILENT_AGAIN
+        self._sweep_at[name] = self.core.now() + again
+
+    def _note_down(self, name: str, error: NodeError) -> None:
+        now = self.core.now()
+        self._refresh_at[name] = now + REFRESH_DOWN
+        with self.core.store.write() as session:
+            since = catalogue.note_failure(session, name, str(error), now)
+            node_alerts.tell_down(session, name, error, since, now)
+        if since == now:
+            log.warning("node %s does not answer: %s", name, error.detail or error.reason)
+        if now - since >= SILENT:
+            self.steps.abandon(name, error)

@@ -1,0 +1,331 @@
+"""One step of one placement: what to ask of its node now, and what the answer means for the rental.
+
+Whatever instant the process dies at, the rows say what may exist on which node: intent is committed
+before the node is called, and every making on a node looks first. A change is applied only if the
+placement is still what it was when it was loaded, so a return that came meanwhile wins.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from kws_core.database import queries
+from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal
+from kws_core.nodes import Node
+from kws_core.nodes.values import Action, Address, ContainerSpec, Machine, MachineState, ServerSpec
+from kws_core.reconcile.cleanup import RETRY_MOST, Releaser
+from kws_core.reconcile.guarded_update import Job, Rows
+from kws_core.reconcile.key_rotation import Renewer
+from kws_core.reconcile.node_specs import spec_of
+from kws_core.rentals.lifecycle import end, place
+from kws_core.rentals.service import Core
+from kws_core.scheduling import build_slots, capacity, work_queue
+from kws_core.scheduling.placement import Wish, choose
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.states import PlacementState, Reason, Status
+from kws_core.values import Kind
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = timedelta(0)
+JUST_NOW = timedelta(seconds=2)
+NEVER = datetime.min.replace(tzinfo=UTC)
+POLL_BUILD = timedelta(seconds=1)
+POLL_NEW = timedelta(milliseconds=500)
+POLL_TURN = timedelta(seconds=20)  # whoever gives a slot back wakes the next; this is only the net below
+POLL_KEY = timedelta(seconds=30)  # key_sent wakes it at once; this is only the net below
+KEY_DEADLINE = timedelta(hours=24)  # Slack may be away for hours; capacity is not held for ever
+POLL_READY = timedelta(minutes=5)
+POLL_START = timedelta(seconds=5)
+START_TRIES = timedelta(minutes=10)  # after a restore; then it is its owner's to start
+POLL_MISSING = timedelta(seconds=10)
+LAG = timedelta(seconds=30)  # how long a new server may be missing from the list
+GIVE_UP_NODE = timedelta(seconds=45)  # a node silent for so long in the middle of a build is left
+
+
+def waits_for_list(job: Job) -> bool:
+    """Whether the next step needs the node's list of machines."""
+    placement = job.placement
+    return placement.server_id is not None and (placement.state is PlacementState.HELD or placement.tries > 0)
+
+
+class Steps:
+    """The acts. Every one returns how long to wait before the next look."""
+
+    def __init__(self, core: Core, nodes: Mapping[str, Node], who: str) -> None:
+        self.core = core
+        self.nodes = nodes
+        self.rows = Rows(core, who)
+        self.releaser = Releaser(core, nodes, self.rows)
+        self.renewer = Renewer(core, nodes, self.rows)
+        self._heard: dict[str, datetime] = {}  # when each node last said that it is there
+
+    def step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
+        """The next act for this placement. NodeError when the node did not do it: see ``failed``."""
+        if job.placement.state is PlacementState.LEAVING:
+            return self.releaser.release(job, machines)
+        if job.rental.status is Status.REQUESTED and not self.rows.apply(job, self._begin):
+            return AT_ONCE
+        if job.placement.floating_ip is None:
+            self._knock(self._node(job))  # a dead node costs seconds here, not a long read timeout
+            address = self._node(job).ensure_address(spec_of(job.rental))
+            self.rows.apply(job, lambda s, r, p: _keep_address(p, address))
+        if not job.rental.key_settled:
+            return self._look_for_key(job)
+        if job.placement.server_id is None:
+            return self._build(job)
+        if isinstance(machines, NodeError):
+            raise machines
+        if job.placement.down_since is not None:
+            self.rows.apply(job, lambda s, r, p: setattr(p, "down_since", None))
+        machine = machines.get(job.rental.mark)
+        if job.rental.status is Status.BUILDING:
+            return self._watch(job, machine)
+        return self._watch_lent(job, machine)
+
+    # -- building
+
+    def _knock(self, node: Node) -> None:
+        """Asks whether the node is there, once for all that begin at the same time."""
+        if not timedelta(0) <= self.core.now() - self._heard.get(node.name, NEVER) < JUST_NOW:
+            node.ping()
+            self._heard[node.name] = self.core.now()
+
+    def _begin(self, session: Session, rental: Rental, placement: Placement) -> None:
+        rental.move_to(Status.BUILDING, self.core.now(), event=EventKind.PLACED, node=placement.node)
+        self._tell_line(session, placement, new=rental.id)
+
+    def _look_for_key(self, job: Job) -> timedelta:
+        """The key may have been sent while the address was made."""
+        self.rows.apply(job, lambda s, r, p: None)
+        if job.rental.key_settled:
+            return AT_ONCE
+        if self.core.now() - job.rental.created_at > KEY_DEADLINE:
+            self.rows.apply(job, lambda s, r, p: self._fail(r, Reason.NO_KEY, node=p.node))
+        return POLL_KEY
+
+    def _build(self, job: Job) -> timedelta:
+        """Asks for the server when it is its turn: a node builds ``max_builds`` at a time."""
+        if not self.rows.apply(job, self._take_slot):
+            return POLL_TURN
+        server_id = _ensure_machine(self._node(job), spec_of(job.rental), _address(job.placement))
+        self.rows.apply(job, lambda s, r, p: setattr(p, "server_id", server_id))
+        return POLL_NEW
+
+    def _take_slot(self, session: Session, rental: Rental, placement: Placement) -> bool:
+        if placement.server_at is not None:
+            return True
+        queries.lock_capacity(session)
+        now = self.core.now()
+        if not build_slots.may_start(session, self.core.config, rental, placement.node, now):
+            return False
+        placement.server_at = now
+        rental.record(EventKind.BUILDING, now, node=placement.node)
+        self._tell_line(session, placement)
+        return True
+
+    def _tell_line(self, session: Session, placement: Placement, new: str | None = None) -> None:
+        session.flush()
+        build_slots.tell(session, self.core.config, placement.node, self.core.now(), new)
+
+    def _watch(self, job: Job, machine: Machine | None) -> timedelta:
+        """A server that was made: is it there, does it run, does it answer?"""
+        if machine is None:
+            self._check_lag(job.placement)
+        elif machine.state is MachineState.BROKEN:
+            raise NodeRefused(job.placement.node, machine.refusal or Refusal.FAILED, machine.fault)
+        elif machine.state is MachineState.ACTIVE and self._answers(job):
+            keys = self._host_keys(job, machine)
+            self.rows.apply(job, lambda s, r, p: self._ready(r, p, keys))
+            return POLL_READY
+        if self._too_late(job.placement):
+            self.rows.apply(job, lambda s, r, p: self._fail(r, Reason.NO_ANSWER, node=p.node))
+        return POLL_BUILD
+
+    def _answers(self, job: Job) -> bool:
+        """A container that runs is ready: nobody knows what its ports speak."""
+        return job.rental.kind is Kind.CONTAINER or self._node(job).answers(_address(job.placement))
+
+    def _check_lag(self, placement: Placement) -> None:
+        if placement.server_at and self.core.now() - placement.server_at > LAG:
+            raise NodeRefused(placement.node, Refusal.FAILED, "the server is not there any more")
+
+    def _host_keys(self, job: Job, machine: Machine) -> list[str]:
+        if job.rental.kind is Kind.CONTAINER:
+            return []
+        try:
+            return self._node(job).host_keys(machine.id, _address(job.placement))
+        except NodeError as error:
+            log.warning("no host keys for rental %s: %s", job.rental.id, error)
+            return []
+
+    def _ready(self, rental: Rental, placement: Placement, keys: list[str]) -> None:
+        now = self.core.now()
+        rental.host_keys, rental.ready_at = keys, now
+        placement.tries, placement.down_since = 0, None
+        rental.move_to(Status.READY, now, event=EventKind.READY, node=placement.node)
+
+    def _fail(self, rental: Rental, reason: Reason, **data: Any) -> None:
+        end(rental, reason, self.core.now(), event=EventKind.FAILED, **data)
+
+    def _too_late(self, placement: Placement) -> bool:
+        since = placement.server_at or placement.held_at
+        return self.core.now() - since > timedelta(seconds=self.core.config.openstack.build_timeout)
+
+    # -- lent
+
+    def _watch_lent(self, job: Job, machine: Machine | None) -> timedelta:
+        """Ready or stopped: it runs or not, as it should; if it was deleted behind our back, it has ended."""
+        if machine is None:
+            return self._watch_missing(job)
+        if job.placement.missing or job.placement.tries:
+            self.rows.apply(job, _seen)
+        if job.rental.status is Status.STOPPED and machine.state is MachineState.ACTIVE:
+            self._switch(job, machine, Action.STOP)
+        elif job.rental.to_start:
+            return self._start(job, machine)
+        if job.rental.status is Status.READY:
+            return self.renewer.renew(job) or POLL_READY
+        return POLL_READY
+
+    def _start(self, job: Job, machine: Machine) -> timedelta:
+        """A node that is still busy with stopping it says no for a while."""
+        late = self.core.now() - job.rental.end_set_at > START_TRIES
+        if machine.state is not MachineState.ACTIVE and not late:
+            self._switch(job, machine, Action.START)
+            return POLL_START
+        self.rows.apply(job, lambda s, r, p: setattr(r, "to_start", False))
+        return AT_ONCE
+
+    def _switch(self, job: Job, machine: Machine, action: Action) -> None:
+        """A machine that can't be stopped runs on until its grace time is over; that harms nobody."""
+        try:
+            self._node(job).act(job.rental.kind, machine.id, action)
+        except NodeRefused as error:
+            log.info("rental %s: no %s: %s", job.rental.id, action, error)
+
+    def _watch_missing(self, job: Job) -> timedelta:
+        """It has to be missing twice."""
+        if job.placement.missing < 1:
+            self.rows.apply(job, lambda s, r, p: setattr(p, "missing", 1))
+            return POLL_MISSING
+        self.rows.apply(job, lambda s, r, p: self._vanished(r, p))
+        return AT_ONCE
+
+    def _vanished(self, rental: Rental, placement: Placement) -> None:
+        end(rental, Reason.VANISHED, self.core.now(), event=EventKind.VANISHED, node=placement.node)
+
+    # -- failing and moving on
+
+    def failed(self, job: Job, error: NodeError) -> timedelta:
+        """What a node's no, or its silence, means for this placement."""
+        if not job.building:
+            self.rows.apply(job, lambda s, r, p: _failed_look(p))
+            return min(RETRY_MOST, timedelta(seconds=2 ** min(job.placement.tries, 6)))
+        wait = AT_ONCE
+
+        def change(session: Session, rental: Rental, held: Placement) -> None:
+            nonlocal wait
+            wait = self._after_failure(session, rental, held, error)
+
+        self.rows.apply(job, change)
+        return wait
+
+    def _after_failure(
+        self, session: Session, rental: Rental, held: Placement, error: NodeError
+    ) -> timedelta:
+        queries.lock_capacity(
+            session
+        )  # before any row of placements is written: everybody locks in this order
+        now = self.core.now()
+        held.down_since = held.down_since or now
+        patient = isinstance(error, NodeDown) and held.server_id is not None
+        if patient and now - held.down_since < GIVE_UP_NODE:
+            return POLL_BUILD
+        if self._move_on(session, rental, held, error):
+            return AT_ONCE
+        return self._stay_or_fail(rental, held, error)
+
+    def _move_on(self, session: Session, rental: Rental, held: Placement, error: NodeError) -> bool:
+        """Leaves this node for the next one that fits, if there is one."""
+        queries.lock_capacity(session)
+        tried = frozenset(placement.node for placement in rental.placements)
+        wish = Wish(
+            rental.kind, rental.image, rental.wanted_size, tried, held.node if rental.pinned else None
+        )
+        chosen = choose(capacity.rooms(session, self.core.config), wish).node
+        if chosen is None:
+            return False
+        held.leave(self.core.now())
+        held.refusal, held.detail = error.reason, error.detail[:2000]
+        session.flush()
+        place(rental, chosen, self.core.now())
+        rental.record(EventKind.MOVED, self.core.now(), node=chosen, refused=held.node, refusal=error.reason)
+        log.info("rental %s: moves from %s to %s (%s)", rental.id, held.node, chosen, error.reason)
+        return True
+
+    def _stay_or_fail(self, rental: Rental, held: Placement, error: NodeError) -> timedelta:
+        """No other node fits: silence is waited out until the deadline, a clear no is the end."""
+        if isinstance(error, NodeDown) and not self._too_late(held):
+            held.tries += 1
+            if held.tries == 1:
+                rental.record(EventKind.WAITING, self.core.now(), node=held.node, refusal=error.reason)
+            return min(RETRY_MOST, timedelta(seconds=2 ** min(held.tries, 6)))
+        held.refusal, held.detail = error.reason, error.detail[:2000]
+        self._fail(rental, Reason.NO_NODE, node=held.node, refusal=error.reason)
+        return AT_ONCE
+
+    def abandon(self, node: str, error: NodeError) -> None:
+        """Moves on what a silent node has not yet made a server for, where another node has room.
+
+        A thread may still hang in a call to the node; what it finds changed it leaves, and what it made
+        is deleted with the placement.
+        """
+        with self.core.store.read() as session:
+            waiting = [p.rental_id for p in work_queue.unbuilt_on(session, node)]
+        for rental_id in waiting:
+            with self.core.store.write() as session:
+                rental = queries.rental(session, rental_id, lock=True)
+                held = rental.held if rental else None
+                if rental and held and held.node == node and held.server_id is None:
+                    self._move_on(session, rental, held, error)
+            self.core.mail.set()
+
+    # -- shared
+
+    def _node(self, job: Job) -> Node:
+        return self.nodes[job.placement.node]
+
+
+def _ensure_machine(node: Node, spec: ServerSpec | ContainerSpec, address: Address) -> str:
+    if isinstance(spec, ContainerSpec):
+        return node.ensure_container(spec, address)
+    return node.ensure_server(spec, address)
+
+
+def _failed_look(placement: Placement) -> None:
+    placement.tries, placement.remains = placement.tries + 1, None
+
+
+def _seen(session: Session, rental: Rental, placement: Placement) -> None:
+    placement.missing, placement.tries = 0, 0
+
+
+def _keep_address(placement: Placement, address: Address) -> None:
+    placement.port_id, placement.floating_ip_id = address.port_id, address.floating_ip_id
+    placement.floating_ip, placement.fixed_ip = address.floating_ip, address.fixed_ip
+
+
+def _address(placement: Placement) -> Address:
+    return Address(
+        port_id=placement.port_id or "",
+        floating_ip_id=placement.floating_ip_id or "",
+        floating_ip=placement.floating_ip or "",
+        fixed_ip=placement.fixed_ip or "",
+    )

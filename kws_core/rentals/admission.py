@@ -1,0 +1,268 @@
+"""Whether a form may be granted: every field is checked, and every mistake told at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from kws_core.config import Config, Policy
+from kws_core.database import queries
+from kws_core.database.queries import saved_key
+from kws_core.errors import FormError, UserError
+from kws_core.forms.cidr import check_cidr, check_network_name
+from kws_core.forms.cloud_init import parse_cloud_init
+from kws_core.forms.container import check_image_name, parse_command, parse_environment
+from kws_core.forms.passwords import Secret, check_password, hash_password
+from kws_core.forms.ports import parse_ports
+from kws_core.forms.ssh_keys import check_public_key
+from kws_core.nodes.values import Image
+from kws_core.people import Who
+from kws_core.tables.states import Access
+from kws_core.values import Kind, PortRange, Size
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123 label, lower case
+NEW_NETWORK = "new"  # the network whose name and CIDR are in the form
+FIGURES = ("vcpus", "ram_mb", "disk_gb")
+CUSTOM = "custom"  # the size whose figures are in the form
+SMALLEST_RAM_MB = 64
+FARTHEST = timedelta(days=3650)  # what an admin may extend to: a slip of the year is noticed
+DEFAULT_LOGIN = "student"  # for images that don't say whose login is theirs
+
+
+@dataclass(frozen=True, slots=True)
+class RentForm:
+    """What the form says, parsed into fields but not yet checked. None: left empty, or not in this form."""
+
+    name: str | None = None
+    image: str | None = None
+    size: str | None = None  # a name of nodes.toml, or CUSTOM
+    ends_on: date | None = None
+    kind: Kind = Kind.SERVER
+    access: Access = Access.GENERATED
+    public_key: str | None = None  # for OWN_KEY
+    saved_key: int | None = None  # for OWN_KEY: one that the person saved, by id
+    password: Secret | None = None  # for PASSWORD
+    vcpus: int | None = None  # these three for CUSTOM
+    ram_mb: int | None = None
+    disk_gb: int | None = None
+    ports: str | None = None  # None: the policy's
+    cloud_init: str | None = None
+    command: str | None = None  # these two for containers
+    environment: str | None = None
+    network: str | None = None  # id of one's own, or NEW_NETWORK; None: every rental's default
+    network_name: str | None = None  # these two for NEW_NETWORK
+    cidr: str | None = None
+    node: str | None = None  # admins choose one
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The form with every field checked and in its final shape."""
+
+    name: str
+    image: str
+    login: str
+    size: Size
+    ends_on: date
+    open_ports: tuple[PortRange, ...]
+    public_key: str | None
+    password_hash: str | None = field(repr=False)
+    cloud_init: Mapping[str, Any]
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    network: str | None  # id of one's own
+    new_network: tuple[str, str] | None  # name and CIDR
+
+
+def examine(
+    session: Session, config: Config, who: Who, form: RentForm, images: Mapping[str, Image], today: date
+) -> Grant:
+    """What is granted; FormError with every field's error."""
+    return _Examination(session, config, who, form, images, today).grant()
+
+
+def check_end(ends_on: date | None, today: date, policy: Policy) -> date:
+    """The date, if a rental may end on it; else UserError."""
+    last = today + timedelta(days=policy.max_days)
+    if ends_on is None:
+        raise UserError("end_missing")
+    if ends_on < today:
+        raise UserError("end_past", today=today)
+    if ends_on > last:
+        raise UserError("end_late", last=last, days=policy.max_days)
+    return ends_on
+
+
+def check_desk_end(ends_on: date | None, today: date) -> date:
+    """The date, if an admin may let a rental end on it, whatever the policy says; else UserError."""
+    if ends_on is None:
+        raise UserError("end_missing")
+    if ends_on < today:
+        raise UserError("end_past", today=today)
+    if ends_on > today + FARTHEST:
+        raise UserError("end_far", last=today + FARTHEST)
+    return ends_on
+
+
+@dataclass(frozen=True, slots=True)
+class _Examination:
+    session: Session
+    config: Config
+    who: Who
+    form: RentForm
+    images: Mapping[str, Image]
+    today: date
+    errors: dict[str, UserError] = field(default_factory=dict)
+
+    def grant(self) -> Grant:
+        container = self.form.kind is Kind.CONTAINER
+        image = self._field("image", self._registry_image if container else self._image)
+        login = (self.images[image].login if image in self.images else "") or DEFAULT_LOGIN
+        size = self._field("vcpus" if self.form.size == CUSTOM else "size", self._size)
+        values = {
+            "name": self._field("name", self._name),
+            "ends_on": self._field(
+                "ends_on", lambda: check_end(self.form.ends_on, self.today, self.config.policy)
+            ),
+            "open_ports": self._field("ports", self._ports),
+            "public_key": self._field("public_key", self._public_key),
+            "password_hash": self._field("password", lambda: self._password(login)),
+            "cloud_init": self._field("cloud_init", lambda: parse_cloud_init(self.form.cloud_init or "")),
+            "command": self._field("command", lambda: parse_command(self.form.command or "")),
+            "environment": self._field("environment", lambda: parse_environment(self.form.environment or "")),
+        }
+        values["network"] = self._field("network", self._network)
+        values["new_network"] = self._new_network()
+        self._field("node", self._node)
+        if self.errors:
+            raise FormError(self.errors)
+        return Grant(image=image, login=login, size=size, **values)
+
+    def _field(self, name: str, check: Callable[[], Any]) -> Any:
+        try:
+            return check()
+        except UserError as error:
+            self.errors[name] = error
+            return None
+
+    def _name(self) -> str:
+        name = self.form.name
+        if not name:
+            raise UserError("name_missing")
+        if not NAME.fullmatch(name):
+            raise UserError("name_invalid")
+        if queries.live_by_name(self.session, name):
+            raise UserError("name_taken", name=name)
+        return name
+
+    def _image(self) -> str:
+        if not self.form.image:
+            raise UserError("image_missing")
+        if self.form.image not in self.images:
+            raise UserError("image_unknown", image=self.form.image)
+        return self.form.image
+
+    def _registry_image(self) -> str:
+        if not self.form.image:
+            raise UserError("image_missing")
+        return check_image_name(self.form.image)
+
+    def _size(self) -> Size:
+        size = self._custom_size() if self.form.size == CUSTOM else self.config.size(self.form.size or "")
+        if size is None:
+            raise UserError("size_missing")
+        if not self.errors.keys().isdisjoint(FIGURES):
+            return size
+        image = self.images.get(self.form.image or "") if self.form.kind is Kind.SERVER else None
+        if image is None or self._large_enough(size, image):
+            self._quota(size)
+        return size
+
+    def _large_enough(self, size: Size, image: Image) -> bool:
+        """Else there is an error: at the size, or at each figure of one's own that is too small."""
+        small = {"disk_gb": size.disk_gb < image.min_disk_gb, "ram_mb": size.ram_mb < image.min_ram_mb}
+        error = UserError("size_small", image=image.name, disk_gb=image.min_disk_gb, ram_mb=image.min_ram_mb)
+        if any(small.values()) and self.form.size != CUSTOM:
+            raise error
+        self.errors.update({name: error for name, wrong in small.items() if wrong})
+        return not any(small.values())
+
+    def _custom_size(self) -> Size:
+        """Each figure has its own field, and its own error."""
+        limits = {
+            "vcpus": (1, self.config.policy.max_vcpus_per_user),
+            "ram_mb": (SMALLEST_RAM_MB, self.config.policy.max_ram_mb_per_user),
+            "disk_gb": (1, max(node.disk_gb for node in self.config.nodes)),
+        }
+        for name, (least, most) in limits.items():
+            value = getattr(self.form, name)
+            if value is None or not least <= value <= most:
+                self.errors[name] = UserError("number_range", least=least, most=most)
+        return Size(CUSTOM, self.form.vcpus or 1, self.form.ram_mb or 1, self.form.disk_gb or 1)
+
+    def _quota(self, size: Size) -> None:
+        policy = self.config.policy
+        mine = [rental for rental in queries.rentals_of(self.session, self.who.id) if rental.live]
+        used = {
+            "rentals": (len(mine) + 1, policy.max_rentals_per_user),
+            "vcpus": (sum(r.vcpus for r in mine) + size.vcpus, policy.max_vcpus_per_user),
+            "ram_mb": (sum(r.ram_mb for r in mine) + size.ram_mb, policy.max_ram_mb_per_user),
+        }
+        for what, (wanted, limit) in used.items():
+            if wanted > limit:
+                raise UserError(f"quota_{what}", wanted=wanted, limit=limit)
+
+    def _ports(self) -> tuple[PortRange, ...]:
+        if self.form.ports is None:
+            return self.config.policy.open_port_ranges()
+        return parse_ports(self.form.ports)
+
+    def _public_key(self) -> str | None:
+        if self.form.kind is Kind.CONTAINER or self.form.access is not Access.OWN_KEY:
+            return None
+        if self.form.saved_key is not None:
+            return saved_key(self.session, self.who.id, self.form.saved_key).public_key
+        if not self.form.public_key:
+            raise UserError("key_missing")
+        return check_public_key(self.form.public_key)
+
+    def _password(self, login: str) -> str | None:
+        if self.form.kind is Kind.CONTAINER or self.form.access is not Access.PASSWORD:
+            return None
+        if not self.form.password:
+            raise UserError("password_missing")
+        check_password(self.form.password, login, self.form.name or "")
+        return hash_password(self.form.password)
+
+    def _network(self) -> str | None:
+        if self.form.network in (None, NEW_NETWORK):
+            return None
+        mine = {network.id for network in queries.networks_of(self.session, self.who.id)}
+        if self.form.network not in mine:
+            raise UserError("network_gone")
+        return self.form.network
+
+    def _new_network(self) -> tuple[str, str] | None:
+        if self.form.network != NEW_NETWORK:
+            return None
+        name = self._field("network_name", self._network_name)
+        taken = queries.cidrs_in_use(self.session)
+        cidr = self._field("cidr", lambda: str(check_cidr(self.form.cidr or "", taken)))
+        return name, cidr
+
+    def _network_name(self) -> str:
+        name = check_network_name(self.form.network_name or "")
+        if name in {network.name for network in queries.networks_of(self.session, self.who.id)}:
+            raise UserError("network_taken", name=name)
+        return name
+
+    def _node(self) -> None:
+        if self.form.node is None:
+            return
+        if not self.who.admin or self.config.node(self.form.node) is None:
+            raise UserError("node_unknown")

@@ -1,0 +1,103 @@
+"""What people do with the end of a rental: extend it, restore it, hand the rental to somebody else."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import update
+
+from kws_core.database import queries
+from kws_core.errors import UserError
+from kws_core.people import Who
+from kws_core.rentals.admission import check_desk_end, check_end
+from kws_core.rentals.lifecycle import allowed
+from kws_core.rentals.service import Core
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
+
+RESTORED_FOR = timedelta(days=7)
+
+
+class Terms:
+    """One method is one use case is one transaction; every act is in the audit trail."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def extend(
+        self, who: Who, rental_id: str, until: date | None, *, via: str, note: str | None = None
+    ) -> Rental:
+        """The rental lasts until that date; asked twice for the same date it is done once.
+
+        A stopped one is restored by it. UserError when the policy does not allow the date, or it is no
+        later than now. ``via`` says in the audit trail where it was asked for. An admin who gives a reason
+        (``note``) may go beyond the policy; the owner is told the reason.
+        """
+        if note is not None and not who.admin:
+            raise UserError("admins_only")
+        with self.core.store.write() as session:
+            rental = allowed(queries.rental(session, rental_id, lock=True), who)
+            if not rental.live:
+                raise UserError("too_late_to_extend", name=rental.name)
+            until = self._checked(until, note)
+            if until < rental.ends_on:
+                raise UserError("end_not_later", name=rental.name, day=rental.ends_on)
+            if until > rental.ends_on:
+                self._lengthen(rental, until, who, via=via, note=note)
+        self.core.work.set()
+        self.core.mail.set()
+        return rental
+
+    def restore(self, who: Who, rental_id: str, *, via: str = "restore", note: str | None = None) -> Rental:
+        """Takes a stopped rental out of its grace time, for a week; UserError when it is not stopped."""
+        with self.core.store.read() as session:
+            rental = allowed(queries.rental(session, rental_id), who)
+        if rental.status is not Status.STOPPED:
+            raise UserError("not_stopped" if rental.live else "too_late_to_extend", name=rental.name)
+        last = self.core.ends.latest(self.core.now())
+        until = min(last, self.core.today() + RESTORED_FOR)
+        return self.extend(who, rental_id, until, via=via, note=note)
+
+    def transfer(
+        self, who: Who, rental_id: str, to: str, *, via: str = "notice", note: str | None = None
+    ) -> Rental:
+        """Gives the rental to another person, who gets a card of it; for admins. It keeps its end date."""
+        if not who.admin:
+            raise UserError("admins_only")
+        with self.core.store.write() as session:
+            rental = allowed(queries.rental(session, rental_id, lock=True), who)
+            if not rental.live:
+                raise UserError("too_late_to_extend", name=rental.name)
+            if rental.owner != to:
+                self._hand_over(rental, who, to, via=via, note=note)
+                session.flush()
+                told = update(Event).where(Event.rental_id == rental.id)
+                session.execute(told.values(ts=None, key=None))  # the new owner was warned of nothing yet
+        self.core.mail.set()
+        return rental
+
+    def _checked(self, until: date | None, note: str | None) -> date:
+        if note is None:
+            return check_end(until, self.core.today(), self.core.config.policy)
+        return check_desk_end(until, self.core.today())
+
+    def _lengthen(self, rental: Rental, until: date, who: Who, **how: str | None) -> None:
+        now, was = self.core.now(), rental.ends_on
+        rental.ends_on, rental.end_set_at = until, now
+        data: dict[str, Any] = {"until": until.isoformat(), "was": was.isoformat(), **how}
+        if rental.status is not Status.STOPPED:
+            rental.record(EventKind.EXTENDED, now, actor=who.id, **data)
+            return
+        rental.stopped_at, rental.to_start = None, not rental.switched_off
+        rental.move_to(Status.READY, now, event=EventKind.RESTORED, actor=who.id, **data)
+        if rental.held:
+            rental.held.next_look_at = now
+
+    def _hand_over(self, rental: Rental, who: Who, to: str, **how: str | None) -> None:
+        data = {"channel": rental.dm_channel, "card": rental.card_ts, **how}
+        rental.record(EventKind.TRANSFERRED, self.core.now(), actor=who.id, to=to, was=rental.owner, **data)
+        rental.owner, rental.dm_channel, rental.card_ts = to, None, None
+        rental.key_file = None  # the private key is in the other person's messages

@@ -1,0 +1,63 @@
+"""A new key for a server that runs, because the old one is lost (docs/adr/0006-new-key.md).
+
+``ask`` keeps what held before in ``Rental.rekey``, which is the wish itself; then the usual delivery brings
+a fresh pair; then, and only when Slack has confirmed it, ``Renewer`` has the server take it. Nothing of this
+ends a rental: a wish that can't be granted is dropped, and what held before holds again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from kws_core.database import queries
+from kws_core.errors import UserError
+from kws_core.people import Who
+from kws_core.rentals.lifecycle import allowed
+from kws_core.rentals.service import Core
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Access, Status
+from kws_core.values import Kind
+
+KEPT = ("public_key", "key_fingerprint", "key_file", "key_number")  # and two that JSON can't say by itself
+
+
+def ask(core: Core, who: Who, rental_id: str, *, via: str | None = None) -> bool:
+    """Wishes for a new key; False when one is on its way already. UserError when there can't be one."""
+    with core.store.write() as session:
+        rental = allowed(queries.rental(session, rental_id, lock=True), who)
+        if rental.kind is Kind.CONTAINER:
+            raise UserError("container_key", name=rental.name)
+        if rental.access is Access.NONE:  # it was not born with the script that takes keys
+            raise UserError("foreign_key", name=rental.name)
+        if rental.status is not Status.READY or rental.held is None or rental.held.server_id is None:
+            raise UserError("not_ready", name=rental.name)
+        if rental.rekey is not None:
+            return False
+        _wish(rental)
+        rental.record(EventKind.KEY_WANTED, core.now(), actor=who.id, via=via)
+    core.mail.set()
+    return True
+
+
+def _wish(rental: Rental) -> None:
+    sent_at = rental.key_sent_at and rental.key_sent_at.isoformat()
+    kept = {name: getattr(rental, name) for name in KEPT}
+    rental.rekey = {**kept, "access": rental.access.value, "key_sent_at": sent_at}
+    if rental.access is Access.GENERATED:
+        rental.key_number += 1
+    rental.access = Access.GENERATED
+    rental.public_key = rental.key_fingerprint = rental.key_file = rental.key_sent_at = None
+
+
+def drop(rental: Rental, now: datetime, **why: Any) -> None:
+    """The wish comes to nothing: the server has not heard of it, and what held before holds."""
+    kept: Mapping[str, Any] = rental.rekey or {}
+    for name in KEPT:
+        setattr(rental, name, kept[name])
+    rental.access = Access(kept["access"])
+    rental.key_sent_at = datetime.fromisoformat(kept["key_sent_at"]) if kept["key_sent_at"] else None
+    rental.rekey = rental.key_put_at = None
+    rental.record(EventKind.KEY_DROPPED, now, **why)

@@ -1,0 +1,47 @@
+"""How a rental is placed and ended: changes of its rows, used by every use case."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from kws_core.errors import UserError
+from kws_core.people import Who
+from kws_core.tables.base import SYSTEM
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.states import PlacementState, Reason, Status
+
+
+def allowed(rental: Rental | None, who: Who) -> Rental:
+    """The rental, if this person may act on it; UserError otherwise, the same for absent and forbidden."""
+    if rental is None or (rental.owner != who.id and not who.admin):
+        raise UserError("rental_gone")
+    return rental
+
+
+def place(rental: Rental, node: str, now: datetime) -> Placement:
+    """Holds capacity for the rental on ``node`` and makes it due there."""
+    placement = Placement(node=node, state=PlacementState.HELD, held_at=now, next_look_at=now, tries=0)
+    rental.placements.append(placement)
+    return placement
+
+
+def end(
+    rental: Rental, reason: Reason, now: datetime, *, event: EventKind, actor: str = SYSTEM, **data: Any
+) -> None:
+    """Sets a live rental on its way out: from here on the reconciler deletes until the nodes show nothing.
+
+    A rental that no node has heard of yet is over at once.
+    """
+    untouched = rental.status is Status.REQUESTED
+    for placement in rental.placements:
+        if placement.state is PlacementState.HELD:
+            placement.leave(now)
+            if untouched:
+                placement.state = PlacementState.GONE
+    target = Status.ENDED if untouched else Status.ENDING
+    rental.move_to(target, now, event=event, actor=actor, reason=reason, **data)
+    if untouched:
+        rental.ended_at = now
+        rental.record(EventKind.ENDED, now, reason=reason)

@@ -1,0 +1,87 @@
+"""What an owner does with a machine that is ready: reboot, stop, start, read its console.
+
+Asked of the node on the node's own threads, never in a transaction; each act is in the audit trail.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+from kws_core.context import Executors
+from kws_core.database import queries
+from kws_core.errors import NodeError, UserError
+from kws_core.nodes import Node
+from kws_core.nodes.values import Action
+from kws_core.people import Who
+from kws_core.rentals.service import Core
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
+
+log = logging.getLogger(__name__)
+
+CONSOLE_LINES = 40
+EVENTS = {
+    Action.REBOOT: EventKind.REBOOTED,
+    Action.STOP: EventKind.SWITCHED_OFF,
+    Action.START: EventKind.SWITCHED_ON,
+}
+
+Done = Callable[[str | Exception], None]  # the console's text, "" for an act, or what went wrong
+
+
+class Operations:
+    """``done`` is called on a thread of the node when it has answered."""
+
+    def __init__(self, core: Core, nodes: Mapping[str, Node], executors: Executors) -> None:
+        self.core = core
+        self.nodes = nodes
+        self.executors = executors
+
+    def act(self, who: Who, rental_id: str, action: Action, done: Done, *, via: str | None = None) -> None:
+        """Reboots, stops or starts the machine. UserError at once if it can't be asked for."""
+        rental = self._ready(who, rental_id)
+        self._submit(rental, lambda node, machine: self._act(node, machine, rental, who, action, via), done)
+
+    def console(self, who: Who, rental_id: str, done: Done) -> None:
+        """The last lines of a server's console, or of a container's output."""
+        rental = self._ready(who, rental_id)
+        self._submit(rental, lambda node, machine: node.console(rental.kind, machine, CONSOLE_LINES), done)
+
+    def _act(
+        self, node: Node, machine: str, rental: Rental, who: Who, action: Action, via: str | None
+    ) -> str:
+        node.act(rental.kind, machine, action)
+        with self.core.store.write() as session:
+            fresh = queries.rental(session, rental.id, lock=True)
+            if fresh is not None:
+                fresh.switched_off = action is Action.STOP
+                fresh.record(EVENTS[action], self.core.now(), actor=who.id, via=via)
+        self.core.mail.set()
+        return ""
+
+    def _ready(self, who: Who, rental_id: str) -> Rental:
+        rental = self.core.rental(who, rental_id)
+        if rental.status is not Status.READY or rental.held is None or rental.held.server_id is None:
+            raise UserError("not_ready", name=rental.name)
+        return rental
+
+    def _submit(self, rental: Rental, ask: Callable[[Node, str], str], done: Done) -> None:
+        assert rental.held
+        assert rental.held.server_id
+        node, machine = self.nodes.get(rental.held.node), rental.held.server_id
+        if node is None:
+            raise UserError("node_silent", node=rental.held.node)
+
+        def run() -> None:
+            try:
+                result: str | Exception = ask(node, machine)
+            except NodeError as error:
+                log.warning("rental %s: %s", rental.id, error)
+                result = UserError("node_silent", node=node.name)
+            except Exception as error:
+                result = error
+            done(result)
+
+        self.executors(node.name, "work").submit(run)

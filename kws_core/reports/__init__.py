@@ -1,0 +1,1 @@
+"""Figures, usage and the audit trail."""

@@ -1,0 +1,139 @@
+"""Figures about the whole lab, for whoever watches it: read from the database alone, all of one moment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from kws_core.nightly.cleanup import NIGHT, STUCK
+from kws_core.rentals.service import Core
+from kws_core.scheduling import capacity
+from kws_core.scheduling.capacity import NodeStatus
+from kws_core.tables.alert import Notice
+from kws_core.tables.event import Event
+from kws_core.tables.job_run import JobRun
+from kws_core.tables.orphan import Sighting
+from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.states import PlacementState, Status
+from kws_core.values import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Messages that are due and not delivered; ``oldest`` is since when."""
+
+    number: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """The newest finished night pass; ``due_since``: the midnight whose pass is still to be run, else None."""
+
+    day: date | None
+    finished_at: datetime | None
+    ended: int
+    failed: int
+    due_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Everything at ``at``."""
+
+    at: datetime
+    rentals: Mapping[tuple[Kind, Status], int]
+    nodes: Sequence[NodeStatus]
+    builds: Mapping[
+        str, Sequence[float]
+    ]  # by node: seconds from asking for a machine to ready, of all rentals
+    deleting: Mapping[str, int]  # by node: placements that are being deleted
+    stuck: Mapping[str, int]  # by node: those that have been for longer than an hour
+    leaks: Mapping[str, int]  # by node: marks that no rental explains
+    outbox: Waiting  # messages to owners
+    notices: Waiting  # messages to the admins
+    night: Night
+
+
+def figures(core: Core) -> Figures:
+    """Reads them in one transaction; the database's own errors come through."""
+    now = core.now()
+    with core.store.read() as session:
+        leaving = _leaving(session)
+        stuck = Counter(node for node, since in leaving if since is not None and now - since > STUCK)
+        return Figures(
+            at=now,
+            rentals=_rentals(session),
+            nodes=capacity.statuses(session, core.config),
+            builds=_builds(session),
+            deleting=Counter(node for node, _ in leaving),
+            stuck=stuck,
+            leaks=_leaks(session),
+            outbox=_outbox(session, now),
+            notices=_notices(session, now),
+            night=_night(session, core, now),
+        )
+
+
+def _rentals(session: Session) -> dict[tuple[Kind, Status], int]:
+    query = select(Rental.kind, Rental.status, func.count()).group_by(Rental.kind, Rental.status)
+    return {(kind, status): number for kind, status, number in session.execute(query)}
+
+
+def _builds(session: Session) -> dict[str, list[float]]:
+    """A refused placement has its refusal; the one that became ready has none."""
+    query = (
+        select(Placement.node, Placement.server_at, Rental.ready_at)
+        .join(Rental)
+        .where(
+            Rental.ready_at.is_not(None),
+            Rental.request_key.not_like("legacy:%"),  # nobody built those here
+            Placement.refusal.is_(None),
+            Placement.server_at.is_not(None),
+        )
+    )
+    found: dict[str, list[float]] = {}
+    for node, asked_at, ready_at in session.execute(query):
+        assert asked_at is not None
+        assert ready_at is not None
+        seconds: float = (ready_at - asked_at).total_seconds()
+        found.setdefault(node, []).append(max(0.0, seconds))
+    return found
+
+
+def _leaving(session: Session) -> list[tuple[str, datetime | None]]:
+    query = select(Placement.node, Placement.left_at).where(Placement.state == PlacementState.LEAVING)
+    return [(node, since) for node, since in session.execute(query)]
+
+
+def _leaks(session: Session) -> dict[str, int]:
+    query = select(Sighting.node, func.count()).where(Sighting.gone_at.is_(None)).group_by(Sighting.node)
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def _outbox(session: Session, now: datetime) -> Waiting:
+    """Of a rental's history only what is not given up; a pause after a refusal does not make it younger."""
+    query = select(func.count(), func.min(Event.at)).where(
+        Event.delivered_at.is_(None), Event.undeliverable.is_(False), Event.at <= now
+    )
+    return Waiting(*session.execute(query).one())
+
+
+def _notices(session: Session, now: datetime) -> Waiting:
+    query = select(func.count(), func.min(Notice.at)).where(Notice.delivered_at.is_(None), Notice.at <= now)
+    return Waiting(*session.execute(query).one())
+
+
+def _night(session: Session, core: Core, now: datetime) -> Night:
+    runs = select(JobRun).where(JobRun.job == NIGHT, JobRun.finished_at.is_not(None))
+    last = session.scalars(runs.order_by(JobRun.day.desc()).limit(1)).first()
+    today = core.ends.day_of(now)
+    due = None if last is not None and last.day >= today else core.ends.midnight(today)
+    if last is None:
+        return Night(None, None, 0, 0, due)
+    return Night(last.day, last.finished_at, len(last.marked), len(last.failed), due)

@@ -1,0 +1,33 @@
+"""What the database need not remember any more is taken out of it, to the last byte of its file."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import String, and_, cast, or_, update
+
+from kws_core.rentals.service import Core
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
+
+BUILT_FOR = timedelta(hours=1)  # after that nobody builds it again
+OVER = (Status.ENDING, Status.ENDED)
+
+
+def forget(core: Core) -> int:
+    """What only the making of a machine needs, and may have secrets in it; how many rentals had some.
+
+    A cloud-config, an environment or a command is needed until the machine is made; the hash of a password too.
+    """
+    core.forget_old_deliveries()
+    built = and_(Rental.ready_at.is_not(None), Rental.ready_at < core.now() - BUILT_FOR)
+    some = [cast(column, String) != "{}" for column in (Rental.cloud_init, Rental.environment)]
+    some += [cast(Rental.command, String) != "[]", Rental.password_hash.is_not(None)]
+    blank: dict[str, Any] = {"cloud_init": {}, "environment": {}, "command": [], "password_hash": None}
+    with core.store.write() as session:
+        over = or_(built, Rental.status.in_(OVER))
+        done = session.execute(update(Rental).where(over, or_(*some)).values(blank))
+        count: int = done.rowcount  # type: ignore[attr-defined]
+    core.store.fold_log()
+    return count

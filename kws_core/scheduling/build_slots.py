@@ -1,0 +1,150 @@
+"""The rows behind ``scheduling/fair_queue.py``: who waits for a node's build slots, who may start, and what they are told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, case, func, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from kws_core.config import Config
+from kws_core.scheduling import fair_queue, work_queue
+from kws_core.scheduling.fair_queue import Served, Turn, Wish
+from kws_core.tables.base import SYSTEM
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.states import Access, PlacementState, Status
+
+TOLD_A_MINUTE = 20  # new positions, of all people together: Slack takes about 50 edits a minute of a bot
+MINUTE = timedelta(minutes=1)
+
+_WAITS = and_(
+    Placement.state == PlacementState.HELD,
+    Placement.server_at.is_(None),
+    Rental.status.in_((Status.REQUESTED, Status.BUILDING)),
+)
+_CAN_START = and_(
+    Rental.status == Status.BUILDING,
+    Placement.floating_ip.is_not(None),
+    or_(Rental.access != Access.GENERATED, Rental.key_sent_at.is_not(None)),
+)
+_UNDER_WAY = and_(Placement.state == PlacementState.HELD, Rental.status == Status.BUILDING)
+
+
+def order(session: Session) -> list[Wish]:
+    """Everything that waits for a build slot anywhere, the next first."""
+    query = select(Rental.id, Rental.owner, Placement.node, Rental.created_at, _CAN_START)
+    rows = session.execute(query.join(Rental.placements).where(_WAITS)).all()
+    wishes = [Wish(rental, owner, node, at, bool(can)) for rental, owner, node, at, can in rows]
+    return fair_queue.in_order(wishes, _served(session, wishes))
+
+
+def _served(session: Session, wishes: Iterable[Wish]) -> dict[str, Served]:
+    """What was done for those who wait. A build ended when it was ready, else when its node was left."""
+    oldest: dict[str, datetime] = {}
+    for wish in wishes:
+        oldest[wish.owner] = min(wish.asked_at, oldest.get(wish.owner, wish.asked_at))
+    if not oldest:
+        return {}
+    ended = func.coalesce(Rental.ready_at, Placement.left_at, type_=Rental.ready_at.type)
+    query = (
+        select(
+            Rental.owner,
+            func.sum(case((_UNDER_WAY, 1), else_=0)),
+            func.max(Placement.server_at),
+            func.max(ended),
+        )
+        .join(Rental.placements)
+        .where(
+            Placement.server_at.is_not(None),
+            Rental.owner.in_(oldest),
+            or_(_UNDER_WAY, ended >= min(oldest.values())),
+        )
+        .group_by(Rental.owner)
+    )
+    return {
+        owner: Served(number, max(filter(None, (begun, over)), default=None))
+        for owner, number, begun, over in session.execute(query)
+    }
+
+
+def free_slots(session: Session, config: Config, node: str) -> int:
+    """How many more servers the node may build now."""
+    section = config.node(node)
+    return max(0, (section.max_builds if section else 1) - work_queue.building_on(session, node))
+
+
+def may_start(session: Session, config: Config, rental: Rental, node: str, now: datetime) -> bool:
+    """Whether a free slot is this rental's; if it is another's, that one is made due. Under lock_capacity()."""
+    free = free_slots(session, config, node)
+    if not free:
+        return False
+    first = fair_queue.called(fair_queue.line_of(node, order(session)), free)
+    if rental.id in first:
+        return True
+    _make_due(session, node, first, now)
+    return False
+
+
+def wanted(session: Session, config: Config, node: str) -> bool:
+    """Whether the node could build more and somebody waits for it: a look before anything is locked."""
+    waits = select(Rental.id).join(Rental.placements).where(_WAITS, Placement.node == node).limit(1)
+    return bool(free_slots(session, config, node)) and session.scalar(waits) is not None
+
+
+def call_next(session: Session, config: Config, node: str, now: datetime) -> bool:
+    """Makes those due whose turn it is; False when nobody's is. Under lock_capacity()."""
+    free = free_slots(session, config, node)
+    first = fair_queue.called(fair_queue.line_of(node, order(session)), free) if free else []
+    _make_due(session, node, first, now)
+    return bool(first)
+
+
+def _make_due(session: Session, node: str, rentals: list[str], now: datetime) -> None:
+    if rentals:
+        here = (Placement.node == node, Placement.state == PlacementState.HELD, Placement.next_look_at > now)
+        change = update(Placement).where(*here, Placement.rental_id.in_(rentals)).values(next_look_at=now)
+        session.execute(change.execution_options(synchronize_session=False))
+
+
+def turns_on(session: Session, config: Config, nodes: Iterable[str]) -> dict[str, Turn]:
+    """By rental, of all that have to wait for a slot on these nodes."""
+    whole = order(session)
+    found: dict[str, Turn] = {}
+    for node in set(nodes) & {wish.node for wish in whole}:
+        found |= fair_queue.turns(fair_queue.line_of(node, whole), free_slots(session, config, node))
+    return found
+
+
+def tell(session: Session, config: Config, node: str, now: datetime, new: str | None = None) -> None:
+    """Writes an event for each who waits and whose position is news, the nearest to their turn first.
+
+    Only so many a minute, except for the rental ``new``, which is told of its place for the first time.
+    """
+    waiting = turns_on(session, config, [node])
+    told = _told(session, node, waiting)
+    news = [
+        r for r, turn in waiting.items() if r in told and fair_queue.worth_telling(told[r], turn.position)
+    ]
+    left = max(0, TOLD_A_MINUTE - _told_since(session, now - MINUTE)) if news else 0
+    first = [new] if new in waiting and new not in told else []
+    for rental in first + news[:left]:
+        turn = waiting[rental]
+        data = {"node": node, "position": turn.position, "of": turn.of}
+        session.add(Event(rental_id=rental, at=now, kind=EventKind.QUEUED, actor=SYSTEM, data=data, tries=0))
+
+
+def _told(session: Session, node: str, rentals: Iterable[str]) -> dict[str, int]:
+    """The positions on that node that were told last, by rental."""
+    about = (Event.kind == EventKind.QUEUED, Event.rental_id.in_(rentals))
+    newest = select(func.max(Event.id)).where(*about).group_by(Event.rental_id)
+    rows = session.execute(select(Event.rental_id, Event.data).where(Event.id.in_(newest)))
+    return {rental: data["position"] for rental, data in rows if data["node"] == node}
+
+
+def _told_since(session: Session, since: datetime) -> int:
+    queued = text("events.kind = 'queued'")  # a parameter would not show SQLite that the index fits
+    query = select(func.count()).select_from(Event).where(queued, Event.at > since)
+    return session.scalar(query) or 0

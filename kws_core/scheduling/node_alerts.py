@@ -1,0 +1,63 @@
+"""What the admins are told of nodes: silent, back again, not in nodes.toml any more. Each once."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from kws_core.config import Config
+from kws_core.database import queries
+from kws_core.database.alerts import NoticeKind, tell_admins
+from kws_core.errors import NodeError
+from kws_core.scheduling import capacity
+from kws_core.tables.alert import Notice
+from kws_core.tables.node import NodeRecord
+
+log = logging.getLogger(__name__)
+
+WORTH_TELLING = timedelta(seconds=60)  # a blink is not
+
+
+def tell_down(session: Session, name: str, error: NodeError, since: datetime, now: datetime) -> bool:
+    """A node does not answer for long; whether the admins are told now."""
+    if now - since < WORTH_TELLING or _told_down(session, name, since):
+        return False
+    why = {"node": name, "since": since.isoformat(), "why": error.reason}
+    return tell_admins(session, NoticeKind.NODE_DOWN, _key(name, since), now, **why)
+
+
+def tell_up(session: Session, name: str, since: datetime | None, now: datetime) -> bool:
+    """A node answers again; said only to who was told that it does not."""
+    if since is None or not _told_down(session, name, since):
+        return False
+    data = {"node": name, "since": since.isoformat(), "at": now.isoformat()}
+    return tell_admins(session, NoticeKind.NODE_UP, _key(name, since), now, **data)
+
+
+def tell_missed(session: Session, config: Config, now: datetime) -> None:
+    """Nodes that nodes.toml has no more although rentals are on them: once, until they are back in it."""
+    missed = capacity.missed(session, config)
+    for record in queries.node_records(session):
+        if record.name not in missed:
+            record.missed_at = None
+    for name, lent in missed.items():
+        log.warning("node %s holds rentals but is not in nodes.toml: they stay as they are", name)
+        capacity.record_of(session, name)
+        session.flush()
+        record = session.get_one(NodeRecord, name, with_for_update=True, populate_existing=True)
+        if record.missed_at is None:  # replicas that start together take turns here
+            record.missed_at = now
+            key = f"{name}:{int(now.timestamp())}"
+            tell_admins(session, NoticeKind.NODE_MISSED, key, now, node=name, rentals=lent.rentals)
+
+
+def _told_down(session: Session, name: str, since: datetime) -> bool:
+    key = f"{NoticeKind.NODE_DOWN}:{_key(name, since)}"
+    return session.scalar(select(Notice.id).where(Notice.key == key)) is not None
+
+
+def _key(name: str, since: datetime) -> str:
+    return f"{name}:{int(since.timestamp())}"

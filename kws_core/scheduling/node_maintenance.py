@@ -1,0 +1,136 @@
+"""What admins do with a node: take it out of service, put it back. What runs there is left as it is."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from kws_core.database import queries
+from kws_core.database.audit_log import LONGEST_ACTOR, note_act
+from kws_core.errors import FormError, UserError
+from kws_core.people import Who
+from kws_core.rentals.service import Core
+from kws_core.scheduling import capacity
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.node import NodeRecord
+from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.states import LIVE, PlacementState
+
+LONGEST_REASON = 200
+
+
+class Fleet:
+    """One method is one use case is one transaction; every act is in the audit trail."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def drain(
+        self,
+        who: Who,
+        node: str,
+        *,
+        where: str,
+        tell: bool = False,
+        until: date | None = None,
+        reason: str = "",
+    ) -> int:
+        """The node gets nothing new from now on; returns how many rentals' owners are told now.
+
+        ``tell`` needs a date. Each owner is told once per drain and date, however often it is asked.
+        """
+        if not who.admin:
+            raise UserError("admins_only")
+        self.check(until, reason, tell=tell)
+        with self.core.store.write() as session:
+            now, record = self.core.now(), self._record(session, node)
+            if not record.drained:
+                record.drained, record.drained_at = True, now
+            day = until.isoformat() if until else None
+            word = {"node": node, "until": day, "reason": reason.strip()}
+            key = f"drained:{int((record.drained_at or now).timestamp())}:{day}"
+            people = _live_on(session, node) if tell else ()
+            told = sum(_tell(session, one, who, key, now, {**word, "via": where}) for one in people)
+            note_act(session, who.id, "drain", where, now, **word, told=told)
+        self.core.mail.set()
+        return told
+
+    def undrain(self, who: Who, node: str, *, where: str) -> bool:
+        """The node gets rentals again; False when it was not drained."""
+        if not who.admin:
+            raise UserError("admins_only")
+        with self.core.store.write() as session:
+            record = self._record(session, node)
+            if not record.drained:
+                return False
+            record.drained, record.drained_at = False, None
+            note_act(session, who.id, "undrain", where, self.core.now(), node=node)
+        self.core.work.set()
+        return True
+
+    def check_name(self, node: str) -> None:
+        """UserError when there is no such node, with the one that may be meant."""
+        if self.core.config.node(node) is None:
+            with self.core.store.read() as session:
+                raise self._unknown(session, node)
+
+    def check(self, until: date | None, reason: str, *, tell: bool) -> None:
+        """FormError with what is wrong at which field."""
+        problems: dict[str, UserError] = {}
+        if tell and until is None:
+            problems["until"] = UserError("drain_day_missing")
+        if until is not None and until < self.core.today():
+            problems["until"] = UserError("end_past", today=self.core.today())
+        if len(reason) > LONGEST_REASON:
+            problems["reason"] = UserError("key_name_long", maximum=LONGEST_REASON)
+        if problems:
+            raise FormError(problems)
+
+    def _record(self, session: Session, node: str) -> NodeRecord:
+        """The node's row, locked: requests that are being placed come before or after this."""
+        if self.core.config.node(node) is None:
+            raise self._unknown(session, node)
+        capacity.record_of(session, node)
+        session.flush()
+        return session.get_one(NodeRecord, node, with_for_update=True, populate_existing=True)
+
+    def _unknown(self, session: Session, node: str) -> UserError:
+        if node in capacity.missed(session, self.core.config):
+            return UserError("node_missed", node=node)
+        known = [section.name for section in self.core.config.nodes]
+        near = difflib.get_close_matches(node, known, n=1)
+        return (
+            UserError("word_near", word=node, near=near[0])
+            if near
+            else UserError("word_unknown", word=node, known=known)
+        )
+
+
+def _live_on(session: Session, node: str) -> Sequence[Rental]:
+    query = select(Rental).join(Placement, Placement.rental_id == Rental.id)
+    here = query.where(
+        Placement.node == node, Placement.state == PlacementState.HELD, Rental.status.in_(LIVE)
+    )
+    return session.scalars(here.order_by(Rental.created_at)).all()
+
+
+def _tell(
+    session: Session, rental: Rental, who: Who, key: str, now: datetime, data: dict[str, object]
+) -> bool:
+    """An event for the outbox; False when this rental has it already."""
+    values = {
+        "rental_id": rental.id,
+        "at": now,
+        "kind": EventKind.NODE_DRAINED,
+        "actor": who.id[:LONGEST_ACTOR],
+        "data": data,
+        "key": key,
+        "tries": 0,
+        "undeliverable": False,
+    }
+    return queries.insert_once(session, Event, values)

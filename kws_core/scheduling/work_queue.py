@@ -1,0 +1,122 @@
+"""Placements as the reconciler's queue: what is due where, and who works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy.orm import Session, selectinload
+
+from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.states import HOLDING, PlacementState, Status
+
+
+def claim_due(session: Session, node: str, now: datetime, who: str, lease: timedelta) -> Sequence[Placement]:
+    """Leases the node's due placements to ``who``; a lease that ran out may be taken over."""
+    due = (
+        select(Placement.id)
+        .where(
+            Placement.node == node,
+            Placement.state.in_(HOLDING),
+            Placement.next_look_at <= now,
+            or_(Placement.leased_until.is_(None), Placement.leased_until < now),
+        )
+        .with_for_update(skip_locked=True)
+    )
+    ids = session.scalars(due).all()
+    if not ids:
+        return []
+    until = now + lease
+    session.execute(
+        update(Placement)
+        .where(Placement.id.in_(ids))
+        .values(leased_until=until, leased_by=who, next_look_at=until)  # a poke meanwhile makes it earlier
+    )
+    query = select(Placement).where(Placement.id.in_(ids)).options(selectinload(Placement.rental))
+    return session.scalars(query.order_by(Placement.id)).all()
+
+
+def give_back(session: Session, placement_id: int, who: str, next_look_at: datetime) -> None:
+    """Ends a lease; a poke that came meanwhile stays due at once."""
+    row = session.get(Placement, placement_id, with_for_update=True)
+    if row is None or row.leased_by != who:
+        return
+    if row.leased_until is None or row.next_look_at >= row.leased_until:
+        row.next_look_at = next_look_at
+    row.leased_until, row.leased_by = None, None
+
+
+def poke_node(session: Session, node: str, now: datetime) -> None:
+    """Makes everything on a node due: it has come back."""
+    there = select(Placement.id).where(Placement.node == node, Placement.state.in_(HOLDING))
+    ids = session.scalars(_in_turn(there)).all()
+    session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_look_at=now))
+
+
+def due_nodes(session: Session, now: datetime) -> Sequence[str]:
+    """Nodes that have something due."""
+    query = select(Placement.node).where(
+        Placement.state.in_(HOLDING),
+        Placement.next_look_at <= now,
+        or_(Placement.leased_until.is_(None), Placement.leased_until < now),
+    )
+    return session.scalars(query.distinct()).all()
+
+
+def nodes_in_use(session: Session) -> Sequence[str]:
+    """Every node that may hold something of ours."""
+    return session.scalars(select(Placement.node).where(Placement.state.in_(HOLDING)).distinct()).all()
+
+
+def next_look(session: Session) -> datetime | None:
+    """When the next placement is due, None when nothing is placed anywhere."""
+    query = select(func.min(Placement.next_look_at)).where(
+        Placement.state.in_(HOLDING), Placement.leased_until.is_(None)
+    )
+    return session.scalar(query)
+
+
+def building_on(session: Session, node: str) -> int:
+    """How many servers the node is building now."""
+    query = (
+        select(func.count())
+        .select_from(Placement)
+        .join(Rental)
+        .where(
+            Placement.node == node,
+            Placement.state == PlacementState.HELD,
+            Placement.server_at.is_not(None),
+            Rental.status == Status.BUILDING,
+        )
+    )
+    return session.scalar(query) or 0
+
+
+def unbuilt_on(session: Session, node: str) -> Sequence[Placement]:
+    """What is held on a node and to be built, and has no server there yet."""
+    query = select(Placement).join(Rental)
+    return session.scalars(
+        query.where(
+            Placement.node == node,
+            Placement.state == PlacementState.HELD,
+            Placement.server_id.is_(None),
+            Rental.status.in_((Status.REQUESTED, Status.BUILDING)),
+        )
+    ).all()
+
+
+def drop_leases(session: Session, who: str | None = None) -> int:
+    """Frees the leases of ``who``, or all of them (a process that is alone has just started); returns how many."""
+    leased = select(Placement.id).where(Placement.leased_until.is_not(None))
+    if who is not None:
+        leased = leased.where(Placement.leased_by == who)
+    ids = session.scalars(_in_turn(leased)).all()
+    free = {"leased_until": None, "leased_by": None, "next_look_at": Placement.held_at}
+    session.execute(update(Placement).where(Placement.id.in_(ids)).values(free))
+    return len(ids)
+
+
+def _in_turn(query: Select[int]) -> Select[int]:
+    """Locks many rows in one order everywhere, so that two who do it don't wait for each other (PostgreSQL)."""
+    return query.order_by(Placement.id).with_for_update()

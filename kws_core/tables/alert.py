@@ -1,0 +1,27 @@
+"""What the admins are to be told."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kws_core.tables.base import Base
+
+
+class Notice(Base):
+    """Something that the admins are to be told; ``reached`` says how far that has got, per channel or person."""
+
+    __tablename__ = "notices"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(80), unique=True)
+    kind: Mapped[str] = mapped_column(String(24))
+    at: Mapped[datetime]
+    data: Mapped[dict[str, Any]]
+    reached: Mapped[dict[str, Any]] = mapped_column(default=dict)  # channel or user id -> "trying" or a ts
+    delivered_at: Mapped[datetime | None] = mapped_column(index=True)
+    next_try_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(default=0)

@@ -1,0 +1,203 @@
+"""The state of every rental, as data: tables, statuses and the transitions that are allowed.
+
+``Rental.move_to`` is the only door through which a status changes; it checks ``TRANSITIONS`` and writes
+the event that is audit trail and outbox in one. Times are aware UTC; dates are in the lab's zone.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
+
+from kws_core.errors import Refusal
+from kws_core.tables.base import SYSTEM, Base
+from kws_core.tables.columns import index_where
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.network import Network
+from kws_core.tables.states import LIVE, TRANSITIONS, Access, IllegalMoveError, PlacementState, Reason, Status
+from kws_core.values import Kind, Size, mark_of
+
+log = logging.getLogger(__name__)
+
+
+class Rental(Base):
+    """One server (or container) lent to one person until the end of ``ends_on`` in the lab's zone."""
+
+    __tablename__ = "rentals"
+    __table_args__ = (
+        index_where("status NOT IN ('ending', 'ended')", "uq_rentals_live_name", "name", unique=True),
+        Index("ix_rentals_owner_status", "owner", "status"),
+        Index("ix_rentals_status_ends_on", "status", "ends_on"),
+        index_where("network_id IS NOT NULL", "ix_rentals_network", "network_id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(10), primary_key=True)
+    request_key: Mapped[str] = mapped_column(String(255), unique=True)  # one form makes one rental
+    kind: Mapped[Kind]
+    name: Mapped[str] = mapped_column(String(63))
+    owner: Mapped[str] = mapped_column(String(32))
+    image: Mapped[str] = mapped_column(String(255))
+    login: Mapped[str] = mapped_column(String(64))
+    size: Mapped[str] = mapped_column(String(64))
+    vcpus: Mapped[int]
+    ram_mb: Mapped[int]
+    disk_gb: Mapped[int]
+    open_ports: Mapped[list[dict[str, Any]]]
+    ends_on: Mapped[date]
+    end_set_at: Mapped[datetime]  # when ends_on was last chosen
+    status: Mapped[Status]
+    reason: Mapped[Reason | None]
+    access: Mapped[Access]
+    public_key: Mapped[str | None] = mapped_column(Text)
+    key_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    key_file: Mapped[str | None] = mapped_column(
+        String(32)
+    )  # Slack file id, known before the file is visible
+    key_sent_at: Mapped[datetime | None]
+    key_number: Mapped[int] = mapped_column(default=1)  # which of the keys that KWS made for it
+    rekey: Mapped[dict[str, Any] | None]  # a new key is wanted: what held before (rentals/key_rotation.py)
+    key_put_at: Mapped[datetime | None]  # when the node was given the new key
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    cloud_init: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the person's own part, parsed
+    command: Mapped[list[str]] = mapped_column(default=list)  # containers only, as is the next
+    environment: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    network_id: Mapped[str | None] = mapped_column(ForeignKey("networks.id", ondelete="SET NULL"))
+    pinned: Mapped[bool] = mapped_column(default=False)  # an admin chose the node: it moves nowhere
+    switched_off: Mapped[bool] = mapped_column(default=False)  # by its owner
+    to_start: Mapped[bool] = mapped_column(default=False)  # restored, and not started yet
+    host_keys: Mapped[list[str]] = mapped_column(default=list)
+    created_at: Mapped[datetime]
+    ready_at: Mapped[datetime | None]
+    stopped_at: Mapped[datetime | None]  # since when it is kept for the grace time
+    ended_at: Mapped[datetime | None]
+    dm_channel: Mapped[str | None] = mapped_column(String(32))
+    card_ts: Mapped[str | None] = mapped_column(String(32))  # the progress message
+    version: Mapped[int] = mapped_column()
+
+    network: Mapped[Network | None] = relationship(lazy="selectin")
+    placements: Mapped[list[Placement]] = relationship(
+        back_populates="rental", order_by="Placement.id", lazy="selectin", cascade="all, delete-orphan"
+    )
+    events: WriteOnlyMapped[Event] = relationship(cascade="all, delete-orphan", passive_deletes=True)
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own way
+
+    @property
+    def mark(self) -> str:
+        """What everything of this rental carries on a node."""
+        return mark_of(self.id)
+
+    @property
+    def wanted_size(self) -> Size:
+        """The size as it was when rented, whatever nodes.toml says now."""
+        return Size(self.size, self.vcpus, self.ram_mb, self.disk_gb)
+
+    @property
+    def held(self) -> Placement | None:
+        """The placement on the rental's node, None once it is leaving."""
+        return next((p for p in self.placements if p.state is PlacementState.HELD), None)
+
+    @property
+    def awaits_slot(self) -> bool:
+        """Whether it is to be built and its node was not asked for the machine yet."""
+        unbuilt = self.status in (Status.REQUESTED, Status.BUILDING)
+        return unbuilt and self.held is not None and self.held.server_at is None
+
+    @property
+    def live(self) -> bool:
+        """Whether it still counts as the person's."""
+        return self.status in LIVE
+
+    @property
+    def key_settled(self) -> bool:
+        """Whether the owner is known to have what opens the machine, so that it may be made."""
+        if self.access is Access.GENERATED and self.rekey is None:
+            return self.public_key is not None and self.key_sent_at is not None
+        return True
+
+    def move_to(
+        self,
+        status: Status,
+        now: datetime,
+        *,
+        event: EventKind,
+        actor: str = SYSTEM,
+        reason: Reason | None = None,
+        **data: Any,
+    ) -> Event:
+        """The one door: changes the status, writes the event, logs the one line."""
+        if status not in TRANSITIONS[self.status]:
+            raise IllegalMoveError(f"rental {self.id}: {self.status} -> {status}")
+        log.info(
+            "rental %s %s: %s -> %s%s",
+            self.id,
+            self.name,
+            self.status,
+            status,
+            f" ({reason})" if reason else "",
+        )
+        self.status = status
+        if reason is not None:
+            self.reason = reason
+        return self.record(event, now, actor=actor, reason=reason, **data)
+
+    def record(
+        self, kind: EventKind, now: datetime, *, actor: str = SYSTEM, key: str | None = None, **data: Any
+    ) -> Event:
+        """Adds a line to the history; it is delivered to the owner by the outbox. A rental has a ``key`` once."""
+        clean = {name: value for name, value in data.items() if value is not None}
+        event = Event(at=now, kind=kind, actor=actor, data=clean, tries=0, key=key)
+        self.events.add(event)
+        return event
+
+
+class Placement(Base):
+    """One try of a rental on one node; it holds capacity there until it is seen gone."""
+
+    __tablename__ = "placements"
+    __table_args__ = (
+        Index("ix_placements_node_state", "node", "state", "next_look_at"),
+        Index("ix_placements_state", "state", "next_look_at"),
+        Index("uq_placements_rental_node", "rental_id", "node", unique=True),
+        index_where("state = 'held'", "uq_placements_held", "rental_id", unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rental_id: Mapped[str] = mapped_column(ForeignKey("rentals.id", ondelete="CASCADE"))
+    node: Mapped[str] = mapped_column(String(64))
+    state: Mapped[PlacementState]
+    refusal: Mapped[str | None] = mapped_column(String(24))
+    detail: Mapped[str | None] = mapped_column(Text)  # the node's words, for the log and the admin
+    floating_ip: Mapped[str | None] = mapped_column(String(64))
+    floating_ip_id: Mapped[str | None] = mapped_column(String(64))
+    fixed_ip: Mapped[str | None] = mapped_column(String(64))
+    port_id: Mapped[str | None] = mapped_column(String(64))
+    server_id: Mapped[str | None] = mapped_column(String(64))
+    server_at: Mapped[datetime | None]  # when the server was asked for
+    held_at: Mapped[datetime]
+    left_at: Mapped[datetime | None]  # since when it is to be deleted there
+    down_since: Mapped[datetime | None]  # first of the failures in a row
+    tries: Mapped[int] = mapped_column(default=0)
+    remains: Mapped[str | None] = mapped_column(Text)  # kinds of what a pass of deletion left, for the admin
+    missing: Mapped[int] = mapped_column(default=0)  # looks in a row at a ready machine that found none
+    next_look_at: Mapped[datetime]
+    leased_until: Mapped[datetime | None]
+    leased_by: Mapped[str | None] = mapped_column(String(64))
+
+    rental: Mapped[Rental] = relationship(back_populates="placements", lazy="raise")
+
+    def leave(self, now: datetime) -> None:
+        """From here on it is deleted there until the node shows nothing."""
+        self.state, self.left_at = PlacementState.LEAVING, now
+        self.next_look_at, self.tries, self.down_since = now, 0, None
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether the node was asked for something and nobody knows what came of it."""
+        unanswered = self.refusal is None and self.server_at is not None and self.server_id is None
+        return self.refusal == Refusal.DOWN or unanswered

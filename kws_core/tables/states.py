@@ -1,0 +1,72 @@
+"""Statuses of rentals and placements, and the transitions that are allowed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a rental is."""
+
+    REQUESTED = "requested"  # accepted, placed, capacity reserved; the node knows nothing yet
+    BUILDING = "building"  # the node may hold something of it
+    READY = "ready"  # it answered; the person has been told
+    STOPPED = "stopped"  # past its end, kept for the grace time
+    ENDING = "ending"  # to be deleted; the node may still hold something of it
+    ENDED = "ended"  # seen gone
+
+
+class Reason(StrEnum):
+    """Why a rental ended."""
+
+    RETURNED = "returned"
+    EXPIRED = "expired"
+    ADMIN = "admin"
+    NO_NODE = "no_node"  # every node refused
+    NO_ANSWER = "no_answer"  # built, but never reachable
+    VANISHED = "vanished"  # deleted behind our back
+    NO_KEY = "no_key"  # the key could not be delivered: the person can't be reached
+
+
+TRANSITIONS: dict[Status, frozenset[Status]] = {
+    Status.REQUESTED: frozenset({Status.BUILDING, Status.ENDED}),
+    Status.BUILDING: frozenset({Status.READY, Status.ENDING}),
+    Status.READY: frozenset({Status.STOPPED, Status.ENDING}),
+    Status.STOPPED: frozenset({Status.READY, Status.ENDING}),
+    Status.ENDING: frozenset({Status.ENDED}),
+    Status.ENDED: frozenset(),
+}
+
+
+LIVE = frozenset({Status.REQUESTED, Status.BUILDING, Status.READY, Status.STOPPED})
+
+
+NOT_OVER = frozenset(Status) - {Status.ENDED}  # asked for by these words, not by "not ended": see HOLDING
+
+
+FAILURES = frozenset({Reason.NO_NODE, Reason.NO_ANSWER, Reason.NO_KEY})
+
+
+class PlacementState(StrEnum):
+    """Where one try of a rental on one node is."""
+
+    HELD = "held"  # this is the rental's node
+    LEAVING = "leaving"  # to be deleted there
+    GONE = "gone"  # the node shows nothing of it
+
+
+# Queries name the states that they want: "not gone" can use no index, and would read all of the history.
+HOLDING = frozenset({PlacementState.HELD, PlacementState.LEAVING})
+
+
+class Access(StrEnum):
+    """How the owner gets in."""
+
+    GENERATED = "generated"  # a key pair that KWS makes; the private half goes to the DM
+    OWN_KEY = "own_key"  # the owner's own public key
+    PASSWORD = "password"  # kept as a SHA-512 crypt hash only
+    NONE = "none"  # containers: nobody logs in; what was taken over: as it was set up before
+
+
+class IllegalMoveError(RuntimeError):
+    """A bug: somebody tried a move that TRANSITIONS does not have."""

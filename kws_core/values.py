@@ -1,0 +1,42 @@
+"""Values that every part uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MARK_PREFIX = "kws-"
+
+
+def mark_of(rental_id: str) -> str:
+    """The mark that every resource of a rental carries on a node."""
+    return MARK_PREFIX + rental_id
+
+
+class Kind(StrEnum):
+    """What can be rented."""
+
+    SERVER = "server"
+    CONTAINER = "container"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A size (flavor). RAM in MiB, disk in GiB."""
+
+    name: str
+    vcpus: int
+    ram_mb: int
+    disk_gb: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortRange:
+    """TCP or UDP ports opened to the world, both ends included."""
+
+    first: int
+    last: int
+    protocol: str = "tcp"
+
+
+GUEST_KEY = "kws_key"  # metadata of a server: the public key that it takes at its next boot

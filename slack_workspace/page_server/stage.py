@@ -1,0 +1,46 @@
+"""What stands behind the page: the workspace itself knows nothing of the bot, its clock or its nodes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from slack_workspace.errors import Json
+
+
+class Stage(Protocol):
+    """Fills the page's side panel and its words; whoever runs the bot hands one to `Workspace.stage`.
+
+    Its methods are called from threads of the server and may take a moment.
+    """
+
+    cast: list[str]  # user names that the page can be switched between, the first one first
+
+    def words(self, locale: str) -> dict[str, str]:
+        """The page's own messages in that Slack locale: English text -> translation."""
+
+    def hints(self, locale: str) -> list[Json]:
+        """What can be typed: `command` ("/kws rent"), `alias` (or ""), `arguments`, `text`."""
+
+    def panel(self) -> Json | None:
+        """The side panel as it should be drawn now; None: there is none."""
+
+    def act(self, verb: str, arguments: Json) -> None:
+        """Something done in the side panel; LookupError or ValueError refuses it."""
+
+
+class EmptyStage:
+    """A workspace alone: no side panel, no hints, English."""
+
+    cast: list[str] = ["mina", "joon", "admin"]  # noqa: RUF012 - read only
+
+    def words(self, locale: str) -> dict[str, str]:
+        return {}
+
+    def hints(self, locale: str) -> list[Json]:
+        return []
+
+    def panel(self) -> Json | None:
+        return None
+
+    def act(self, verb: str, arguments: Json) -> None:
+        raise LookupError(verb)

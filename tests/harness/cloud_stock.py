@@ -1,0 +1,326 @@
+"""What a local OpenStack has: servers that take their time, ports, addresses, groups, images. No HTTP here.
+
+Each function of ``ROUTES`` answers one sort of request as the real service does (status, JSON), refusals included.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import secrets
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from kws_core.nodes.values import Remains
+from kws_core.values import mark_of
+
+Json = dict[str, Any]
+Fault = tuple[int, Json]
+
+EXTERNAL, INTERNAL, ROUTER, SUBNET = "n-public", "n-default", "r-router", "s-default"
+PROJECT = "p1"
+MARKED = {
+    "ports": "port",
+    "floatingips": "floating_ip",
+    "security-groups": "security_group",
+}  # as Remains says
+DEFAULT_RULES = tuple({"direction": "egress", "ethertype": ethertype} for ethertype in ("IPv4", "IPv6"))
+
+
+class Refusal(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(self, status: int, body: Json) -> None:
+        super().__init__(status, body)
+        self.status, self.body = status, body
+
+
+def nova_no(status: int, message: str, key: str = "") -> Refusal:
+    """As Nova says no."""
+    keys = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 409: "conflictingRequest"}
+    return Refusal(status, {key or keys[status]: {"code": status, "message": message}})
+
+
+def neutron_no(status: int, kind: str, message: str) -> Refusal:
+    """As Neutron says no."""
+    return Refusal(status, {"NeutronError": {"type": kind, "message": message, "detail": ""}})
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds until a server is ACTIVE, and until a deleted one is gone."""
+
+    build: float = 3.0
+    delete: float = 2.0
+
+
+@dataclass
+class Server:
+    """A Nova server; ``broken`` is the fault that it ends its build with."""
+
+    id: str
+    wanted: Json
+    flavor: Json
+    made_at: datetime
+    deleted_at: datetime | None = None
+    broken: str = ""
+    stuck: bool = False
+    off: bool = False
+
+    @property
+    def mark(self) -> str:
+        """As KWS marks it; empty for somebody else's."""
+        rental = (self.wanted.get("metadata") or {}).get("kws_rental", "")
+        return mark_of(rental) if rental else ""
+
+    @property
+    def ports(self) -> list[str]:
+        """Ids of the ports that it was made with."""
+        networks = self.wanted.get("networks")
+        return [one["port"] for one in networks if "port" in one] if isinstance(networks, list) else []
+
+    @property
+    def user_data(self) -> str:
+        """As cloud-init reads it."""
+        return base64.b64decode(self.wanted.get("user_data") or "").decode()
+
+
+class Stock:
+    """Everything in one project of one node. The caller holds a lock."""
+
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        times: Times,
+        *,
+        number: int = 0,
+        addresses: int = 50,
+        instances: int = 50,
+        images: Iterable[str] = ("debian-12",),
+        hardware: tuple[int, int, int] = (64, 65536, 1000),
+    ) -> None:
+        self.now, self.times = now, times
+        self.instances, self.hardware = instances, hardware
+        self.pool = [f"203.0.113.{number * 60 + one}" for one in range(1, addresses + 1)]
+        self.servers: dict[str, Server] = {}
+        self.ever: list[Server] = []
+        self.flavors: dict[str, Json] = {}
+        self.images = [self._image(name) for name in images]
+        self.network: dict[str, dict[str, Json]] = {
+            kind: {} for kind in ("ports", "floatingips", "security-groups")
+        }
+        self.next_faults: list[str] = []  # the next servers end so
+        self.stuck = False  # whether deletions stop half-way
+        self._numbers = itertools.count(1)
+
+    # -- for who looks from outside
+
+    def resources(self) -> dict[str, Remains]:
+        """Everything that exists here, by mark."""
+        self.pass_time()
+        found: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+        for kind, things in self.network.items():
+            for thing in things.values():
+                if thing["description"].startswith("kws-"):
+                    found[thing["description"]].add((MARKED[kind], thing["id"]))
+        for server in self.servers.values():
+            if server.mark:
+                found[server.mark].add(("server", server.id))
+        return {mark: Remains(frozenset(items)) for mark, items in found.items()}
+
+    def doubles(self) -> list[str]:
+        """Marks for which more than one server was ever made; those that broke don't count."""
+        made = Counter(server.mark for server in self.ever if server.mark and not server.broken)
+        return sorted(mark for mark, number in made.items() if number > 1)
+
+    def opens(self, mark: str, public_key: str) -> bool:
+        """Whether the mark's server lets that key in: it was born with it."""
+        return any(public_key in server.user_data for server in self.servers.values() if server.mark == mark)
+
+    def free(self) -> list[str]:
+        """Floating addresses that nobody has."""
+        taken = {one["floating_ip_address"] for one in self.network["floatingips"].values()}
+        return [address for address in self.pool if address not in taken]
+
+    def pass_time(self) -> None:
+        """What was deleted long enough ago is gone, and lets go of its ports."""
+        limit = self.now() - timedelta(seconds=self.times.delete)
+        for server in list(self.servers.values()):
+            if server.deleted_at and server.deleted_at <= limit and not (server.stuck and self.stuck):
+                del self.servers[server.id]
+                for port in server.ports:
+                    if port in self.network["ports"]:
+                        self.network["ports"][port] |= {"device_id": "", "device_owner": ""}
+
+    # -- servers
+
+    def shown(self, server: Server) -> Json:
+        """As Nova shows it."""
+        built = self.now() - server.made_at >= timedelta(seconds=self.times.build)
+        status = "ERROR" if built and server.broken else "ACTIVE" if built else "BUILD"
+        status = "SHUTOFF" if built and server.off and not server.broken else status
+        task = "deleting" if server.deleted_at else None if built else "spawning"
+        made = f"{server.made_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        entry = {"id": server.id, "name": server.wanted["name"], "status": status, "created": made}
+        entry |= {"metadata": server.wanted.get("metadata") or {}, "OS-EXT-STS:task_state": task}
+        entry |= {"OS-EXT-STS:vm_state": status.lower(), "addresses": self._addresses(server)}
+        flavor = {key: server.flavor[key] for key in ("vcpus", "ram", "disk")}
+        entry["flavor"] = {**flavor, "original_name": server.flavor["name"]}
+        if status == "ERROR":
+            entry["fault"] = {"code": 500, "message": server.broken, "created": made}
+        return entry
+
+    def _addresses(self, server: Server) -> Json:
+        found = [self.network["ports"][port] for port in server.ports if port in self.network["ports"]]
+        return {"default": [{"addr": ip["ip_address"]} for port in found for ip in port["fixed_ips"]]}
+
+    def new_server(self, wanted: Json) -> Json:
+        """POST /servers."""
+        flavor = self.flavors.get(str(wanted.get("flavorRef")))
+        if flavor is None:
+            raise nova_no(400, f"Flavor {wanted.get('flavorRef')} could not be found.")
+        if wanted.get("imageRef") not in [image["id"] for image in self.images]:
+            raise nova_no(400, "Can not find requested image")
+        server = Server(secrets.token_hex(8), wanted, flavor, self.now())
+        ports = [self.network["ports"].get(port) for port in server.ports]
+        if None in ports:
+            raise nova_no(400, "Port could not be found.")
+        if any(port and port["device_id"] for port in ports):
+            raise nova_no(409, "Port is still in use.")
+        if len(self.servers) >= self.instances:
+            raise nova_no(
+                403, f"Quota exceeded for instances: Requested 1, but already used {self.instances}"
+            )
+        server.broken = self.next_faults.pop(0) if self.next_faults else ""
+        server.stuck = self.stuck
+        self.servers[server.id] = server
+        self.ever.append(server)
+        for port in ports:
+            assert port
+            port |= {"device_id": server.id, "device_owner": "compute:nova"}
+        return {"server": {"id": server.id}}
+
+    def server(self, server_id: str) -> Server:
+        """One of them, or Nova's 404."""
+        if server_id not in self.servers:
+            raise nova_no(404, f"Instance {server_id} could not be found.")
+        return self.servers[server_id]
+
+    def delete_server(self, server_id: str) -> None:
+        """DELETE /servers/ID."""
+        server = self.server(server_id)
+        server.deleted_at = server.deleted_at or self.now()
+        server.stuck = server.stuck or self.stuck
+
+    def act(self, server_id: str, action: Json) -> Json:
+        """POST /servers/ID/action."""
+        server = self.server(server_id)
+        if "os-getConsoleOutput" in action:
+            return {"output": f"{server.wanted['name']} login:"}
+        if "os-stop" in action or "os-start" in action:
+            if server.off == ("os-stop" in action):
+                raise nova_no(409, "Cannot do that while it is in this vm_state")
+            server.off = "os-stop" in action
+        return {}
+
+    def used(self) -> tuple[int, int, int]:
+        """vCPUs, memory and disk of all servers."""
+        sizes = [(s.flavor["vcpus"], s.flavor["ram"], s.flavor["disk"]) for s in self.servers.values()]
+        return tuple(sum(column) for column in zip(*sizes, strict=True)) if sizes else (0, 0, 0)  # type: ignore[return-value]
+
+    def new_flavor(self, wanted: Json) -> Json:
+        """POST /flavors."""
+        if any(flavor["name"] == wanted["name"] for flavor in self.flavors.values()):
+            raise nova_no(409, f"Flavor with name {wanted['name']} already exists.")
+        flavor = {**wanted, "id": f"f{next(self._numbers)}", "extra_specs": {}}
+        self.flavors[flavor["id"]] = flavor
+        return {"flavor": flavor}
+
+    # -- the network
+
+    def new_port(self, wanted: Json) -> Json:
+        """POST /ports."""
+        lacking = set(wanted.get("security_groups") or ()) - set(self.network["security-groups"])
+        if lacking:
+            raise neutron_no(404, "SecurityGroupNotFound", f"Security group {lacking} does not exist")
+        number = next(self._numbers)
+        fixed = [{"subnet_id": SUBNET, "ip_address": f"10.0.{number // 250}.{number % 250 + 2}"}]
+        return self._keep("ports", {**wanted, "fixed_ips": fixed, "device_id": "", "device_owner": ""})
+
+    def new_address(self, wanted: Json) -> Json:
+        """POST /floatingips."""
+        port, free = str(wanted.get("port_id") or ""), self.free()
+        if port and port not in self.network["ports"]:
+            raise neutron_no(404, "PortNotFound", f"Port {port} could not be found.")
+        if port and any(one["port_id"] == port for one in self.network["floatingips"].values()):
+            raise neutron_no(409, "FloatingIPPortAlreadyAssociated", "Cannot associate it twice")
+        if not free:
+            raise neutron_no(409, "IpAddressGenerationFailure", "No more IP addresses available on network")
+        return self._keep("floatingips", {**wanted, "floating_ip_address": free[0], "port_id": port})
+
+    def new_group(self, wanted: Json) -> Json:
+        """POST /security-groups."""
+        return self._keep("security-groups", {**wanted, "security_group_rules": list(DEFAULT_RULES)})
+
+    def new_rules(self, wanted: list[Json]) -> Json:
+        """POST /security-group-rules, many at once: all or none."""
+        for rule in wanted:
+            group = self.thing("security-groups", rule["security_group_id"])
+            if any(rule.items() <= known.items() for known in group["security_group_rules"]):
+                raise neutron_no(409, "SecurityGroupRuleExists", "Security group rule already exists.")
+        for rule in wanted:
+            self.thing("security-groups", rule["security_group_id"])["security_group_rules"].append(rule)
+        return {"security_group_rules": wanted}
+
+    def _keep(self, kind: str, entry: Json) -> Json:
+        made = f"{self.now().astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        entry = {"name": "", "description": "", **entry, "id": secrets.token_hex(8), "created_at": made}
+        self.network[kind][entry["id"]] = entry
+        return {kind.rstrip("s").replace("-", "_"): entry}
+
+    def thing(self, kind: str, thing_id: str) -> Json:
+        """A port, address or group, or Neutron's 404."""
+        if thing_id not in self.network[kind]:
+            raise neutron_no(404, "NotFound", f"{kind} {thing_id} could not be found")
+        return self.network[kind][thing_id]
+
+    def change(self, kind: str, thing_id: str, wanted: Json) -> Json:
+        """PUT."""
+        self.thing(kind, thing_id).update(wanted)
+        return {kind.rstrip("s").replace("-", "_"): self.network[kind][thing_id]}
+
+    def delete(self, kind: str, thing_id: str) -> None:
+        """DELETE; what points at it is let go, a group that is in use is refused."""
+        self.thing(kind, thing_id)
+        groups = [
+            group for port in self.network["ports"].values() for group in port.get("security_groups") or ()
+        ]
+        if kind == "security-groups" and thing_id in groups:
+            raise neutron_no(409, "SecurityGroupInUse", f"Security Group {thing_id} in use.")
+        del self.network[kind][thing_id]
+        if kind == "ports":
+            for address in self.network["floatingips"].values():
+                address["port_id"] = "" if address["port_id"] == thing_id else address["port_id"]
+
+    def quotas(self) -> Json:
+        """Neutron's, with what is used."""
+        limits = {
+            "port": 500,
+            "floatingip": len(self.pool),
+            "security_group": 500,
+            "security_group_rule": 5000,
+        }
+        used = {
+            "port": len(self.network["ports"]),
+            "floatingip": len(self.network["floatingips"]),
+            "security_group": len(self.network["security-groups"]),
+            "security_group_rule": 0,
+        }
+        return {name: {"limit": limit, "used": used[name], "reserved": 0} for name, limit in limits.items()}
+
+    def _image(self, name: str) -> Json:
+        made = "2026-01-01T00:00:00Z"
+        return {"id": f"i-{name}", "name": name, "status": "active", "size": 3 << 20, "created_at": made}

@@ -1,0 +1,192 @@
+"""What the contract's tests share: a node to try, a clock, a configuration."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from harness.openstack_stub import Stub
+
+from kws_core.config import Config, parse_config
+from kws_core.errors import NodeRefused, Refusal
+from kws_core.nodes import Node
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.nodes.openstack.node import OpenStackNode
+from kws_core.nodes.pool import Pool
+from kws_core.nodes.values import Action, ContainerSpec, Machine, MachineState, ServerSpec
+from kws_core.values import PortRange, Size
+
+IMAGE = "debian-12"
+NGINX, BUSYBOX = "nginx:latest", "busybox:latest"
+
+
+def config_for(cloud: str, **openstack: object) -> Config:
+    """A nodes.toml of one node, called as its cloud."""
+    extra = "\n".join(f"{key} = {value!r}" for key, value in openstack.items())
+    return parse_config(f"""
+        [openstack]
+        {extra}
+        [sizes]
+        small = {{ vcpus = 1, ram_mb = 512, disk_gb = 5 }}
+        [[nodes]]
+        name = "{cloud}"
+        cloud = "{cloud}"
+        vcpus = 8
+        ram_mb = 8192
+        disk_gb = 100
+        """)
+
+
+@contextmanager
+def pool_on(stub: Stub, folder: Path, patch: pytest.MonkeyPatch, **openstack: object) -> Iterator[Pool]:
+    """A Pool whose one node, "stub", is a stub of OpenStack; ``openstack`` are lines of that section."""
+    patch.setenv("OS_CLIENT_CONFIG_FILE", str(stub.clouds_yaml(folder)))
+    pool = Pool(config_for("stub", **openstack))
+    yield pool
+    pool.close()
+
+
+class Clock:
+    """A clock that stands still until it is told."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def advance(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+class Kit:
+    """A node to try, and what differs between a fake and a real one."""
+
+    def __init__(self, node: Node, step: Callable[[], None], steps: int) -> None:
+        self.node = node
+        self._step = step
+        self._steps = steps
+        self._marks: list[str] = []
+        self._containers: list[str] = []
+
+    @property
+    def is_fake(self) -> bool:
+        return isinstance(self.node, FakeNode)
+
+    def spec(self, image: str = IMAGE, size: Size | None = None, user_data: str = "") -> ServerSpec:
+        """A new rental; whatever is made for it is released after the test."""
+        mark = f"kws-test{secrets.token_hex(5)}"
+        self._marks.append(mark)
+        size = size or Size("small", 1, 512, 5)
+        ports = (PortRange(80, 80), PortRange(6000, 6010, "udp"))
+        return ServerSpec(mark, "web", image, size, user_data or "#cloud-config\n{}\n", "U0TEST", ports)
+
+    def container(
+        self, image: str = NGINX, command: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> ContainerSpec:
+        """A new container; whatever is made for it is released after the test."""
+        mark = f"kws-test{secrets.token_hex(5)}"
+        self._marks.append(mark)
+        size, ports = Size("small", 1, 64, 5), (PortRange(80, 80), PortRange(6000, 6010, "udp"))
+        return ContainerSpec(mark, "web", image, size, command, environment or {}, "U0TEST", ports)
+
+    def run(self, spec: ContainerSpec) -> str:
+        """The whole way to a container, without waiting for it."""
+        container = self.node.ensure_container(spec, self.node.ensure_address(spec))
+        self._containers.append(container)
+        return container
+
+    def act(self, shown: Machine, action: Action) -> None:
+        """Ask for it until nothing else is under way there."""
+
+        def accepted() -> bool:
+            try:
+                self.node.act(shown.kind, shown.id, action)
+            except NodeRefused as error:
+                if error.reason != Refusal.INVALID:
+                    raise
+                return False
+            return True
+
+        self.until(accepted)
+
+    def key_left_for(self, server: str) -> str:
+        """What the server's metadata service would say of a new key."""
+        if isinstance(self.node, FakeNode):
+            return self.node._servers[server].key
+        assert isinstance(self.node, OpenStackNode)
+        return self.node.cloud.servers.get(server).metadata.get("kws_key", "")
+
+    def in_docker(self) -> list[str]:
+        """Of the containers that run() made, those that Docker still has, whatever Zun says."""
+        if self.is_fake or not os.environ.get("KWS_TEST_DOCKER"):
+            return []
+        command = ["docker", "-H", os.environ["KWS_TEST_DOCKER"], "ps", "-a", "--format", "{{.Names}}"]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return [container for container in self._containers if container in shown]
+
+    def machine(self, mark: str) -> Machine | None:
+        """What the node shows of the mark's machine."""
+        return self.node.machines().get(mark)
+
+    def until_state(self, mark: str, state: MachineState) -> Machine:
+        """Wait for that state; fails at once when the machine is broken instead."""
+
+        def is_so() -> bool:
+            shown = self.machine(mark)
+            if shown is not None and shown.state is MachineState.BROKEN is not state:
+                pytest.fail(f"broken: {shown.fault}")
+            return shown is not None and shown.state is state
+
+        self.until(is_so)
+        found = self.machine(mark)
+        assert found is not None
+        return found
+
+    def until(self, happened: Callable[[], bool]) -> None:
+        """Let time pass until ``happened()``; fails after a minute."""
+        for _ in range(self._steps):
+            if happened():
+                return
+            self._step()
+        pytest.fail("it did not happen in time")
+
+    def count(self, mark: str) -> Counter[str]:
+        """How many of each kind carry the mark."""
+        found = self.node.marked().get(mark)
+        return Counter(kind for kind, _ in found.items) if found else Counter()
+
+    def lose(self, mark: str, kind: str) -> None:
+        """Delete the mark's things of one kind behind the node's back."""
+        if isinstance(self.node, FakeNode):
+            self.node.vanish(mark, kind)
+            return
+        assert isinstance(self.node, OpenStackNode)
+        cloud = self.node.cloud
+        deletions = {
+            "floating_ip": cloud.addresses.delete,
+            "port": cloud.ports.delete,
+            "security_group": cloud.security_groups.delete,
+            "container": lambda container: cloud.containers.delete(container, stop=True),
+        }
+        for found, resource_id in self.node.marked()[mark].items:
+            if found == kind:
+                deletions[kind](resource_id)
+
+    def release_all(self) -> None:
+        """Everything that the test made. All at once: a container takes 10 s to stop."""
+        left = set(self._marks)
+
+        def gone() -> bool:
+            left.difference_update([mark for mark in left if not self.node.release(mark)])
+            return not left
+
+        self.until(gone)
+        assert self.in_docker() == []

@@ -1,0 +1,223 @@
+"""The world that most tests live in: real SQLite, the shipped fake nodes, a clock that they move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from kws_core.config import Config, parse_config
+from kws_core.database.queries import rental
+from kws_core.database.store import Store
+from kws_core.forms import ssh_keys
+from kws_core.nightly.cleanup import Nightly
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.outbox.alert_outbox import NoticeBox
+from kws_core.outbox.pending_messages import Mail, Outbox
+from kws_core.people import Who
+from kws_core.reconcile.reconciler import REFRESH_DOWN, Reconciler
+from kws_core.rentals.admission import RentForm
+from kws_core.rentals.service import Core
+from kws_core.scheduling import work_queue
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
+
+START = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)  # noon in Seoul
+SECOND = timedelta(seconds=1)
+MINA = Who("U0MINA00001")
+JOON = Who("U0JOON00001")
+ADMIN = Who("U0ADMIN001", admin=True)
+
+TOML = """
+[kws]
+timezone = "{zone}"
+admins = ["U0ADMIN001"]
+[policy]
+max_rentals_per_user = {max_rentals}
+{policy}
+[openstack]
+[sizes]
+small = {{ vcpus = 1, ram_mb = 512, disk_gb = 5 }}
+medium = {{ vcpus = 1, ram_mb = 1024, disk_gb = 10 }}
+large = {{ vcpus = 2, ram_mb = 2048, disk_gb = 20 }}
+huge = {{ vcpus = 8, ram_mb = 8192, disk_gb = 20 }}
+"""
+NODE = """
+[[nodes]]
+name = "{name}"
+cloud = "{name}"
+kinds = ["server", "container"]
+vcpus = {vcpus}
+ram_mb = {ram_mb}
+disk_gb = {disk_gb}
+max_builds = {max_builds}
+"""
+
+
+def make_config(
+    nodes: int = 2,
+    *,
+    vcpus: int = 8,
+    ram_mb: int = 8192,
+    disk_gb: int = 100,
+    max_builds: int = 4,
+    max_rentals: int = 3,
+    zone: str = "Asia/Seoul",
+    policy: str = "",
+) -> Config:
+    """A configuration of ``nodes`` equal nodes, node1, node2, …; ``policy`` has more lines of [policy]."""
+    text = TOML.format(max_rentals=max_rentals, zone=zone, policy=policy)
+    text += "".join(
+        NODE.format(name=f"node{i + 1}", vcpus=vcpus, ram_mb=ram_mb, disk_gb=disk_gb, max_builds=max_builds)
+        for i in range(nodes)
+    )
+    return parse_config(text)
+
+
+class Clock:
+    """Time that stands still until it is moved."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self.at = start
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def advance(self, **by: float) -> None:
+        """``clock.advance(minutes=5)``."""
+        self.at += timedelta(**by)
+
+
+class Inline(Executor):
+    """Runs what is submitted at once, in the caller's thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def next_due(store: Store, now: datetime) -> datetime:
+    """The next second in which a node or Slack may have something to do; a silent node is asked every five."""
+    query = select(func.min(Event.next_try_at)).where(Event.delivered_at.is_(None))
+    with store.read() as session:
+        looks = [work_queue.next_look(session), session.scalar(query)]
+    return max(now + SECOND, min([now + REFRESH_DOWN, *filter(None, looks)]))
+
+
+@dataclass
+class World:
+    """A core with its nodes, without Slack: ``settle`` plays the loop, and a Slack that takes every key."""
+
+    config: Config
+    store: Store
+    clock: Clock
+    nodes: dict[str, FakeNode]
+    core: Core
+    outbox: Outbox
+    reconciler: Reconciler
+    keys: dict[str, list[str]] = field(default_factory=dict)  # rental id -> public halves handed over
+    nightly: Nightly = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.nightly = Nightly(self.core)
+
+    def restart(self) -> None:
+        """The process died and is started again: all that was in memory is gone."""
+        self.core = Core(self.config, self.store, self.clock)
+        self.outbox = Outbox(self.core)
+        self.nightly = Nightly(self.core)
+        self.reconciler = Reconciler(self.core, self.nodes, lambda node, sort: Inline())
+        self.reconciler.start()
+
+    def tick(self) -> None:
+        """One tick, and Slack takes every key that is wanted."""
+        self.reconciler.tick()
+        for rental_id in self.waiting_for_keys():
+            self.deliver_key(rental_id)
+
+    def waiting_for_keys(self) -> list[str]:
+        """Whose key is still to be handed over."""
+        due = self.outbox.due()
+        with self.store.read() as session:
+            rentals = [rental(session, rental_id) for rental_id in due]
+            return [r.id for r in rentals if r is not None and Mail(r, (), None).wants_key]
+
+    def deliver_key(self, rental_id: str) -> None:
+        """What the notifier does, without Slack."""
+        pair = ssh_keys.generate("test")
+        file_id = f"F{len(self.keys.get(rental_id, ()))}{rental_id}"
+        if self.outbox.offer_key(rental_id, pair.public, pair.fingerprint, file_id):
+            self.keys.setdefault(rental_id, []).append(pair.public)
+            self.outbox.key_sent(rental_id, file_id)
+
+    def deliver_all(self) -> None:
+        """What the notifier does when Slack takes everything."""
+        for rental_id in self.outbox.due():
+            mail = self.outbox.mail(rental_id)
+            assert mail is not None
+            if mail.wants_key:
+                self.deliver_key(rental_id)
+            self.outbox.delivered(rental_id, mail.events[-1].id)
+
+    def midnight(self, days: int = 1, **later: float) -> None:
+        """The clock goes to the first instant of the lab's date in so many days, or to a little later."""
+        zone = self.config.kws.zone
+        start = datetime.combine(self.day(days), time(0), tzinfo=zone).astimezone(UTC)
+        self.clock.at = start + timedelta(**later)
+
+    def settle(self, ticks: int = 12) -> None:
+        """So many seconds pass; those in which nothing is due are left out."""
+        until = self.clock.at + timedelta(seconds=ticks)
+        while self.clock.at < until:
+            self.tick()
+            self.clock.at = min(until, next_due(self.store, self.clock.at))
+
+    def rent(self, name: str = "web01", who: Who = MINA, **changes: Any) -> Rental:
+        """A rental as the form asks for it."""
+        values: dict[str, Any] = {
+            "name": name,
+            "image": "debian-12",
+            "size": "small",
+            "ends_on": self.day(14),
+        }
+        form = RentForm(**{**values, **changes})
+        return self.core.request(who, form, request_key=f"view:{name}:{who.id}:{self.clock.at}")
+
+    def ready(self, name: str = "web01", who: Who = MINA, **changes: Any) -> Rental:
+        """A rental that is ready."""
+        rental = self.rent(name, who, **changes)
+        self.settle()
+        rental = self.look(rental)
+        assert rental.status is Status.READY
+        return rental
+
+    def look(self, rental: Rental) -> Rental:
+        """The rental as it is now."""
+        return self.core.rental(Who(rental.owner), rental.id)
+
+    def day(self, days: int) -> date:
+        """The date in so many days."""
+        return self.core.today() + timedelta(days=days)
+
+    def kinds(self, rental: Rental) -> list[str]:
+        """The history in one word a line."""
+        return [event.kind.value for event in self.core.history(rental.id)]
+
+    def warned(self, rental: Rental) -> list[str | None]:
+        """The keys of its warnings, oldest first."""
+        return [e.key for e in self.core.history(rental.id) if e.kind is EventKind.WARNED]
+
+    def notices(self, kind: str) -> list[dict[str, Any]]:
+        """What the admins are told of that kind."""
+        return [notice.data for notice in NoticeBox(self.core).due() if notice.kind == kind]
+
+    def left(self) -> dict[str, Any]:
+        """Everything that any node still shows."""
+        return {name: node.resources() for name, node in self.nodes.items() if node.resources()}

@@ -1,0 +1,167 @@
+"""The house keeps its own rules: directions of imports, sizes, documents that tell the truth."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+
+from kws_core.tables.diagram import mermaid
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [
+    path
+    for package in ("bot", "demo", "kws_core", "slack_workspace")
+    for path in sorted((ROOT / package).rglob("*.py"))
+]
+LONGEST_FUNCTION = 40
+LONGEST_FILE = 350
+
+# package prefix → what it may not import; the longest prefix that fits counts as well as the shorter ones
+FORBIDDEN = {
+    "kws_core": ["bot", "slack_sdk", "slack_bolt"],
+    "kws_core.nodes": [
+        "kws_core.rentals.service", "kws_core.database.store", "kws_core.tables.rental", "kws_core.scheduling.placement", "kws_core.reconcile.reconciler",
+        "kws_core.reconcile.steps", "kws_core.outbox.pending_messages", "kws_core.scheduling.capacity", "sqlalchemy",
+    ],
+    "kws_core.scheduling.placement": ["sqlalchemy", "openstack", "kws_core.rentals.service", "kws_core.database.store", "kws_core.tables.rental"],
+    "kws_core.tables.rental": ["kws_core.rentals.service", "kws_core.database.store", "openstack"],
+    "kws_core.database.store": ["kws_core.rentals.service", "kws_core.reconcile.reconciler", "kws_core.reconcile.steps", "openstack"],
+    "kws_core.rentals.service": ["kws_core.reconcile.reconciler", "kws_core.reconcile.steps", "kws_core.outbox.pending_messages", "openstack"],
+    "kws_core.outbox.pending_messages": ["kws_core.reconcile.reconciler", "kws_core.reconcile.steps", "openstack"],
+    "bot": ["openstack", "keystoneauth1", "zunclient", "sqlalchemy", "alembic"],
+    "bot.views": ["bot.handlers", "bot.app", "bot.slack.dispatcher", "bot.delivery.owners", "bot.service", "slack_bolt", "kws_core.database.store"],
+    "bot.handlers": ["bot.app", "bot.service", "bot.delivery.owners", "kws_core.database.store", "kws_core.reconcile.reconciler"],
+    "slack_workspace": ["kws_core", "slack_bolt", "bot.app", "bot.views", "bot.handlers", "bot.service"],
+}  # fmt: skip
+
+
+def module_of(path: Path) -> str:
+    """``bot/views/ids.py`` → ``bot.views.ids``."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """What the file says, read once for all the rules."""
+    return ast.parse(path.read_text())
+
+
+@cache
+def imports_of(path: Path) -> tuple[str, ...]:
+    """Every module imported anywhere in the file, relative ones resolved."""
+    return tuple(_imports_of(path))
+
+
+def _imports_of(path: Path) -> Iterator[str]:
+    package = module_of(path).split(".") if path.name == "__init__.py" else module_of(path).split(".")[:-1]
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def within(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_imports_run_downwards(path: Path) -> None:
+    for package, forbidden in FORBIDDEN.items():
+        if within(module_of(path), package):
+            wrong = [i for i in imports_of(path) for f in forbidden if within(i, f)]
+            assert wrong == [], f"{package} must not import {wrong}"
+
+
+def test_the_plotting_library_never_comes_into_the_bot() -> None:
+    """It takes a second and 45 MB: only the program that draws imports it, and nothing imports that program."""
+    users = {module_of(path) for path in SOURCES if any(within(i, "matplotlib") for i in imports_of(path))}
+    assert users == {"bot.delivery.plot"}
+    assert [module_of(path) for path in SOURCES if "bot.delivery.plot" in imports_of(path)] == []
+
+
+def test_the_rule_of_imports_bites(tmp_path: Path) -> None:
+    bad = ROOT / "kws_core" / "scheduling/placement.py"
+    text = "from bot import app\nimport slack_sdk\n" + bad.read_text()
+    found = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Import | ast.ImportFrom)]
+    assert any(getattr(node, "module", None) == "bot" for node in found)
+    assert within("slack_sdk.web", "slack_sdk") and not within("slack_sdkx", "slack_sdk")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_files_and_functions_stay_small(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LONGEST_FILE
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef) and "migrations" not in path.parts:
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= LONGEST_FUNCTION, f"{node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/architecture.md"])
+def test_the_state_diagram_is_fresh(name: str) -> None:
+    text = (ROOT / name).read_text()
+    assert mermaid() in text, "run: python -m kws_core.tables.diagram"
+
+
+def babel_methods() -> list[tuple[str, str]]:
+    """What babel.cfg extracts messages from: (pattern, method)."""
+    return [
+        (found[2], found[1])
+        for found in re.finditer(r"^\[(\w+): (\S+)\]", (ROOT / "babel.cfg").read_text(), re.M)
+    ]
+
+
+def test_every_message_has_its_korean() -> None:
+    with (ROOT / "bot/text/locale/ko/LC_MESSAGES/kws.po").open("rb") as file:
+        korean = {message.id: message.string for message in read_po(file) if message.id}
+    found = {
+        message
+        for pattern, method in babel_methods()
+        for _, _, message, _, _ in extract_from_dir(
+            ROOT, [(pattern, method)], keywords={"N_": None, "_": None}
+        )
+        if isinstance(message, str)
+    }
+    assert len(found) > 50
+    assert found - set(korean) == set(), "not translated"
+    assert set(korean) - found == set(), "not used any more"
+    for message, translation in korean.items():
+        assert translation, message
+        assert set(re.findall(r"{\w+}", str(message))) == set(re.findall(r"{\w+}", str(translation))), message
+
+
+def test_help_needs_no_heavy_import() -> None:
+    script = (
+        "import sys; import bot.cli.main; "
+        "print([m for m in ('openstack', 'slack_bolt', 'slack_sdk', 'sqlalchemy', 'zunclient') if m in sys.modules])"
+    )
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "[]"
+
+
+def test_every_key_of_nodes_toml_is_documented() -> None:
+    from kws_core.config import KwsSection, NodeSection, OpenStackSection, Policy, SizeEntry
+
+    text = (ROOT / "docs/configuration.md").read_text()
+    for section in (KwsSection, Policy, OpenStackSection, SizeEntry, NodeSection):
+        for key in section.model_fields:
+            assert f"`{key}`" in text, f"{section.__name__}.{key}"
+
+
+def test_no_folder_of_tests_hides_a_package() -> None:
+    """pytest imports tests/NAME/test_x.py as NAME.test_x: a package of that name would be half replaced."""
+    packages = {"bot", "kws_core", "openstack", "zunclient", "slack_sdk", "slack_bolt"}
+    assert {path.name for path in (ROOT / "tests").iterdir()} & packages == set()

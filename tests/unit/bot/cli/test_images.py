@@ -1,0 +1,132 @@
+"""``kws images`` as people type it, on fake nodes and a real database."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.image_kit import copies, offered, qcow2, web_server
+from harness.typed_kit import Typed
+from harness.world import JOON, World
+from unit.bot.cli.test_main import kws
+
+from kws_core.errors import NodeDown, Refusal
+from kws_core.reports.audit import Audit
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    path = tmp_path / "rocky-9.qcow2"
+    path.write_bytes(qcow2(3_000_000))
+    return path
+
+
+@pytest.fixture
+def images(typed: Typed) -> Typed:
+    return lambda *words: typed("images", *words)
+
+
+def test_a_file_with_its_progress(world: World, images: Typed, disk: Path) -> None:
+    result = images("add", str(disk), "--title", "Rocky 9", "--login", "rocky", "--min-disk", "3")
+    assert (result.code, result.out) == (0, "rocky-9  node1  done\nrocky-9  node2  done\n")
+    lines = result.err.splitlines()
+    for words in (
+        "rocky-9 reading: 2 of 2 MB",
+        "rocky-9 node1: 1 of 2 MB",
+        "rocky-9 node1: 2 of 2 MB",
+        "rocky-9 node2: 2 of 2 MB",
+    ):
+        assert words in lines
+    (image,) = [one for one in world.core.offer(JOON).images if one.name == "rocky-9"]
+    assert (image.title, image.login, image.min_disk_gb) == ("Rocky 9", "rocky", 3)
+    (act,) = Audit(world.core).trail()
+    assert act.actor.startswith("cli:")
+    assert (act.what, act.where) == ("image.add", "cli")
+
+
+def test_a_bar_on_a_terminal(images: Typed, disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.cli.images._watched", lambda: True)
+    last = images("add", str(disk)).err.rstrip("\n").split("\r")[-1]
+    assert "rocky-9 node1: 2 of 2 MB [####################]" in last
+    assert "rocky-9 node2: 2 of 2 MB [####################]" in last
+
+
+def test_the_table(world: World, images: Typed, disk: Path) -> None:
+    world.nodes["node2"].fail_next("image_fill", NodeDown("node2", Refusal.DOWN, "gone"))
+    failed = images("add", str(disk))
+    assert failed.code == 1
+    assert "rocky-9  node2  did not answer" in failed.out
+    assert "repeat the command" in failed.err
+    lines = [" ".join(line.split()) for line in images("list").out.splitlines()]
+    assert lines[0] == "image node status size checksum shown differs"
+    assert any(line.startswith("rocky-9 node1 active 3 MB ") and "missing" in line for line in lines)
+    rows: list[dict[str, Any]] = json.loads(images("list", "--json").out)["images"]
+    (row,) = [row for row in rows if row["name"] == "rocky-9"]
+    assert row["differs"] == ["missing", "unfinished"]
+    assert row["nodes"]["node1"][0]["size"] == 3_000_000
+    assert images("sync").code == 0
+    assert copies(world, "rocky-9") == {"node1": ["active"], "node2": ["active"]}
+    world.nodes["node2"].go_down()
+    silent = images("list")
+    assert (silent.code, "no answer from node2" in silent.err) == (1, True)
+
+
+def test_every_act(world: World, images: Typed) -> None:
+    for words in (
+        ("hide", "debian-12"),
+        ("show", "debian-12"),
+        ("describe", "debian-12", "--title", "Debian", "--min-ram", "100"),
+        ("rename", "debian-12", "debian-old"),
+        ("protect", "debian-old"),
+    ):
+        assert images(*words).code == 0, words
+    refused = images("delete", "debian-old", "--yes")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == (
+        "kws: debian-old is protected on node1, node2. Take the protection off first: unprotect debian-old\n"
+    )
+    assert images("unprotect", "debian-old").code == 0
+    assert images("delete", "debian-old", "--yes").code == 0
+    assert offered(world) == ["ubuntu-24.04"]
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("page.qcow2", "no image of a disk"),
+        ("nowhere.qcow2", "can't be read: No such file"),
+        ("ftp://example.com/a.qcow2", "not with ftp"),
+        ("http://127.0.0.1/a.qcow2", "nothing is fetched from this machine"),
+        ("http://169.254.169.254/a", "nothing is fetched from this machine"),
+    ],
+)
+def test_what_is_refused_is_one_line(
+    world: World, images: Typed, tmp_path: Path, source: str, sentence: str
+) -> None:
+    (tmp_path / "page.qcow2").write_text("<html>" * 1000)
+    result = images("add", source, "--name", "x")
+    assert result.code == 2
+    assert sentence in result.err.splitlines()[-1]
+    assert all("image_create" not in node.calls for node in world.nodes.values())
+
+
+def test_a_nodes_own_address_is_refused_also_after_a_redirect(
+    world: World, images: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for node in world.nodes.values():
+        node.shelf.known_hosts = {"10.1.2.3"}
+    assert "a node's own interface" in images("add", "http://10.1.2.3:9292/v2/images/x").err
+    with web_server() as web:
+        web.redirects("/a.qcow2", "http://10.1.2.3:9292/v2/images/x")
+        monkeypatch.setattr("kws_core.images.urls._public_enough", lambda address: True)
+        result = images("add", web.url("/a.qcow2"))
+    assert (result.code, "a node's own interface" in result.err) == (2, True)
+
+
+def test_help_of_images_needs_nothing_heavy(tmp_path: Path) -> None:
+    result = kws(tmp_path, "images", "--help")
+    assert result.returncode == 0
+    for command in ("list", "add", "sync", "rename", "describe", "hide", "show", "protect", "delete"):
+        assert command in result.stdout

@@ -1,0 +1,218 @@
+"""Any form that is accepted comes back from Slack as it went in, and its server gets what the person asked for."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from harness.drawn_forms import CONTAINER, DRAWN, WAYS, Case, cases, furnish
+from harness.world import World
+from hypothesis import given, reject
+from hypothesis import strategies as st
+from passlib.hash import sha512_crypt
+
+from bot.text.i18n import LOCALES, Texts
+from bot.views import rent_form
+from kws_core.errors import FormError
+from kws_core.forms import boot_script, cloud_init
+from kws_core.forms.passwords import Secret
+from kws_core.nodes.values import ServerSpec
+from kws_core.reconcile.node_specs import spec_of
+from kws_core.rentals.admission import RentForm, examine
+from kws_core.scheduling import capacity
+from kws_core.tables.network import Network
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Access
+from slack_workspace import check_view
+from slack_workspace.block_kit.forms import FIELDS, entered, refusals, values_of
+
+
+@pytest.fixture
+def lab(world: World) -> World:
+    """Two people with saved keys and a network of their own."""
+    return furnish(world)
+
+
+# -- A: what is filled in comes back
+
+
+def in_fields(form: RentForm) -> dict[str, str | None]:
+    """What stands in each field; a password never stands in one before it is typed."""
+    ways = {Access.GENERATED: "generated", Access.PASSWORD: "password", Access.OWN_KEY: "pasted"}
+    shown = {name: value for name in names_of(form) if isinstance(value := getattr(form, name), str | int)}
+    found = {name: str(value) for name, value in shown.items()}
+    assert form.ends_on
+    found |= {"ends_on": form.ends_on.isoformat(), "network": form.network or "default"}
+    return {**found, "access": f"saved:{form.saved_key}" if form.saved_key else ways[form.access]}
+
+
+def names_of(form: RentForm) -> list[str]:
+    return [field.name for field in fields(form)]
+
+
+def drawn(world: World, case: Case, texts: Texts, shown: rent_form.Shown) -> dict[str, Any]:
+    """The view in Slack's JSON, with the form's values as the initial ones of its fields."""
+    offer, policy = world.core.offer(case.who), world.config.policy
+    view = json.loads(
+        json.dumps(rent_form.build(offer, policy, texts, shown, admin=case.who.admin).to_dict())
+    )
+    assert check_view(view) == []
+    values = in_fields(case.form)
+    for block in (block for block in view["blocks"] if block["type"] == "input"):
+        element, value = block["element"], values.get(block["block_id"])
+        initial = FIELDS[element["type"]][2]
+        assert not (block["block_id"] == "password" and initial in element)
+        element.pop(initial, None)
+        if value and initial == "initial_option":
+            (element[initial],) = [one for one in element["options"] if one["value"] == value]
+        elif value:
+            element[initial] = value
+    assert check_view(view) == []
+    return view  # type: ignore[no-any-return]
+
+
+def sent(view: dict[str, Any], form: RentForm) -> dict[str, Any]:
+    """The view as Slack sends it, when the person has typed the password, if one is asked for."""
+    elements = {block["block_id"]: block["element"] for block in view["blocks"] if block["type"] == "input"}
+    typed = {}
+    if form.password and "password" in elements:
+        typed["password", "value"] = entered(elements["password"], form.password.reveal())
+    return json.loads(json.dumps({**view, "state": {"values": values_of(view["blocks"], typed)}}))  # type: ignore[no-any-return]
+
+
+def told(form: RentForm) -> dict[str, Any]:
+    """All fields, the password in words."""
+    found = {name: getattr(form, name) for name in names_of(form)}
+    return found | {"password": form.password.reveal() if form.password else None}
+
+
+def check_accepted(world: World, case: Case) -> None:
+    """Hypothesis draws another one when the form is refused."""
+    with world.store.read() as session:
+        images = {image.name: image for image in capacity.images(session, world.config)}
+        try:
+            examine(session, world.config, case.who, case.form, images, world.core.today())
+        except FormError:
+            reject()
+
+
+@pytest.mark.parametrize("way", [*WAYS, CONTAINER])
+def test_an_accepted_form_comes_back_as_it_was_filled_in(lab: World, way: str) -> None:
+    @DRAWN
+    @given(cases(lab, way, st.sampled_from([True, True, False])), st.sampled_from(LOCALES))
+    def holds(case: Case, locale: Any) -> None:
+        check_accepted(lab, case)
+        first = drawn(lab, case, Texts(locale), rent_form.Shown(case.form.kind, more=case.more))
+        shown = rent_form.shown_in(sent(first, case.form))
+        view = sent(drawn(lab, case, Texts(locale), shown), case.form)
+        assert rent_form.shown_in(view) == shown, "what was chosen shows all its fields"
+        assert refusals(view["blocks"], view["state"]["values"]) == {}
+        assert told(rent_form.parse(view)) == told(case.form)
+
+    holds()
+
+
+# -- B: what the server is born with
+
+OURS = {"hostname", "preserve_hostname", "users", "ssh_pwauth", "disable_root", "write_files"}
+BOTH = {"users", "write_files"}  # lists that have entries of ours and of the person's
+OWNERS = ("ssh_import_id", "groups", "gecos")  # with ssh_authorized_keys what a person may say of the login
+
+
+def settled(world: World, case: Case, number: int) -> Rental:
+    """The rental whose owner has what opens it."""
+    try:
+        rental = world.core.request(case.who, case.form, f"view:{number}")
+    except FormError:
+        reject()
+    if rental.access is Access.GENERATED:
+        assert user_data(world.look(rental)) == "", "not before the key is in the DM"
+        world.deliver_key(rental.id)
+    return world.look(rental)
+
+
+def user_data(rental: Rental) -> str:
+    spec = spec_of(rental)
+    assert isinstance(spec, ServerSpec)
+    return spec.user_data
+
+
+def check_users(found: list[Any], theirs: list[Any], rental: Rental) -> None:
+    """The image's user, the login with what its owner may add, and everybody else as they were written."""
+    name_of: Callable[[Any], Any] = lambda user: user if isinstance(user, str) else user["name"]  # noqa: E731
+    mine: Any = next(
+        (user for user in theirs if name_of(user) == rental.login and isinstance(user, dict)), {}
+    )
+    own = [rental.public_key] if rental.public_key else []
+    more = [key for key in mine.get("ssh_authorized_keys", []) if key not in own]
+    login: dict[str, Any] = {"name": rental.login, "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL"}
+    login |= {"lock_passwd": rental.password_hash is None}
+    login |= {"ssh_authorized_keys": own + more} if own + more else {}
+    login |= {"hashed_passwd": rental.password_hash} if rental.password_hash else {}
+    login |= {field: mine[field] for field in OWNERS if field in mine}
+    others = [user for user in theirs if name_of(user) not in ("default", rental.login)]
+    assert found == ["default", login, *others]
+
+
+def check_password(
+    password: Secret | None, rental: Rental, document: dict[str, Any], files: list[Path]
+) -> None:
+    """Nowhere but in its hash, however it might be escaped."""
+    assert document["ssh_pwauth"] is (password is not None)
+    if password is None:
+        assert rental.password_hash is None and "chpasswd" not in document
+        return
+    assert rental.password_hash and rental.password_hash.startswith("$6$")
+    assert sha512_crypt.verify(password.reveal(), rental.password_hash)
+    entry = {"name": rental.login, "password": rental.password_hash, "type": "hash"}
+    assert document["chpasswd"] == {"expire": False, "users": [entry]}
+    kept = b"".join(path.read_bytes() for path in files) + json.dumps(document).encode()
+    assert rental.password_hash.encode() in kept
+    for form in (password.reveal(), json.dumps(password.reveal())[1:-1], repr(password.reveal())[1:-1]):
+        assert form.encode() not in kept + user_data(rental).encode()
+
+
+def check_born(world: World, case: Case, rental: Rental, folder: Path) -> None:
+    text = user_data(rental)
+    assert text.startswith("#cloud-config\n")
+    (document,) = yaml.safe_load_all(text)
+    cloud_init._check_schema(document)  # where this machine has cloud-init's own
+    assert set(document) == OURS | set(case.config) | ({"chpasswd"} if case.form.password else set())
+    assert {key: document[key] for key in case.config if key not in BOTH} == {
+        key: value for key, value in case.config.items() if key not in BOTH
+    }
+    script, *files = document["write_files"]
+    assert script == boot_script.entry(rental.name, rental.login)
+    assert files == case.config.get("write_files", [])
+    assert (document["hostname"], document["disable_root"]) == (case.form.name, True)
+    if case.form.public_key:
+        assert rental.public_key and case.form.public_key.startswith(" ".join(rental.public_key.split()[:2]))
+    check_users(document["users"], case.config.get("users", []), rental)
+    check_password(case.form.password, rental, document, list(folder.glob("kws.db*")))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_server_of_an_accepted_form_is_born_with_ours_and_the_persons(
+    lab: World, tmp_path: Path, way: str
+) -> None:
+    numbers = itertools.count()
+
+    @DRAWN
+    @given(cases(lab, way, st.just(True)))
+    def holds(case: Case) -> None:
+        rental = settled(lab, case, next(numbers))
+        try:
+            check_born(lab, case, rental, tmp_path)
+        finally:  # the next one finds the lab as it was
+            with lab.store.write() as session:
+                session.delete(session.get(Rental, rental.id))
+                if case.form.cidr:
+                    session.delete(session.get(Network, rental.network_id))
+
+    holds()

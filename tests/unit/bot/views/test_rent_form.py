@@ -1,0 +1,140 @@
+"""The rental form: Slack takes it whatever the nodes call their images, and what is filled in comes back."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from harness.world import make_config
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.text.i18n import LOCALES, Texts
+from bot.views import form_fields, rent_form
+from kws_core.nodes.values import Image
+from kws_core.rentals.service import Offer
+from kws_core.scheduling.placement import Room
+from kws_core.values import Kind, Size
+from slack_workspace import check_view
+
+POLICY = make_config().policy
+HOSTILE = [
+    "debian-12", "<!channel>", "`rm`", "&amp;", "*bold* _it_", "a\nb", "{name}", "{0}", "%s", " ", "\u200b", "키보드",
+    "\U0001f600" * 40, "x" * 75, "x" * 76, "x" * 150, "x" * 151, "x" * 255, '"quoted"', "\\", "\x00", "\u202etxt",
+]  # fmt: skip
+names = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
+locales = st.sampled_from(LOCALES)
+
+
+def offer(images: list[Image], sizes: list[Size] | None = None) -> Offer:
+    """What the form is built from."""
+    return Offer(
+        images=images,
+        sizes=sizes or [Size("small", 1, 512, 5), Size("large", 2, 2048, 20)],
+        rooms=[Room("node1", frozenset({Kind.SERVER}), frozenset(), 8, 8192, 100, 8, 8192, 100)],
+        today=date(2026, 12, 1),
+        default_end=date(2026, 12, 15),
+        last_end=date(2027, 3, 1),
+    )
+
+
+def image(name: str, title: str = "") -> Image:
+    """An image as a node names it."""
+    return Image(id=name, name=name, title=title)
+
+
+def build(made: Offer, locale: Any = "en") -> dict[str, Any]:
+    """The view as Slack gets it."""
+    return rent_form.build(made, POLICY, Texts(locale)).to_dict()
+
+
+def options(view: dict[str, Any], block_id: str) -> list[dict[str, Any]]:
+    """The choices of one select."""
+    (block,) = [block for block in view["blocks"] if block.get("block_id") == block_id]
+    return list(block["element"]["options"])
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 99, 100, 101, 150])
+@pytest.mark.parametrize("locale", LOCALES)
+def test_slack_takes_the_form_with_any_number_of_images(number: int, locale: str) -> None:
+    view = build(offer([image(f"image-{n}", f"Image {n}") for n in range(number)]), locale)
+    assert check_view(view) == []
+    assert ("submit" in view) == (number > 0)
+
+
+@given(st.lists(names, min_size=1, max_size=5, unique=True), names, locales)
+def test_slack_takes_the_form_whatever_images_are_called(found: list[str], title: str, locale: str) -> None:
+    view = build(offer([image(name, title) for name in found]), locale)
+    assert check_view(view) == []
+
+
+@given(st.lists(names, min_size=1, max_size=4, unique=True), locales)
+def test_the_value_of_a_choice_is_the_images_whole_name(found: list[str], locale: str) -> None:
+    view = build(offer([image(name) for name in found]), locale)
+    kept = [name for name in found if name.strip() and len(name) <= form_fields.MOST_VALUE]
+    if kept:
+        assert [option["value"] for option in options(view, "image")] == kept
+
+
+@pytest.mark.parametrize("made", [image(""), image("debian", " ")], ids=["no name", "blank title"])
+def test_one_odd_image_does_not_take_the_form_from_everybody(made: Image) -> None:
+    view = build(offer([made, image("debian-12")]))
+    assert check_view(view) == []
+    assert all(option["text"]["text"].strip() and option["value"] for option in options(view, "image"))
+
+
+@pytest.mark.parametrize("number", [1, 100, 120])
+def test_slack_takes_the_form_with_any_number_of_sizes(number: int) -> None:
+    sizes = [Size("s" * 35 + f"{n:05}", 10**6, 10**9, 10**9) for n in range(number)]
+    assert check_view(build(offer([image("debian-12")], sizes))) == []
+
+
+def state(**values: Any) -> dict[str, Any]:
+    """What Slack sends for a filled form."""
+    return {"state": {"values": {block: {"value": element} for block, element in values.items()}}}
+
+
+def test_what_is_filled_in_comes_back() -> None:
+    form = rent_form.parse(
+        state(
+            name={"type": "plain_text_input", "value": " web01 "},
+            image={"type": "static_select", "selected_option": {"value": "debian-12"}},
+            size={"type": "static_select", "selected_option": {"value": "small"}},
+            ends_on={"type": "datepicker", "selected_date": "2026-12-24"},
+        )
+    )
+    assert (form.name, form.image, form.size) == ("web01", "debian-12", "small")
+    assert form.ends_on == date(2026, 12, 24)
+    assert form.public_key is None
+
+
+@given(st.integers(0, 3), st.integers(0, 1))
+def test_each_choice_offered_is_one_that_is_understood(which_image: int, which_size: int) -> None:
+    found = ["debian-12", "<!here>", "a\nb", "`x`"]
+    view = build(offer([image(name, "Same title") for name in found]))
+    picked = options(view, "image")[which_image], options(view, "size")[which_size]
+    form = rent_form.parse(state(image={"selected_option": picked[0]}, size={"selected_option": picked[1]}))
+    assert (form.image, form.size) == (found[which_image], ["small", "large"][which_size])
+
+
+elements = st.none() | st.dictionaries(
+    st.sampled_from(["value", "selected_option", "selected_date"]),
+    st.none()
+    | st.text(max_size=5)
+    | st.dictionaries(st.just("value"), st.none() | st.text(max_size=5) | st.integers()),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["name", "image", "size", "public_key"]), elements))
+def test_nothing_filled_in_ever_raises(values: dict[str, Any]) -> None:
+    for value in values.values():
+        if value and isinstance(value.get("selected_option"), str):
+            value["selected_option"] = None
+    form = rent_form.parse(state(**values))
+    assert all(text is None or isinstance(text, str) for text in (form.name, form.image, form.size))
+
+
+@pytest.mark.parametrize("day", ["", None, "soon", "2026-13-01", "2026-02-30"])
+def test_a_date_that_is_none_is_left_empty(day: str | None) -> None:
+    assert rent_form.parse(state(ends_on={"selected_date": day})).ends_on is None

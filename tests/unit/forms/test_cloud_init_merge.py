@@ -1,0 +1,486 @@
+"""The person's cloud-config: read, checked, and merged with ours into one document."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from kws_core.errors import UserError
+from kws_core.forms import boot_script, cloud_init
+from kws_core.forms.cloud_init import (
+    KNOWN,
+    MAX_CLOUD_INIT,
+    MAX_USER_DATA,
+    REFUSED,
+    merge,
+    parse_cloud_init,
+    user_data,
+)
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKws mina@lab"
+HASH = "$6$saltsalt$0123456789abcdef"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The same answers on a machine that has cloud-init's schema as on one that has not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cloud_init, "SCHEMA_FILE", tmp_path_factory.mktemp("none") / "none.json")
+        cloud_init._validator.cache_clear()
+        yield
+    cloud_init._validator.cache_clear()
+
+
+def document(text: str = "", login: str = "student", **access: Any) -> dict[str, Any]:
+    """What cloud-init reads when ``text`` was in the form."""
+    access = access or {"public_key": KEY}
+    data = user_data("r123", "web01", login, **access, extra=parse_cloud_init(text))
+    assert data.startswith("#cloud-config\n")
+    assert len(data.encode()) <= MAX_USER_DATA
+    loaded = yaml.safe_load(data)
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def users(text: str = "", **access: Any) -> dict[str, dict[str, Any]]:
+    found = document(text, **access)["users"]
+    assert found[0] == "default"
+    named = {entry["name"]: entry for entry in found[1:] if isinstance(entry, dict)}
+    assert len(named) == len([entry for entry in found if isinstance(entry, dict)])
+    return named
+
+
+def outcome(text: str) -> tuple[dict[str, Any], str]:
+    """What is taken, or the code of the refusal."""
+    try:
+        return parse_cloud_init(text), ""
+    except UserError as error:
+        return {}, error.code
+
+
+def refused(text: str) -> tuple[str, dict[str, Any]]:
+    with pytest.raises(UserError) as caught:
+        parse_cloud_init(text)
+    return caught.value.code, caught.value.data
+
+
+# -- ours
+
+
+def test_a_key_lets_in_and_no_password_does() -> None:
+    config = document()
+    assert config["ssh_pwauth"] is False
+    assert "chpasswd" not in config
+    assert config["users"][1]["ssh_authorized_keys"] == [KEY]
+    assert config["users"][1]["lock_passwd"] is True
+    assert config == yaml.safe_load(user_data("r123", "web01", "student", KEY))
+
+
+def test_a_password_is_given_as_a_hash_twice_and_does_not_expire() -> None:
+    config = document(public_key=None, password_hash=HASH)
+    user = config["users"][1]
+    assert user["lock_passwd"] is False
+    assert user["hashed_passwd"] == HASH
+    assert "ssh_authorized_keys" not in user
+    assert config["ssh_pwauth"] is True
+    entry = {"name": "student", "password": HASH, "type": "hash"}
+    assert config["chpasswd"] == {"expire": False, "users": [entry]}
+
+
+def test_a_key_and_a_password_together() -> None:
+    user = users(public_key=KEY, password_hash=HASH)["student"]
+    assert user["ssh_authorized_keys"] == [KEY]
+    assert user["hashed_passwd"] == HASH
+
+
+# -- what is taken
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  \n\n", "# only a remark", "#cloud-config", "\ufeff#cloud-config\n", "---\n"]
+)
+def test_nothing(text: str) -> None:
+    assert parse_cloud_init(text) == {}
+
+
+def test_a_common_one() -> None:
+    text = """#cloud-config
+package_update: true
+packages: [nginx, 'python3-pip']
+timezone: Asia/Seoul
+write_files:
+- path: /etc/motd
+  permissions: '0644'
+  content: |
+    안녕 {{ hostname }} 🙂
+      ## template: jinja
+runcmd:
+- [systemctl, enable, --now, nginx]
+- echo hi > /root/hi
+"""
+    config = document(text)
+    assert config["packages"] == ["nginx", "python3-pip"]
+    assert config["write_files"][1]["permissions"] == "0644"
+    assert config["write_files"][1]["content"] == "안녕 {{ hostname }} 🙂\n  ## template: jinja\n"
+    assert config["runcmd"][1] == "echo hi > /root/hi"
+    assert config["hostname"] == "web01"
+
+
+def test_windows_line_ends() -> None:
+    assert parse_cloud_init("#cloud-config\r\npackages:\r\n- nginx\r\n") == {"packages": ["nginx"]}
+
+
+def test_dates_stay_text() -> None:
+    text = "users:\n- name: mina\n  expiredate: 2027-01-01\n"
+    assert users(text)["mina"]["expiredate"] == "2027-01-01"
+
+
+def test_no_template_gets_to_the_front() -> None:
+    data = user_data("r1", "web01", "student", KEY, extra={"## template: jinja": 1, "packages": ["{{ x }}"]})
+    assert data.splitlines()[0] == "#cloud-config"
+    assert not any(line.startswith("## template") for line in data.splitlines())
+    assert "{{ x }}" in data
+
+
+def test_other_users_come_behind_the_login() -> None:
+    found = document(f"users:\n- name: mina\n  hashed_passwd: {HASH}\n- default\n- joon\n")["users"]
+    assert [entry if isinstance(entry, str) else entry["name"] for entry in found] == [
+        "default",
+        "student",
+        "mina",
+        "joon",
+    ]
+
+
+def test_the_login_stays_ours() -> None:
+    text = f"""users:
+- name: student
+  gecos: Mina
+  groups: [docker, video]
+  shell: /usr/sbin/nologin
+  sudo: null
+  lock_passwd: true
+  hashed_passwd: {HASH}
+  expiredate: '1970-01-01'
+  system: true
+"""
+    user = users(text)["student"]
+    assert user == {
+        "name": "student",
+        "shell": "/bin/bash",
+        "sudo": "ALL=(ALL) NOPASSWD:ALL",
+        "lock_passwd": True,
+        "ssh_authorized_keys": [KEY],
+        "gecos": "Mina",
+        "groups": ["docker", "video"],
+    }
+
+
+def test_keys_are_added_to_ours() -> None:
+    text = f"users:\n- name: student\n  ssh_authorized_keys: ['{KEY}', ssh-rsa BBBB]\n"
+    assert users(text)["student"]["ssh_authorized_keys"] == [KEY, "ssh-rsa BBBB"]
+    assert users(text, public_key=None, password_hash=HASH)["student"]["ssh_authorized_keys"] == [
+        KEY,
+        "ssh-rsa BBBB",
+    ]
+
+
+def test_users_without_default_keep_the_images_user() -> None:
+    assert document("users: [mina]")["users"][0] == "default"
+    assert document("users: []")["users"][0] == "default"
+
+
+# -- what is refused
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "data"),
+    [
+        ("packages: [a\nx: y", "cloud_init_yaml", {"line": 2, "column": 2}),
+        ("a:\n\t- b", "cloud_init_yaml", {"line": 2, "column": 1}),
+        ("packages: []\n---\nruncmd: []", "cloud_init_yaml", {"line": 2, "column": 1}),
+        ("x: =", "cloud_init_yaml", {"line": 1, "column": 4}),
+        ("<<: 5", "cloud_init_yaml", {"line": 1}),
+        ("\n\nfinal_message: a\x07b", "cloud_init_character", {"line": 3}),
+        ('final_message: "a\\0b"', "cloud_init_character", {"line": 1}),
+        ('\nfinal_message: "\\uD800"', "cloud_init_character", {"line": 2}),
+        ('final_message: "a\\Nb"', "cloud_init_character", {"line": 1}),  # PyYAML writes it so that it reads back as \\n
+        ('final_message: "\\UFFFFFFFF"', "cloud_init_number", {}),
+        ("swap: {size: .nan}", "cloud_init_number", {}),
+        ("swap: {size: .inf}", "cloud_init_number", {}),
+        ("swap: {size: " + "9" * 5000 + "}", "cloud_init_number", {}),
+        ("swap: {size: 0x" + "f" * 5000 + "}", "cloud_init_number", {}),
+        ("- a", "cloud_init_mapping", {"found": "list"}),
+        ("just words", "cloud_init_mapping", {"found": "text"}),
+        ("42", "cloud_init_mapping", {"found": "number"}),
+        ("packages: !!python/object/apply:os.system [id]", "cloud_init_tag", {"line": 1}),
+        ("\nwrite_files: [{path: /a, content: !!binary aGk=}]", "cloud_init_tag", {"line": 2}),
+        ("packages: &p [a]\nruncmd: *p", "cloud_init_alias", {"line": 2}),
+        ("[" * 30_000, "cloud_init_deep", {"line": 1}),
+        ("packages: " + "[" * 30 + "]" * 30, "cloud_init_deep", {"line": 1}),
+        ("- " * 15_000, "cloud_init_deep", {"line": 1}),
+        ("packages: [a]\npackages: [b]", "cloud_init_twice", {"key": "packages", "line": 2}),
+        ("swap: {on: yes}", "cloud_init_key", {"line": 1}),
+        ("swap:\n  1: a", "cloud_init_key", {"line": 2}),
+        ("? [a]\n: b", "cloud_init_key", {"line": 1}),
+        ("x" * 40_001, "cloud_init_long", {"size": 40_001, "limit": MAX_CLOUD_INIT}),
+        ("final_message: " + "가" * 14_000, "cloud_init_long", {"limit": MAX_CLOUD_INIT}),
+        ('final_message: "' + "\\a" * 19_000 + '"', None, {}),
+        ("packages: " + "[" * 20 + "a," * 1000 + "]" * 20, "cloud_init_long", {"limit": MAX_CLOUD_INIT}),
+        ("\n #!/bin/sh\necho", "cloud_init_script", {}),
+        ("\ufeff#!/bin/sh\necho", "cloud_init_script", {}),
+        ("users: [{name: a, uid: yes}]", "cloud_init_kind", {"key": "users.a.uid", "found": "yes_no"}),
+        ("## template: jinja\n#cloud-config\n", "cloud_init_template", {}),
+        ("##template:jinja\n#cloud-config\n", "cloud_init_template", {}),
+        ("#include\nhttps://example.com", "cloud_init_format", {"first": "#include"}),
+        ("#include-once\nhttps://x", "cloud_init_format", {}),
+        ("#cloud-config-archive\n- a", "cloud_init_format", {}),
+        ("#cloud-boothook\necho", "cloud_init_format", {}),
+        ("Content-Type: multipart/mixed; boundary=x", "cloud_init_format", {}),
+        ("MIME-Version: 1.0", "cloud_init_format", {}),
+        ("pakages: [htop]", "cloud_init_unknown", {"key": "pakages", "guess": "packages"}),
+        ("run-cmd: [htop]", "cloud_init_unknown", {"key": "run-cmd", "guess": "runcmd"}),
+        ("zzzzzz: 1", "cloud_init_unknown", {"key": "zzzzzz", "guess": None}),
+        ("packages: nginx", "cloud_init_kind", {"key": "packages", "wanted": "list", "found": "text"}),
+        ("packages:", "cloud_init_kind", {"key": "packages", "wanted": "list", "found": "nothing"}),
+        ("package_update: 'true'", "cloud_init_kind", {"wanted": "yes_no", "found": "text"}),
+        ("timezone: yes", "cloud_init_kind", {"wanted": "text", "found": "yes_no"}),
+        ("users: {mina: {}}", "cloud_init_kind", {"key": "users", "wanted": "list", "found": "mapping"}),
+        ("runcmd:\n- ls\n- echo a: b", "cloud_init_command", {"key": "runcmd", "number": 2}),
+        ("bootcmd: [null]", "cloud_init_command", {"key": "bootcmd", "number": 1}),
+        ("write_files: [{path: /a}, {content: x}]", "cloud_init_file", {"number": 2}),
+        ("write_files: [text]", "cloud_init_file", {"number": 1}),
+        ("write_files: [{path: /home/a/b, content: x}]", "cloud_init_defer", {"path": "/home/a/b"}),
+        (f"write_files: [{{path: {boot_script.PATH}, content: x}}]", "cloud_init_path", {"path": boot_script.PATH}),
+        ("write_files: [{path: //var/lib/cloud/scripts/x/../per-boot//50-kws-key}]", "cloud_init_path", {}),
+        ("power_state: {mode: poweroff}", "cloud_init_power", {"mode": "poweroff"}),
+        ("power_state: {}", "cloud_init_power", {"mode": "None"}),
+        ("ssh_authorized_keys: ['a\\nb', 5]", "cloud_init_value", {"key": "ssh_authorized_keys"}),
+        ("groups: [docker: null]", "cloud_init_value", {"key": "groups"}),
+        ("groups: ['a b']", "cloud_init_value", {"key": "groups"}),
+        ("hostname: x", "cloud_init_name", {"key": "hostname"}),
+        ("ssh_pwauth: true", "cloud_init_access", {"key": "ssh_pwauth"}),
+        ("user: {name: x}", "cloud_init_access", {"key": "user"}),
+        ("ssh_deletekeys: false", "cloud_init_host_keys", {"key": "ssh_deletekeys"}),
+        ("password: x", "cloud_init_secret", {"key": "password"}),
+        ("merge_how: x", "cloud_init_machinery", {"key": "merge_how"}),
+        ("disk_setup: {}", "cloud_init_disk", {"key": "disk_setup"}),
+        ("users: [root]", "cloud_init_user_name", {"name": "root"}),
+        ("users: [{name: default}]", "cloud_init_user_name", {"name": "default"}),
+        ("users: [{gecos: x}]", "cloud_init_user_name", {"name": "None"}),
+        ("users: [[a, b]]", "cloud_init_user_name", {}),
+        ("users: ['a, b']", "cloud_init_user_name", {"name": "a, b"}),
+        ("users: [a, {name: a}]", "cloud_init_user_name", {"name": "a"}),
+        ("users: [{name: a, plain_text_passwd: b}]", "cloud_init_secret", {"key": "users.a.plain_text_passwd"}),
+        ("users: [{name: a, passwd: hunter2}]", "cloud_init_secret", {"key": "users.a.passwd"}),
+        ("users: [{name: a, plain-text-passwd: b}]", "cloud_init_secret", {"key": "users.a.plain-text-passwd"}),
+        ("users: [{name: a, shel: b}]", "cloud_init_unknown", {"key": "users.a.shel", "guess": "shell"}),
+        ("users: [{name: a, lock-passwd: no}]", "cloud_init_unknown", {"guess": "lock_passwd"}),
+        ("users: [{name: a, ssh_redirect_user: yes}]", "cloud_init_unknown", {}),
+        ("users: [{name: a, lock_passwd: 'no'}]", "cloud_init_kind", {"key": "users.a.lock_passwd"}),
+        ("users: [{name: a, gecos: 'b:c'}]", "cloud_init_value", {"key": "users.a.gecos"}),
+        ("users: [{name: a, groups: [{b: c}]}]", "cloud_init_value", {"key": "users.a.groups"}),
+        ("users: [{name: a, system: true, ssh_import_id: ['gh:a']}]", "cloud_init_user_home", {"user": "a"}),
+    ],
+)  # fmt: skip
+def test_refusals(text: str, code: str | None, data: dict[str, Any]) -> None:
+    if code is None:  # whatever it is, it must fit in the end
+        document(text)
+        return
+    found = refused(text)
+    assert found[0] == code
+    assert found[1] | data == found[1]
+
+
+@pytest.mark.parametrize("key", sorted(REFUSED))
+def test_every_refused_key_is_refused_and_never_merged(key: str) -> None:
+    assert refused(f"{key}: 1") == (REFUSED[key], {"key": key})
+    ours = cloud_init.cloud_config("web01", "student", KEY)
+    assert merge(ours, {key: "theirs"}).get(key) == ours.get(key)
+    assert key not in KNOWN
+
+
+@pytest.mark.parametrize(
+    "form", ["sudo: ALL=(ALL) NOPASSWD:ALL", "sudo: ['ALL=(ALL:ALL) ALL']", "sudo: null", "uid: 2000"]
+)
+def test_forms_of_user_fields(form: str) -> None:
+    assert "mina" in users(f"users:\n- name: mina\n  {form}\n")
+
+
+@pytest.mark.parametrize(
+    "form", ["docker", "'docker, video'", "[docker]", "[docker: [student]]", "{docker: [student]}"]
+)
+def test_forms_of_groups(form: str) -> None:
+    assert "groups" in document(f"groups: {form}")
+
+
+def test_the_schema_of_cloud_init_is_asked_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    class Validator:
+        def __init__(self, schema: dict[str, Any]) -> None:
+            self.schema = schema
+
+        def iter_errors(self, config: dict[str, Any]) -> Any:
+            assert all("sudo" not in user for user in config.get("users", []))
+            for key in self.schema["no"]:
+                if key in config:
+                    yield SimpleNamespace(absolute_path=[key, 0], message="is wrong")
+
+    schema = tmp_path / "schema.json"
+    schema.write_text(json.dumps({"no": ["ntp"]}))
+    monkeypatch.setitem(sys.modules, "jsonschema", SimpleNamespace(Draft4Validator=Validator))
+    monkeypatch.setattr(cloud_init, "SCHEMA_FILE", schema)
+    cloud_init._validator.cache_clear()
+    try:
+        assert refused("ntp: {}") == ("cloud_init_schema", {"key": "ntp.0", "problem": "is wrong"})
+        config = parse_cloud_init("users: [{name: a, sudo: [x]}]")
+        assert config["users"][0]["sudo"] == ["x"]
+    finally:
+        cloud_init._validator.cache_clear()
+
+
+# -- what lets in a new key later
+
+
+def test_the_way_of_a_new_key_is_in_every_server_and_first() -> None:
+    ours, theirs = document("write_files: [{path: /etc/motd, content: hi}]")["write_files"]
+    assert (ours["path"], ours["permissions"], ours["owner"]) == (boot_script.PATH, "0755", "root:root")
+    assert ours["content"] == boot_script.script("student", "kws-web01")
+    assert theirs == {"path": "/etc/motd", "content": "hi"}
+
+
+def test_nothing_is_written_over_the_way_of_a_new_key() -> None:
+    ours = cloud_init.cloud_config("web01", "student", KEY)
+    others = [{"path": boot_script.PATH, "content": "#!/bin/sh"}, {"path": "/etc/motd"}]
+    assert merge(ours, {"write_files": others})["write_files"] == [
+        *ours["write_files"],
+        {"path": "/etc/motd"},
+    ]
+
+
+def test_the_largest_of_both_parts_fits() -> None:
+    key = "ssh-rsa " + "A" * 2900 + " " + "키" * 100
+    ours = user_data("r123456789", "a" * 63, "u" * 64, key)
+    assert len(ours.encode()) <= MAX_USER_DATA - MAX_CLOUD_INIT
+
+
+# -- properties
+
+_words = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _words,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_words, inner, max_size=4),
+    max_leaves=12,
+)
+_lines = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=30)
+_names = st.from_regex(r"[a-z_][a-z0-9_-]{0,8}", fullmatch=True).filter(
+    lambda name: name not in ("default", "root")
+)
+_user = st.fixed_dictionaries(
+    {"name": _names | st.just("student")},
+    optional={
+        "ssh_authorized_keys": st.lists(_lines),
+        "groups": st.lists(_names, min_size=1),
+        "lock_passwd": st.booleans(),
+        "hashed_passwd": st.just(HASH),
+        "shell": st.sampled_from(["/bin/sh", "/usr/sbin/nologin"]),
+        "sudo": st.none() | _lines | st.lists(_lines),
+    },
+)
+_good = st.fixed_dictionaries(
+    {},
+    optional={
+        "packages": st.lists(_lines | st.lists(_lines)),
+        "runcmd": st.lists(_words | st.lists(_words | st.integers())),
+        "write_files": st.lists(st.fixed_dictionaries({"path": st.just("/etc/x"), "content": _words})),
+        "users": st.lists(
+            st.just("default") | _user, unique_by=lambda u: u if isinstance(u, str) else u["name"]
+        ),
+        "ssh_authorized_keys": st.lists(_lines),
+        "final_message": _words,
+        "ntp": st.none() | st.dictionaries(_words, _json, max_size=3),
+        "apt": st.dictionaries(_words, _json, max_size=3),
+    },
+)
+_fragments = st.lists(
+    st.sampled_from(
+        ["packages", "users", "runcmd", "name", "student", ":", " ", "\n", "- ", "  ", "[", "]", "{", "}", "&a ", "*a",
+         "!!set ", "'", '"', "|\n", ">", "#", "---\n", "<<", "?", "2001-01-01", "0x1f", "1:2", ".nan", "\\", "\t", "~",
+         "\x00", "\ud800", "\x85", "\ufeff", "%YAML 9.9\n", "=", "!", "@", "`"]
+    ),
+    max_size=30,
+).map("".join)  # fmt: skip
+
+
+@given(st.text() | _fragments | _fragments.map(lambda text: "packages: " + text))
+def test_any_text_is_taken_or_refused_with_a_reason(text: str) -> None:
+    config, code = outcome(text)
+    assert code == "" or code.startswith("cloud_init_")
+    json.dumps(config, allow_nan=False)
+    data = user_data("r1", "web01", "student", KEY, extra=config)
+    assert set(yaml.safe_load(data)) >= set(config)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(KNOWN)) | _words, _json, max_size=5))
+def test_any_mapping_is_taken_or_refused_with_a_reason(config: dict[str, Any]) -> None:
+    text = yaml.safe_dump(config, allow_unicode=True)
+    assume(yaml.safe_load(text) == config)  # PyYAML itself loses a NEL
+    parsed, code = outcome(text)
+    assert code.startswith("cloud_init_") if code else parsed == config
+
+
+@given(
+    config=_good,
+    login=st.sampled_from(["student", "debian"]),
+    key=st.none() | st.just(KEY),
+    password=st.booleans(),
+)
+def test_the_owner_gets_in_and_all_of_the_persons_part_is_there(
+    config: dict[str, Any], login: str, key: str | None, password: bool
+) -> None:
+    text = "#cloud-config\n" + json.dumps(config)
+    extra, code = outcome(text)
+    assume(code != "cloud_init_character")  # NUL, NEL
+    assert (extra, code) == (config, "")
+    found = document(text, login, public_key=key, password_hash=HASH if password else None)
+    mine = [
+        user for user in found["users"] if user == login or (isinstance(user, dict) and user["name"] == login)
+    ]
+    assert len(mine) == 1
+    assert found["users"][0] == "default"
+    assert found["users"].count("default") == 1
+    assert (mine[0].get("ssh_authorized_keys", [])[:1] == [key]) if key else True
+    assert mine[0]["lock_passwd"] is not password
+    assert mine[0].get("hashed_passwd") == (HASH if password else None)
+    assert (mine[0]["shell"], found["hostname"]) == ("/bin/bash", "web01")
+    assert found["ssh_pwauth"] is password
+    for name, value in config.items():
+        if name != "users":
+            assert (found[name][1:] if name == "write_files" else found[name]) == value
+    names = {user["name"] for user in found["users"] if isinstance(user, dict)}
+    assert names >= {user["name"] for user in config.get("users", []) if isinstance(user, dict)}
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["users", "ssh_pwauth", "chpasswd", "hostname", "packages"]) | _words, _json
+    )
+)
+def test_even_an_unchecked_part_leaves_the_login_alone(theirs: dict[str, Any]) -> None:
+    ours = cloud_init.cloud_config("web01", "student", KEY)
+    merged = merge(ours, theirs)
+    assert merged["users"][:1] == ["default"]
+    assert merged["users"][1] | ours["users"][1] == merged["users"][1]
+    assert {key: merged[key] for key in ours if key != "users"} == {
+        key: ours[key] for key in ours if key != "users"
+    }
+    assert merge(ours, {}) == ours

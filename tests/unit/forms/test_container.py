@@ -1,0 +1,201 @@
+"""What a person writes about a container."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from kws_core.errors import UserError
+from kws_core.forms.container import (
+    check_image_name,
+    format_command,
+    format_environment,
+    parse_command,
+    parse_environment,
+)
+
+
+def code_of(call: Any, text: str) -> tuple[str, dict[str, Any]]:
+    with pytest.raises(UserError) as caught:
+        call(text)
+    return caught.value.code, caught.value.data
+
+
+def outcome(call: Any, text: str) -> tuple[Any, str]:
+    """What is taken, or the code of the refusal."""
+    try:
+        return call(text), ""
+    except UserError as error:
+        return None, error.code
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ()),
+        ("  \n", ()),
+        ("nginx -g 'daemon off;'", ("nginx", "-g", "daemon off;")),
+        ("sh -c 'echo $HOME && ls'", ("sh", "-c", "echo $HOME && ls")),
+        ("echo a # b", ("echo", "a", "#", "b")),
+        ("echo 안녕 ''", ("echo", "안녕", "")),
+        ("a\nb", ("a", "b")),
+    ],
+)
+def test_commands(text: str, words: tuple[str, ...]) -> None:
+    assert parse_command(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("echo 'a", "command_quotes"),
+        ('echo "a', "command_quotes"),
+        ("echo \\", "command_quotes"),
+        ("a\0b", "command_character"),
+        ("a\ud800", "command_character"),
+        ("가" * 1366, "command_long"),
+    ],
+)
+def test_bad_commands(text: str, code: str) -> None:
+    assert code_of(parse_command, text)[0] == code
+
+
+def test_a_variable_a_line() -> None:
+    text = '# settings\nNAME=value\n\n  _x1=a=b\r\nEMPTY=\nQ="as it is" \n   # more\n'
+    assert parse_environment(text) == {"NAME": "value", "_x1": "a=b", "EMPTY": "", "Q": '"as it is" '}
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "data"),
+    [
+        ("A=1\n\nB", "environment_no_equals", {"line": 3, "text": "B"}),
+        ("=1", "environment_name", {"line": 1, "name": ""}),
+        ("export A=1", "environment_name", {"name": "export A"}),
+        ("#\nA =1", "environment_name", {"line": 2}),
+        ("1A=1", "environment_name", {}),
+        ("가=1", "environment_name", {}),
+        ("A=1\nA=2", "environment_twice", {"line": 2, "name": "A"}),
+        ("A=\0", "environment_character", {}),
+        ("A=\ud83d", "environment_character", {}),
+        ("A=" + "x" * 8191, "environment_long", {"size": 8193, "limit": 8192}),
+        ("\n".join(f"V{i}=" for i in range(65)), "environment_many", {"count": 65, "most": 64}),
+    ],
+)
+def test_bad_environments(text: str, code: str, data: dict[str, Any]) -> None:
+    found = code_of(parse_environment, text)
+    assert found[0] == code
+    assert found[1] | data == found[1]
+
+
+def test_a_value_of_two_lines_has_no_text() -> None:
+    with pytest.raises(UserError, match="environment_lines"):
+        format_environment({"A": "1\nB=2"})
+
+
+DIGEST = "@sha256:" + "0a" * 32
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("nginx", "nginx:latest"),
+        (" nginx:1.27 ", "nginx:1.27"),
+        ("library/nginx", "library/nginx:latest"),
+        ("docker.io/library/nginx:1.27-alpine", "docker.io/library/nginx:1.27-alpine"),
+        ("127.0.0.1:15500/library/nginx", "127.0.0.1:15500/library/nginx:latest"),
+        ("localhost/a__b-c.d", "localhost/a__b-c.d:latest"),
+        ("[fd00::1]:5000/a:b", "[fd00::1]:5000/a:b"),
+        ("Registry.Example.com/a", "Registry.Example.com/a:latest"),
+        ("nginx" + DIGEST, "nginx" + DIGEST),
+        ("nginx:1.27" + DIGEST, "nginx:1.27" + DIGEST),
+        ("host:5000", "host:5000"),  # as Docker has it: image host, tag 5000
+    ],
+)
+def test_image_names(text: str, name: str) -> None:
+    assert check_image_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "image_missing"),
+        ("  ", "image_missing"),
+        ("https://hub.docker.com/_/nginx", "image_name_url"),
+        ("Nginx", "image_name_case"),
+        ("library/NginX:1", "image_name_case"),
+        ("docker pull nginx", "image_name_invalid"),
+        ("nginx:", "image_name_invalid"),
+        ("nginx@", "image_name_invalid"),
+        ("nginx@sha256:00", "image_name_invalid"),
+        ("nginx@md5:" + "0" * 32, "image_name_invalid"),
+        ("nginx:-a", "image_name_invalid"),
+        ("nginx:" + "a" * 129, "image_name_invalid"),
+        ("a//b", "image_name_invalid"),
+        ("/a", "image_name_invalid"),
+        ("a/", "image_name_invalid"),
+        ("-a", "image_name_invalid"),
+        ("a..b", "image_name_invalid"),
+        ("a___b", "image_name_invalid"),
+        ("a:b:c", "image_name_invalid"),
+        (":5000/a", "image_name_invalid"),
+        ("a/b:c/d", "image_name_invalid"),
+        ("엔진엑스", "image_name_invalid"),
+        ("nginx\nx", "image_name_invalid"),
+        ("0a" * 32, "image_name_invalid"),
+        ("a" * 249, "image_name_long"),
+        ("a" * 5000, "image_name_long"),
+    ],
+)
+def test_bad_image_names(text: str, code: str) -> None:
+    assert code_of(check_image_name, text)[0] == code
+
+
+def test_the_lower_case_is_offered() -> None:
+    assert code_of(check_image_name, "ghcr.io/Me/App:V1")[1]["right"] == "ghcr.io/me/app:V1"
+
+
+_chars = st.characters(exclude_categories=("Cs",), exclude_characters="\0")
+
+
+@given(st.lists(st.text(_chars)))
+def test_command_format_is_the_inverse(words: list[str]) -> None:
+    text = format_command(words)
+    assume(len(text.encode()) <= 4096)
+    assert parse_command(text) == tuple(words)
+
+
+_names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]*", fullmatch=True)
+_values = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\r\n"))
+
+
+@given(st.dictionaries(_names, _values, max_size=64))
+def test_environment_format_is_the_inverse(variables: dict[str, str]) -> None:
+    text = format_environment(variables)
+    assume(len(text.encode()) <= 8192)
+    assert parse_environment(text) == variables
+
+
+@given(st.text() | st.text("aA1 ='\"\\\n\r#=/:@.-_[]\x85\u2028\ud800\0", max_size=40))
+def test_any_text_is_read_or_refused_with_a_reason(text: str) -> None:
+    for call, inverse in ((parse_command, format_command), (parse_environment, format_environment)):
+        parsed, code = outcome(call, text)
+        if parsed is None:
+            assert code.startswith(("command_", "environment_"))
+        else:
+            again = inverse(parsed)  # type: ignore[operator]
+            assert len(again.encode()) > 4096 or call(again) == parsed
+
+
+@given(st.text() | st.text("aA1:/@.-_[] \n", max_size=20))
+def test_any_image_name_is_a_reference_or_refused(text: str) -> None:
+    name, code = outcome(check_image_name, text)
+    if name is None:
+        assert code.startswith("image_")
+    else:
+        assert re.fullmatch(r"[\x21-\x7e]{1,255}", name)
+        assert check_image_name(name) == name
+        assert ":" in name or "@" in name
