@@ -20,7 +20,7 @@ from kws_core.config import Config, parse_config
 from kws_core.database.store import Store
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.values import ServerSpec
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.reconcile.reconciler import Reconciler
 from kws_core.rentals.service import Core
 from kws_core.tables.event import Event
@@ -28,13 +28,13 @@ from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.person import Person
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import Access, PlacementState, Reason, Status
-from kws_core.values import Kind, mark_of
+from kws_core.values import Kind, owner_tag
 from kws_core.values import Size as Flavor
 
 NOW = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)
 PEOPLE = 200
 MINE = 3  # rentals of whoever is looked at, in every lab
-ASKER, ADMIN = Who("U0P0000000"), Who("U0ADMIN001", admin=True)
+ASKER, ADMIN = Actor("U0P0000000"), Actor("U0ADMIN001", admin=True)
 BATCH = 2000
 FLAVOR = Flavor("small", 1, 512, 5)
 PAST = (
@@ -124,16 +124,16 @@ class FilledLab:
     ) -> Iterator[dict[str, Any]]:
         for n, row in enumerate(running):
             node = names[n % len(names)]
-            spec = ServerSpec(mark_of(row["id"]), row["name"], row["image"], FLAVOR, "", row["owner"])
+            spec = ServerSpec(owner_tag(row["id"]), row["name"], row["image"], FLAVOR, "", row["owner"])
             address = self.nodes[node].ensure_address(spec)
             yield {
-                **_placement(row["id"], node, PlacementState.HELD),
+                **_placement(row["id"], node, PlacementState.ACTIVE),
                 "floating_ip": address.floating_ip,
                 "floating_ip_id": address.floating_ip_id,
                 "fixed_ip": address.fixed_ip,
                 "port_id": address.port_id,
                 "server_id": self.nodes[node].ensure_server(spec, address),
-                "next_look_at": NOW + timedelta(minutes=5),
+                "next_check_at": NOW + timedelta(minutes=5),
                 "left_at": None,
             }
 
@@ -218,8 +218,8 @@ def _placement(rental: str, node: str, state: PlacementState) -> dict[str, Any]:
 
 def _gone(n: int, names: Sequence[str]) -> dict[str, Any]:
     left = _began(n) + timedelta(days=2)
-    row = _placement(_id("h", n), names[n % len(names)], PlacementState.GONE)
-    return {**row, "server_id": _id("s", n), "left_at": left, "next_look_at": left}
+    row = _placement(_id("h", n), names[n % len(names)], PlacementState.DELETED)
+    return {**row, "server_id": _id("s", n), "left_at": left, "next_check_at": left}
 
 
 def _events(rental: str, kinds: Sequence[EventKind], began: datetime) -> Iterator[dict[str, Any]]:

@@ -16,22 +16,22 @@ from bot.handlers import status
 from bot.handlers.my_rentals import MyRentals
 from bot.handlers.rent import Rent
 from bot.slack.directory import Directory
-from bot.slack.dispatcher import Desk, Visit
+from bot.slack.dispatcher import Dispatcher, RequestContext
 from bot.text.i18n import texts_for
 from kws_core.nightly.cleanup import Nightly
 from kws_core.outbox.admin_queries import Search
-from kws_core.outbox.home_state import HomeBook
+from kws_core.outbox.home_state import HomeStates
 from kws_core.outbox.pending_messages import Outbox
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.rentals.admission import RentForm
 from kws_core.reports.metrics import figures
 from kws_core.scheduling import capacity
-from kws_core.scheduling.placement import Wish, choose
+from kws_core.scheduling.placement import PlacementRequest, choose
 from kws_core.tables.rental import Placement
 from kws_core.values import Kind, Size
 
 TEXTS = texts_for("ko-KR", "ko")
-WISH = Wish(Kind.SERVER, "debian-12", Size("small", 1, 512, 5))
+WISH = PlacementRequest(Kind.SERVER, "debian-12", Size("small", 1, 512, 5))
 
 
 class Slack:
@@ -64,12 +64,16 @@ class Acts:
         self.core = lab.core
         slack = cast(Any, Slack())
         directory = Directory(self.core, slack)
-        desk = Desk(self.core, directory, cast(Any, None))
-        self.visit = Visit(ASKER, TEXTS, {"command": "/kws", "trigger_id": "t"}, slack, slack)
-        self.mine, self.rent, self.homes = MyRentals(desk), Rent(desk), Homes(self.core, directory, slack)
-        self.outbox, self.book, self.nightly = Outbox(self.core), HomeBook(self.core), Nightly(self.core)
+        dispatcher = Dispatcher(self.core, directory, cast(Any, None))
+        self.visit = RequestContext(ASKER, TEXTS, {"command": "/kws", "trigger_id": "t"}, slack, slack)
+        self.mine, self.rent, self.homes = (
+            MyRentals(dispatcher),
+            Rent(dispatcher),
+            Homes(self.core, directory, slack),
+        )
+        self.outbox, self.book, self.nightly = Outbox(self.core), HomeStates(self.core), Nightly(self.core)
         self._words: dict[str, Any] = {}
-        status.register(desk, cast(Any, self), cast(Any, Pictures()))
+        status.register(dispatcher, cast(Any, self), cast(Any, Pictures()))
         self._forms = itertools.count()
         self.nightly.tick()  # today's pass is over: what is timed is every minute's tick
         self.book.opened(ASKER.id)
@@ -102,7 +106,7 @@ class Acts:
         ends_on = self.core.today() + timedelta(days=14)
         form = RentForm(name=f"new-{number}", image="debian-12", size="small", ends_on=ends_on)
         rental = self.core.request(ASKER, form, f"bench-form:{number}")
-        self.core.give_back(ASKER, rental.id)
+        self.core.return_rental(ASKER, rental.id)
         for rental_id in self.outbox.due():
             self.outbox.delivered(rental_id, 2**31 - 1)
 
@@ -110,11 +114,11 @@ class Acts:
         """Drawn anew."""
         self._draw(ASKER)
 
-    def desk(self) -> None:
+    def dispatcher(self) -> None:
         """Drawn anew, with everybody's rentals."""
         self._draw(ADMIN)
 
-    def _draw(self, who: Who) -> None:
+    def _draw(self, who: Actor) -> None:
         self.homes.draw(who, TEXTS, Search()).to_dict()
 
     def tick(self) -> None:
@@ -127,7 +131,7 @@ class Acts:
         """Its node is asked for its list."""
         with self.lab.store.write() as session:
             one = update(Placement).where(Placement.rental_id == f"l{0:09d}")
-            session.execute(one.values(next_look_at=NOW - timedelta(seconds=1)))
+            session.execute(one.values(next_check_at=NOW - timedelta(seconds=1)))
         self.lab.reconciler.tick()
 
     def minute(self) -> None:
@@ -160,7 +164,7 @@ ACTS = [
     Act("the form submitted (and returned)", Acts.submit, HISTORY),
     Act("placement: which node", Acts.placement, HISTORY),
     Act("App Home of an owner", Acts.home, HISTORY),
-    Act("App Home of an admin", Acts.desk, HISTORY),
+    Act("App Home of an admin", Acts.dispatcher, HISTORY),
     Act("/kws status", Acts.status, HISTORY),
     Act("a second of the loops, nothing due", Acts.tick, OTHERS),
     Act("a tick with one rental to look at", Acts.look, HISTORY),

@@ -31,7 +31,7 @@ from benchmarks.report import Report, Spread, spread
 from benchmarks.submit_to_ready import people
 from kws_core.forms import ssh_keys
 from kws_core.nightly.cleanup import Nightly
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.rentals.admission import RentForm
 from kws_core.tables.states import Access, Status
 from slack_workspace import Workspace
@@ -156,7 +156,7 @@ class Nights:
                 access=Access.OWN_KEY,
                 public_key=key,
             )
-            self.core.request(Who(people(OWNERS)[i % OWNERS].id), form, f"night:{self.turn}:{i}")
+            self.core.request(Actor(people(OWNERS)[i % OWNERS].id), form, f"night:{self.turn}:{i}")
         self.bot.until(lambda: self.bot.statuses() == [Status.READY.value] * number, LIMIT)
 
     def _warn(self, number: int) -> datetime:

@@ -29,7 +29,7 @@ from benchmarks.http_trace import Call
 from benchmarks.processes import DATABASE, SIZE_NAME, Bot, Rival
 from benchmarks.report import Report, Spread, spread
 from kws_core.forms import ssh_keys
-from kws_core.people import Who
+from kws_core.people import Actor
 from slack_workspace import Workspace
 from slack_workspace.people import User
 
@@ -208,7 +208,7 @@ class Field:
     def _give_back(self) -> None:
         """All are returned, and the nodes show nothing of them."""
         for rental in self.bot.core.all_rentals():
-            self.bot.core.give_back(Who(rental.owner), rental.id)
+            self.bot.core.return_rental(Actor(rental.owner), rental.id)
         self.bot.until(lambda: not self.bot.statuses(), LIMIT)
 
 

@@ -13,7 +13,7 @@ from slack_sdk import WebClient
 from bot.delivery.admins import AdminNotices
 from bot.delivery.homes import Homes
 from bot.delivery.image_jobs import ImageJobs
-from bot.delivery.pictures import Gallery
+from bot.delivery.pictures import ChartSender
 from bot.handlers import (
     admin_rentals,
     decisions,
@@ -30,9 +30,9 @@ from bot.handlers import (
 from bot.handlers.admin import AdminCommands
 from bot.handlers.commands import Commands
 from bot.slack import payloads
-from bot.slack.dispatcher import Desk, asker
+from bot.slack.dispatcher import Dispatcher, asker
 from bot.text import error_messages
-from kws_core.rentals.extension import Terms
+from kws_core.rentals.extension import Extensions
 from kws_core.rentals.machine_actions import Operations
 
 log = logging.getLogger(__name__)
@@ -42,11 +42,11 @@ SLACK_LOG.addFilter(lambda record: "will be ignored" not in record.getMessage())
 
 
 def build_app(
-    desk: Desk,
+    dispatcher: Dispatcher,
     operations: Operations,
-    terms: Terms,
+    terms: Extensions,
     notices: AdminNotices,
-    gallery: Gallery,
+    gallery: ChartSender,
     image_jobs: ImageJobs,
     homes: Homes,
     client: WebClient,
@@ -64,21 +64,21 @@ def build_app(
         raise_error_for_unhandled_request=False,
         logger=SLACK_LOG,
     )
-    commands = Commands(desk)
-    rent.register(app, desk, commands)
-    my_rentals.register(app, desk, commands)
-    extend.register(app, desk, commands, terms)
-    machine_actions.register(app, desk, operations)
-    decisions.register(app, desk, terms, notices)
-    status.register(desk, commands, gallery)
-    keys.register(app, desk, commands)
-    admin = AdminCommands(desk, commands)
-    nodes.register(app, desk, admin)
-    images.register(app, desk, admin, image_jobs)
-    home.register(app, desk, homes, admin)
-    admin_rentals.register(app, desk, homes, terms)
+    commands = Commands(dispatcher)
+    rent.register(app, dispatcher, commands)
+    my_rentals.register(app, dispatcher, commands)
+    extend.register(app, dispatcher, commands, terms)
+    machine_actions.register(app, dispatcher, operations)
+    decisions.register(app, dispatcher, terms, notices)
+    status.register(dispatcher, commands, gallery)
+    keys.register(app, dispatcher, commands)
+    admin = AdminCommands(dispatcher, commands)
+    nodes.register(app, dispatcher, admin)
+    images.register(app, dispatcher, admin, image_jobs)
+    home.register(app, dispatcher, homes, admin)
+    admin_rentals.register(app, dispatcher, homes, terms)
     commands.register(app)
-    app.error(_error_listener(desk))
+    app.error(_error_listener(dispatcher))
     return app
 
 
@@ -90,13 +90,13 @@ def _authorize(token: str) -> Any:
     return authorize
 
 
-def _error_listener(desk: Desk) -> Any:
+def _error_listener(dispatcher: Dispatcher) -> Any:
     def on_error(
         error: Exception, body: dict[str, Any], response: BoltResponse | None
     ) -> BoltResponse | None:
         """A 200 keeps Slack from showing its own error; the person gets ours. None: it was acknowledged already."""
         user_id, _ = asker(body)
-        texts = desk.directory.texts_of(user_id)
+        texts = dispatcher.directory.texts_of(user_id)
         reference = error_messages.new_reference(error, f"listener for {user_id}")
         if response is None:
             return None

@@ -21,14 +21,14 @@ from bot.delivery.admins import AdminNotices
 from bot.delivery.homes import Homes
 from bot.delivery.image_jobs import ImageJobs
 from bot.delivery.owners import Notifier
-from bot.delivery.pictures import Gallery
+from bot.delivery.pictures import ChartSender
 from bot.ops.health import Health
 from bot.ops.metrics import Metrics
 from bot.slack.client import slack_client
 from bot.slack.directory import Directory
-from bot.slack.dispatcher import Desk
-from bot.slack.messages import Post
-from kws_core.cluster.heartbeat import Pulse
+from bot.slack.dispatcher import Dispatcher
+from bot.slack.messages import MessageClient
+from kws_core.cluster.heartbeat import Heartbeat
 from kws_core.config import Config, Environment
 from kws_core.context import utcnow
 from kws_core.database.single_process import SoleProcess
@@ -38,7 +38,7 @@ from kws_core.loop import Loop
 from kws_core.nightly.cleanup import Nightly
 from kws_core.nodes import Node
 from kws_core.reconcile.reconciler import Reconciler
-from kws_core.rentals.extension import Terms
+from kws_core.rentals.extension import Extensions
 from kws_core.rentals.machine_actions import Operations
 from kws_core.rentals.service import Core
 from kws_core.reports.metrics import figures
@@ -105,13 +105,13 @@ class Service:
         self.listeners = ThreadPoolExecutor(LISTENER_THREADS, thread_name_prefix="bolt")
         self.reconciler = Reconciler(self.core, nodes, self.node_threads)
         self.notifier = Notifier(self.core, self.client, self.directory, self.post_office)
-        self.sole, self.pulse = SoleProcess(self.store), Pulse(self.core)
-        self.desk = Desk(self.core, self.directory, self.workers)
+        self.sole, self.pulse = SoleProcess(self.store), Heartbeat(self.core)
+        self.dispatcher = Dispatcher(self.core, self.directory, self.workers)
         self.operations = Operations(self.core, nodes, self.node_threads)
-        self.terms, self.nightly = Terms(self.core), Nightly(self.core)
-        self.admin_notices = AdminNotices(self.core, self.directory, Post(self.client))
-        self.gallery = Gallery(self.core.nodes, self.pictures)
-        self.image_jobs = ImageJobs(Images(self.core, nodes), self.desk, Post(self.client))
+        self.terms, self.nightly = Extensions(self.core), Nightly(self.core)
+        self.admin_notices = AdminNotices(self.core, self.directory, MessageClient(self.client))
+        self.gallery = ChartSender(self.core.nodes, self.pictures)
+        self.image_jobs = ImageJobs(Images(self.core, nodes), self.dispatcher, MessageClient(self.client))
         self.homes = Homes(self.core, self.directory, self.client)
         self.app = self._app()
         self.loops = self._loops()
@@ -124,7 +124,7 @@ class Service:
 
     def _app(self) -> App:
         return build_app(
-            self.desk,
+            self.dispatcher,
             self.operations,
             self.terms,
             self.admin_notices,

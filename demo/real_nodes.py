@@ -20,7 +20,7 @@ from kws_core.config import Config, load_config
 from kws_core.errors import ConfigError, NodeError
 from kws_core.nodes import Node
 from kws_core.nodes.pool import Pool
-from kws_core.people import Who
+from kws_core.people import Actor
 from slack_workspace import Workspace
 
 DATABASE = Path("kws-demo.db")  # kept while something of it may be on a node
@@ -82,7 +82,7 @@ def return_all(service: Service, patience: float = PATIENCE) -> bool:
         return True
     typer.echo("Returning what is still rented: " + ", ".join(one.name for one in left))
     for rental in left:
-        core.give_back(Who(rental.owner, admin=True), rental.id)
+        core.return_rental(Actor(rental.owner, admin=True), rental.id)
     pause = threading.Event()
     waited = 0.0
     while core.all_rentals() and waited < patience:

@@ -101,7 +101,7 @@ class DemoStage:
 
 
 def _is_on(rental: Rental, node: str) -> bool:
-    return any(one.node == node and one.state is not PlacementState.GONE for one in rental.placements)
+    return any(one.node == node and one.state is not PlacementState.DELETED for one in rental.placements)
 
 
 def _rental(rental: Rental) -> Json:

@@ -40,7 +40,7 @@ class Reminder:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class ExpiryInfo:
     """What lies ahead of a rental, as seen at ``now``."""
 
     now: datetime
@@ -57,7 +57,7 @@ class Outlook:
         return self.now.astimezone(self.ends_at.tzinfo).date()
 
 
-class Ends:
+class ExpiryPolicy:
     """The rule, for one lab's zone and policy."""
 
     def __init__(self, config: Config) -> None:
@@ -99,10 +99,10 @@ class Ends:
         """The last end date that a person may choose now."""
         return self.day_of(now) + timedelta(days=self.policy.max_days)
 
-    def outlook(self, rental: Rental, events: Iterable[Event], now: datetime) -> Outlook:
+    def outlook(self, rental: Rental, events: Iterable[Event], now: datetime) -> ExpiryInfo:
         """For what people are told."""
         last_day = self.last_day(rental.ends_on)
-        return Outlook(
+        return ExpiryInfo(
             now=now,
             ends_at=self.over_at(rental).astimezone(self.zone),
             deleted_at=self.deleted_at(rental, events, now).astimezone(self.zone),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class Actor:
     """The person who asks."""
 
     id: str

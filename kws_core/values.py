@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-MARK_PREFIX = "kws-"
+TAG_PREFIX = "kws-"
 
 
-def mark_of(rental_id: str) -> str:
+def owner_tag(rental_id: str) -> str:
     """The mark that every resource of a rental carries on a node."""
-    return MARK_PREFIX + rental_id
+    return TAG_PREFIX + rental_id
 
 
 class Kind(StrEnum):

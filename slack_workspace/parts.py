@@ -15,7 +15,7 @@ from slack_workspace.state import State
 from slack_workspace.views import Views
 
 
-class Core:
+class WorkspaceParts:
     """State, views, files, response_urls, sockets and faults of one workspace, wired together."""
 
     def __init__(

@@ -16,7 +16,7 @@ from slack_workspace.faults import Fault
 from slack_workspace.page_server.control import add_control_routes
 from slack_workspace.page_server.guard import add_headers, same_machine
 from slack_workspace.page_server.routes import add_page_routes
-from slack_workspace.parts import Core
+from slack_workspace.parts import WorkspaceParts
 from slack_workspace.state import Call
 from slack_workspace.web_api.dispatch import call
 
@@ -28,7 +28,7 @@ MAX_UPLOAD = 64 * 1024 * 1024
 class Server:
     """Starts, stops, and goes down and up again on the same port."""
 
-    def __init__(self, core: Core, people: Any) -> None:
+    def __init__(self, core: WorkspaceParts, people: Any) -> None:
         self.port = 0
         self._core = core
         self._people = people

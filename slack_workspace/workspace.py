@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 from slack_workspace.errors import Json
 from slack_workspace.faults import Faults
 from slack_workspace.page_server.stage import EmptyStage, Stage
-from slack_workspace.parts import Core
+from slack_workspace.parts import WorkspaceParts
 from slack_workspace.people import User, UserGroup
 from slack_workspace.persons.person import Person
 from slack_workspace.server import Server
@@ -49,7 +49,7 @@ class Workspace:
         rng: random.Random | None = None,
         scopes: Iterable[str] | None = None,
     ) -> None:
-        self._core = Core(
+        self._core = WorkspaceParts(
             users, groups, clock, ack_timeout=ack_timeout, event_retries=event_retries,
             ping_interval=ping_interval, rng=rng, scopes=scopes,
         )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from kws_core.people import Who
+    from kws_core.people import Actor
     from kws_core.rentals.service import Core
 
 USAGE = 2  # exit code: wrong usage or configuration
@@ -36,15 +36,15 @@ def core_of(config: Path | None) -> Core:
     return Core(settings, store)
 
 
-def who_types() -> Who:
+def who_types() -> Actor:
     """Whoever may read the database is an admin; the trail has the name that the system knows."""
-    from kws_core.people import Who
+    from kws_core.people import Actor
 
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
         name = str(os.getuid())
-    return Who(f"cli:{name[:LONGEST_USER]}", admin=True)
+    return Actor(f"cli:{name[:LONGEST_USER]}", admin=True)
 
 
 def note_act(core: Core, what: str, **data: Any) -> None:

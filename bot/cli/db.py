@@ -16,7 +16,7 @@ from bot.cli.common import FAILED, Config, Json, core_of, print_rows
 
 if TYPE_CHECKING:
     from kws_core.config import Config as Settings
-    from kws_core.legacy.importer import Outcome, Terms
+    from kws_core.legacy.importer import ImportOptions, ImportOutcome
     from kws_core.rentals.service import Core
 
 NOTHING = "The old system lends nothing."
@@ -84,7 +84,7 @@ def import_legacy(
     """Takes the servers and containers of the system before KWS over, with their ends, as they run."""
     from kws_core.config import load_config
     from kws_core.legacy import source
-    from kws_core.legacy.importer import Takeover, Verdict
+    from kws_core.legacy.importer import LegacyImporter, Verdict
     from kws_core.nodes.pool import Pool
 
     settings = load_config(config)
@@ -94,7 +94,7 @@ def import_legacy(
     pool.check()
     try:
         with _core(config, settings, dry_run) as core:
-            takeover = Takeover(core, pool.adopters(), terms)
+            takeover = LegacyImporter(core, pool.importers(), terms)
             if not dry_run and not yes and sys.stdin.isatty():
                 would = takeover.run(rows, dry_run=True)
                 print_rows(_shown(would), False, NOTHING)
@@ -121,10 +121,10 @@ def _core(config: Path | None, settings: Settings, dry_run: bool) -> Iterator[Co
         yield Core(settings, store)
 
 
-def _terms(owners: Path | None, others: str | None, nodes: list[str], days: int) -> Terms:
+def _terms(owners: Path | None, others: str | None, nodes: list[str], days: int) -> ImportOptions:
     """ConfigError with every mistake in the options and in the file of owners."""
     from kws_core.errors import ConfigError
-    from kws_core.legacy.importer import SLACK_ID, Terms
+    from kws_core.legacy.importer import SLACK_ID, ImportOptions
 
     problems = [f"--node: {pair!r} is not OLD=NEW" for pair in nodes if not all(pair.partition("="))]
     if others is not None and not SLACK_ID.fullmatch(others):
@@ -140,7 +140,7 @@ def _terms(owners: Path | None, others: str | None, nodes: list[str], days: int)
             problems.append(f"{owners}: line {number}: {name!r} has two Slack ids")
     if problems:
         raise ConfigError(problems)
-    return Terms(known, others, dict(pair.split("=", 1) for pair in nodes), days)
+    return ImportOptions(known, others, dict(pair.split("=", 1) for pair in nodes), days)
 
 
 def _lines(path: Path | None) -> list[list[str]]:
@@ -155,7 +155,7 @@ def _lines(path: Path | None) -> list[list[str]]:
     return list(csv.reader(text.splitlines()))
 
 
-def _shown(outcomes: list[Outcome]) -> list[dict[str, Any]]:
+def _shown(outcomes: list[ImportOutcome]) -> list[dict[str, Any]]:
     return [
         {
             "kind": one.row.kind.value,

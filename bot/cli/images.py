@@ -17,7 +17,7 @@ from bot.cli.common import FAILED, USAGE, Config, Json, core_of, who_types
 
 if TYPE_CHECKING:
     from kws_core.images.image_audit import By
-    from kws_core.images.reports import Report
+    from kws_core.images.reports import ImageReport
     from kws_core.images.service import Images, Source
 
 app = typer.Typer(
@@ -250,7 +250,7 @@ class _Bars:
             typer.echo("\r" + "  ".join(self._bars[n] for n in sorted(self._bars)), err=True, nl=False)
 
 
-def _tell(reports: Iterable[Report]) -> None:
+def _tell(reports: Iterable[ImageReport]) -> None:
     """What each node has now, or why not."""
     from bot.text.i18n import Texts
     from bot.text.image_messages import outcome_text

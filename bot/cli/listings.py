@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from kws_core.errors import ConfigError
-from kws_core.reconcile.orphans import MOST_LEAKS, SEEN_AGAIN, Leak, NodeReport
+from kws_core.reconcile.orphans import MOST_LEAKS, SEEN_AGAIN, NodeReport, Orphan
 from kws_core.tables.rental import Rental
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def did(swept: Swept) -> tuple[NodeReport, Deeds]:
     return report, deeds
 
 
-def _would(leak: Leak, report: NodeReport) -> str:
+def _would(leak: Orphan, report: NodeReport) -> str:
     if report.too_many:
         return f"keep: more than {MOST_LEAKS} at once; is this the right database?"
     if leak.first_seen_at is None:
@@ -85,7 +85,7 @@ def reconciliation(found: Iterable[tuple[NodeReport, Deeds]], zone: ZoneInfo) ->
     return rows
 
 
-def _leak(report: NodeReport, found: str, leak: Leak, then: str, zone: ZoneInfo) -> Row:
+def _leak(report: NodeReport, found: str, leak: Orphan, then: str, zone: ZoneInfo) -> Row:
     since = leak.first_seen_at.astimezone(zone).isoformat(" ", "minutes") if leak.first_seen_at else None
     return _row(report, found, leak.mark, leak.name, leak.owner, ", ".join(leak.kinds), since, then)
 

@@ -66,7 +66,7 @@ def run(
     from kws_core.database.engine import make_engine
     from kws_core.nodes.pool import Pool
 
-    problems = Problems()
+    problems = ConfigProblems()
     environment = problems.of(lambda: load_environment(http=http is not None))
     settings = problems.of(lambda: load_config(config))
     pool = Pool(settings) if settings else None
@@ -197,7 +197,7 @@ def nightly(
         raise typer.Exit(FAILED)
 
 
-class Problems:
+class ConfigProblems:
     """Collects the mistakes of several parts of the configuration, to be told all at once."""
 
     def __init__(self) -> None:

@@ -61,12 +61,12 @@ def drain(
     config: Config = None,
 ) -> None:
     """Takes a node out of service: no new rentals; those on it stay as they are."""
-    from kws_core.scheduling.node_maintenance import Fleet
+    from kws_core.scheduling.node_maintenance import NodeMaintenance
 
     core = core_of(config or context.obj)
     until = _day("--tell", tell) if tell is not None else None
     told = _refusals(
-        lambda: Fleet(core).drain(
+        lambda: NodeMaintenance(core).drain(
             who_types(), name, tell=until is not None, until=until, reason=reason, where="cli"
         )
     )
@@ -78,10 +78,10 @@ def drain(
 @nodes.command()
 def undrain(context: typer.Context, name: Name, config: Config = None) -> None:
     """Puts a node back into service."""
-    from kws_core.scheduling.node_maintenance import Fleet
+    from kws_core.scheduling.node_maintenance import NodeMaintenance
 
     core = core_of(config or context.obj)
-    changed = _refusals(lambda: Fleet(core).undrain(who_types(), name, where="cli"))
+    changed = _refusals(lambda: NodeMaintenance(core).undrain(who_types(), name, where="cli"))
     typer.echo(f"{name} gets rentals again." if changed else f"{name} was not out of service.")
 
 
@@ -108,8 +108,8 @@ def rentals(
             "owner": r.owner,
             "kind": r.kind.value,
             "status": r.status.value,
-            "node": r.held.node if r.held else None,
-            "address": r.held.floating_ip if r.held else None,
+            "node": r.placement.node if r.placement else None,
+            "address": r.placement.floating_ip if r.placement else None,
             "image": r.image,
             "size": r.size,
             "ends_on": r.ends_on.isoformat(),

@@ -8,14 +8,14 @@ from http.client import HTTPException
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.slack.directory import Directory
-from bot.slack.messages import Post
+from bot.slack.messages import MessageClient
 from bot.slack.retries import retry_after
 from bot.text.i18n import Texts, texts_for
 from bot.views import admin_notice, ids
 from kws_core.database.leases import LeaseLost
-from kws_core.outbox.alert_outbox import NoticeBox
+from kws_core.outbox.alert_outbox import AlertOutbox
 from kws_core.rentals.service import Core
-from kws_core.tables.alert import Notice
+from kws_core.tables.alert import AdminAlert
 
 log = logging.getLogger(__name__)
 
@@ -29,16 +29,16 @@ NOBODY = frozenset(
 class AdminNotices:
     """``deliver_due()`` belongs on a worker thread: it waits for Slack."""
 
-    def __init__(self, core: Core, directory: Directory, post: Post) -> None:
+    def __init__(self, core: Core, directory: Directory, post: MessageClient) -> None:
         self.core = core
-        self.box = NoticeBox(core)
+        self.box = AlertOutbox(core)
         self.directory = directory
         self.post = post
 
     def deliver_due(self) -> None:
         """Every notice that is due, each by itself."""
         for notice in self.box.due():
-            with self.box.hold(notice) as ours:
+            with self.box.acquire(notice) as ours:
                 if ours:
                     self._try(notice.id)
 
@@ -63,14 +63,14 @@ class AdminNotices:
             return texts_for(None, self.core.config.kws.locale)
         return self.directory.texts_of(target)
 
-    def _deliver(self, notice: Notice) -> None:
+    def _deliver(self, notice: AdminAlert) -> None:
         channel = self.core.config.kws.admin_channel
         for target in [channel] if channel else self.directory.admins():
             if notice.reached.get(target) in (None, TRYING):
                 self._reach(notice, target)
         self.box.delivered(notice.id)
 
-    def _reach(self, notice: Notice, target: str) -> None:
+    def _reach(self, notice: AdminAlert, target: str) -> None:
         try:
             channel = self._channel(target)
             ts = None
@@ -89,7 +89,7 @@ class AdminNotices:
             )
             self.box.note(notice.id, target, "unreachable")
 
-    def _posted(self, channel: str, notice: Notice) -> str | None:
+    def _posted(self, channel: str, notice: AdminAlert) -> str | None:
         """Where an earlier try arrived. None too where we may not look: then rather twice than never."""
         try:
             return self.post.find(channel, f"{ids.ADMIN_NOTICE}{notice.id}")

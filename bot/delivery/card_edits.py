@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from slack_sdk.errors import SlackApiError
 
-from bot.slack.messages import Post
+from bot.slack.messages import MessageClient
 from bot.slack.retries import retry_after
 from bot.views.rental_card import Message
 
@@ -23,7 +23,7 @@ BUSY = timedelta(seconds=2)
 class CardEdits:
     """``edit()`` never waits for other edits."""
 
-    def __init__(self, post: Post, now: Callable[[], datetime]) -> None:
+    def __init__(self, post: MessageClient, now: Callable[[], datetime]) -> None:
         self._post = post
         self._now = now
         self._editors = threading.BoundedSemaphore(AT_ONCE)

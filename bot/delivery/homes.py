@@ -1,6 +1,6 @@
 """App Homes: published when they are opened, and again when something changes while they may be looked at.
 
-Drawn from the database alone; ``HomeBook`` remembers who looks and what is shown, so any process can do it.
+Drawn from the database alone; ``HomeStates`` remembers who looks and what is shown, so any process can do it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from bot.text.i18n import Texts
 from bot.views import admin_home, home
 from kws_core.errors import UserError
 from kws_core.outbox.admin_queries import DeskQueries, Search
-from kws_core.outbox.home_state import HomeBook
-from kws_core.people import Who
+from kws_core.outbox.home_state import HomeStates
+from kws_core.people import Actor
 from kws_core.rentals.service import Core
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Homes:
 
     def __init__(self, core: Core, directory: Directory, client: WebClient) -> None:
         self.core = core
-        self.book = HomeBook(core)
+        self.book = HomeStates(core)
         self.queries = DeskQueries(core)
         self.directory = directory
         self.client = client
@@ -69,7 +69,7 @@ class Homes:
         ``at_once``: also while another is at it, since the person waits; then it is drawn once more.
         """
         try:
-            with self.book.hold(person) as ours:
+            with self.book.acquire(person) as ours:
                 if ours or at_once:
                     self._show(person, team_id)
                 if at_once and not ours:
@@ -102,20 +102,20 @@ class Homes:
     def _draw(self, person: str, team_id: str | None, search: Search) -> tuple[View, bool]:
         """Who they are is asked anew each time: an admin who is one no more loses the desk."""
         try:
-            who, texts = self.directory.admit(person, team_id)
+            who, texts = self.directory.authorize(person, team_id)
         except UserError as error:
             return home.refusal(error_messages.sentence(error, self.directory.texts_of(person))), False
         return self.draw(who, texts, search), who.admin
 
-    def draw(self, who: Who, texts: Texts, search: Search) -> View:
+    def draw(self, who: Actor, texts: Texts, search: Search) -> View:
         """The view for this person."""
         offer = self.core.offer(who)
         desk = admin_home.build(self._desk(search), texts) if who.admin else []
         ends = {rental.id: self.core.ends_at(rental) for rental in offer.mine}
         return home.build(offer, self.core.config.policy, ends, texts, desk, self.core.turns(offer.mine))
 
-    def _desk(self, search: Search) -> admin_home.Desk:
-        return admin_home.Desk(
+    def _desk(self, search: Search) -> admin_home.AdminHome:
+        return admin_home.AdminHome(
             search=search,
             found=self.queries.find(search),
             last_day=self.core.ends.last_day,

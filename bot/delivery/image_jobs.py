@@ -16,8 +16,8 @@ from http.client import HTTPException
 
 from slack_sdk.errors import SlackClientError
 
-from bot.slack.dispatcher import Desk, Serve, Visit
-from bot.slack.messages import Post
+from bot.slack.dispatcher import Dispatcher, RequestContext, Serve
+from bot.slack.messages import MessageClient
 from bot.text.i18n import N_
 from bot.views import ids
 from bot.views.image_list import Progress
@@ -39,19 +39,19 @@ TROUBLE = (SlackClientError, HTTPException, OSError, ValueError)
 class ImageJobs:
     """``images`` is asked on threads of ours; ``stop`` ends what is under way."""
 
-    def __init__(self, images: Images, desk: Desk, post: Post) -> None:
+    def __init__(self, images: Images, dispatcher: Dispatcher, post: MessageClient) -> None:
         self.images = images
-        self.desk = desk
+        self.dispatcher = dispatcher
         self.post = post
-        self.syncs = ImageSyncs(desk.core)
+        self.syncs = ImageSyncs(dispatcher.core)
         self.executor = ThreadPoolExecutor(THREADS, thread_name_prefix="images")
         self._running: set[str] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
 
-    def soon(self, serve: Serve, visit: Visit) -> None:
+    def soon(self, serve: Serve, request: RequestContext) -> None:
         """Serves an admin on a thread that may wait for the nodes."""
-        self.executor.submit(self.desk.run, serve, visit)
+        self.executor.submit(self.dispatcher.run, serve, request)
 
     def stop(self) -> None:
         """Nothing new begins; what is under way ends soon, and its message says so."""
@@ -59,37 +59,37 @@ class ImageJobs:
         self.images.stop()
         self.executor.shutdown(wait=False, cancel_futures=True)
 
-    def sync(self, visit: Visit, by: By, wanted: str, name: str | None) -> None:
+    def sync(self, request: RequestContext, by: By, wanted: str, name: str | None) -> None:
         """Copies one image, or with None all of them, where they lack. ``wanted`` is shown and repeated."""
         with self._alone(wanted):
-            channel = str(visit.client.conversations_open(users=[visit.who.id])["channel"]["id"])
+            channel = str(request.client.conversations_open(users=[request.who.id])["channel"]["id"])
             sync = self.syncs.begin(by, wanted, channel)
-            progress = Progress(wanted, visit.texts, block_id=ids.IMAGE_SYNC + str(sync))
+            progress = Progress(wanted, request.texts, block_id=ids.IMAGE_SYNC + str(sync))
             ts = self.post.send(channel, progress.message())
             self.syncs.posted(sync, ts)
-            self._say_begun(visit)
+            self._say_begun(request)
             with self._edited(channel, ts, progress):
-                problem = self._sync(by, name, progress, visit)
+                problem = self._sync(by, name, progress, request)
             if self._finish(channel, ts, progress.end(problem)):
                 self.syncs.told(sync)
 
-    def _say_begun(self, visit: Visit) -> None:
+    def _say_begun(self, request: RequestContext) -> None:
         try:
-            visit.say(visit.texts(N_("It has begun. How far it is stands in your direct message.")))
+            request.say(request.texts(N_("It has begun. How far it is stands in your direct message.")))
         except TROUBLE as error:  # the direct message says it too
             log.warning("that images are being copied can't be said: %s", error)
 
     def close_broken(self) -> None:
         """Says of copies whose process died that they have broken off; to be called now and then."""
         for sync in self.syncs.broken_off():
-            with self.syncs.hold(sync) as ours:
+            with self.syncs.acquire(sync) as ours:
                 if ours and not self._stopping.is_set():
                     self._close(sync)
 
     def _close(self, sync: ImageSync) -> None:
         block_id = ids.IMAGE_SYNC + str(sync.id)
-        texts = self.desk.directory.texts_of(sync.person)
-        problem = self.desk.explain(UserError("images_stopped"), texts, sync.person)
+        texts = self.dispatcher.directory.texts_of(sync.person)
+        problem = self.dispatcher.explain(UserError("images_stopped"), texts, sync.person)
         try:
             ts = sync.ts or self.post.find(sync.channel, block_id)
         except TROUBLE as error:
@@ -99,12 +99,12 @@ class ImageJobs:
         if ts is None or self._try_edit(sync.channel, ts, message):
             self.syncs.over(sync)
 
-    def _sync(self, by: By, name: str | None, progress: Progress, visit: Visit) -> str | None:
+    def _sync(self, by: By, name: str | None, progress: Progress, request: RequestContext) -> str | None:
         try:
             for report in self.images.syncing(by, name, progress.watch):
                 progress.add(report)
         except Exception as error:
-            return self.desk.explain(error, visit.texts, visit.who.id)
+            return self.dispatcher.explain(error, request.texts, request.who.id)
         return None
 
     @contextmanager

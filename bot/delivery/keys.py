@@ -23,15 +23,15 @@ from bot.text import prose
 from bot.text.i18n import N_, Texts
 from kws_core.forms import boot_script, ssh_keys
 from kws_core.forms.putty_key import to_ppk
-from kws_core.outbox.pending_messages import Mail, Outbox
+from kws_core.outbox.pending_messages import Outbox, PendingMessages
 from kws_core.tables.rental import Rental
 
 log = logging.getLogger(__name__)
 
-GONE = frozenset({"file_not_found", "file_deleted"})
+DELETED = frozenset({"file_not_found", "file_deleted"})
 
 
-def deliver(mail: Mail, client: WebClient, outbox: Outbox, texts: Texts) -> None:
+def deliver(mail: PendingMessages, client: WebClient, outbox: Outbox, texts: Texts) -> None:
     """Uploads a fresh private key into the card's thread, unless an earlier try did arrive."""
     rental = mail.rental
     if rental.key_file and _arrived(client, rental):
@@ -94,6 +94,6 @@ def _delete(client: WebClient, file_id: str) -> None:
     try:
         client.files_delete(file=file_id)
     except SlackApiError as error:
-        if error.response.get("error") not in GONE:
+        if error.response.get("error") not in DELETED:
             raise  # it may still be seen: no second key before it is gone
         log.info("file %s of an earlier try: %s", file_id, error.response.get("error"))

@@ -18,13 +18,13 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from bot.delivery import keys
 from bot.delivery.card_edits import CardEdits
 from bot.slack.directory import Directory
-from bot.slack.messages import Post
+from bot.slack.messages import MessageClient
 from bot.slack.retries import retry_after
 from bot.views import end_notices, ids, rental_card
 from bot.views.rental_card import Message
 from kws_core.database.leases import LeaseLost
-from kws_core.expiry import Outlook
-from kws_core.outbox.pending_messages import Mail, Outbox
+from kws_core.expiry import ExpiryInfo
+from kws_core.outbox.pending_messages import Outbox, PendingMessages
 from kws_core.rentals.service import Core
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
@@ -56,7 +56,7 @@ class Notifier:
         self.client = client
         self.directory = directory
         self.executor = executor
-        self.post = Post(client)
+        self.post = MessageClient(client)
         self.edits = CardEdits(self.post, core.now)
         self._guard = threading.Lock()
         self._busy: set[str] = set()
@@ -82,7 +82,7 @@ class Notifier:
 
     def _run(self, rental_id: str) -> None:
         try:
-            with self.outbox.hold(rental_id) as ours:
+            with self.outbox.acquire(rental_id) as ours:
                 if ours:
                     self.deliver(rental_id)
         except LeaseLost:
@@ -108,7 +108,7 @@ class Notifier:
             log.warning("rental %s: Slack did not take it: %s", rental_id, error)
             self.outbox.postpone(rental_id)
 
-    def _refused(self, mail: Mail, error: SlackApiError) -> None:
+    def _refused(self, mail: PendingMessages, error: SlackApiError) -> None:
         code = str(error.response.get("error", "")) if hasattr(error.response, "get") else ""
         log.warning("rental %s: Slack says %s", mail.rental.id, code or error)
         if code in NO_CHANNEL:
@@ -121,12 +121,12 @@ class Notifier:
         else:
             self.outbox.postpone(mail.rental.id, retry_after(error))
 
-    def _unreachable(self, mail: Mail, code: str) -> None:
+    def _unreachable(self, mail: PendingMessages, code: str) -> None:
         if code == LEFT:
             self.core.note_departure(mail.rental.owner, left=True)
         self.outbox.unreachable(mail.rental.id, code, tell=code != LEFT)
 
-    def _tell(self, mail: Mail) -> None:
+    def _tell(self, mail: PendingMessages) -> None:
         later = self._card(mail)
         if mail.wants_key:
             keys.deliver(mail, self.client, self.outbox, self.directory.texts(mail.person))
@@ -139,7 +139,7 @@ class Notifier:
         else:
             self.outbox.postpone(mail.rental.id, later)
 
-    def _tell_event(self, mail: Mail, event: Event, *, told_again: bool) -> None:
+    def _tell_event(self, mail: PendingMessages, event: Event, *, told_again: bool) -> None:
         if event.kind is EventKind.TRANSFERRED:
             self._give_up_card(mail, event)
         if event.kind in end_notices.KINDS:
@@ -150,12 +150,12 @@ class Notifier:
                 self._unreachable(mail, LEFT)
             else:
                 self._ask(mail, event, outlook)
-        elif rental_card.rings(mail.rental, event):
+        elif rental_card.should_notify(mail.rental, event):
             self._ring(mail, event, told_again=told_again)
 
     # -- the card
 
-    def _card(self, mail: Mail) -> timedelta | None:
+    def _card(self, mail: PendingMessages) -> timedelta | None:
         """Posts the card, or edits it to what is now; in how long it may be edited, if Slack does not take it now."""
         rental = mail.rental
         message = rental_card.card(
@@ -181,7 +181,7 @@ class Notifier:
 
     # -- bells
 
-    def _ring(self, mail: Mail, event: Event, *, told_again: bool) -> None:
+    def _ring(self, mail: PendingMessages, event: Event, *, told_again: bool) -> None:
         """A short message in the card's thread, shown in the DM as well, posted once.
 
         ``told_again``: the card is still to be edited, so this event comes once more.
@@ -194,14 +194,14 @@ class Notifier:
             return
         self.outbox.trying(event)
         texts = self.directory.texts(mail.person)
-        message = rental_card.bell(rental, event, texts)
+        message = rental_card.notification(rental, event, texts)
         ts = self.post.send(rental.dm_channel, message, rental.card_ts)
         if told_again:
             self.outbox.posted(event.id, ts)
 
     # -- questions about the end
 
-    def _ask(self, mail: Mail, event: Event, outlook: Outlook) -> None:
+    def _ask(self, mail: PendingMessages, event: Event, outlook: ExpiryInfo) -> None:
         """A message of its own, with buttons, posted once; its ts is kept until the buttons are taken off."""
         rental = mail.rental
         assert rental.dm_channel
@@ -217,7 +217,7 @@ class Notifier:
         self.outbox.posted(event.id, ts)
         event.ts = ts
 
-    def _close_answered(self, mail: Mail) -> None:
+    def _close_answered(self, mail: PendingMessages) -> None:
         """Takes the buttons off messages that ask what is no longer a question."""
         asked = [event for event in mail.events if event.ts and event.kind in end_notices.KINDS]
         if not asked:
@@ -229,10 +229,10 @@ class Notifier:
                 self.post.edit(rental.dm_channel or "", event.ts, closed)
                 self.outbox.closed(event.id)
 
-    def _outlook(self, mail: Mail) -> Outlook:
+    def _outlook(self, mail: PendingMessages) -> ExpiryInfo:
         return self.core.ends.outlook(mail.rental, mail.events, self.core.now())
 
-    def _give_up_card(self, mail: Mail, event: Event) -> None:
+    def _give_up_card(self, mail: PendingMessages, event: Event) -> None:
         """The card in the messages of the person who had it says who has it now, and they are told.
 
         Whether they can be reached decides nothing about the rental any more.
@@ -246,7 +246,7 @@ class Notifier:
             self.post.edit(channel, card, message)
             if person and person.departed_at:
                 return
-            notice = rental_card.handed_over_bell(mail.rental, event, self.directory.texts_of(was))
+            notice = rental_card.transfer_notification(mail.rental, event, self.directory.texts_of(was))
             if event.tries and self.post.find(channel, f"{ids.NOTICE}{event.id}", card):
                 return
             self.outbox.trying(event)

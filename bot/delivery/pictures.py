@@ -100,7 +100,7 @@ def plot(data: dict[str, Any]) -> bytes:
     return drawn.stdout
 
 
-class Gallery:
+class ChartSender:
     """Sends the picture, on the one thread of ``executor``; one that would look the same is not drawn again."""
 
     def __init__(

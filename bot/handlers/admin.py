@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 from bot.handlers.commands import Commands, Subcommand
-from bot.slack.dispatcher import Desk, Visit, paragraph
+from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph
 from bot.text import prose
 from bot.text.i18n import N_
 from bot.views import ids
@@ -24,8 +24,8 @@ ALIASES = {
 class AdminCommands:
     """The table of what admins can type; handlers add theirs."""
 
-    def __init__(self, desk: Desk, commands: Commands) -> None:
-        self.desk = desk
+    def __init__(self, dispatcher: Dispatcher, commands: Commands) -> None:
+        self.dispatcher = dispatcher
         self._table: dict[str, Subcommand] = {"help": _help}
         commands.add("admin", self._serve)
 
@@ -33,13 +33,13 @@ class AdminCommands:
         """Serves ``/kws admin NAME …``."""
         self._table[name] = serve
 
-    def _serve(self, visit: Visit, rest: str) -> None:
-        admins_only(visit)
+    def _serve(self, request: RequestContext, rest: str) -> None:
+        admins_only(request)
         word, _, words = rest.partition(" ")
         name = ALIASES.get(word.lower(), word.lower()) or "help"
         serve = self._table.get(name)
         if serve is not None:
-            serve(visit, words.strip())
+            serve(request, words.strip())
             return
         near = difflib.get_close_matches(name, [*self._table, *ALIASES], n=1)
         if near:
@@ -47,12 +47,12 @@ class AdminCommands:
         raise UserError("word_unknown", word=word, known=sorted(self._table))
 
 
-def admins_only(visit: Visit) -> None:
+def admins_only(request: RequestContext) -> None:
     """UserError for everybody else; to be asked at each click anew."""
-    if not visit.who.admin:
+    if not request.who.admin:
         raise UserError("admins_only")
 
 
-def _help(visit: Visit, _rest: str) -> None:
-    text = prose.admin_help(ids.COMMAND, visit.texts)
-    visit.say(text, [paragraph(visit.texts(N_("For admins:"))), paragraph(text)])
+def _help(request: RequestContext, _rest: str) -> None:
+    text = prose.admin_help(ids.COMMAND, request.texts)
+    request.say(text, [paragraph(request.texts(N_("For admins:"))), paragraph(text)])

@@ -9,50 +9,50 @@ from slack_sdk import WebClient
 
 from bot.delivery.homes import Homes
 from bot.handlers.admin import admins_only
-from bot.slack.dispatcher import Desk, Visit
+from bot.slack.dispatcher import Dispatcher, RequestContext
 from bot.text.i18n import N_, Mrkdwn
 from bot.views import admin_form, ids
 from bot.views.admin_form import Filled
 from kws_core.errors import UserError
 from kws_core.rentals.admission import check_desk_end
-from kws_core.rentals.extension import Terms
+from kws_core.rentals.extension import Extensions
 from kws_core.tables.rental import Rental
 
 VIA = "desk"  # where it was done, in the audit trail
 DONE = {
-    ids.Act.EXTEND: N_("{name} of {person} lasts until {day} now."),
-    ids.Act.TRANSFER: N_("{name} is {person}'s now."),
-    ids.Act.RESTORE: N_("{name} of {person} is restored until {day}."),
-    ids.Act.END: N_("{name} of {person} is being deleted."),
+    ids.RentalAct.EXTEND: N_("{name} of {person} lasts until {day} now."),
+    ids.RentalAct.TRANSFER: N_("{name} is {person}'s now."),
+    ids.RentalAct.RESTORE: N_("{name} of {person} is restored until {day}."),
+    ids.RentalAct.END: N_("{name} of {person} is being deleted."),
 }
 
 
-def register(app: App, desk: Desk, homes: Homes, terms: Terms) -> None:
+def register(app: App, dispatcher: Dispatcher, homes: Homes, terms: Extensions) -> None:
     """Listens for the menus of the desk's rows and for their forms."""
-    acts = DeskActs(desk, homes, terms)
-    app.action(ids.Action.DESK_ACT)(desk.listener(acts.open))
+    acts = DeskActs(dispatcher, homes, terms)
+    app.action(ids.Action.DESK_ACT)(dispatcher.listener(acts.open))
     app.view(ids.View.DESK)(acts.submitted)
 
 
 class DeskActs:
     """The acts."""
 
-    def __init__(self, desk: Desk, homes: Homes, terms: Terms) -> None:
-        self.desk = desk
-        self.core = desk.core
+    def __init__(self, dispatcher: Dispatcher, homes: Homes, terms: Extensions) -> None:
+        self.dispatcher = dispatcher
+        self.core = dispatcher.core
         self.homes = homes
         self.terms = terms
 
-    def open(self, visit: Visit) -> None:
+    def open(self, request: RequestContext) -> None:
         """The form for what was chosen in a row's menu."""
-        admins_only(visit)
-        act, rental_id = ids.parse_act((visit.action.get("selected_option") or {}).get("value") or "")
-        rental = self.core.rental(visit.who, rental_id)
+        admins_only(request)
+        act, rental_id = ids.parse_act((request.action.get("selected_option") or {}).get("value") or "")
+        rental = self.core.rental(request.who, rental_id)
         if not rental.live:
             raise UserError("too_late_to_extend", name=rental.name)
-        missed = rental.held is not None and self.core.config.node(rental.held.node) is None
-        form = admin_form.build(act, rental, self.core.today(), visit.texts, missed=missed)
-        visit.open_form(form, "/kws admin rentals")
+        missed = rental.placement is not None and self.core.config.node(rental.placement.node) is None
+        form = admin_form.build(act, rental, self.core.today(), request.texts, missed=missed)
+        request.open_form(form, "/kws admin rentals")
 
     def submitted(
         self, ack: Ack, body: dict[str, Any], view: dict[str, Any], client: WebClient, context: BoltContext
@@ -65,18 +65,20 @@ class DeskActs:
         except Exception as error:
             filled, wrong = None, {ids.Field.NOTE: error}
         if wrong or filled is None:
-            texts = self.desk.directory.texts_of(user_id)
+            texts = self.dispatcher.directory.texts_of(user_id)
             shown = {
-                str(field): self.desk.explain_plain(error, texts, f"desk form of {user_id}")
+                str(field): self.dispatcher.explain_plain(error, texts, f"desk form of {user_id}")
                 for field, error in wrong.items()
             }
             ack(response_action="errors", errors=shown)
             return
         ack()
-        self.desk.take(lambda visit: self._act(visit, filled), body=body, client=client, context=context)
+        self.dispatcher.dispatch(
+            lambda request: self._act(request, filled), body=body, client=client, context=context
+        )
 
     def _wrong(self, filled: Filled) -> dict[ids.Field, Exception]:
-        if filled.act is not ids.Act.EXTEND:
+        if filled.act is not ids.RentalAct.EXTEND:
             return {}
         try:
             check_desk_end(filled.until, self.core.today())
@@ -84,35 +86,35 @@ class DeskActs:
             return {ids.Field.ENDS_ON: error}
         return {} if filled.note else {ids.Field.NOTE: UserError("note_missing")}
 
-    def _act(self, visit: Visit, filled: Filled) -> None:
-        admins_only(visit)
-        rental = self._done(visit, filled)
-        text = visit.texts(
+    def _act(self, request: RequestContext, filled: Filled) -> None:
+        admins_only(request)
+        rental = self._done(request, filled)
+        text = request.texts(
             DONE[filled.act],
             name=rental.name,
             person=Mrkdwn(f"<@{rental.owner}>"),
-            day=visit.texts.date(rental.ends_on),
+            day=request.texts.date(rental.ends_on),
         )
-        self.homes.show(visit.who.id)
-        visit.say(text)
+        self.homes.show(request.who.id)
+        request.say(text)
 
-    def _done(self, visit: Visit, filled: Filled) -> Rental:
-        who, rental_id, note = visit.who, filled.rental_id, filled.note
+    def _done(self, request: RequestContext, filled: Filled) -> Rental:
+        who, rental_id, note = request.who, filled.rental_id, filled.note
         match filled.act:
-            case ids.Act.EXTEND:
+            case ids.RentalAct.EXTEND:
                 return self.terms.extend(who, rental_id, filled.until, via=VIA, note=note)
-            case ids.Act.TRANSFER:
+            case ids.RentalAct.TRANSFER:
                 to = self._member(str(filled.person))
                 return self.terms.transfer(who, rental_id, to, via=VIA, note=note)
-            case ids.Act.RESTORE:
+            case ids.RentalAct.RESTORE:
                 return self.terms.restore(who, rental_id, via=VIA, note=note)
-            case ids.Act.END:
-                return self.core.give_back(who, rental_id, via=VIA, note=note)
+            case ids.RentalAct.END:
+                return self.core.return_rental(who, rental_id, via=VIA, note=note)
 
     def _member(self, user_id: str) -> str:
         """Guests, strangers and bots can't take a rental over."""
         try:
-            self.desk.directory.admit(user_id, None)
+            self.dispatcher.directory.authorize(user_id, None)
         except UserError as error:
             if error.code in ("guest", "stranger"):
                 raise UserError("no_member", person=Mrkdwn(f"<@{user_id}>")) from error

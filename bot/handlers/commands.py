@@ -10,12 +10,12 @@ from slack_bolt import Ack, App, BoltContext
 from slack_sdk import WebClient
 from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject
 
-from bot.slack.dispatcher import Desk, Visit, paragraph
+from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph
 from bot.text import prose
 from bot.text.i18n import N_, Texts
 from bot.views import ids
 
-Subcommand = Callable[[Visit, str], None]  # the visit, and the words behind the subcommand
+Subcommand = Callable[[RequestContext, str], None]  # the visit, and the words behind the subcommand
 
 ALIASES = {
     "대여": "rent",
@@ -34,8 +34,8 @@ ALIASES = {
 class Commands:
     """The table of subcommands; handlers add theirs."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self.dispatcher = dispatcher
         self._table: dict[str, Subcommand] = {"": _hub, "help": _help}
 
     def add(self, name: str, serve: Subcommand) -> None:
@@ -56,40 +56,40 @@ class Commands:
 
     def _command(self, ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
         ack()
-        self.desk.take(self._serve, body=body, client=client, context=context)
+        self.dispatcher.dispatch(self._serve, body=body, client=client, context=context)
 
     def _button(self, words: str) -> Callable[..., None]:
         name, _, rest = words.partition(" ")
 
         def listener(ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
             ack()
-            self.desk.take(
-                lambda visit: self._table[name](visit, rest), body=body, client=client, context=context
+            self.dispatcher.dispatch(
+                lambda request: self._table[name](request, rest), body=body, client=client, context=context
             )
 
         return listener
 
-    def _serve(self, visit: Visit) -> None:
-        word, _, rest = str(visit.body.get("text") or "").strip().partition(" ")
+    def _serve(self, request: RequestContext) -> None:
+        word, _, rest = str(request.body.get("text") or "").strip().partition(" ")
         word = word.lower()
         serve = self._table.get(ALIASES.get(word, word))
         if serve is None:
-            self._unknown(visit, word)
+            self._unknown(request, word)
         else:
-            serve(visit, rest.strip())
+            serve(request, rest.strip())
 
-    def _unknown(self, visit: Visit, word: str) -> None:
+    def _unknown(self, request: RequestContext, word: str) -> None:
         near = difflib.get_close_matches(word, [*self._table, *ALIASES], n=1)
-        text = visit.texts(N_("There is no {word} here."), word=word)
+        text = request.texts(N_("There is no {word} here."), word=word)
         if near:
-            text = visit.texts(N_("There is no {word} here. Did you mean {near}?"), word=word, near=near[0])
-        help_text = prose.help_text(ids.COMMAND, visit.texts)
-        visit.say(text, [paragraph(text), paragraph(help_text)])
+            text = request.texts(N_("There is no {word} here. Did you mean {near}?"), word=word, near=near[0])
+        help_text = prose.help_text(ids.COMMAND, request.texts)
+        request.say(text, [paragraph(text), paragraph(help_text)])
 
 
-def _hub(visit: Visit, _rest: str) -> None:
-    text = visit.texts(N_("What would you like to do?"))
-    visit.say(text, [paragraph(text), ActionsBlock(elements=_hub_buttons(visit.texts))])
+def _hub(request: RequestContext, _rest: str) -> None:
+    text = request.texts(N_("What would you like to do?"))
+    request.say(text, [paragraph(text), ActionsBlock(elements=_hub_buttons(request.texts))])
 
 
 def _hub_buttons(texts: Texts) -> list[ButtonElement]:
@@ -106,5 +106,5 @@ def _hub_buttons(texts: Texts) -> list[ButtonElement]:
     ]
 
 
-def _help(visit: Visit, _rest: str) -> None:
-    visit.say(prose.help_text(ids.COMMAND, visit.texts))
+def _help(request: RequestContext, _rest: str) -> None:
+    request.say(prose.help_text(ids.COMMAND, request.texts))

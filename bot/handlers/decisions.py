@@ -6,50 +6,50 @@ from slack_bolt import App
 
 from bot.delivery.admins import AdminNotices
 from bot.handlers.admin import admins_only
-from bot.slack.dispatcher import NUMBER, Desk, Visit
+from bot.slack.dispatcher import NUMBER, Dispatcher, RequestContext
 from bot.views import admin_notice, ids
 from kws_core.errors import UserError
-from kws_core.rentals.extension import Terms
+from kws_core.rentals.extension import Extensions
 
 
-def register(app: App, desk: Desk, terms: Terms, notices: AdminNotices) -> None:
+def register(app: App, dispatcher: Dispatcher, terms: Extensions, notices: AdminNotices) -> None:
     """Listens for the person picker and the button of such a message."""
-    decisions = Decisions(desk, terms, notices)
-    app.action(ids.Action.TRANSFER)(desk.listener(decisions.transfer))
-    app.action(ids.Action.END)(desk.listener(decisions.end))
+    decisions = Decisions(dispatcher, terms, notices)
+    app.action(ids.Action.TRANSFER)(dispatcher.listener(decisions.transfer))
+    app.action(ids.Action.END)(dispatcher.listener(decisions.end))
 
 
 class Decisions:
     """Acts, and redraws the message that was clicked."""
 
-    def __init__(self, desk: Desk, terms: Terms, notices: AdminNotices) -> None:
-        self.desk = desk
+    def __init__(self, dispatcher: Dispatcher, terms: Extensions, notices: AdminNotices) -> None:
+        self.dispatcher = dispatcher
         self.terms = terms
         self.notices = notices
 
-    def transfer(self, visit: Visit) -> None:
+    def transfer(self, request: RequestContext) -> None:
         """The chosen person takes the rental over; guests, strangers and bots can't."""
-        admins_only(visit)
-        action, to = visit.action, visit.action.get("selected_user")
+        admins_only(request)
+        action, to = request.action, request.action.get("selected_user")
         if to is None:
             raise UserError("button_stale")
-        self.desk.directory.admit(to, None)
-        self.terms.transfer(visit.who, action["block_id"].removeprefix(ids.HANDOVER), to)
-        self._redraw(visit)
+        self.dispatcher.directory.authorize(to, None)
+        self.terms.transfer(request.who, action["block_id"].removeprefix(ids.HANDOVER), to)
+        self._redraw(request)
 
-    def end(self, visit: Visit) -> None:
+    def end(self, request: RequestContext) -> None:
         """The rental is deleted."""
-        admins_only(visit)
-        self.desk.core.give_back(visit.who, visit.value, via=visit.via)
-        self._redraw(visit)
+        admins_only(request)
+        self.dispatcher.core.return_rental(request.who, request.value, via=request.via)
+        self._redraw(request)
 
-    def _redraw(self, visit: Visit) -> None:
+    def _redraw(self, request: RequestContext) -> None:
         block_ids = [
-            str(b.get("block_id", "")) for b in (visit.body.get("message") or {}).get("blocks") or ()
+            str(b.get("block_id", "")) for b in (request.body.get("message") or {}).get("blocks") or ()
         ]
         found = next((i for i in block_ids if i.startswith(ids.ADMIN_NOTICE)), "")
         number = found.removeprefix(ids.ADMIN_NOTICE)
         notice = self.notices.box.notice(int(number)) if NUMBER.fullmatch(number) else None
         if notice is not None:
-            message = admin_notice.message(notice, self.notices.box.concerned(notice), visit.texts)
-            self.notices.post.edit(visit.body["channel"]["id"], visit.body["message"]["ts"], message)
+            message = admin_notice.message(notice, self.notices.box.concerned(notice), request.texts)
+            self.notices.post.edit(request.body["channel"]["id"], request.body["message"]["ts"], message)

@@ -11,89 +11,89 @@ from slack_bolt import Ack, App
 from bot.handlers.commands import Commands
 from bot.handlers.my_rentals import MyRentals
 from bot.handlers.rent_words import day_meant
-from bot.slack.dispatcher import Desk, Visit
+from bot.slack.dispatcher import Dispatcher, RequestContext
 from bot.text.i18n import N_
 from bot.views import extend_form, ids
 from kws_core.errors import UserError
-from kws_core.rentals.extension import Terms
+from kws_core.rentals.extension import Extensions
 from kws_core.tables.rental import Rental
 
 
-def register(app: App, desk: Desk, commands: Commands, terms: Terms) -> None:
+def register(app: App, dispatcher: Dispatcher, commands: Commands, terms: Extensions) -> None:
     """Listens for ``/kws extend``, its form, and the buttons of warnings and cards."""
-    extend = Extend(desk, terms)
+    extend = Extend(dispatcher, terms)
     commands.add("extend", extend.asked)
-    app.action(ids.Action.EXTEND)(desk.listener(extend.open))
-    app.action(re.compile(f"^{ids.Action.EXTEND_TO}:"))(desk.listener(extend.by_button))
-    app.action(ids.Action.EXTEND_UNTIL)(desk.listener(extend.by_date))
-    app.action(ids.Action.RESTORE)(desk.listener(extend.restore))
+    app.action(ids.Action.EXTEND)(dispatcher.listener(extend.open))
+    app.action(re.compile(f"^{ids.Action.EXTEND_TO}:"))(dispatcher.listener(extend.by_button))
+    app.action(ids.Action.EXTEND_UNTIL)(dispatcher.listener(extend.by_date))
+    app.action(ids.Action.RESTORE)(dispatcher.listener(extend.restore))
     app.view(ids.View.EXTEND)(extend.submitted)
 
 
 class Extend:
     """Extends and restores."""
 
-    def __init__(self, desk: Desk, terms: Terms) -> None:
-        self.desk = desk
-        self.core = desk.core
+    def __init__(self, dispatcher: Dispatcher, terms: Extensions) -> None:
+        self.dispatcher = dispatcher
+        self.core = dispatcher.core
         self.terms = terms
 
-    def asked(self, visit: Visit, rest: str) -> None:
+    def asked(self, request: RequestContext, rest: str) -> None:
         """``extend NAME`` opens the form; ``extend NAME 7d`` or ``… 2026-12-24`` does it at once."""
         name, _, word = rest.partition(" ")
         if not name:
-            MyRentals(self.desk).show(visit, "")
+            MyRentals(self.dispatcher).show(request, "")
             return
-        rental = self.core.rental_named(visit.who, name.lower())
+        rental = self.core.rental_named(request.who, name.lower())
         if word.strip():
             until = self._until(rental, word.strip().lower())
-            rental = self.terms.extend(visit.who, rental.id, until, via="command")
+            rental = self.terms.extend(request.who, rental.id, until, via="command")
             text = N_("{name} is yours until {day}.")
-            visit.say(visit.texts(text, name=rental.name, day=visit.texts.date(rental.ends_on)))
+            request.say(request.texts(text, name=rental.name, day=request.texts.date(rental.ends_on)))
         else:
-            self._open(visit, rental)
+            self._open(request, rental)
 
-    def open(self, visit: Visit) -> None:
+    def open(self, request: RequestContext) -> None:
         """The card's button."""
-        self._open(visit, self.core.rental(visit.who, visit.value))
+        self._open(request, self.core.rental(request.who, request.value))
 
-    def by_button(self, visit: Visit) -> None:
+    def by_button(self, request: RequestContext) -> None:
         """A warning's button; the warning itself is edited to what happened."""
-        rental_id, until = ids.parse_until(visit.value)
-        self.terms.extend(visit.who, rental_id, until, via="warning")
+        rental_id, until = ids.parse_until(request.value)
+        self.terms.extend(request.who, rental_id, until, via="warning")
 
-    def by_date(self, visit: Visit) -> None:
+    def by_date(self, request: RequestContext) -> None:
         """A warning's date picker."""
-        action = visit.action
+        action = request.action
         rental_id = action["block_id"].removeprefix(ids.EXTENSION)
         chosen = action.get("selected_date")
         until = date.fromisoformat(chosen) if chosen else None
-        self.terms.extend(visit.who, rental_id, until, via="warning")
+        self.terms.extend(request.who, rental_id, until, via="warning")
 
-    def restore(self, visit: Visit) -> None:
+    def restore(self, request: RequestContext) -> None:
         """Out of the grace time."""
-        self.terms.restore(visit.who, visit.value)
+        self.terms.restore(request.who, request.value)
 
     def submitted(self, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
         """Extends, or says at the field why not."""
         user_id = str(body["user"]["id"])
-        texts = self.desk.directory.texts_of(user_id)
+        texts = self.dispatcher.directory.texts_of(user_id)
         try:
-            who, texts = self.desk.directory.admit_known(user_id)
+            who, texts = self.dispatcher.directory.authorize_known(user_id)
             rental_id, until = extend_form.parse(view)
             self.terms.extend(who, rental_id, until, via="form")
         except Exception as error:
-            text = self.desk.explain_plain(error, texts, f"extension form of {user_id}")
+            text = self.dispatcher.explain_plain(error, texts, f"extension form of {user_id}")
             ack(response_action="errors", errors={ids.Field.ENDS_ON: text})
         else:
             ack()
 
-    def _open(self, visit: Visit, rental: Rental) -> None:
+    def _open(self, request: RequestContext, rental: Rental) -> None:
         if not rental.live:
             raise UserError("too_late_to_extend", name=rental.name)
         outlook = self.core.ends.outlook(rental, (), self.core.now())
-        view = extend_form.build(rental, outlook, visit.texts)
-        visit.open_form(view, f"/kws extend {rental.name}")
+        view = extend_form.build(rental, outlook, request.texts)
+        request.open_form(view, f"/kws extend {rental.name}")
 
     def _until(self, rental: Rental, word: str) -> date:
         """``7d`` is a week more than agreed until now; a date is that date."""

@@ -11,7 +11,7 @@ from slack_bolt import App
 
 from bot.delivery.homes import Homes
 from bot.handlers.admin import AdminCommands, admins_only
-from bot.slack.dispatcher import Desk, Visit, asker, whole
+from bot.slack.dispatcher import Dispatcher, RequestContext, asker, whole
 from bot.text.i18n import N_
 from bot.views import admin_home, home, ids
 from kws_core.outbox.admin_queries import Search
@@ -22,47 +22,47 @@ IN_A_MESSAGE = 10  # rows; Slack takes less in a message than in a view
 Change = Callable[[Search, Mapping[str, Any]], Search]  # the search so far, and the action in Slack's words
 
 
-def register(app: App, desk: Desk, homes: Homes, admin: AdminCommands) -> None:
+def register(app: App, dispatcher: Dispatcher, homes: Homes, admin: AdminCommands) -> None:
     """Listens for the opening, the search and ``/kws admin rentals``."""
-    handler = HomeHandler(desk, homes)
+    handler = HomeHandler(dispatcher, homes)
     app.event("app_home_opened")(handler.opened)
     for action, change in CHANGES.items():
-        app.action(action)(desk.listener(handler.searched(change)))
-    app.action(re.compile(f"^{ids.Action.DESK_PAGE}:"))(desk.listener(handler.searched(_page)))
+        app.action(action)(dispatcher.listener(handler.searched(change)))
+    app.action(re.compile(f"^{ids.Action.DESK_PAGE}:"))(dispatcher.listener(handler.searched(_page)))
     admin.add("rentals", handler.rentals)
 
 
 class HomeHandler:
     """The App Home."""
 
-    def __init__(self, desk: Desk, homes: Homes) -> None:
-        self.desk = desk
+    def __init__(self, dispatcher: Dispatcher, homes: Homes) -> None:
+        self.dispatcher = dispatcher
         self.homes = homes
 
     def opened(self, body: dict[str, Any], event: dict[str, Any]) -> None:
         """Bolt has acknowledged; guests and strangers get a view too, one that says so."""
         if event.get("tab") == "home":
-            self.desk.executor.submit(self.homes.opened, *asker(body))
+            self.dispatcher.executor.submit(self.homes.opened, *asker(body))
 
-    def searched(self, change: Change) -> Callable[[Visit], None]:
+    def searched(self, change: Change) -> Callable[[RequestContext], None]:
         """A field of the search was used: the first page of what fits now."""
 
-        def serve(visit: Visit) -> None:
-            admins_only(visit)
-            action = visit.action
-            self.homes.book.searched(visit.who.id, lambda search: change(search, action))
-            self.homes.show(visit.who.id)
+        def serve(request: RequestContext) -> None:
+            admins_only(request)
+            action = request.action
+            self.homes.book.searched(request.who.id, lambda search: change(search, action))
+            self.homes.show(request.who.id)
 
         return serve
 
-    def rentals(self, visit: Visit, words: str) -> None:
+    def rentals(self, request: RequestContext, words: str) -> None:
         """``/kws admin rentals [PART OF A NAME]``: the first page, as a message."""
         found = self.homes.queries.find(Search(name=words), IN_A_MESSAGE)
         missed = self.homes.queries.missed()
-        rows = admin_home.rows(found, missed, self.desk.core.ends.last_day, visit.texts)
+        rows = admin_home.rows(found, missed, self.dispatcher.core.ends.last_day, request.texts)
         if found.pages > 1:
-            rows.append(home.small(visit.texts(N_("The App Home has all of them, with a search."))))
-        visit.say(visit.texts(N_("The desk: all rentals")), rows)
+            rows.append(home.small(request.texts(N_("The App Home has all of them, with a search."))))
+        request.say(request.texts(N_("The desk: all rentals")), rows)
 
 
 def _person(search: Search, action: Mapping[str, Any]) -> Search:

@@ -12,13 +12,13 @@ from slack_sdk import WebClient
 
 from bot.delivery.image_jobs import ImageJobs
 from bot.handlers.admin import AdminCommands, admins_only
-from bot.slack.dispatcher import Desk, Visit
+from bot.slack.dispatcher import Dispatcher, RequestContext
 from bot.text import error_messages
 from bot.text.i18n import N_
 from bot.views import ids, image_form, image_list
 from kws_core.errors import UserError
 from kws_core.images.image_audit import By
-from kws_core.images.reports import Description, Report
+from kws_core.images.reports import Description, ImageReport
 
 WORDS = {
     "목록": "list",
@@ -32,27 +32,27 @@ WORDS = {
 }
 
 
-def register(app: App, desk: Desk, admin: AdminCommands, jobs: ImageJobs) -> None:
+def register(app: App, dispatcher: Dispatcher, admin: AdminCommands, jobs: ImageJobs) -> None:
     """Listens for the command, the buttons of the list, and the form."""
-    images = ImagesHandler(desk, jobs)
+    images = ImagesHandler(dispatcher, jobs)
     admin.add("images", images.asked)
-    app.action(re.compile(f"^{ids.Action.IMAGES}:"))(desk.listener(images.page))
-    app.action(ids.Action.IMAGE_SYNC)(desk.listener(images.by_button(images.sync)))
-    app.action(ids.Action.IMAGE_DESCRIBE)(desk.listener(images.by_button(images.describe)))
-    app.action(ids.Action.IMAGE_HIDE)(desk.listener(images.by_button(images.hide)))
-    app.action(ids.Action.IMAGE_SHOW)(desk.listener(images.by_button(images.show)))
-    app.action(ids.Action.IMAGE_DELETE)(desk.listener(images.by_button(images.delete)))
+    app.action(re.compile(f"^{ids.Action.IMAGES}:"))(dispatcher.listener(images.page))
+    app.action(ids.Action.IMAGE_SYNC)(dispatcher.listener(images.by_button(images.sync)))
+    app.action(ids.Action.IMAGE_DESCRIBE)(dispatcher.listener(images.by_button(images.describe)))
+    app.action(ids.Action.IMAGE_HIDE)(dispatcher.listener(images.by_button(images.hide)))
+    app.action(ids.Action.IMAGE_SHOW)(dispatcher.listener(images.by_button(images.show)))
+    app.action(ids.Action.IMAGE_DELETE)(dispatcher.listener(images.by_button(images.delete)))
     app.view(ids.View.IMAGE)(images.submitted)
 
 
 class ImagesHandler:
     """No method waits for a node: ``jobs`` do."""
 
-    def __init__(self, desk: Desk, jobs: ImageJobs) -> None:
-        self.desk = desk
+    def __init__(self, dispatcher: Dispatcher, jobs: ImageJobs) -> None:
+        self.dispatcher = dispatcher
         self.jobs = jobs
         self.images = jobs.images
-        self._words: dict[str, Callable[[Visit, str], None]] = {
+        self._words: dict[str, Callable[[RequestContext, str], None]] = {
             "sync": self.sync,
             "describe": self.describe,
             "hide": self.hide,
@@ -62,75 +62,75 @@ class ImagesHandler:
             "delete": self.ask_to_delete,
         }
 
-    def asked(self, visit: Visit, rest: str) -> None:
+    def asked(self, request: RequestContext, rest: str) -> None:
         """``images``, ``images sync [NAME]``, ``images hide NAME`` …"""
         word, name = (*html.unescape(rest).split(None, 1), "", "")[:2]
         word = WORDS.get(word.lower(), word.lower())
         if word in ("", "list"):
-            self.jobs.soon(self._list, visit)
+            self.jobs.soon(self._list, request)
         elif word == "sync" and name in ("", ids.ALL):
-            self.sync(visit, ids.ALL)
+            self.sync(request, ids.ALL)
         elif word in self._words and name:
-            self._words[word](visit, name)
+            self._words[word](request, name)
         else:
             raise UserError("images_words")
 
-    def by_button(self, act: Callable[[Visit, str], None]) -> Callable[[Visit], None]:
+    def by_button(self, act: Callable[[RequestContext, str], None]) -> Callable[[RequestContext], None]:
         """The act on the image that a button names."""
 
-        def serve(visit: Visit) -> None:
-            admins_only(visit)
-            act(visit, visit.value)
+        def serve(request: RequestContext) -> None:
+            admins_only(request)
+            act(request, request.value)
 
         return serve
 
-    def page(self, visit: Visit) -> None:
+    def page(self, request: RequestContext) -> None:
         """Another page of the list."""
-        admins_only(visit)
-        page = visit.number
-        self.jobs.soon(lambda visit: self._list(visit, page=page, replace=True), visit)
+        admins_only(request)
+        page = request.number
+        self.jobs.soon(lambda request: self._list(request, page=page, replace=True), request)
 
-    def sync(self, visit: Visit, name: str) -> None:
+    def sync(self, request: RequestContext, name: str) -> None:
         """Copies it, or all, to the nodes that lack it."""
         one = None if name == ids.ALL else name
-        self.jobs.soon(lambda visit: self.jobs.sync(visit, _by(visit), name, one), visit)
+        self.jobs.soon(lambda request: self.jobs.sync(request, _by(request), name, one), request)
 
-    def hide(self, visit: Visit, name: str) -> None:
+    def hide(self, request: RequestContext, name: str) -> None:
         """Takes it out of the form."""
-        self._act(visit, lambda by: self.images.hide(by, name))
+        self._act(request, lambda by: self.images.hide(by, name))
 
-    def show(self, visit: Visit, name: str) -> None:
+    def show(self, request: RequestContext, name: str) -> None:
         """Brings it back into the form."""
-        self._act(visit, lambda by: self.images.hide(by, name, hidden=False))
+        self._act(request, lambda by: self.images.hide(by, name, hidden=False))
 
-    def protect(self, visit: Visit, name: str) -> None:
+    def protect(self, request: RequestContext, name: str) -> None:
         """Lets nobody delete it."""
-        self._act(visit, lambda by: self.images.protect(by, name))
+        self._act(request, lambda by: self.images.protect(by, name))
 
-    def unprotect(self, visit: Visit, name: str) -> None:
+    def unprotect(self, request: RequestContext, name: str) -> None:
         """Lets it be deleted."""
-        self._act(visit, lambda by: self.images.protect(by, name, protected=False))
+        self._act(request, lambda by: self.images.protect(by, name, protected=False))
 
-    def delete(self, visit: Visit, name: str) -> None:
+    def delete(self, request: RequestContext, name: str) -> None:
         """Deletes it; the button has asked."""
-        self._act(visit, lambda by: self.images.delete(by, name))
+        self._act(request, lambda by: self.images.delete(by, name))
 
-    def ask_to_delete(self, visit: Visit, name: str) -> None:
+    def ask_to_delete(self, request: RequestContext, name: str) -> None:
         """Shows that image alone: its button asks, and says where it goes."""
 
-        def serve(visit: Visit) -> None:
+        def serve(request: RequestContext) -> None:
             _, row = self.images.row(name)
-            visit.say(visit.texts("{name}", name=name), image_list.entry(row, visit.texts))
+            request.say(request.texts("{name}", name=name), image_list.entry(row, request.texts))
 
-        self.jobs.soon(serve, visit)
+        self.jobs.soon(serve, request)
 
-    def describe(self, visit: Visit, name: str) -> None:
+    def describe(self, request: RequestContext, name: str) -> None:
         """Opens the form, from what the nodes said last."""
         image = self.images.known(name)
         if image is None:
             raise UserError("image_not_there", name=name, silent=[])
-        view = image_form.build(image, visit.respond.response_url, visit.texts)
-        visit.open_form(view, f"/kws admin images describe {name}")
+        view = image_form.build(image, request.respond.response_url, request.texts)
+        request.open_form(view, f"/kws admin images describe {name}")
 
     def submitted(
         self, ack: Ack, body: dict[str, Any], view: dict[str, Any], client: WebClient, context: BoltContext
@@ -142,40 +142,42 @@ class ImagesHandler:
         except UserError as error:
             found = {ids.Field.TITLE: error}
         if found:
-            texts = self.desk.directory.texts_of(str(body["user"]["id"]))
+            texts = self.dispatcher.directory.texts_of(str(body["user"]["id"]))
             ack(
                 response_action="errors",
                 errors={field: error_messages.plain_sentence(error, texts) for field, error in found.items()},
             )
             return
         ack()
-        context["respond"] = self.desk.way_back(response_url)
-        self.desk.take(
-            lambda visit: self._describe(visit, name, wanted), body=body, client=client, context=context
+        context["respond"] = self.dispatcher.way_back(response_url)
+        self.dispatcher.dispatch(
+            lambda request: self._describe(request, name, wanted), body=body, client=client, context=context
         )
 
-    def _describe(self, visit: Visit, name: str, wanted: Description) -> None:
-        admins_only(visit)
+    def _describe(self, request: RequestContext, name: str, wanted: Description) -> None:
+        admins_only(request)
         if wanted == Description():
             raise UserError("nothing_changed")
-        self._act(visit, lambda by: self.images.describe(by, name, wanted))
+        self._act(request, lambda by: self.images.describe(by, name, wanted))
 
-    def _act(self, visit: Visit, act: Callable[[By], Report]) -> None:
-        def serve(visit: Visit) -> None:
-            report = act(_by(visit))
+    def _act(self, request: RequestContext, act: Callable[[By], ImageReport]) -> None:
+        def serve(request: RequestContext) -> None:
+            report = act(_by(request))
             self._list(
-                visit, news=image_list.report_line(report, visit.texts), replace="actions" in visit.body
+                request, news=image_list.report_line(report, request.texts), replace="actions" in request.body
             )
 
-        self.jobs.soon(serve, visit)
+        self.jobs.soon(serve, request)
 
-    def _list(self, visit: Visit, *, page: int = 0, news: str | None = None, replace: bool = False) -> None:
+    def _list(
+        self, request: RequestContext, *, page: int = 0, news: str | None = None, replace: bool = False
+    ) -> None:
         table = self.images.table()
-        text = news or visit.texts(N_("Images on all nodes"))
-        visit.say(text, image_list.listing(table, visit.texts, page, news), replace=replace)
+        text = news or request.texts(N_("Images on all nodes"))
+        request.say(text, image_list.listing(table, request.texts, page, news), replace=replace)
 
 
-def _by(visit: Visit) -> By:
-    if "command" in visit.body:
-        return By(visit.who.id, "command")
-    return By(visit.who.id, "form" if visit.body.get("view") else "message")
+def _by(request: RequestContext) -> By:
+    if "command" in request.body:
+        return By(request.who.id, "command")
+    return By(request.who.id, "form" if request.body.get("view") else "message")

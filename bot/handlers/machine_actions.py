@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from slack_bolt import App
 
-from bot.slack.dispatcher import Desk, Visit, paragraph
+from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph
 from bot.text.i18n import N_, Mrkdwn
 from bot.views import ids
 from kws_core.nodes.values import Action
@@ -22,66 +22,66 @@ DONE = {
 MOST_CONSOLE = 2800  # characters that fit a block beside the fence
 
 
-def register(app: App, desk: Desk, operations: Operations) -> None:
+def register(app: App, dispatcher: Dispatcher, operations: Operations) -> None:
     """Listens for the buttons of a card."""
-    machine = Machine(desk, operations)
+    machine = MachineHandler(dispatcher, operations)
     for action_id, action in ACTIONS.items():
-        app.action(action_id)(desk.listener(machine.act(action)))
-    app.action(ids.Action.CONSOLE)(desk.listener(machine.console))
-    app.action(ids.Action.NEW_KEY)(desk.listener(machine.new_key))
+        app.action(action_id)(dispatcher.listener(machine.act(action)))
+    app.action(ids.Action.CONSOLE)(dispatcher.listener(machine.console))
+    app.action(ids.Action.NEW_KEY)(dispatcher.listener(machine.new_key))
 
 
-class Machine:
+class MachineHandler:
     """The buttons of a card."""
 
-    def __init__(self, desk: Desk, operations: Operations) -> None:
-        self.desk = desk
-        self.core = desk.core
+    def __init__(self, dispatcher: Dispatcher, operations: Operations) -> None:
+        self.dispatcher = dispatcher
+        self.core = dispatcher.core
         self.operations = operations
 
-    def act(self, action: Action) -> Callable[[Visit], None]:
+    def act(self, action: Action) -> Callable[[RequestContext], None]:
         """Asks the node; the answer comes to the person when it has answered."""
 
-        def serve(visit: Visit) -> None:
-            rental_id, name = self._named(visit)
-            done = self._told(visit, lambda _: visit.texts(DONE[action], name=name))
-            self.operations.act(visit.who, rental_id, action, done, via=visit.via)
+        def serve(request: RequestContext) -> None:
+            rental_id, name = self._named(request)
+            done = self._told(request, lambda _: request.texts(DONE[action], name=name))
+            self.operations.act(request.who, rental_id, action, done, via=request.via)
 
         return serve
 
-    def console(self, visit: Visit) -> None:
+    def console(self, request: RequestContext) -> None:
         """Shows the last lines, to this person alone."""
-        rental_id, name = self._named(visit)
+        rental_id, name = self._named(request)
 
         def text(lines: str) -> Mrkdwn:
             if not lines.strip():
-                return visit.texts(N_("{name} has written nothing yet."), name=name)
-            shown = visit.texts("{lines}", lines=lines.rstrip()[-MOST_CONSOLE:])
-            return Mrkdwn(f"{visit.texts(N_('The last lines of {name}:'), name=name)}\n```{shown}```")
+                return request.texts(N_("{name} has written nothing yet."), name=name)
+            shown = request.texts("{lines}", lines=lines.rstrip()[-MOST_CONSOLE:])
+            return Mrkdwn(f"{request.texts(N_('The last lines of {name}:'), name=name)}\n```{shown}```")
 
-        self.operations.console(visit.who, rental_id, self._told(visit, text))
+        self.operations.console(request.who, rental_id, self._told(request, text))
 
-    def new_key(self, visit: Visit) -> None:
+    def new_key(self, request: RequestContext) -> None:
         """Whoever asks for it, it comes to the owner."""
-        rental_id, name = self._named(visit)
-        if key_rotation.ask(self.core, visit.who, rental_id, via=visit.via):
+        rental_id, name = self._named(request)
+        if key_rotation.ask(self.core, request.who, rental_id, via=request.via):
             text = N_(
                 "A new key for {name} comes into its owner's direct message. Then the server reboots once."
             )
         else:
             text = N_("A new key for {name} is on its way already.")
-        visit.say(visit.texts(text, name=name))
+        request.say(request.texts(text, name=name))
 
-    def _named(self, visit: Visit) -> tuple[str, str]:
-        rental_id = visit.value
-        return rental_id, self.core.rental(visit.who, rental_id).name
+    def _named(self, request: RequestContext) -> tuple[str, str]:
+        rental_id = request.value
+        return rental_id, self.core.rental(request.who, rental_id).name
 
-    def _told(self, visit: Visit, text: Callable[[str], Mrkdwn]) -> Done:
+    def _told(self, request: RequestContext, text: Callable[[str], Mrkdwn]) -> Done:
         def done(result: str | Exception) -> None:
             if isinstance(result, Exception):
-                answer: str = self.desk.explain(result, visit.texts, visit.who.id)
+                answer: str = self.dispatcher.explain(result, request.texts, request.who.id)
             else:
                 answer = text(result)
-            self.desk.executor.submit(lambda: visit.say(answer, [paragraph(answer)]))
+            self.dispatcher.executor.submit(lambda: request.say(answer, [paragraph(answer)]))
 
         return done

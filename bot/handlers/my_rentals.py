@@ -9,7 +9,7 @@ from slack_bolt import App
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, DividerBlock, PlainTextObject
 
 from bot.handlers.commands import Commands
-from bot.slack.dispatcher import Desk, Visit, paragraph
+from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph
 from bot.text.i18n import N_
 from bot.views import event_lines, history, ids, rental_card
 from kws_core.tables.rental import Rental
@@ -17,82 +17,84 @@ from kws_core.tables.rental import Rental
 MOST_LISTED = 15  # Slack takes 50 blocks in a message
 
 
-def register(app: App, desk: Desk, commands: Commands) -> None:
+def register(app: App, dispatcher: Dispatcher, commands: Commands) -> None:
     """Listens for ``/kws list``, ``/kws return`` and their buttons."""
-    mine = MyRentals(desk)
+    mine = MyRentals(dispatcher)
     commands.add("list", mine.show)
     commands.add("return", mine.ask_return)
-    app.action(ids.Action.RETURN)(desk.listener(mine.give_back))
-    app.action(ids.Action.KEEP)(desk.listener(mine.keep))
-    app.action(ids.Action.HISTORY)(desk.listener(mine.history))
+    app.action(ids.Action.RETURN)(dispatcher.listener(mine.return_rental))
+    app.action(ids.Action.KEEP)(dispatcher.listener(mine.keep))
+    app.action(ids.Action.HISTORY)(dispatcher.listener(mine.history))
 
 
 class MyRentals:
     """List and return."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.core = desk.core
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self.dispatcher = dispatcher
+        self.core = dispatcher.core
 
-    def show(self, visit: Visit, _rest: str) -> None:
+    def show(self, request: RequestContext, _rest: str) -> None:
         """Everything that is the person's and not over, the next to end first."""
-        rentals = self.core.my_rentals(visit.who)
+        rentals = self.core.my_rentals(request.who)
         if not rentals:
-            visit.say(visit.texts(N_("You have no rentals. {command} gets you one."), command="/kws rent"))
+            request.say(
+                request.texts(N_("You have no rentals. {command} gets you one."), command="/kws rent")
+            )
             return
-        title = visit.texts(N_("Your rentals ({count})"), count=len(rentals))
-        visit.say(title, [paragraph(f"*{title}*"), *self._entries(visit, rentals)])
+        title = request.texts(N_("Your rentals ({count})"), count=len(rentals))
+        request.say(title, [paragraph(f"*{title}*"), *self._entries(request, rentals)])
 
-    def ask_return(self, visit: Visit, name: str) -> None:
+    def ask_return(self, request: RequestContext, name: str) -> None:
         """Asks before it deletes; without a name it shows the list with its buttons."""
         if not name:
-            self.show(visit, "")
+            self.show(request, "")
             return
-        rental = self.core.rental_named(visit.who, name.lower())
+        rental = self.core.rental_named(request.who, name.lower())
         if not rental.live:
-            visit.say(visit.texts(N_("{name} is already being deleted."), name=rental.name))
+            request.say(request.texts(N_("{name} is already being deleted."), name=rental.name))
             return
-        text = visit.texts(
+        text = request.texts(
             N_("Return {name}? The server and everything on it are deleted at once. There is no undo."),
             name=rental.name,
         )
-        visit.say(text, [paragraph(text), ActionsBlock(elements=self._question(visit, rental))])
+        request.say(text, [paragraph(text), ActionsBlock(elements=self._question(request, rental))])
 
-    def _question(self, visit: Visit, rental: Rental) -> list[ButtonElement]:
+    def _question(self, request: RequestContext, rental: Rental) -> list[ButtonElement]:
         keep = ButtonElement(
             action_id=ids.Action.KEEP,
             value=rental.id,
-            text=PlainTextObject(text=visit.texts.plain(N_("Keep it"))),
+            text=PlainTextObject(text=request.texts.plain(N_("Keep it"))),
         )
-        return [rental_card.return_button(rental, visit.texts, confirmed=True), keep]
+        return [rental_card.return_button(rental, request.texts, confirmed=True), keep]
 
-    def give_back(self, visit: Visit) -> None:
+    def return_rental(self, request: RequestContext) -> None:
         """The return was confirmed."""
-        rental = self.core.give_back(visit.who, visit.value, via=visit.via)
-        text = visit.texts(N_("{name} is being deleted. You get word in your DM."), name=rental.name)
-        if _on_card(visit.body):
+        rental = self.core.return_rental(request.who, request.value, via=request.via)
+        text = request.texts(N_("{name} is being deleted. You get word in your DM."), name=rental.name)
+        if _on_card(request.body):
             return  # the card itself is edited
-        visit.say(text, replace=True)
+        request.say(text, replace=True)
 
-    def keep(self, visit: Visit) -> None:
+    def keep(self, request: RequestContext) -> None:
         """The person thought better of it."""
-        rental = self.core.rental(visit.who, visit.value)
-        visit.say(visit.texts(N_("{name} stays as it is."), name=rental.name), replace=True)
+        rental = self.core.rental(request.who, request.value)
+        request.say(request.texts(N_("{name} stays as it is."), name=rental.name), replace=True)
 
-    def history(self, visit: Visit) -> None:
+    def history(self, request: RequestContext) -> None:
         """Everything that happened to it: who, what, when, from where."""
-        rental = self.core.rental(visit.who, visit.value)
+        rental = self.core.rental(request.who, request.value)
         events = self.core.history(rental.id)
-        sentences = [event_lines.line(event, rental, visit.texts) for event in events]
-        text = history.of_rental(events, sentences, visit.texts)
-        visit.say(text, [paragraph(text)])
+        sentences = [event_lines.line(event, rental, request.texts) for event in events]
+        text = history.of_rental(events, sentences, request.texts)
+        request.say(text, [paragraph(text)])
 
-    def _entries(self, visit: Visit, rentals: Sequence[Rental]) -> list[Block]:
+    def _entries(self, request: RequestContext, rentals: Sequence[Rental]) -> list[Block]:
         blocks: list[Block] = []
         turns = self.core.turns(rentals)
         for rental in rentals[:MOST_LISTED]:
             ends_at, turn = self.core.ends_at(rental), turns.get(rental.id)
-            blocks += [DividerBlock(), *rental_card.list_entry(rental, ends_at, visit.texts, turn)]
+            blocks += [DividerBlock(), *rental_card.list_entry(rental, ends_at, request.texts, turn)]
         return blocks
 
 

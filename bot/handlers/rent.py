@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.handlers import rent_words
 from bot.handlers.commands import Commands
-from bot.slack.dispatcher import Desk, Visit
+from bot.slack.dispatcher import Dispatcher, RequestContext
 from bot.text import error_messages
 from bot.text.i18n import N_, Texts
 from bot.views import ids, rent_form
@@ -22,9 +22,9 @@ CHANGED = frozenset({"hash_conflict", "not_found"})  # the person typed on, or c
 KINDS = {"": Kind.SERVER, "server": Kind.SERVER, "서버": Kind.SERVER, "container": Kind.CONTAINER, "컨테이너": Kind.CONTAINER}  # fmt: skip
 
 
-def register(app: App, desk: Desk, commands: Commands) -> None:
+def register(app: App, dispatcher: Dispatcher, commands: Commands) -> None:
     """Listens for ``/kws rent``, for the form, and for what is chosen in it."""
-    rent = Rent(desk)
+    rent = Rent(dispatcher)
     commands.add("rent", rent.asked)
     app.view(ids.View.RENT)(rent.submitted)
     for field in (ids.Field.SIZE, ids.Field.ACCESS, ids.Field.NETWORK):
@@ -35,56 +35,56 @@ def register(app: App, desk: Desk, commands: Commands) -> None:
 class Rent:
     """The rental form."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.core = desk.core
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self.dispatcher = dispatcher
+        self.core = dispatcher.core
 
-    def asked(self, visit: Visit, rest: str) -> None:
+    def asked(self, request: RequestContext, rest: str) -> None:
         """``rent``, ``rent container``, or ``rent web01 ubuntu small 14d``."""
         kind = KINDS.get(rest.lower())
         if kind is None:
-            self._rent_words(visit, rest)
+            self._rent_words(request, rest)
         else:
-            self._open(visit, kind)
+            self._open(request, kind)
 
-    def _open(self, visit: Visit, kind: Kind) -> None:
+    def _open(self, request: RequestContext, kind: Kind) -> None:
         """Opens the form from the last known catalogue, whatever the nodes are doing."""
-        offer = self.core.offer(visit.who)
+        offer = self.core.offer(request.who)
         if not any(kind in room.kinds for room in offer.rooms):
             raise UserError("kind_unknown")
         shown = rent_form.Shown(kind=kind)
-        view = rent_form.build(offer, self.core.config.policy, visit.texts, shown, admin=visit.who.admin)
-        visit.open_form(view, "/kws rent")
+        view = rent_form.build(offer, self.core.config.policy, request.texts, shown, admin=request.who.admin)
+        request.open_form(view, "/kws rent")
 
-    def _rent_words(self, visit: Visit, rest: str) -> None:
-        form = rent_words.parse(rest, self.core.offer(visit.who))
+    def _rent_words(self, request: RequestContext, rest: str) -> None:
+        form = rent_words.parse(rest, self.core.offer(request.who))
         try:
-            key = f"trigger:{visit.body['trigger_id']}"
-            rental = self.core.request(visit.who, form, key, via=visit.via)
+            key = f"trigger:{request.body['trigger_id']}"
+            rental = self.core.request(request.who, form, key, via=request.via)
         except FormError as error:
             lines = [
-                f"• {error_messages.sentence(problem, visit.texts)}" for problem in error.fields.values()
+                f"• {error_messages.sentence(problem, request.texts)}" for problem in error.fields.values()
             ]
-            visit.say("\n".join(lines))
+            request.say("\n".join(lines))
             return
-        visit.say(visit.texts(N_("{name} is on its way. You get word in your DM."), name=rental.name))
+        request.say(request.texts(N_("{name} is on its way. You get word in your DM."), name=rental.name))
 
     def changed(self, ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
         """Something was chosen that changes which fields there are."""
         ack()
-        self.desk.take(self._redraw, body=body, client=client, context=context)
+        self.dispatcher.dispatch(self._redraw, body=body, client=client, context=context)
 
-    def _redraw(self, visit: Visit) -> None:
-        view = visit.body.get("view")
+    def _redraw(self, request: RequestContext) -> None:
+        view = request.body.get("view")
         if view is None:  # no form of ours
             raise UserError("form_stale")
         shown = rent_form.shown_in(view)
-        if visit.action["action_id"] == ids.Action.MORE:
+        if request.action["action_id"] == ids.Action.MORE:
             shown = replace(shown, more=True)
-        offer = self.core.offer(visit.who)
-        drawn = rent_form.build(offer, self.core.config.policy, visit.texts, shown, admin=visit.who.admin)
+        offer = self.core.offer(request.who)
+        drawn = rent_form.build(offer, self.core.config.policy, request.texts, shown, admin=request.who.admin)
         try:
-            visit.client.views_update(view_id=view["id"], hash=view["hash"], view=drawn)
+            request.client.views_update(view_id=view["id"], hash=view["hash"], view=drawn)
         except SlackApiError as error:
             if error.response.get("error") not in CHANGED:
                 raise
@@ -92,16 +92,16 @@ class Rent:
     def submitted(self, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
         """Accepts the form or puts an error at each field; one form makes one rental however often it comes."""
         user_id = str(body["user"]["id"])
-        texts = self.desk.directory.texts_of(user_id)
+        texts = self.dispatcher.directory.texts_of(user_id)
         try:
-            who, texts = self.desk.directory.admit_known(user_id)
+            who, texts = self.dispatcher.directory.authorize_known(user_id)
             self.core.request(who, rent_form.parse(view), request_key=f"view:{view['id']}", via="form")
         except FormError as error:
             ack(response_action="errors", errors=_at_fields(error, view, texts))
         except Exception as error:
             ack(
                 response_action="errors",
-                errors={ids.Field.NAME: self.desk.explain_plain(error, texts, f"form of {user_id}")},
+                errors={ids.Field.NAME: self.dispatcher.explain_plain(error, texts, f"form of {user_id}")},
             )
         else:
             ack()

@@ -11,12 +11,12 @@ from datetime import date, timedelta
 
 from kws_core.errors import UserError
 from kws_core.rentals.admission import RentForm
-from kws_core.rentals.service import Offer
+from kws_core.rentals.service import FormOptions
 
 DURATION = re.compile(r"(\d{1,4})([dw])")
 
 
-def parse(words: str, offer: Offer) -> RentForm:
+def parse(words: str, offer: FormOptions) -> RentForm:
     """The form that the words fill in; UserError names the first word that fits nothing."""
     name, *rest = words.split()
     image, size, ends_on = None, offer.sizes[0].name, offer.default_end

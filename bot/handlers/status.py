@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from bot.delivery.pictures import Gallery
+from bot.delivery.pictures import ChartSender
 from bot.handlers.commands import Commands
-from bot.slack.dispatcher import Desk, Visit, paragraph
+from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph
 from bot.text.units import room_line, used_line
 
 
-def register(desk: Desk, commands: Commands, gallery: Gallery) -> None:
+def register(dispatcher: Dispatcher, commands: Commands, gallery: ChartSender) -> None:
     """Listens for ``/kws status``: the words at once, the picture as soon as it is drawn."""
 
-    def show(visit: Visit, _rest: str) -> None:
-        offer = desk.core.offer(visit.who)
-        head = used_line(offer, desk.core.config.policy, visit.texts)
-        lines = "\n".join(room_line(room, visit.texts) for room in offer.rooms)
-        visit.say(head, [paragraph(head), paragraph(lines)])
-        gallery.send_soon(visit.client, visit.who.id, visit.texts)
+    def show(request: RequestContext, _rest: str) -> None:
+        offer = dispatcher.core.offer(request.who)
+        head = used_line(offer, dispatcher.core.config.policy, request.texts)
+        lines = "\n".join(room_line(room, request.texts) for room in offer.rooms)
+        request.say(head, [paragraph(head), paragraph(lines)])
+        gallery.send_soon(request.client, request.who.id, request.texts)
 
     commands.add("status", show)

@@ -20,7 +20,7 @@ DATABASE_ANSWERS_WITHIN = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class HealthReport:
     """What is wrong, in words; empty: nothing."""
 
     wrong: Sequence[str]
@@ -54,12 +54,12 @@ class Health:
         self._lock = Lock()
         self._asked: Future[None] | None = None
 
-    def live(self) -> Report:
+    def live(self) -> HealthReport:
         """Alive: no loop hangs."""
         hanging = [loop for loop in self._loops if loop.since_turn() > HANGS_AFTER]
-        return Report([f"the {loop.name} hangs since {loop.since_turn():.0f} s" for loop in hanging])
+        return HealthReport([f"the {loop.name} hangs since {loop.since_turn():.0f} s" for loop in hanging])
 
-    def ready(self) -> Report:
+    def ready(self) -> HealthReport:
         """Well: everything that the work needs."""
         up, wanted = self._connected()
         wrong = ["not connected to Slack"] if wanted and not up else []
@@ -67,7 +67,7 @@ class Health:
             wrong.append("the database does not answer")
         late = [loop for loop in self._loops if loop.since_tick() > TICK_WITHIN]
         wrong += [f"the {loop.name} has done nothing for {loop.since_tick():.0f} s" for loop in late]
-        return Report(wrong, {"slack_connections": up, "slack_connections_wanted": wanted})
+        return HealthReport(wrong, {"slack_connections": up, "slack_connections_wanted": wanted})
 
     def close(self) -> None:
         """Drops its thread; a question that hangs is left behind."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.simple_server import WSGIServer, make_server
 
-from bot.ops.health import Health, Report
+from bot.ops.health import Health, HealthReport
 from bot.ops.http import QuietHandler, ThreadingServer
 from bot.ops.metrics import CONTENT_TYPE, Metrics
 
@@ -54,7 +54,7 @@ def serve(pages: WatchPages, port: int, host: str = DEFAULT_HOST) -> WSGIServer:
     return server
 
 
-def _told(report: Report) -> tuple[str, str, bytes]:
+def _told(report: HealthReport) -> tuple[str, str, bytes]:
     status = "200 OK" if report.ok else "503 Service Unavailable"
     body = json.dumps(report.as_json(), ensure_ascii=False) + "\n"
     return status, "application/json; charset=utf-8", body.encode()

@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.text.i18n import Texts, texts_for
 from kws_core.errors import UserError
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.rentals.service import Core
 from kws_core.tables.person import Person
 
@@ -35,7 +35,7 @@ class Directory:
         self._locales: dict[str, str | None] = {}  # of people that this process has seen
         self._lock = threading.Lock()
 
-    def admit(self, user_id: str, team_id: str | None) -> tuple[Who, Texts]:
+    def authorize(self, user_id: str, team_id: str | None) -> tuple[Actor, Texts]:
         """The person, asked of Slack when not seen lately. UserError for guests and strangers, in ``texts``."""
         person = self.core.person(user_id)
         if person is None or self.core.now() - person.seen_at > PERSON_FRESH:
@@ -44,7 +44,7 @@ class Directory:
             raise UserError("slack_silent")
         return self._checked(person, self._is_admin(user_id)), self.texts(person)
 
-    def admit_known(self, user_id: str) -> tuple[Who, Texts]:
+    def authorize_known(self, user_id: str) -> tuple[Actor, Texts]:
         """The person from memory alone, for where there is no time to ask; UserError when never seen."""
         person = self.core.person(user_id)
         if person is None:
@@ -65,12 +65,12 @@ class Directory:
             log.exception("the language of %s can't be looked up", user_id)
             return texts_for(self._locales.get(user_id), self.core.config.kws.locale)
 
-    def _checked(self, person: Person, admin: bool) -> Who:
+    def _checked(self, person: Person, admin: bool) -> Actor:
         if person.stranger:
             raise UserError("stranger")
         if person.guest:
             raise UserError("guest")
-        return Who(person.id, admin=admin)
+        return Actor(person.id, admin=admin)
 
     def _ask_slack(self, user_id: str, team_id: str | None) -> Person | None:
         try:

@@ -26,7 +26,7 @@ from bot.text.i18n import N_, Texts
 from bot.text.units import clip
 from bot.views import ids, notice
 from kws_core.errors import UserError
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.rentals.service import Core
 
 log = logging.getLogger(__name__)
@@ -48,10 +48,10 @@ PLACES = {ids.CARD: "card", ids.NOTICE: "warning", ids.ADMIN_NOTICE: "notice"}  
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class RequestContext:
     """One request of one person who was let in."""
 
-    who: Who
+    who: Actor
     texts: Texts
     body: dict[str, Any]
     client: WebClient
@@ -103,10 +103,10 @@ class Visit:
             self.say(self.texts(text, command=again))
 
 
-Serve = Callable[[Visit], None]
+Serve = Callable[[RequestContext], None]
 
 
-class Desk:
+class Dispatcher:
     """Takes requests; ``core`` does what is asked."""
 
     def __init__(self, core: Core, directory: Directory, executor: Executor) -> None:
@@ -114,7 +114,9 @@ class Desk:
         self.directory = directory
         self.executor = executor
 
-    def take(self, serve: Serve, *, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+    def dispatch(
+        self, serve: Serve, *, body: dict[str, Any], client: WebClient, context: BoltContext
+    ) -> None:
         """Serves the request soon, on a thread of ours; a repeated delivery is dropped."""
         self.executor.submit(self._serve, serve, body, client, context["respond"])
 
@@ -123,19 +125,19 @@ class Desk:
         slack = payloads.answers_to_slack(url, self.directory.client.base_url)
         return Respond(response_url=url if slack else None)
 
-    def run(self, serve: Serve, visit: Visit) -> None:
+    def run(self, serve: Serve, request: RequestContext) -> None:
         """Serves on this thread somebody who was let in; what goes wrong ends as in ``take``."""
         try:
-            serve(visit)
+            serve(request)
         except Exception as error:
-            self._apologise(error, visit.body, visit.client, visit.respond)
+            self._apologise(error, request.body, request.client, request.respond)
 
     def listener(self, serve: Serve) -> Callable[..., None]:
         """A listener for Bolt that acknowledges, and serves on a thread of ours."""
 
         def listen(ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
             ack()
-            self.take(serve, body=body, client=client, context=context)
+            self.dispatch(serve, body=body, client=client, context=context)
 
         return listen
 
@@ -144,8 +146,8 @@ class Desk:
         try:
             trigger = body.get("trigger_id")
             if not trigger or self.core.first_time(f"trigger:{trigger}"):
-                who, texts = self.directory.admit(user_id, team_id)
-                serve(Visit(who, texts, body, client, respond))
+                who, texts = self.directory.authorize(user_id, team_id)
+                serve(RequestContext(who, texts, body, client, respond))
         except Exception as error:
             self._apologise(error, body, client, respond)
 

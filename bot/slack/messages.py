@@ -17,7 +17,7 @@ LOOK_BACK = 200  # messages searched for one that may have been posted
 UNEDITABLE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 
 
-class Post:
+class MessageClient:
     """What is posted is found again by the id of its first block: Slack has no idempotency key."""
 
     def __init__(self, client: WebClient) -> None:

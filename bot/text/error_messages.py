@@ -12,7 +12,7 @@ from bot.text.form_messages import SENTENCES as FORM_SENTENCES
 from bot.text.i18n import N_, Mrkdwn, Texts, escape
 from bot.text.image_messages import SENTENCES as IMAGE_SENTENCES
 from kws_core.errors import UserError
-from kws_core.scheduling.placement import Room
+from kws_core.scheduling.placement import NodeCapacity
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ def new_reference(error: BaseException, what: str) -> str:
 def _data(error: UserError, texts: Texts) -> dict[str, object]:
     data = {key: texts.date(value) if isinstance(value, date) else value for key, value in error.data.items()}
     if error.code == "no_room":
-        rooms = cast(Iterable[Room], error.data["rooms"])
+        rooms = cast(Iterable[NodeCapacity], error.data["rooms"])
         data["free"] = free_rooms(rooms, texts)
         earliest = error.data["earliest"]
         data["earliest"] = (
@@ -162,7 +162,7 @@ def used_by(rentals: Iterable[tuple[str, str]]) -> Mrkdwn:
     return Mrkdwn(", ".join(f"{escape(name)} (<@{escape(owner)}>)" for name, owner in rentals))
 
 
-def free_rooms(rooms: Iterable[Room], texts: Texts) -> str:
+def free_rooms(rooms: Iterable[NodeCapacity], texts: Texts) -> str:
     """What each node has left, in one line."""
     parts = [
         f"{room.node} {room.free_vcpus} vCPU / {room.free_ram_mb} MB / {room.free_disk_gb} GB"

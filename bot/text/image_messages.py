@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.text.i18n import N_, Texts
 from kws_core.errors import Refusal
-from kws_core.images.reports import DIFFERS, NO_SOURCE, Outcome, State
+from kws_core.images.reports import DIFFERS, NO_SOURCE, ImageOutcome, NodeImageState
 from kws_core.images.table import Difference
 from kws_core.images.upload import SLOW, SPOILED, TAKEN
 
@@ -48,10 +48,10 @@ SENTENCES: dict[str, str] = {
 }
 
 STATES = {
-    State.DONE: N_("done"),
-    State.ALREADY: N_("had it already"),
-    State.LACKS: N_("has no such image"),
-    State.FAILED: N_("failed"),
+    NodeImageState.DONE: N_("done"),
+    NodeImageState.ALREADY: N_("had it already"),
+    NodeImageState.LACKS: N_("has no such image"),
+    NodeImageState.FAILED: N_("failed"),
 }
 WHY = {
     Refusal.DOWN.value: N_("did not answer"),
@@ -79,7 +79,7 @@ DIFFERENCES = {
 }
 
 
-def outcome_text(outcome: Outcome, texts: Texts) -> str:
+def outcome_text(outcome: ImageOutcome, texts: Texts) -> str:
     """What became of an act on a node."""
-    failed = outcome.state is State.FAILED
+    failed = outcome.state is NodeImageState.FAILED
     return texts.plain(WHY.get(outcome.why, N_("failed")) if failed else STATES[outcome.state])

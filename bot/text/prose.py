@@ -9,7 +9,7 @@ from babel.dates import format_timedelta
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bot.text.i18n import Mrkdwn, Texts, code, escape, slack_time
-from kws_core.expiry import Outlook
+from kws_core.expiry import ExpiryInfo
 from kws_core.forms import boot_script
 from kws_core.forms.ports import format_ports
 from kws_core.tables.rental import Rental
@@ -38,7 +38,7 @@ def ready(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
     return _render(template, texts, rental=rental, ends=ends, key=key_name(rental), ports=ports)
 
 
-def warning(rental: Rental, outlook: Outlook, texts: Texts) -> Mrkdwn:
+def warning(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> Mrkdwn:
     """That a rental ends soon, and what can be done."""
     remaining = format_timedelta(
         outlook.ends_at - outlook.now, add_direction=True, threshold=1.5, locale=texts.locale

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bot.text.i18n import N_, Mrkdwn, Texts
 from kws_core.config import Policy
-from kws_core.rentals.service import Offer
-from kws_core.scheduling.placement import Room
+from kws_core.rentals.service import FormOptions
+from kws_core.scheduling.placement import NodeCapacity
 from kws_core.values import Size
 
 
@@ -19,7 +19,7 @@ def size_line(size: Size) -> str:
     return f"{size.vcpus} vCPU · {size.ram_mb} MB · {size.disk_gb} GB"
 
 
-def used_line(offer: Offer, policy: Policy, texts: Texts) -> Mrkdwn:
+def used_line(offer: FormOptions, policy: Policy, texts: Texts) -> Mrkdwn:
     """How much of what is allowed the person uses, and what is free."""
     mine = [rental for rental in offer.mine if rental.live]
     used = texts(
@@ -36,7 +36,7 @@ def used_line(offer: Offer, policy: Policy, texts: Texts) -> Mrkdwn:
     return Mrkdwn(f"{used}\n{free_line(offer, texts)}")
 
 
-def free_line(offer: Offer, texts: Texts) -> Mrkdwn:
+def free_line(offer: FormOptions, texts: Texts) -> Mrkdwn:
     """What all nodes that answer have left together."""
     up = [room for room in offer.rooms if room.up and not room.drained]
     return texts(
@@ -48,7 +48,7 @@ def free_line(offer: Offer, texts: Texts) -> Mrkdwn:
     )
 
 
-def room_line(room: Room, texts: Texts) -> str:
+def room_line(room: NodeCapacity, texts: Texts) -> str:
     """A node, and what it has left."""
     if not room.up:
         return texts(N_(":red_circle: *{node}* does not answer"), node=room.node)

@@ -27,28 +27,28 @@ from kws_core.tables.rental import Rental
 LONGEST_NOTE = 300
 PROPOSED = timedelta(weeks=1)
 SAID = {
-    ids.Act.EXTEND: N_(
+    ids.RentalAct.EXTEND: N_(
         "*{name}* of {person} lasts until {day}. You may go beyond what the lab's policy allows."
     ),
-    ids.Act.TRANSFER: N_(
+    ids.RentalAct.TRANSFER: N_(
         "*{name}* of {person} lasts until {day}. The new owner gets its card, but no key file."
     ),
-    ids.Act.RESTORE: N_("*{name}* of {person} is stopped. Restored it lasts a week more."),
-    ids.Act.END: N_("*{name}* of {person} and everything on it are deleted at once. There is no undo."),
+    ids.RentalAct.RESTORE: N_("*{name}* of {person} is stopped. Restored it lasts a week more."),
+    ids.RentalAct.END: N_("*{name}* of {person} and everything on it are deleted at once. There is no undo."),
 }
 
 
 class Filled(NamedTuple):
     """What the form says."""
 
-    act: ids.Act
+    act: ids.RentalAct
     rental_id: str
     until: date | None
     person: str | None
     note: str | None
 
 
-def build(act: ids.Act, rental: Rental, today: date, texts: Texts, *, missed: bool = False) -> View:
+def build(act: ids.RentalAct, rental: Rental, today: date, texts: Texts, *, missed: bool = False) -> View:
     """The form; that it opens is the question, that it is sent is the answer.
 
     ``missed``: the rental's node is not in nodes.toml any more.
@@ -59,21 +59,21 @@ def build(act: ids.Act, rental: Rental, today: date, texts: Texts, *, missed: bo
         person=Mrkdwn(f"<@{rental.owner}>"),
         day=texts.date(rental.ends_on),
     )
-    if missed and act is ids.Act.END:
+    if missed and act is ids.RentalAct.END:
         said += "\n" + texts(
             N_(":ghost: Its node is not in nodes.toml: it is deleted once the node is back.")
         )
     blocks: list[Block] = [SectionBlock(text=MarkdownTextObject(text=clip(said, 3000)))]
-    if act is ids.Act.EXTEND:
+    if act is ids.RentalAct.EXTEND:
         proposed = max(rental.ends_on, today) + PROPOSED
         element: Any = DatePickerElement(action_id=ids.Action.VALUE, initial_date=proposed.isoformat())
         blocks.append(_input(ids.Field.ENDS_ON, texts.plain(N_("New last day")), element))
-    if act is ids.Act.TRANSFER:
+    if act is ids.RentalAct.TRANSFER:
         element = UserSelectElement(action_id=ids.Action.VALUE)
         blocks.append(_input(ids.Field.PERSON, texts.plain(N_("New owner")), element))
     note = PlainTextInputElement(action_id=ids.Action.VALUE, max_length=LONGEST_NOTE)
     label = texts.plain(N_("Reason; the owner reads it"))
-    blocks.append(_input(ids.Field.NOTE, label, note, optional=act is not ids.Act.EXTEND))
+    blocks.append(_input(ids.Field.NOTE, label, note, optional=act is not ids.RentalAct.EXTEND))
     return View(
         type="modal",
         callback_id=ids.View.DESK,

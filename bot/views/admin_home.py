@@ -49,10 +49,10 @@ MOST_NODES = 40
 MOST_IMAGES = 60
 LONGEST_NAME = 63
 ACTS = {
-    ids.Act.EXTEND: N_("Extend"),
-    ids.Act.TRANSFER: N_("Hand over"),
-    ids.Act.RESTORE: N_("Restore it"),
-    ids.Act.END: N_("End it now"),
+    ids.RentalAct.EXTEND: N_("Extend"),
+    ids.RentalAct.TRANSFER: N_("Hand over"),
+    ids.RentalAct.RESTORE: N_("Restore it"),
+    ids.RentalAct.END: N_("End it now"),
 }
 HAPPENED = {
     EventKind.REQUESTED: N_("requested"),
@@ -85,7 +85,7 @@ HAPPENED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class AdminHome:
     """All that the admins' part shows."""
 
     search: Search
@@ -97,7 +97,7 @@ class Desk:
     entries: Sequence[Entry]
 
 
-def build(desk: Desk, texts: Texts) -> list[Block]:
+def build(desk: AdminHome, texts: Texts) -> list[Block]:
     """The blocks, to be put below the person's own part."""
     blocks: list[Block] = [
         DividerBlock(),
@@ -149,7 +149,7 @@ def row(rental: Rental, missed: Collection[str], last_day: date, texts: Texts) -
 
 
 def _place(rental: Rental, missed: Collection[str], texts: Texts) -> str:
-    placement = rental.held or next(iter(rental.placements[::-1]), None)
+    placement = rental.placement or next(iter(rental.placements[::-1]), None)
     if placement is None:
         return "–"
     if placement.node in missed:
@@ -157,15 +157,15 @@ def _place(rental: Rental, missed: Collection[str], texts: Texts) -> str:
     return texts("{node}", node=placement.node)
 
 
-def acts(rental: Rental) -> list[ids.Act]:
+def acts(rental: Rental) -> list[ids.RentalAct]:
     """What an admin can do with it now."""
     if not rental.live:
         return []
-    restore = [ids.Act.RESTORE] if rental.status is Status.STOPPED else []
-    return [ids.Act.EXTEND, *restore, ids.Act.TRANSFER, ids.Act.END]
+    restore = [ids.RentalAct.RESTORE] if rental.status is Status.STOPPED else []
+    return [ids.RentalAct.EXTEND, *restore, ids.RentalAct.TRANSFER, ids.RentalAct.END]
 
 
-def _filters(desk: Desk, texts: Texts) -> list[Block]:
+def _filters(desk: AdminHome, texts: Texts) -> list[Block]:
     search = desk.search
     there = [*(status.room.node for status in desk.nodes), *desk.missed]
     gone = [search.node] if search.node and search.node not in there else []  # what is searched for is shown
@@ -232,7 +232,7 @@ def _turn(found: Found, texts: Texts) -> ActionsBlock:
     return ActionsBlock(elements=buttons)
 
 
-def _nodes(desk: Desk, texts: Texts) -> list[Block]:
+def _nodes(desk: AdminHome, texts: Texts) -> list[Block]:
     """What the nodes have left, and nodes that only rentals remember."""
     missed = N_(":ghost: *{node}* is not in nodes.toml; {count} rentals are on it. Put it back.")
     lines: list[str] = [texts(missed, node=node, count=count) for node, count in desk.missed.items()]
@@ -240,7 +240,7 @@ def _nodes(desk: Desk, texts: Texts) -> list[Block]:
     return [_section("\n".join(lines[:MOST_NODES]))]
 
 
-def _images(desk: Desk, texts: Texts) -> list[Block]:
+def _images(desk: AdminHome, texts: Texts) -> list[Block]:
     """What can be rented."""
     names = ", ".join(code(image.title or image.name) for image in desk.images[:MOST_IMAGES])
     more = texts(
@@ -250,7 +250,7 @@ def _images(desk: Desk, texts: Texts) -> list[Block]:
     return [_section(f"{names or texts(N_('none'))}\n{more}")]
 
 
-def _events(desk: Desk, texts: Texts) -> list[Block]:
+def _events(desk: AdminHome, texts: Texts) -> list[Block]:
     """What happened to rentals, the newest first."""
     lines = []
     for entry in desk.entries:
@@ -273,7 +273,7 @@ def _section(text: str) -> SectionBlock:
 
 
 SECTIONS: tuple[
-    tuple[str, Callable[[Desk, Texts], list[Block]]], ...
+    tuple[str, Callable[[AdminHome, Texts], list[Block]]], ...
 ] = (  # below the rentals; 30 blocks at most
     (N_("Nodes"), _nodes),
     (N_("Images"), _images),

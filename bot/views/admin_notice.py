@@ -21,16 +21,16 @@ from bot.text.i18n import N_, Mrkdwn, Texts, code
 from bot.text.units import clip
 from bot.views import ids, node_notices
 from bot.views.rental_card import Message
-from kws_core.database.alerts import NoticeKind
-from kws_core.tables.alert import Notice
+from kws_core.database.alerts import AlertKind
+from kws_core.tables.alert import AdminAlert
 from kws_core.tables.rental import Rental
 
 MOST_NAMES = 40
 MOST_RENTALS = 20  # two blocks each; Slack takes 50 in a message
-DECIDABLE = frozenset({NoticeKind.DEPARTED, NoticeKind.UNREACHABLE})
+DECIDABLE = frozenset({AlertKind.DEPARTED, AlertKind.UNREACHABLE})
 
 
-def message(notice: Notice, rentals: Sequence[Rental], texts: Texts) -> Message:
+def message(notice: AdminAlert, rentals: Sequence[Rental], texts: Texts) -> Message:
     """The notice; ``rentals`` are those that it is about and that still live."""
     text = _text(notice, texts)
     section = SectionBlock(
@@ -45,16 +45,16 @@ def message(notice: Notice, rentals: Sequence[Rental], texts: Texts) -> Message:
     return Message(clip(text, 3000), blocks)
 
 
-def _text(notice: Notice, texts: Texts) -> str:
+def _text(notice: AdminAlert, texts: Texts) -> str:
     data: Mapping[str, Any] = notice.data
-    if notice.kind == NoticeKind.NIGHT:
+    if notice.kind == AlertKind.NIGHT:
         return "\n".join(_night(data, texts))
-    if notice.kind == NoticeKind.DEPARTED:
+    if notice.kind == AlertKind.DEPARTED:
         person = _person(data["person"])
         return texts(
             N_(":wave: {person} has left this workspace. Who takes these rentals over?"), person=person
         )
-    if notice.kind == NoticeKind.UNREACHABLE:
+    if notice.kind == AlertKind.UNREACHABLE:
         return texts(
             N_(
                 ":mute: Slack brings nothing to {person} any more ({why}). {name} ends at its last day without a word."

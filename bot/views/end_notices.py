@@ -24,7 +24,7 @@ from bot.text.i18n import N_, Mrkdwn, Texts, slack_time
 from bot.text.units import clip
 from bot.views import ids, rental_card
 from bot.views.rental_card import Message
-from kws_core.expiry import Outlook
+from kws_core.expiry import ExpiryInfo
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -39,7 +39,7 @@ OUTCOMES = {
 }
 
 
-def asks(rental: Rental, event: Event, events: Sequence[Event], outlook: Outlook) -> bool:
+def asks(rental: Rental, event: Event, events: Sequence[Event], outlook: ExpiryInfo) -> bool:
     """Whether there is still something to decide about what this event says."""
     if event.kind is EventKind.STOPPED:
         return rental.status is Status.STOPPED
@@ -48,7 +48,9 @@ def asks(rental: Rental, event: Event, events: Sequence[Event], outlook: Outlook
     return rental.status is Status.READY and current and event.id == newest
 
 
-def message(rental: Rental, event: Event, events: Sequence[Event], outlook: Outlook, texts: Texts) -> Message:
+def message(
+    rental: Rental, event: Event, events: Sequence[Event], outlook: ExpiryInfo, texts: Texts
+) -> Message:
     """The message about such an event, as it should look now."""
     if not asks(rental, event, events, outlook):
         return _with_id(event, _outcome(rental, outlook, texts))
@@ -57,7 +59,7 @@ def message(rental: Rental, event: Event, events: Sequence[Event], outlook: Outl
     return _warning(rental, event, outlook, texts)
 
 
-def _warning(rental: Rental, event: Event, outlook: Outlook, texts: Texts) -> Message:
+def _warning(rental: Rental, event: Event, outlook: ExpiryInfo, texts: Texts) -> Message:
     text = prose.warning(rental, outlook, texts)
     buttons: list[InteractiveElement] = [
         ButtonElement(
@@ -75,7 +77,7 @@ def _warning(rental: Rental, event: Event, outlook: Outlook, texts: Texts) -> Me
     return _with_id(event, text, ActionsBlock(block_id=ids.EXTENSION + rental.id, elements=buttons))
 
 
-def _stopped(rental: Rental, event: Event, outlook: Outlook, texts: Texts) -> Message:
+def _stopped(rental: Rental, event: Event, outlook: ExpiryInfo, texts: Texts) -> Message:
     until = datetime.fromisoformat(event.data["until"]).astimezone(outlook.ends_at.tzinfo)
     text = texts(
         N_(
@@ -99,7 +101,7 @@ def restore_button(rental: Rental, texts: Texts) -> ButtonElement:
     )
 
 
-def _outcome(rental: Rental, outlook: Outlook, texts: Texts) -> Mrkdwn:
+def _outcome(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> Mrkdwn:
     if rental.status is Status.READY:
         return texts(
             N_(":white_check_mark: {name} is yours until {day}."),

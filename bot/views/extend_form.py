@@ -20,7 +20,7 @@ from bot.text.i18n import N_, Texts, slack_time
 from bot.text.units import clip
 from bot.views import form_fields as fields
 from bot.views import ids
-from kws_core.expiry import Outlook
+from kws_core.expiry import ExpiryInfo
 from kws_core.tables.rental import Rental
 
 PROPOSED = timedelta(weeks=1)
@@ -33,7 +33,7 @@ class Extension(NamedTuple):
     until: date | None
 
 
-def build(rental: Rental, outlook: Outlook, texts: Texts) -> View:
+def build(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> View:
     """The form; it proposes a week more, as far as the policy goes."""
     now = texts(
         N_("*{name}* is yours until {moment}."),
@@ -57,7 +57,7 @@ def parse(view: Mapping[str, Any]) -> Extension:
     return Extension(str(view["private_metadata"]), date.fromisoformat(chosen) if chosen else None)
 
 
-def _until(rental: Rental, outlook: Outlook, texts: Texts) -> InputBlock:
+def _until(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> InputBlock:
     proposed = min(outlook.latest, max(rental.ends_on, outlook.today) + PROPOSED)
     hint = texts.plain(N_("At the latest {day}."), day=texts.date(outlook.latest))
     return InputBlock(

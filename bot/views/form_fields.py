@@ -22,7 +22,7 @@ from bot.text.units import clip
 from bot.views import ids
 from kws_core.errors import UserError
 from kws_core.nodes.values import Image
-from kws_core.rentals.service import Offer
+from kws_core.rentals.service import FormOptions
 
 MOST_OPTIONS = 100  # Slack's limits for one select
 MOST_OPTION_TEXT = 75
@@ -129,7 +129,7 @@ def registry_image(texts: Texts) -> InputBlock:
     return text(ids.Field.IMAGE, texts.plain(N_("Container image")), "nginx:latest", hint)
 
 
-def last_day(offer: Offer, texts: Texts) -> InputBlock:
+def last_day(offer: FormOptions, texts: Texts) -> InputBlock:
     """The last day of the rental."""
     element = DatePickerElement(action_id=ids.Action.VALUE, initial_date=offer.default_end.isoformat())
     hint = texts.plain(

@@ -23,8 +23,8 @@ from bot.text.i18n import N_, Texts
 from bot.text.units import clip, used_line
 from bot.views import ids, rental_card
 from kws_core.config import Policy
-from kws_core.rentals.service import Offer
-from kws_core.scheduling.fair_queue import Turn
+from kws_core.rentals.service import FormOptions
+from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.values import Kind
 
 MOST_BLOCKS = 100  # Slack's limit; a card takes three
@@ -33,12 +33,12 @@ MOST_CARDS_ABOVE_A_DESK = 10
 
 
 def build(
-    offer: Offer,
+    offer: FormOptions,
     policy: Policy,
     ends: Mapping[str, datetime],
     texts: Texts,
     desk: Sequence[Block] = (),
-    turns: Mapping[str, Turn] = MappingProxyType({}),
+    turns: Mapping[str, QueuePosition] = MappingProxyType({}),
 ) -> View:
     """The whole view; ``ends`` says of each rental's id when it is over, ``turns`` when it waits to be built."""
     most = MOST_CARDS_ABOVE_A_DESK if desk else MOST_CARDS
@@ -74,7 +74,7 @@ def small(text: str) -> ContextBlock:
     return ContextBlock(elements=[MarkdownTextObject(text=clip(text, 2000))])
 
 
-def _buttons(offer: Offer, texts: Texts) -> list[ButtonElement]:
+def _buttons(offer: FormOptions, texts: Texts) -> list[ButtonElement]:
     buttons: list[tuple[ids.Action, str, str | None]] = [
         (ids.Action.OPEN_RENT, N_("Rent a server"), "primary")
     ]

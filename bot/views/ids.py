@@ -95,7 +95,7 @@ class Action(StrEnum):
     IMAGE_DELETE = "image_delete"
 
 
-class Act(StrEnum):
+class RentalAct(StrEnum):
     """What an admin does with anybody's rental."""
 
     EXTEND = "extend"
@@ -127,14 +127,14 @@ def parse_until(value: str) -> tuple[str, date]:
         raise UserError("rental_gone") from None
 
 
-def act_value(act: Act, rental_id: str) -> str:
+def act_value(act: RentalAct, rental_id: str) -> str:
     """The value of an option of DESK_ACT."""
     return f"{act}|{rental_id}"
 
 
-def parse_act(value: str) -> tuple[Act, str]:
+def parse_act(value: str) -> tuple[RentalAct, str]:
     """What is to be done and with which rental; UserError for anything else."""
     act, _, rental_id = value.partition("|")
-    if act not in list(Act):
+    if act not in list(RentalAct):
         raise UserError("rental_gone")
-    return Act(act), rental_id
+    return RentalAct(act), rental_id

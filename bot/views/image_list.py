@@ -22,7 +22,7 @@ from bot.text.image_messages import DIFFERENCES, outcome_text
 from bot.text.units import clip
 from bot.views import ids
 from bot.views.rental_card import Message
-from kws_core.images.reports import Report
+from kws_core.images.reports import ImageReport
 from kws_core.images.table import Row, Table, usable
 from kws_core.nodes.image_store import TITLE, UPLOAD
 from kws_core.nodes.values import StoredImage
@@ -89,7 +89,7 @@ def silent(node: str, texts: Texts) -> Mrkdwn:
     return texts(N_(":red_circle: *{node}* does not answer"), node=node)
 
 
-def report_line(report: Report, texts: Texts) -> Mrkdwn:
+def report_line(report: ImageReport, texts: Texts) -> Mrkdwn:
     """What became of an act on every node."""
     parts = [f"{node}: {outcome_text(outcome, texts)}" for node, outcome in sorted(report.outcomes.items())]
     icon = ":white_check_mark:" if report.ok else ":warning:"
@@ -161,7 +161,7 @@ class Progress:
     wanted: str  # the image, or ALL
     texts: Texts
     block_id: str  # by which the message is found again
-    reports: list[Report] = field(default_factory=list)
+    reports: list[ImageReport] = field(default_factory=list)
     _now: str = ""
     _steps: dict[str, tuple[int, int]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
@@ -173,7 +173,7 @@ class Progress:
                 self._now, self._steps = name, {}
             self._steps[node] = (done, total)
 
-    def add(self, report: Report) -> None:
+    def add(self, report: ImageReport) -> None:
         """One image is through."""
         with self._lock:
             self.reports.append(report)
@@ -219,7 +219,7 @@ class Progress:
         return Message(clip(text, 3000), [_section(text, self.block_id), *more])
 
 
-def _unchanged(report: Report) -> bool:
+def _unchanged(report: ImageReport) -> bool:
     return all(outcome.state.value == "already" for outcome in report.outcomes.values())
 
 

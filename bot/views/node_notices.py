@@ -6,16 +6,16 @@ from datetime import datetime
 
 from bot.text.i18n import N_, Texts, code, slack_time
 from bot.views.event_lines import REFUSALS
-from kws_core.database.alerts import NoticeKind
-from kws_core.tables.alert import Notice
+from kws_core.database.alerts import AlertKind
+from kws_core.tables.alert import AdminAlert
 
-KINDS = frozenset({NoticeKind.NODE_DOWN, NoticeKind.NODE_UP, NoticeKind.NODE_MISSED})
+KINDS = frozenset({AlertKind.NODE_DOWN, AlertKind.NODE_UP, AlertKind.NODE_MISSED})
 
 
-def text(notice: Notice, texts: Texts) -> str:
+def text(notice: AdminAlert, texts: Texts) -> str:
     """One sentence, and what follows from it."""
     data = notice.data
-    if notice.kind == NoticeKind.NODE_MISSED:
+    if notice.kind == AlertKind.NODE_MISSED:
         return texts(
             N_(
                 ":ghost: {node} is not in nodes.toml any more, but {count} rentals are on it. Nothing looks after them. "
@@ -25,7 +25,7 @@ def text(notice: Notice, texts: Texts) -> str:
             count=data["rentals"],
         )
     since = slack_time(datetime.fromisoformat(data["since"]), texts)
-    if notice.kind == NoticeKind.NODE_UP:
+    if notice.kind == AlertKind.NODE_UP:
         return texts(
             N_(":large_green_circle: {node} answers again. It was silent since {since}."),
             node=data["node"],

@@ -27,7 +27,7 @@ from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.text.units import clip
 from bot.views import form_fields as fields
 from bot.views import ids
-from kws_core.scheduling.capacity import Lent, NodeStatus
+from kws_core.scheduling.capacity import AllocatedCapacity, NodeStatus
 from kws_core.scheduling.node_maintenance import LONGEST_REASON
 
 MOST_NODES = 40  # Slack takes 50 blocks in a message
@@ -47,7 +47,10 @@ class DrainForm(NamedTuple):
 
 
 def listing(
-    statuses: Sequence[NodeStatus], missed: Mapping[str, Lent], months: Sequence[date], texts: Texts
+    statuses: Sequence[NodeStatus],
+    missed: Mapping[str, AllocatedCapacity],
+    months: Sequence[date],
+    texts: Texts,
 ) -> list[Block]:
     """Every node with its button; nodes that only rentals remember; the buttons for CSVs of ``months``."""
     blocks: list[Block] = [_entry(status, texts) for status in statuses[:MOST_NODES]]

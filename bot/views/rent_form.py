@@ -32,7 +32,7 @@ from kws_core.errors import UserError
 from kws_core.forms.passwords import Secret
 from kws_core.forms.ports import format_ports
 from kws_core.rentals.admission import CUSTOM, NEW_NETWORK, RentForm
-from kws_core.rentals.service import Offer
+from kws_core.rentals.service import FormOptions
 from kws_core.tables.states import Access
 from kws_core.values import Kind
 
@@ -73,7 +73,7 @@ def shown_in(view: Mapping[str, Any]) -> Shown:
 
 
 def build(
-    offer: Offer, policy: Policy, texts: Texts, shown: Shown | None = None, *, admin: bool = False
+    offer: FormOptions, policy: Policy, texts: Texts, shown: Shown | None = None, *, admin: bool = False
 ) -> View:
     """The form; without images yet, a view that says so and can't be submitted."""
     shown = shown or Shown()
@@ -98,7 +98,7 @@ def build(
     )
 
 
-def _blocks(offer: Offer, policy: Policy, texts: Texts, shown: Shown, admin: bool) -> list[Block]:
+def _blocks(offer: FormOptions, policy: Policy, texts: Texts, shown: Shown, admin: bool) -> list[Block]:
     server = shown.kind is Kind.SERVER
     standing = MarkdownTextObject(text=clip(used_line(offer, policy, texts), 2000))
     blocks: list[Block] = [
@@ -116,7 +116,7 @@ def _blocks(offer: Offer, policy: Policy, texts: Texts, shown: Shown, admin: boo
     return blocks
 
 
-def _size(offer: Offer, texts: Texts, shown: Shown) -> list[Block]:
+def _size(offer: FormOptions, texts: Texts, shown: Shown) -> list[Block]:
     options = [(f"{size.name} · {size_line(size)}", size.name) for size in offer.sizes]
     if shown.more:
         options.append((texts.plain(N_("Another size …")), CUSTOM))
@@ -131,7 +131,7 @@ def _size(offer: Offer, texts: Texts, shown: Shown) -> list[Block]:
     ]
 
 
-def _access(offer: Offer, texts: Texts, shown: Shown) -> list[Block]:
+def _access(offer: FormOptions, texts: Texts, shown: Shown) -> list[Block]:
     options = [(texts.plain(N_("A new key: the private key comes to your DM")), GENERATED)]
     options += [(texts.plain(N_("My key {name}"), name=key.name), f"{SAVED}{key.id}") for key in offer.keys]
     options += [
@@ -163,7 +163,7 @@ def _container(texts: Texts) -> list[Block]:
     ]
 
 
-def _more(offer: Offer, policy: Policy, texts: Texts, shown: Shown, admin: bool) -> list[Block]:
+def _more(offer: FormOptions, policy: Policy, texts: Texts, shown: Shown, admin: bool) -> list[Block]:
     blocks: list[Block] = []
     if shown.kind is Kind.SERVER:
         hint = texts.plain(N_("SSH is always open. For example: {ports}"), ports=SOME_PORTS)
@@ -186,7 +186,7 @@ def _more(offer: Offer, policy: Policy, texts: Texts, shown: Shown, admin: bool)
     return blocks
 
 
-def _network(offer: Offer, texts: Texts, shown: Shown) -> list[Block]:
+def _network(offer: FormOptions, texts: Texts, shown: Shown) -> list[Block]:
     options = [(texts.plain(N_("Everybody's")), DEFAULT_NETWORK)]
     options += [(f"{network.name} · {network.cidr}", network.id) for network in offer.networks]
     options.append((texts.plain(N_("A new one of my own …")), NEW_NETWORK))

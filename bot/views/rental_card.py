@@ -21,7 +21,7 @@ from bot.text import prose
 from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.text.units import clip, size_line
 from bot.views import event_lines, ids
-from kws_core.scheduling.fair_queue import Turn
+from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -81,7 +81,7 @@ def card(rental: Rental, events: Sequence[Event], ends_at: datetime, texts: Text
     return Message(_fallback(rental, texts), blocks)
 
 
-def bell(rental: Rental, event: Event, texts: Texts) -> Message:
+def notification(rental: Rental, event: Event, texts: Texts) -> Message:
     """The short message that notifies the person: an edited message rings no bell."""
     if event.kind is EventKind.READY:
         text = texts(
@@ -100,7 +100,7 @@ def handed_over(rental: Rental, event: Event, texts: Texts) -> Message:
     return Message(text, [SectionBlock(block_id=ids.CARD + rental.id, text=_md(text, 3000))])
 
 
-def handed_over_bell(rental: Rental, event: Event, texts: Texts) -> Message:
+def transfer_notification(rental: Rental, event: Event, texts: Texts) -> Message:
     """The same, as the message that notifies them."""
     text = _handed_over(rental, event, texts)
     return Message(text, [SectionBlock(block_id=f"{ids.NOTICE}{event.id}", text=_md(text, 3000))])
@@ -114,7 +114,9 @@ def _handed_over(rental: Rental, event: Event, texts: Texts) -> Mrkdwn:
     return texts(sentence, name=rental.name, person=person, note=note)
 
 
-def list_entry(rental: Rental, ends_at: datetime, texts: Texts, turn: Turn | None = None) -> list[Block]:
+def list_entry(
+    rental: Rental, ends_at: datetime, texts: Texts, turn: QueuePosition | None = None
+) -> list[Block]:
     """A rental in ``/kws list``; ``turn`` when it waits to be built."""
     text = f"{headline(rental, texts, turn)}\n{_facts(rental, ends_at, texts)}"
     if rental.status is Status.READY:
@@ -188,7 +190,7 @@ def return_button(rental: Rental, texts: Texts, *, confirmed: bool = False) -> B
     )
 
 
-def headline(rental: Rental, texts: Texts, turn: Turn | None = None) -> Mrkdwn:
+def headline(rental: Rental, texts: Texts, turn: QueuePosition | None = None) -> Mrkdwn:
     """Icon, name and state, with its place in the line while it waits to be built."""
     state = texts(STATES[rental.status])
     if turn is not None:
@@ -202,35 +204,35 @@ def _current(rental: Rental, events: Sequence[Event]) -> list[Event]:
     return [event for event in events if event.kind is not EventKind.QUEUED or event is last]
 
 
-def _turn(rental: Rental, events: Sequence[Event]) -> Turn | None:
+def _turn(rental: Rental, events: Sequence[Event]) -> QueuePosition | None:
     queued = _queued(rental, events)
-    return Turn(queued.data["position"], queued.data["of"]) if queued else None
+    return QueuePosition(queued.data["position"], queued.data["of"]) if queued else None
 
 
 def _queued(rental: Rental, events: Sequence[Event]) -> Event | None:
     """What was told last of the line that it is in; None when it is in none."""
-    if not rental.awaits_slot or rental.held is None:
+    if not rental.awaits_slot or rental.placement is None:
         return None
-    told = [e for e in events if e.kind is EventKind.QUEUED and e.data["node"] == rental.held.node]
+    told = [e for e in events if e.kind is EventKind.QUEUED and e.data["node"] == rental.placement.node]
     return told[-1] if told else None
 
 
 def entrance(rental: Rental) -> str:
     """What to type, or where to connect."""
     if rental.kind is Kind.CONTAINER:
-        return (rental.held.floating_ip if rental.held else None) or ""
+        return (rental.placement.floating_ip if rental.placement else None) or ""
     return ssh_command(rental)
 
 
 def ssh_command(rental: Rental) -> str:
     """What to type to get in."""
-    address = rental.held.floating_ip if rental.held else None
+    address = rental.placement.floating_ip if rental.placement else None
     key = "" if rental.key_file is None else f"-i ~/.ssh/{prose.key_name(rental)} "
     return f"ssh {key}{rental.login}@{address}"
 
 
 def _facts(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
-    node = rental.held.node if rental.held else None
+    node = rental.placement.node if rental.placement else None
     until = texts(N_("until {moment}"), moment=slack_time(prose.last_minute(ends_at), texts))
     parts = [texts("{image}", image=rental.image), Mrkdwn(size_line(rental.wanted_size)), until]
     if node:
@@ -238,7 +240,7 @@ def _facts(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
     return Mrkdwn(" · ".join(parts))
 
 
-def rings(rental: Rental, event: Event) -> bool:
+def should_notify(rental: Rental, event: Event) -> bool:
     """Whether an event gets a message of its own: what people wait for, as long as it is still true."""
     if event.kind in (EventKind.READY, EventKind.KEY_RENEWED, EventKind.KEY_DROPPED):
         return rental.status is Status.READY

@@ -27,7 +27,7 @@ DEAD_AFTER = timedelta(seconds=30)
 WRONG_CLOCK = timedelta(seconds=30)  # dates and deadlines bear seconds, not more
 
 
-class Pulse:
+class Heartbeat:
     """``tick()`` once per BEAT, on a thread of its own: nothing that is slow elsewhere may delay it.
 
     ``time`` is the expression that asks the database for its time.
@@ -60,14 +60,14 @@ class Pulse:
         """One beat, and a look at the others."""
         if self._beat():
             for who in self._silent():
-                self._bury(who)
+                self._expire_replica(who)
         return BEAT
 
     def stop(self) -> None:
         """Gives back what this process held, for another to take over at once."""
         with self.core.store.write() as session:
             session.execute(delete(Replica).where(Replica.who == self.core.who))
-            let_go(session, self.core.who)
+            release_everything(session, self.core.who)
 
     def _now(self, session: Session) -> datetime:
         return session.execute(select(self._time())).scalar_one()
@@ -88,21 +88,21 @@ class Pulse:
             silent = select(Replica.who).where(Replica.seen_at < self._now(session) - DEAD_AFTER)
             return list(session.scalars(silent))
 
-    def _bury(self, who: str) -> None:
+    def _expire_replica(self, who: str) -> None:
         with self.core.store.write() as session:
             dead = delete(Replica).where(
                 Replica.who == who, Replica.seen_at < self._now(session) - DEAD_AFTER
             )
             if session.execute(dead.returning(Replica.who)).first() is None:
                 return  # it lives after all, or another was faster
-            freed = let_go(session, who)
+            freed = release_everything(session, who)
         log.warning("replica %s is silent: the %d things that it was at are free", who, freed)
         self.core.work.set()
         self.core.mail.set()
 
 
-def let_go(session: Session, who: str | None = None) -> int:
+def release_everything(session: Session, who: str | None = None) -> int:
     """Frees whatever ``who`` was at, or everybody; returns how much that was."""
-    freed = leases.let_go(session, who) + work_queue.drop_leases(session, who)
-    job_ledger.let_go(session, who)
+    freed = leases.release_leases(session, who) + work_queue.drop_leases(session, who)
+    job_ledger.release_runs(session, who)
     return freed

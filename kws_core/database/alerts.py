@@ -8,10 +8,10 @@ from enum import StrEnum
 from sqlalchemy.orm import Session
 
 from kws_core.database import queries
-from kws_core.tables.alert import Notice
+from kws_core.tables.alert import AdminAlert
 
 
-class NoticeKind(StrEnum):
+class AlertKind(StrEnum):
     """What a notice is about; its ``data`` is listed behind each."""
 
     NIGHT = "night"  # day; ended, stopped, stuck: mappings with id, name, owner (and node, why); failed: ids
@@ -23,7 +23,7 @@ class NoticeKind(StrEnum):
     NODE_MISSED = "node_missed"  # node, rentals (how many)
 
 
-def tell_admins(session: Session, kind: NoticeKind, key: str, now: datetime, **data: object) -> bool:
+def alert_admins(session: Session, kind: AlertKind, key: str, now: datetime, **data: object) -> bool:
     """Writes a notice unless one with that key was ever written; whether it did."""
     values = {"key": f"{kind}:{key}", "kind": kind.value, "at": now, "data": data, "reached": {}, "tries": 0}
-    return queries.insert_once(session, Notice, values)
+    return queries.insert_once(session, AdminAlert, values)

@@ -40,7 +40,7 @@ def is_finished(session: Session, job: str, day: date) -> bool:
     return run is not None and run.finished_at is not None
 
 
-def let_go(session: Session, who: str | None = None) -> None:
+def release_runs(session: Session, who: str | None = None) -> None:
     """Whoever comes next runs what ``who``, or anybody, has begun and not finished."""
     begun = update(JobRun).where(JobRun.finished_at.is_(None))
     session.execute((begun if who is None else begun.where(JobRun.who == who)).values(who=NOBODY))

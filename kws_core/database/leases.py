@@ -39,7 +39,7 @@ class Leases:
         self._held: set[str] = set()
 
     @contextmanager
-    def hold(self, what: str) -> Iterator[bool]:
+    def acquire(self, what: str) -> Iterator[bool]:
         """Holds it for the length of the block. False: it is being done already, here or elsewhere."""
         if not self._begin(what):
             yield False
@@ -51,7 +51,7 @@ class Leases:
             try:
                 yield True
             finally:
-                self._give_back(what)
+                self._release(what)
         finally:
             with self._guard:
                 self._held.discard(what)
@@ -89,12 +89,12 @@ class Leases:
         others = exists().where(Lease.what == what, Lease.who != self.who, Lease.until > self._now())
         return ~others
 
-    def _give_back(self, what: str) -> None:
+    def _release(self, what: str) -> None:
         with self._store.write() as session:
             session.execute(delete(Lease).where(Lease.what == what, Lease.who == self.who))
 
 
-def let_go(session: Session, who: str | None = None) -> int:
+def release_leases(session: Session, who: str | None = None) -> int:
     """Frees the leases of ``who``, or all of them; returns how many."""
     query = select(Lease).order_by(Lease.what).with_for_update()
     rows = session.scalars(query if who is None else query.where(Lease.who == who)).all()

@@ -47,7 +47,7 @@ def saved_key(session: Session, owner: str, key_id: int) -> SavedKey:
     return key
 
 
-class Held(NamedTuple):
+class HeldCapacity(NamedTuple):
     """Capacity that placements hold on a node."""
 
     node: str
@@ -93,7 +93,7 @@ def earliest_end(session: Session) -> Rental | None:
     return session.scalar(query.order_by(Rental.ends_on).limit(1))
 
 
-def held_capacity(session: Session, since: datetime | None = None) -> list[Held]:
+def held_capacity(session: Session, since: datetime | None = None) -> list[HeldCapacity]:
     """Everything that holds capacity somewhere, summed by node and state.
 
     What was asked for after ``since``, or not yet, comes one by one; ``server_at`` of a sum is the newest in it.
@@ -114,7 +114,7 @@ def held_capacity(session: Session, since: datetime | None = None) -> list[Held]
         .group_by(Placement.node, Rental.status, Placement.state, *old_or_id)
         .where(Placement.state.in_(HOLDING))
     )
-    return [Held(*row) for row in session.execute(query)]
+    return [HeldCapacity(*row) for row in session.execute(query)]
 
 
 def lock_capacity(session: Session) -> None:

@@ -18,7 +18,7 @@ MOST_GB, MOST_MB = 10_000, 1_048_576
 DIFFERS, NO_SOURCE = "differs", "no_source"
 
 
-class State(StrEnum):
+class NodeImageState(StrEnum):
     """What became of an act on one node."""
 
     DONE = "done"
@@ -28,20 +28,20 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ImageOutcome:
     """Of one node. ``why`` is a Refusal's value, or uploads' or this module's own word; ``detail`` for the log."""
 
-    state: State
+    state: NodeImageState
     why: str = ""
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ImageReport:
     """What became of an act on every node."""
 
     name: str
-    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    outcomes: Mapping[str, ImageOutcome] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -51,7 +51,7 @@ class Report:
     @property
     def failed(self) -> list[str]:
         """Nodes where it failed."""
-        return [node for node, outcome in self.outcomes.items() if outcome.state is State.FAILED]
+        return [node for node, outcome in self.outcomes.items() if outcome.state is NodeImageState.FAILED]
 
 
 class Watch(Protocol):

@@ -19,7 +19,16 @@ from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal, UserError
 from kws_core.images import upload
 from kws_core.images.files import Content, Count, spooled
 from kws_core.images.image_audit import By, note
-from kws_core.images.reports import DIFFERS, NO_SOURCE, Description, Outcome, Report, State, Watch, check_name
+from kws_core.images.reports import (
+    DIFFERS,
+    NO_SOURCE,
+    Description,
+    ImageOutcome,
+    ImageReport,
+    NodeImageState,
+    Watch,
+    check_name,
+)
 from kws_core.images.table import Row, Table, same, tabulate
 from kws_core.images.upload import About
 from kws_core.nodes import Node
@@ -88,7 +97,7 @@ class Images:
 
     def add(
         self, by: By, name: str, source: Source, about: About | None = None, watch: Watch = _unwatched
-    ) -> Report:
+    ) -> ImageReport:
         """Brings a new image to every node. UserError before anything is touched if it can't be."""
         about = about or About()
         check_name(name)
@@ -99,11 +108,11 @@ class Images:
                 self._check_free(name, before, content)
                 return self._bring(by, "image.add", name, content, about, list(self.nodes), watch)
 
-    def sync(self, by: By, name: str | None = None, watch: Watch = _unwatched) -> list[Report]:
+    def sync(self, by: By, name: str | None = None, watch: Watch = _unwatched) -> list[ImageReport]:
         """See syncing()."""
         return list(self.syncing(by, name, watch))
 
-    def syncing(self, by: By, name: str | None = None, watch: Watch = _unwatched) -> Iterator[Report]:
+    def syncing(self, by: By, name: str | None = None, watch: Watch = _unwatched) -> Iterator[ImageReport]:
         """Copies one image, or all of them, from a node that has it to those that lack it, one by one."""
         table = self.table()
         rows = [row for row in table.rows if row.active and not row.snapshot]
@@ -112,7 +121,7 @@ class Images:
         for row in rows:
             yield self._sync(by, row, table, watch)
 
-    def rename(self, by: By, old: str, new: str) -> Report:
+    def rename(self, by: By, old: str, new: str) -> ImageReport:
         """Gives it another name on every node; refused where another image has that name."""
         check_name(new)
         table, row = self.row(old)
@@ -126,10 +135,10 @@ class Images:
         if building:
             raise UserError("image_in_use", name=old, users=_whose(building))
         report = self._change_all("image.rename", by, row, table, lambda _: ({"name": new}, ()), to=new)
-        done = {node: Outcome(State.ALREADY) for node in taken if node not in row.active}
-        return Report(new, {**report.outcomes, **done})
+        done = {node: ImageOutcome(NodeImageState.ALREADY) for node in taken if node not in row.active}
+        return ImageReport(new, {**report.outcomes, **done})
 
-    def describe(self, by: By, name: str, wanted: Description) -> Report:
+    def describe(self, by: By, name: str, wanted: Description) -> ImageReport:
         """Changes title, default user and least size on every node."""
         wanted.check()
         texts = {TITLE: wanted.title, LOGIN: wanted.login}
@@ -140,20 +149,20 @@ class Images:
         table, row = self.row(name)
         return self._change_all("image.describe", by, row, table, lambda _: (fields, drop), **fields)
 
-    def hide(self, by: By, name: str, hidden: bool = True) -> Report:
+    def hide(self, by: By, name: str, hidden: bool = True) -> ImageReport:
         """Takes it out of the form, or back into it."""
         table, row = self.row(name)
         change: tuple[dict[str, Any], list[str]] = ({HIDDEN: "true"}, []) if hidden else ({}, [HIDDEN])
         what = "image.hide" if hidden else "image.show"
         return self._change_all(what, by, row, table, lambda _: change)
 
-    def protect(self, by: By, name: str, protected: bool = True) -> Report:
+    def protect(self, by: By, name: str, protected: bool = True) -> ImageReport:
         """Lets nobody delete it, or lets it be deleted again."""
         table, row = self.row(name)
         what = "image.protect" if protected else "image.unprotect"
         return self._change_all(what, by, row, table, lambda _: ({"protected": protected}, ()))
 
-    def delete(self, by: By, name: str) -> Report:
+    def delete(self, by: By, name: str) -> ImageReport:
         """Deletes it on every node, unless it is protected or somebody's server was made from it."""
         table, row = self.row(name)
         if row.users:
@@ -162,10 +171,10 @@ class Images:
         if protected:
             raise UserError("image_protected", name=name, nodes=protected)
 
-        def act(node: Node) -> Outcome:
+        def act(node: Node) -> ImageOutcome:
             here = row.copies[node.name]
             gone = [node.shelf.delete(one.id) for one in here]
-            return Outcome(State.DONE if any(gone) else State.LACKS)
+            return ImageOutcome(NodeImageState.DONE if any(gone) else NodeImageState.LACKS)
 
         return self._report("image.delete", by, name, self._each(row.copies, act), table)
 
@@ -176,25 +185,27 @@ class Images:
         if taken:
             raise UserError("image_name_taken", name=name, nodes=sorted(taken))
 
-    def _sync(self, by: By, row: Row, table: Table, watch: Watch) -> Report:
+    def _sync(self, by: By, row: Row, table: Table, watch: Watch) -> ImageReport:
         holders = list(row.active.items())
-        outcomes = {node: Outcome(State.ALREADY) for node, _ in holders}
-        outcomes |= {node: Outcome(State.FAILED, reason) for node, reason in table.silent.items()}
+        outcomes = {node: ImageOutcome(NodeImageState.ALREADY) for node, _ in holders}
+        outcomes |= {
+            node: ImageOutcome(NodeImageState.FAILED, reason) for node, reason in table.silent.items()
+        }
         if any(same(holders[0][1], other) is False for _, other in holders[1:]):
-            outcomes |= dict.fromkeys(row.copies, Outcome(State.FAILED, DIFFERS))
+            outcomes |= dict.fromkeys(row.copies, ImageOutcome(NodeImageState.FAILED, DIFFERS))
             return self._report("image.sync", by, row.name, outcomes, None)
         if not row.lacking:
-            return Report(row.name, outcomes)
+            return ImageReport(row.name, outcomes)
         with self._locks.of(row.name):
             for name, stored in holders:
                 try:
                     with self._fetched(self.nodes[name], stored, watch) as content:
                         about = About.of(stored)
                         done = self._bring(by, "image.sync", row.name, content, about, row.lacking, watch)
-                        return Report(row.name, {**outcomes, **done.outcomes})
+                        return ImageReport(row.name, {**outcomes, **done.outcomes})
                 except NodeError as error:
                     log.warning("image %s can't be read from %s: %s", row.name, name, error)
-        outcomes |= dict.fromkeys(row.lacking, Outcome(State.FAILED, NO_SOURCE))
+        outcomes |= dict.fromkeys(row.lacking, ImageOutcome(NodeImageState.FAILED, NO_SOURCE))
         return self._report("image.sync", by, row.name, outcomes, None)
 
     @contextmanager
@@ -215,11 +226,11 @@ class Images:
         about: About,
         nodes: Iterable[str],
         watch: Watch,
-    ) -> Report:
-        def act(node: Node) -> Outcome:
+    ) -> ImageReport:
+        def act(node: Node) -> ImageOutcome:
             count = self._counting(watch, name, node.name, content.size)
             new = upload.put(node, name, content, about, count)
-            return Outcome(State.DONE if new else State.ALREADY)
+            return ImageOutcome(NodeImageState.DONE if new else NodeImageState.ALREADY)
 
         return self._report(what, by, name, self._each(nodes, act), None, sha512=content.digests.sha512)
 
@@ -241,14 +252,14 @@ class Images:
         table: Table,
         change: Callable[[StoredImage], Change],
         **data: object,
-    ) -> Report:
-        def act(node: Node) -> Outcome:
+    ) -> ImageReport:
+        def act(node: Node) -> ImageOutcome:
             stored = row.active.get(node.name)
             if stored is None:
-                return Outcome(State.LACKS)
+                return ImageOutcome(NodeImageState.LACKS)
             fields, drop = change(stored)
             node.shelf.change(stored.id, fields, list(drop))
-            return Outcome(State.DONE)
+            return ImageOutcome(NodeImageState.DONE)
 
         return self._report(what, by, row.name, self._each(row.copies, act), table, **data)
 
@@ -257,18 +268,20 @@ class Images:
         what: str,
         by: By,
         name: str,
-        results: Mapping[str, Outcome | NodeError],
+        results: Mapping[str, ImageOutcome | NodeError],
         table: Table | None,
         **data: object,
-    ) -> Report:
+    ) -> ImageReport:
         """Notes the act, and what the forms are to show now."""
         outcomes = {node: _outcome(result) for node, result in results.items()}
         if table is not None:
-            outcomes |= {node: Outcome(State.FAILED, reason) for node, reason in table.silent.items()}
-        report = Report(name, outcomes)
+            outcomes |= {
+                node: ImageOutcome(NodeImageState.FAILED, reason) for node, reason in table.silent.items()
+            }
+        report = ImageReport(name, outcomes)
         shown = {node: outcome.why or outcome.state.value for node, outcome in outcomes.items()}
         note(self.core, by, what, name=name, nodes=shown, **data)
-        self._refresh([node for node, outcome in outcomes.items() if outcome.state is State.DONE])
+        self._refresh([node for node, outcome in outcomes.items() if outcome.state is NodeImageState.DONE])
         return report
 
     def _refresh(self, nodes: Iterable[str]) -> None:
@@ -318,11 +331,11 @@ def _known(result: T | Exception | None) -> T | NodeError:
     return result
 
 
-def _outcome(result: Outcome | NodeError) -> Outcome:
-    if isinstance(result, Outcome):
+def _outcome(result: ImageOutcome | NodeError) -> ImageOutcome:
+    if isinstance(result, ImageOutcome):
         return result
     log.warning("%s", result)
-    return Outcome(State.FAILED, result.reason, result.detail)
+    return ImageOutcome(NodeImageState.FAILED, result.reason, result.detail)
 
 
 def _whose(rentals: Iterable[Rental]) -> list[tuple[str, str]]:

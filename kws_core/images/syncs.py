@@ -55,9 +55,9 @@ class ImageSyncs:
         with self.core.store.read() as session:
             return session.scalars(query.order_by(ImageSync.id)).all()
 
-    def hold(self, sync: ImageSync) -> AbstractContextManager[bool]:
+    def acquire(self, sync: ImageSync) -> AbstractContextManager[bool]:
         """For the length of the block nobody else tells of its end; False: somebody does already."""
-        return self.core.leases.hold(f"{SYNC}{sync.id}")
+        return self.core.leases.acquire(f"{SYNC}{sync.id}")
 
     def over(self, sync: ImageSync) -> None:
         """Its message says that it has broken off. The audit trail as well: what was done then is in no report."""

@@ -18,7 +18,7 @@ from kws_core.errors import NodeDown, NodeError, NodeRefused
 from kws_core.images.files import Content, Count, Digests, Reading
 from kws_core.images.table import is_hidden, usable
 from kws_core.nodes import Node
-from kws_core.nodes.image_store import ACTIVE, HIDDEN, LOGIN, QUEUED, TITLE, UPLOAD, ImageShelf, ImageSpec
+from kws_core.nodes.image_store import ACTIVE, HIDDEN, LOGIN, QUEUED, TITLE, UPLOAD, ImageSpec, ImageStore
 from kws_core.nodes.values import StoredImage
 
 log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ def verify(node: Node, stored: StoredImage, digests: Digests) -> None:
         raise NodeRefused(node.name, SPOILED, "other bytes arrived than were sent")
 
 
-def _finish(shelf: ImageShelf, image_id: str, name: str, about: About) -> None:
+def _finish(shelf: ImageStore, image_id: str, name: str, about: About) -> None:
     fields: dict[str, object] = {"name": name, "protected": about.protected}
     if about.hidden:
         fields[HIDDEN] = "true"

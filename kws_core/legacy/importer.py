@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from kws_core.database import queries
 from kws_core.errors import NodeError
 from kws_core.legacy.source import LegacyRow
-from kws_core.nodes.importer import Adopter, Stray
+from kws_core.nodes.importer import Importer, UntaggedMachine
 from kws_core.nodes.values import MachineState
 from kws_core.rentals.admission import CUSTOM, NAME
 from kws_core.rentals.service import Core
@@ -51,7 +51,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ImportOptions:
     """What the table does not say. ``owners``: Slack id by the name that was typed; RAM as in nodes.toml."""
 
     owners: Mapping[str, str]
@@ -71,7 +71,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ImportOutcome:
     """What became, or would become, of a row; ``why`` it was not taken, or what to know of it."""
 
     row: LegacyRow
@@ -94,35 +94,37 @@ class _Plan:
     node: str
     name: str
     until: date
-    machine: Stray
+    machine: UntaggedMachine
 
 
-class Takeover:
+class LegacyImporter:
     """``run`` may be repeated: what was taken stays as it is, what was not is tried again."""
 
-    def __init__(self, core: Core, adopters: Mapping[str, Adopter], terms: Terms) -> None:
+    def __init__(self, core: Core, importers: Mapping[str, Importer], terms: ImportOptions) -> None:
         self.core = core
-        self.adopters = adopters
+        self.importers = importers
         self.terms = terms
-        self._strays: dict[tuple[str, Kind], Sequence[Stray] | NodeError] = {}
+        self._strays: dict[tuple[str, Kind], Sequence[UntaggedMachine] | NodeError] = {}
 
-    def run(self, rows: Iterable[LegacyRow], *, dry_run: bool) -> list[Outcome]:
+    def run(self, rows: Iterable[LegacyRow], *, dry_run: bool) -> list[ImportOutcome]:
         """Every row by itself: one that can't be taken stops no other. ``dry_run`` only looks."""
         return [self._row(row, dry_run) for row in rows]
 
-    def _row(self, row: LegacyRow, dry_run: bool) -> Outcome:
+    def _row(self, row: LegacyRow, dry_run: bool) -> ImportOutcome:
         known = self._known(row, dry_run)
         try:
             if known is not None:
                 return self._before(row, known, dry_run)
             plan = self._plan(row)
-            outcome = Outcome(row, Verdict.WOULD_TAKE, self._moved(plan), plan.owner, plan.node, plan.until)
+            outcome = ImportOutcome(
+                row, Verdict.WOULD_TAKE, self._moved(plan), plan.owner, plan.node, plan.until
+            )
             if dry_run:
                 return outcome
             rental = self._insert(plan)
             self._adopt(rental, row)
         except NotTakenError as error:
-            return Outcome(row, Verdict.NOT_TAKEN, str(error))
+            return ImportOutcome(row, Verdict.NOT_TAKEN, str(error))
         return replace(outcome, verdict=Verdict.TAKEN, rental=rental.id)
 
     # -- what was done before
@@ -138,12 +140,12 @@ class Takeover:
                 session.get_one(Rental, rental.id).request_key = f"{row.key}:{rental.id}"
         return None
 
-    def _before(self, row: LegacyRow, rental: Rental, dry_run: bool) -> Outcome:
+    def _before(self, row: LegacyRow, rental: Rental, dry_run: bool) -> ImportOutcome:
         """Taken by an earlier run, which may have been cut off before the machine was marked."""
         with self.core.store.read() as session:
             done = _adopted(session, rental)
-        node = rental.held.node if rental.held else ""
-        outcome = Outcome(row, Verdict.BEFORE, "", rental.owner, node, rental.ends_on, rental.id)
+        node = rental.placement.node if rental.placement else ""
+        outcome = ImportOutcome(row, Verdict.BEFORE, "", rental.owner, node, rental.ends_on, rental.id)
         if done or dry_run:
             return replace(outcome, why="" if rental.live else "it is over")
         self._adopt(rental, row)
@@ -153,7 +155,7 @@ class Takeover:
 
     def _plan(self, row: LegacyRow) -> _Plan:
         node = self.terms.node_of(row.node)
-        if node not in self.adopters:
+        if node not in self.importers:
             raise NotTakenError(
                 f"{row.node} is no node of nodes.toml; --node {row.node}=NAME says which it is"
             )
@@ -186,7 +188,7 @@ class Takeover:
             return ""
         return f"its end was {plan.row.until}"
 
-    def _machine(self, row: LegacyRow, node: str) -> Stray:
+    def _machine(self, row: LegacyRow, node: str) -> UntaggedMachine:
         """The one that is meant: the table alone is no proof that it is still there."""
         named = [stray for stray in self._look(node, row.kind) if stray.name == row.name]
         if not named:
@@ -201,10 +203,10 @@ class Takeover:
             raise NotTakenError(f"on {node} it is {found[0].state}")
         return found[0]
 
-    def _look(self, node: str, kind: Kind) -> Sequence[Stray]:
+    def _look(self, node: str, kind: Kind) -> Sequence[UntaggedMachine]:
         if (node, kind) not in self._strays:
             try:
-                self._strays[node, kind] = self.adopters[node].strays(kind)
+                self._strays[node, kind] = self.importers[node].strays(kind)
             except NodeError as error:
                 log.warning("takeover: %s", error)
                 self._strays[node, kind] = error
@@ -223,7 +225,7 @@ class Takeover:
                 held = select(Placement.rental_id).where(
                     Placement.node == plan.node,
                     Placement.server_id == plan.machine.id,
-                    Placement.state != PlacementState.GONE,
+                    Placement.state != PlacementState.DELETED,
                 )
                 if session.scalar(held) is not None:
                     raise NotTakenError("its machine belongs to another rental")
@@ -242,8 +244,8 @@ class Takeover:
             switched_off=plan.machine.state is MachineState.STOPPED,
         )  # fmt: skip
         held = Placement(
-            node=plan.node, state=PlacementState.HELD, held_at=now, server_at=now, server_id=plan.machine.id,
-            floating_ip=row.address, next_look_at=now + LOOK_LATER, tries=0,
+            node=plan.node, state=PlacementState.ACTIVE, held_at=now, server_at=now, server_id=plan.machine.id,
+            floating_ip=row.address, next_check_at=now + LOOK_LATER, tries=0,
         )  # fmt: skip
         rental.placements.append(held)
         return rental
@@ -261,9 +263,9 @@ class Takeover:
 
     def _adopt(self, rental: Rental, row: LegacyRow) -> None:
         """Marks the machine; then, and only then, its owner is told."""
-        held = self._hold(rental.id)
+        held = self._acquire(rental.id)
         try:
-            self.adopters[held.node].adopt(
+            self.importers[held.node].adopt(
                 rental.kind, held.server_id or "", rental.mark, rental.owner, held.floating_ip or ""
             )
         except (NodeError, KeyError) as error:
@@ -276,18 +278,18 @@ class Takeover:
             until = fresh.ends_on.isoformat()
             fresh.record(EventKind.ADOPTED, self.core.now(), until=until, was=was, node=held.node)
             for placement in fresh.placements:
-                placement.next_look_at = self.core.now()
+                placement.next_check_at = self.core.now()
         self.core.work.set()
         self.core.mail.set()
 
-    def _hold(self, rental_id: str) -> Placement:
+    def _acquire(self, rental_id: str) -> Placement:
         """Directly before the marking: it is still a rental's, and the loop looks away."""
         with self.core.store.write() as session:
             rental = queries.rental(session, rental_id, lock=True)
-            held = rental.held if rental and rental.live else None
+            held = rental.placement if rental and rental.live else None
             if held is None:
                 raise NotTakenError("it was ended meanwhile")
-            held.next_look_at, held.missing = self.core.now() + LOOK_LATER, 0
+            held.next_check_at, held.missing = self.core.now() + LOOK_LATER, 0
             return held
 
 

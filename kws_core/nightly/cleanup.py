@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from kws_core.database import job_ledger, queries
-from kws_core.database.alerts import NoticeKind, tell_admins
+from kws_core.database.alerts import AlertKind, alert_admins
 from kws_core.rentals.lifecycle import end
 from kws_core.rentals.service import Core
 from kws_core.tables.event_kinds import EventKind
@@ -173,8 +173,8 @@ class Nightly:
         rental.stopped_at, rental.to_start = now, False
         until = self.ends.grace_over(rental)
         rental.move_to(Status.STOPPED, now, event=EventKind.STOPPED, until=until.isoformat())
-        if rental.held:
-            rental.held.next_look_at = now
+        if rental.placement:
+            rental.placement.next_check_at = now
 
     def end_grace(self, now: datetime) -> list[str]:
         """Ends what was stopped and nobody restored in time, but not on a quiet day; returns the ids."""
@@ -207,7 +207,7 @@ class Nightly:
                 if pending and now - run.finished_at < SUMMARY_WAITS:
                     continue
                 key = f"{run.day.isoformat()}:{run.finished_at.isoformat()}"
-                tell_admins(session, NoticeKind.NIGHT, key, now, **self._summary(session, run, now))
+                alert_admins(session, AlertKind.NIGHT, key, now, **self._summary(session, run, now))
                 run.told_at = now
 
     def _summary(self, session: Session, run: JobRun, now: datetime) -> dict[str, Any]:
@@ -248,7 +248,7 @@ def _brief(rental: Rental) -> dict[str, str]:
 
 def _why(session: Session, rental: Rental) -> dict[str, str]:
     """On which node it is stuck, and what is known of the reason."""
-    left = next((p for p in rental.placements if p.state is PlacementState.LEAVING), None)
+    left = next((p for p in rental.placements if p.state is PlacementState.DELETING), None)
     if left is None:
         return {"node": "", "why": ""}
     record = session.get(NodeRecord, left.node)

@@ -19,14 +19,14 @@ from kws_core.nodes.values import (
     ContainerSpec,
     Image,
     Machine,
-    Remains,
+    RemainingResources,
     ServerSpec,
 )
 from kws_core.values import Kind
 
 if TYPE_CHECKING:
     from kws_core.findings import Finding, Wanted
-    from kws_core.nodes.image_store import ImageShelf
+    from kws_core.nodes.image_store import ImageStore
 
 
 class Node(Protocol):
@@ -37,7 +37,7 @@ class Node(Protocol):
         """As in nodes.toml."""
 
     @property
-    def shelf(self) -> ImageShelf:
+    def shelf(self) -> ImageStore:
         """Its images, for whoever looks after them; its calls need not be short."""
 
     def ping(self) -> None:
@@ -79,14 +79,14 @@ class Node(Protocol):
         knows what it has: NodeDown; ask for the other one's ``kinds`` alone to see those at least.
         """
 
-    def release(self, mark: str) -> Remains:
+    def release(self, mark: str) -> RemainingResources:
         """One pass of deletion over everything that carries the mark; absent is fine.
 
         Returns what the node still shows afterwards. Called again until that is empty, so a pass
         must not wait: what can only go later (a port after its server) is left for the next pass.
         """
 
-    def marked(self) -> dict[str, Remains]:
+    def marked(self) -> dict[str, RemainingResources]:
         """Everything with a KWS mark on this node, of every kind, by mark (for sweeps and reports)."""
 
     def tidy(self, dry_run: bool = False) -> list[str]:

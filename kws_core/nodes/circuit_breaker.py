@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from kws_core.errors import NodeDown, NodeRefused, Refusal
 from kws_core.findings import Finding, Wanted
 from kws_core.nodes import Node
-from kws_core.nodes.guarded_image_store import GuardedShelf
-from kws_core.nodes.image_store import ImageShelf
+from kws_core.nodes.guarded_image_store import GuardedImageStore
+from kws_core.nodes.image_store import ImageStore
 from kws_core.nodes.values import (
     Action,
     Address,
@@ -20,7 +20,7 @@ from kws_core.nodes.values import (
     ContainerSpec,
     Image,
     Machine,
-    Remains,
+    RemainingResources,
     ServerSpec,
 )
 from kws_core.values import Kind
@@ -32,7 +32,7 @@ FIRST_PAUSE = 5.0  # seconds
 LONGEST_PAUSE = 60.0
 
 
-class Breaker:
+class CircuitBreaker:
     """Pure: time comes from ``now``. Two NodeDown in a row open it for 5 s, then 10, 20 … 60 s.
 
     After each pause one call is let through; its success closes the breaker, its failure doubles the pause.
@@ -91,13 +91,15 @@ class GuardedNode:
     last answered call took (None before the first).
     """
 
-    def __init__(self, node: Node, breaker: Breaker, timer: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, node: Node, breaker: CircuitBreaker, timer: Callable[[], float] = time.monotonic
+    ) -> None:
         self._node = node
         self._breaker = breaker
         self._timer = timer
         self.last_error = ""
         self.latency: float | None = None
-        self.shelf: ImageShelf = GuardedShelf(node.shelf, self._guard)
+        self.shelf: ImageStore = GuardedImageStore(node.shelf, self._guard)
 
     @property
     def name(self) -> str:
@@ -146,11 +148,11 @@ class GuardedNode:
         """See Node."""
         return self._guard(lambda: self._node.machines(kinds))
 
-    def release(self, mark: str) -> Remains:
+    def release(self, mark: str) -> RemainingResources:
         """See Node."""
         return self._guard(lambda: self._node.release(mark))
 
-    def marked(self) -> dict[str, Remains]:
+    def marked(self) -> dict[str, RemainingResources]:
         """See Node."""
         return self._guard(self._node.marked)
 

@@ -37,7 +37,7 @@ class Locks:
                     self._locks[key] = (lock, users - 1)
 
 
-class Memory:
+class TtlCache:
     """Answers that are true for some minutes, such as the ids behind names."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -76,7 +76,7 @@ class Memory:
             self._known.pop(key, None)
 
 
-class Shared:
+class SingleFlight:
     """One answer for all who ask at the same time, and never one that is older than its question.
 
     Whoever comes while the answer is being fetched waits for the next one.

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from kws_core.nodes.image_store import Body, ImageShelf, ImageSpec
+from kws_core.nodes.image_store import Body, ImageSpec, ImageStore
 from kws_core.nodes.values import StoredImage
 
 
@@ -17,10 +17,10 @@ class Guard(Protocol):
         """What the call returns."""
 
 
-class GuardedShelf:
+class GuardedImageStore:
     """``fill`` and ``read`` are not guarded: they take minutes, and a call before each says enough."""
 
-    def __init__(self, shelf: ImageShelf, guard: Guard) -> None:
+    def __init__(self, shelf: ImageStore, guard: Guard) -> None:
         self._shelf = shelf
         self._guard = guard
 

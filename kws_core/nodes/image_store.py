@@ -37,7 +37,7 @@ class Body(Iterable[bytes], Protocol):
     def __len__(self) -> int: ...
 
 
-class ImageShelf(Protocol):
+class ImageStore(Protocol):
     """One node's images."""
 
     def list(self) -> Collection[StoredImage]:

@@ -15,7 +15,7 @@ from kws_core.values import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
+class UntaggedMachine:
     """A machine without a KWS mark. ``addresses``: every IPv4 that the node knows it by; RAM in MiB, disk in GiB."""
 
     id: str
@@ -28,10 +28,10 @@ class Stray:
     disk_gb: int = 0
 
 
-class Adopter(Protocol):
+class Importer(Protocol):
     """One node. Calls are short, may be repeated, and raise NodeError as the contract says."""
 
-    def strays(self, kind: Kind) -> Sequence[Stray]:
+    def strays(self, kind: Kind) -> Sequence[UntaggedMachine]:
         """Every machine of that kind in our project that has no mark; none where the node offers none."""
 
     def adopt(self, kind: Kind, machine_id: str, mark: str, owner: str, address: str) -> None:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from kws_core.config import Config
 from kws_core.errors import ConfigError
-from kws_core.nodes.circuit_breaker import Breaker, GuardedNode
+from kws_core.nodes.circuit_breaker import CircuitBreaker, GuardedNode
 from kws_core.nodes.openstack.connection import NodeConnection, read_clouds, unknown_cloud
-from kws_core.nodes.openstack.importer import OpenStackAdopter
+from kws_core.nodes.openstack.importer import OpenStackImporter
 from kws_core.nodes.openstack.node import OpenStackNode
 
 if TYPE_CHECKING:
     from openstack.config import OpenStackConfig
 
-__all__ = ["Breaker", "GuardedNode", "NodeConnection", "Pool"]
+__all__ = ["CircuitBreaker", "GuardedNode", "NodeConnection", "Pool"]
 
 
 def _utc_now() -> datetime:
@@ -45,7 +45,7 @@ class Pool:
             name: OpenStackNode(name, connection, config.openstack, now)
             for name, connection in self._connections.items()
         }
-        self._nodes = {name: GuardedNode(node, Breaker(now)) for name, node in self._bare.items()}
+        self._nodes = {name: GuardedNode(node, CircuitBreaker(now)) for name, node in self._bare.items()}
 
     def __getitem__(self, name: str) -> NodeConnection:
         """The node's connections; KeyError when nodes.toml has no such node."""
@@ -65,9 +65,9 @@ class Pool:
         """The clouds.yaml that is read, "" when there is none; ConfigError when it can't be read."""
         return str(self._read().config_filename or "")
 
-    def adopters(self) -> dict[str, OpenStackAdopter]:
+    def importers(self) -> dict[str, OpenStackImporter]:
         """For taking over what is there, by name."""
-        return {name: _adopter(node) for name, node in self._bare.items()}
+        return {name: _importer(node) for name, node in self._bare.items()}
 
     def check(self) -> None:
         """ConfigError with a line for each node whose ``cloud`` clouds.yaml does not have. No network."""
@@ -88,5 +88,5 @@ class Pool:
             return self._clouds
 
 
-def _adopter(node: OpenStackNode) -> OpenStackAdopter:
-    return OpenStackAdopter(node.name, lambda: node.cloud)
+def _importer(node: OpenStackNode) -> OpenStackImporter:
+    return OpenStackImporter(node.name, lambda: node.cloud)

@@ -134,7 +134,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Remains:
+class RemainingResources:
     """What a node still shows of one mark: (resource kind, id) pairs, e.g. ("port", "8f…")."""
 
     items: frozenset[tuple[str, str]] = frozenset()

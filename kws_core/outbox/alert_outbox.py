@@ -9,9 +9,9 @@ from datetime import timedelta
 from sqlalchemy import String, cast, or_, select
 
 from kws_core.database import queries
-from kws_core.database.alerts import NoticeKind
+from kws_core.database.alerts import AlertKind
 from kws_core.rentals.service import Core
-from kws_core.tables.alert import Notice
+from kws_core.tables.alert import AdminAlert
 from kws_core.tables.rental import Rental
 
 NOTICE = "notice:"  # the lease on delivering a notice, by its id
@@ -19,35 +19,36 @@ RETRY_FIRST = timedelta(seconds=5)
 RETRY_MOST = timedelta(minutes=10)
 
 
-class NoticeBox:
+class AlertOutbox:
     """The deliverer's side."""
 
     def __init__(self, core: Core) -> None:
         self.core = core
 
-    def due(self) -> Sequence[Notice]:
+    def due(self) -> Sequence[AdminAlert]:
         """Notices to be delivered now, oldest first."""
         now = self.core.now()
-        query = select(Notice).where(
-            Notice.delivered_at.is_(None), or_(Notice.next_try_at.is_(None), Notice.next_try_at <= now)
+        query = select(AdminAlert).where(
+            AdminAlert.delivered_at.is_(None),
+            or_(AdminAlert.next_try_at.is_(None), AdminAlert.next_try_at <= now),
         )
-        free = self.core.leases.free(NOTICE + cast(Notice.id, String))
+        free = self.core.leases.free(NOTICE + cast(AdminAlert.id, String))
         with self.core.store.read() as session:
-            return session.scalars(query.where(free).order_by(Notice.id)).all()
+            return session.scalars(query.where(free).order_by(AdminAlert.id)).all()
 
-    def hold(self, notice: Notice) -> AbstractContextManager[bool]:
+    def acquire(self, notice: AdminAlert) -> AbstractContextManager[bool]:
         """For the length of the block nobody else delivers it; False: somebody does already."""
-        return self.core.leases.hold(f"{NOTICE}{notice.id}")
+        return self.core.leases.acquire(f"{NOTICE}{notice.id}")
 
-    def notice(self, notice_id: int) -> Notice | None:
+    def notice(self, notice_id: int) -> AdminAlert | None:
         """One notice."""
         with self.core.store.read() as session:
-            return session.get(Notice, notice_id)
+            return session.get(AdminAlert, notice_id)
 
-    def concerned(self, notice: Notice) -> Sequence[Rental]:
+    def concerned(self, notice: AdminAlert) -> Sequence[Rental]:
         """The live rentals that a notice asks a decision for."""
         with self.core.store.read() as session:
-            if notice.kind == NoticeKind.DEPARTED:
+            if notice.kind == AlertKind.DEPARTED:
                 mine = queries.rentals_of(session, notice.data["person"])
             else:
                 one = queries.rental(session, str(notice.data.get("rental")))
@@ -61,18 +62,18 @@ class NoticeBox:
         """
         with self.core.store.write() as session:
             self.core.leases.check(session, f"{NOTICE}{notice_id}")
-            notice = session.get_one(Notice, notice_id, with_for_update=True)
+            notice = session.get_one(AdminAlert, notice_id, with_for_update=True)
             notice.reached = {**notice.reached, target: reached}
 
     def delivered(self, notice_id: int) -> None:
         """Everybody has it."""
         with self.core.store.write() as session:
-            session.get_one(Notice, notice_id).delivered_at = self.core.now()
+            session.get_one(AdminAlert, notice_id).delivered_at = self.core.now()
 
     def postpone(self, notice_id: int, wait: timedelta | None = None) -> None:
         """Slack did not take it: again after ``wait``, else after ever longer pauses."""
         with self.core.store.write() as session:
-            notice = session.get_one(Notice, notice_id)
+            notice = session.get_one(AdminAlert, notice_id)
             notice.tries += 1
             pause = wait or min(RETRY_MOST, RETRY_FIRST * 2 ** min(notice.tries - 1, 10))
             notice.next_try_at = self.core.now() + pause

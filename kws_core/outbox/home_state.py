@@ -41,7 +41,7 @@ class Sheet:
     digest: str  # of what is shown
 
 
-class HomeBook:
+class HomeStates:
     """One method is one transaction."""
 
     def __init__(self, core: Core) -> None:
@@ -77,9 +77,9 @@ class HomeBook:
         with self.core.store.read() as session:
             return session.scalars(query.where(free).order_by(Home.next_at).limit(most)).all()
 
-    def hold(self, person: str) -> AbstractContextManager[bool]:
+    def acquire(self, person: str) -> AbstractContextManager[bool]:
         """For the length of the block nobody else draws it: what was drawn last is then what Slack shows."""
-        return self.core.leases.hold(f"{HOME}{person}")
+        return self.core.leases.acquire(f"{HOME}{person}")
 
     def shown(self, sheet: Sheet, digest: str, *, admin: bool) -> None:
         """It was drawn from that sheet, and this is what Slack has.

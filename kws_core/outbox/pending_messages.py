@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from kws_core.database import queries
-from kws_core.database.alerts import NoticeKind, tell_admins
+from kws_core.database.alerts import AlertKind, alert_admins
 from kws_core.rentals import key_rotation
 from kws_core.rentals.lifecycle import end
 from kws_core.rentals.service import Core
@@ -32,7 +32,7 @@ RETRY_MOST = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class PendingMessages:
     """A rental with news: its whole history, and which of it the person has not seen."""
 
     rental: Rental
@@ -65,17 +65,19 @@ class Outbox:
             free = self.core.leases.free(MAIL + Event.rental_id)
             return queries.undelivered(session, self.core.now(), free)
 
-    def hold(self, rental_id: str) -> AbstractContextManager[bool]:
+    def acquire(self, rental_id: str) -> AbstractContextManager[bool]:
         """For the length of the block nobody else tells anything of that rental; False: somebody does already."""
-        return self.core.leases.hold(f"{MAIL}{rental_id}")
+        return self.core.leases.acquire(f"{MAIL}{rental_id}")
 
-    def mail(self, rental_id: str) -> Mail | None:
+    def mail(self, rental_id: str) -> PendingMessages | None:
         """Everything needed to tell it; None when the rental is unknown."""
         with self.core.store.read() as session:
             rental = queries.rental(session, rental_id)
             if rental is None:
                 return None
-            return Mail(rental, queries.history(session, rental_id), queries.person(session, rental.owner))
+            return PendingMessages(
+                rental, queries.history(session, rental_id), queries.person(session, rental.owner)
+            )
 
     def keep_channel(self, rental_id: str, channel: str) -> None:
         """The DM that the card is about to be posted to: from now on it may be there."""
@@ -145,7 +147,7 @@ class Outbox:
         with self.core.store.write() as session:
             self._still_ours(session, rental_id)
             rental = queries.rental(session, rental_id, lock=True)
-            if rental is None or not Mail(rental, (), None).wants_key:
+            if rental is None or not PendingMessages(rental, (), None).wants_key:
                 return False
             rental.public_key, rental.key_fingerprint, rental.key_file = public, fingerprint, file_id
         return True
@@ -159,8 +161,8 @@ class Outbox:
             rental.key_sent_at = self.core.now()
             rental.record(EventKind.KEY_SENT, self.core.now(), fingerprint=rental.key_fingerprint)
             for placement in rental.placements:
-                if placement.state is PlacementState.HELD:
-                    placement.next_look_at = self.core.now()
+                if placement.state is PlacementState.ACTIVE:
+                    placement.next_check_at = self.core.now()
         self.core.work.set()
 
     def unreachable(self, rental_id: str, why: str, *, tell: bool = True) -> None:
@@ -185,5 +187,5 @@ class Outbox:
             )
             if tell:
                 told = {"rental": rental.id, "name": rental.name, "owner": rental.owner, "why": why}
-                tell_admins(session, NoticeKind.UNREACHABLE, f"{rental.id}:{rental.owner}", now, **told)
+                alert_admins(session, AlertKind.UNREACHABLE, f"{rental.id}:{rental.owner}", now, **told)
         self.core.work.set()

@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 from kws_core.database import queries
 from kws_core.errors import NodeError
 from kws_core.nodes import Node
-from kws_core.nodes.values import Machine, MachineState, Remains
+from kws_core.nodes.values import Machine, MachineState, RemainingResources
 from kws_core.reconcile.guarded_update import Job, Rows
 from kws_core.rentals.service import Core
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Status
-from kws_core.values import mark_of
+from kws_core.values import owner_tag
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ AT_A_TIME = 8  # of those that a node deletes may look every POLL; of more each 
 PASS_EVERY = 10  # looks at a server that is being deleted between two passes of deletion
 
 
-class Releaser:
+class ResourceCleaner:
     """``release`` is one look or one pass, and returns how long to wait before the next."""
 
     def __init__(self, core: Core, nodes: Mapping[str, Node], rows: Rows) -> None:
@@ -53,16 +53,16 @@ class Releaser:
         remains = node.release(job.rental.mark) or self._release_network(job, node)
         return self._again(job, remains) if remains else self._done(job)
 
-    def _release_network(self, job: Job, node: Node) -> Remains:
+    def _release_network(self, job: Job, node: Node) -> RemainingResources:
         network = job.rental.network_id
         if network is None:
-            return Remains()
+            return RemainingResources()
         with self.core.store.read() as session:
             if queries.others_in_network(session, network, job.placement):
-                return Remains()
-        return node.release(mark_of(network))
+                return RemainingResources()
+        return node.release(owner_tag(network))
 
-    def _again(self, job: Job, remains: Remains) -> timedelta:
+    def _again(self, job: Job, remains: RemainingResources) -> timedelta:
         kinds = ", ".join(remains.kinds())
         self.rows.apply(job, lambda s, r, p: _left(p, kinds))
         if job.placement.tries % 50 == 0:
@@ -78,8 +78,10 @@ class Releaser:
         return AT_ONCE
 
     def _gone(self, session: Session, rental: Rental, placement: Placement) -> None:
-        placement.state = PlacementState.GONE
-        if rental.status is Status.ENDING and all(p.state is PlacementState.GONE for p in rental.placements):
+        placement.state = PlacementState.DELETED
+        if rental.status is Status.ENDING and all(
+            p.state is PlacementState.DELETED for p in rental.placements
+        ):
             rental.ended_at = self.core.now()
             rental.move_to(Status.ENDED, rental.ended_at, event=EventKind.ENDED, why=rental.reason)
             session.flush()

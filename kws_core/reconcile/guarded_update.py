@@ -24,7 +24,7 @@ class Job:
     def building(self) -> bool:
         """Whether it is on its way to ready."""
         wanted = self.rental.status in (Status.REQUESTED, Status.BUILDING)
-        return wanted and self.placement.state is PlacementState.HELD
+        return wanted and self.placement.state is PlacementState.ACTIVE
 
 
 Change = Callable[[Session, Rental, Placement], object]

@@ -22,7 +22,7 @@ BUSY = timedelta(seconds=10)
 PATIENCE = timedelta(minutes=10)  # how long a "not now" of the node is taken for one
 
 
-class Renewer:
+class KeyRotator:
     """The reconciler's side."""
 
     def __init__(self, core: Core, nodes: Mapping[str, Node], rows: Rows) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kws_core.forms import cloud_init
 from kws_core.nodes.values import ContainerSpec, NetworkSpec, ServerSpec
 from kws_core.tables.rental import Rental
-from kws_core.values import Kind, PortRange, mark_of
+from kws_core.values import Kind, PortRange, owner_tag
 
 
 def spec_of(rental: Rental) -> ServerSpec | ContainerSpec:
@@ -37,7 +37,7 @@ def spec_of(rental: Rental) -> ServerSpec | ContainerSpec:
 
 def _network(rental: Rental) -> NetworkSpec | None:
     network = rental.network
-    return NetworkSpec(mark_of(network.id), network.name, network.cidr) if network else None
+    return NetworkSpec(owner_tag(network.id), network.name, network.cidr) if network else None
 
 
 def _user_data(rental: Rental) -> str:

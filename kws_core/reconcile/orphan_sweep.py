@@ -14,14 +14,14 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from kws_core.database import queries
-from kws_core.database.alerts import NoticeKind, tell_admins
+from kws_core.database.alerts import AlertKind, alert_admins
 from kws_core.errors import NodeDown, NodeError
 from kws_core.nodes import Node
-from kws_core.nodes.values import Remains
+from kws_core.nodes.values import RemainingResources
 from kws_core.reconcile import orphans
-from kws_core.reconcile.orphans import SEEN_AGAIN, Leak, NodeReport
+from kws_core.reconcile.orphans import SEEN_AGAIN, NodeReport, Orphan
 from kws_core.rentals.service import Core
-from kws_core.tables.orphan import Sighting
+from kws_core.tables.orphan import OrphanCandidate
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Swept:
 
     report: NodeReport
     again: timedelta  # when to look at this node again
-    deleted: Mapping[str, Remains] = field(default_factory=dict)  # by mark: what is left of it
+    deleted: Mapping[str, RemainingResources] = field(default_factory=dict)  # by mark: what is left of it
 
 
 class Sweep:
@@ -77,7 +77,7 @@ class Sweep:
 
     # -- deleting
 
-    def _delete_due(self, report: NodeReport) -> dict[str, Remains]:
+    def _delete_due(self, report: NodeReport) -> dict[str, RemainingResources]:
         deleted = {}
         for leak in report.leaks:
             if leak.due(report.at):
@@ -93,7 +93,7 @@ class Sweep:
                     deleted[leak.mark] = remains
         return deleted
 
-    def _delete(self, name: str, leak: Leak) -> Remains | None:
+    def _delete(self, name: str, leak: Orphan) -> RemainingResources | None:
         """One pass; None when it turned out to be explained, or another process was faster."""
         with self.core.store.write() as session:
             if not orphans.begin(session, name, leak, self.core.now()):
@@ -101,7 +101,7 @@ class Sweep:
         remains = self.nodes[name].release(leak.mark)
         if not remains:
             with self.core.store.write() as session:
-                row = session.get(Sighting, (name, leak.mark), with_for_update=True)
+                row = session.get(OrphanCandidate, (name, leak.mark), with_for_update=True)
                 if row is not None:
                     row.gone_at = self.core.now()
         return remains
@@ -117,10 +117,14 @@ class Sweep:
         except NodeError as error:
             log.warning("sweep: %s", error)
 
-    def _again(self, report: NodeReport, deleted: Mapping[str, Remains]) -> timedelta:
+    def _again(self, report: NodeReport, deleted: Mapping[str, RemainingResources]) -> timedelta:
         if report.too_many:
             return EVERY
-        left = [leak for leak in report.leaks if leak.due(report.at) and deleted.get(leak.mark) != Remains()]
+        left = [
+            leak
+            for leak in report.leaks
+            if leak.due(report.at) and deleted.get(leak.mark) != RemainingResources()
+        ]
         self._passes[report.node] = self._passes.get(report.node, 0) + 1 if left else 0
         if left:
             return min(EVERY, NEXT_PASS * (1 << min(self._passes[report.node] - 1, 10)))
@@ -133,7 +137,7 @@ class Sweep:
         log.warning("node %s: %d unexplained marks: nothing is deleted", report.node, len(report.leaks))
         shown = [_words(leak.mark, ", ".join(leak.kinds)) for leak in report.leaks]
         key = f"{report.node}:{self._today()}:many"
-        tell_admins(session, NoticeKind.LEAKS, key, report.at, node=report.node, marks=shown, deleted=False)
+        alert_admins(session, AlertKind.LEAKS, key, report.at, node=report.node, marks=shown, deleted=False)
 
     def _tell(self, session: Session, name: str) -> None:
         """Once a date and node, when all is gone; what goes later that date is told with the next."""
@@ -145,7 +149,7 @@ class Sweep:
             return
         shown = [_words(row.mark, row.kinds or "") for row in gone]
         key = f"{name}:{self._today()}"
-        if tell_admins(session, NoticeKind.LEAKS, key, now, node=name, marks=shown, deleted=True):
+        if alert_admins(session, AlertKind.LEAKS, key, now, node=name, marks=shown, deleted=True):
             for row in gone:
                 session.delete(row)
 
@@ -164,10 +168,10 @@ def _remember(session: Session, report: NodeReport) -> None:
         seen.discard(row.mark)
     for mark in sorted(seen):
         values = {"node": report.node, "mark": mark, "first_seen_at": report.at}
-        queries.insert_once(session, Sighting, values)
+        queries.insert_once(session, OrphanCandidate, values)
 
 
-def _unseen(session: Session, row: Sighting, now: datetime) -> None:
+def _unseen(session: Session, row: OrphanCandidate, now: datetime) -> None:
     """Gone by our doing: to be told. Gone or explained by itself: forgotten."""
     if row.kinds is None:
         session.delete(row)

@@ -17,22 +17,22 @@ from enum import Enum
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from kws_core.nodes.values import Remains
+from kws_core.nodes.values import RemainingResources
 from kws_core.tables.base import ID_ALPHABET
 from kws_core.tables.network import Network
-from kws_core.tables.orphan import Sighting
+from kws_core.tables.orphan import OrphanCandidate
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Status
-from kws_core.values import MARK_PREFIX
+from kws_core.values import TAG_PREFIX
 
 log = logging.getLogger(__name__)
 
 SEEN_AGAIN = timedelta(minutes=10)  # between the two sights that make something a leak
 MOST_LEAKS = 10  # more at once is a wrong database, not leaks
-_OURS = re.compile(rf"{re.escape(MARK_PREFIX)}[{ID_ALPHABET}]{{10}}")
+_OURS = re.compile(rf"{re.escape(TAG_PREFIX)}[{ID_ALPHABET}]{{10}}")
 
 
-class Standing(Enum):
+class OwnershipStatus(Enum):
     """How the database knows an id on a node."""
 
     EXPLAINED = "explained"
@@ -41,7 +41,7 @@ class Standing(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Leak:
+class Orphan:
     """A mark that nothing explains; ``name`` and ``owner`` of what it once was, if that is known."""
 
     mark: str
@@ -56,7 +56,7 @@ class Leak:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class MissingMachine:
     """A rental whose machine its node does not show."""
 
     mark: str
@@ -70,9 +70,9 @@ class NodeReport:
 
     node: str
     at: datetime
-    leaks: Sequence[Leak] = ()
-    elsewhere: Sequence[Leak] = ()  # of rentals that live on another node and never were on this one
-    lost: Sequence[Lost] = ()
+    leaks: Sequence[Orphan] = ()
+    elsewhere: Sequence[Orphan] = ()  # of rentals that live on another node and never were on this one
+    lost: Sequence[MissingMachine] = ()
     flavors: Sequence[str] = ()  # made by KWS, used by no server
     error: str = ""
 
@@ -87,7 +87,7 @@ def ours(mark: str) -> bool:
     return _OURS.fullmatch(mark) is not None
 
 
-def standing(session: Session, node: str, ids: Collection[str]) -> dict[str, Standing]:
+def standing(session: Session, node: str, ids: Collection[str]) -> dict[str, OwnershipStatus]:
     """How each id, of a rental or of a network, is known on the node."""
     query = (
         select(Rental.id, Rental.network_id, Placement.node, Placement.state)
@@ -98,31 +98,33 @@ def standing(session: Session, node: str, ids: Collection[str]) -> dict[str, Sta
     living: set[str] = set()
     for rental_id, network_id, where, state in session.execute(query):
         for known in filter(None, (rental_id, network_id)):
-            if state is not PlacementState.GONE:
+            if state is not PlacementState.DELETED:
                 living.add(known)
             if where == node:
-                here[known] = here.get(known, False) or state is not PlacementState.GONE
+                here[known] = here.get(known, False) or state is not PlacementState.DELETED
     return {one: _standing(here.get(one), one in living) for one in ids}
 
 
-def _standing(here: bool | None, lives: bool) -> Standing:
+def _standing(here: bool | None, lives: bool) -> OwnershipStatus:
     if here:
-        return Standing.EXPLAINED
-    return Standing.ELSEWHERE if here is None and lives else Standing.LEAK
+        return OwnershipStatus.EXPLAINED
+    return OwnershipStatus.ELSEWHERE if here is None and lives else OwnershipStatus.LEAK
 
 
-def unexplained(session: Session, node: str, marked: Mapping[str, Remains]) -> tuple[list[Leak], list[Leak]]:
+def unexplained(
+    session: Session, node: str, marked: Mapping[str, RemainingResources]
+) -> tuple[list[Orphan], list[Orphan]]:
     """Leaks, and what belongs to rentals elsewhere, by mark; a mark that is not ours is neither."""
-    ids = {mark.removeprefix(MARK_PREFIX): mark for mark in sorted(marked) if ours(mark)}
+    ids = {mark.removeprefix(TAG_PREFIX): mark for mark in sorted(marked) if ours(mark)}
     known = standing(session, node, ids)
     names = _names(session, ids)
     seen = {row.mark: row.first_seen_at for row in sightings(session, node) if row.gone_at is None}
-    found: dict[Standing, list[Leak]] = {each: [] for each in Standing}
+    found: dict[OwnershipStatus, list[Orphan]] = {each: [] for each in OwnershipStatus}
     for one, mark in ids.items():
         name, owner = names.get(one, ("", ""))
-        leak = Leak(mark, tuple(marked[mark].kinds()), name, owner, seen.get(mark))
+        leak = Orphan(mark, tuple(marked[mark].kinds()), name, owner, seen.get(mark))
         found[known[one]].append(leak)
-    return found[Standing.LEAK], found[Standing.ELSEWHERE]
+    return found[OwnershipStatus.LEAK], found[OwnershipStatus.ELSEWHERE]
 
 
 def _names(session: Session, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -134,39 +136,39 @@ def _names(session: Session, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def lost(session: Session, node: str, shown: Collection[str], asked_at: datetime) -> list[Lost]:
+def lost(session: Session, node: str, shown: Collection[str], asked_at: datetime) -> list[MissingMachine]:
     """Rentals that were ready before the node was asked, and whose machine it did not show."""
     query = (
         select(Rental)
         .join(Placement)
         .where(
             Placement.node == node,
-            Placement.state == PlacementState.HELD,
+            Placement.state == PlacementState.ACTIVE,
             Placement.server_id.is_not(None),
             Rental.status.in_((Status.READY, Status.STOPPED)),
             Rental.ready_at <= asked_at,
         )
         .order_by(Rental.name)
     )
-    return [Lost(r.mark, r.name, r.owner) for r in session.scalars(query) if r.mark not in shown]
+    return [MissingMachine(r.mark, r.name, r.owner) for r in session.scalars(query) if r.mark not in shown]
 
 
 # -- sightings
 
 
-def sightings(session: Session, node: str, *, lock: bool = False) -> Sequence[Sighting]:
+def sightings(session: Session, node: str, *, lock: bool = False) -> Sequence[OrphanCandidate]:
     """What was seen there and not explained; ``lock`` makes other processes wait (PostgreSQL)."""
-    query = select(Sighting).where(Sighting.node == node).order_by(Sighting.mark)
+    query = select(OrphanCandidate).where(OrphanCandidate.node == node).order_by(OrphanCandidate.mark)
     return session.scalars(query.with_for_update() if lock else query).all()
 
 
-def begin(session: Session, node: str, leak: Leak, now: datetime) -> bool:
+def begin(session: Session, node: str, leak: Orphan, now: datetime) -> bool:
     """Whether the mark may be deleted, by what the rows say now; notes what of."""
-    row = session.get(Sighting, (node, leak.mark), with_for_update=True)
+    row = session.get(OrphanCandidate, (node, leak.mark), with_for_update=True)
     if row is None or row.gone_at is not None or now - row.first_seen_at < SEEN_AGAIN:
         return False
-    one = leak.mark.removeprefix(MARK_PREFIX)
-    if standing(session, node, [one])[one] is not Standing.LEAK:
+    one = leak.mark.removeprefix(TAG_PREFIX)
+    if standing(session, node, [one])[one] is not OwnershipStatus.LEAK:
         return False
     if row.kinds is None:
         row.kinds = ", ".join(leak.kinds)

@@ -64,7 +64,7 @@ class Reconciler:
         """To be called once before the first tick: a process that is alone takes its old leases back."""
         if self.core.store.single_process:
             with self.core.store.write() as session:
-                heartbeat.let_go(session)
+                heartbeat.release_everything(session)
         with self.core.store.write() as session:
             node_alerts.tell_missed(session, self.core.config, self.core.now())
 
@@ -82,7 +82,7 @@ class Reconciler:
             following = work_queue.next_look(session)
         for name in self.nodes:
             if name in due:
-                self._start(name, "round", self._round)
+                self._start(name, "round", self._reconcile_pass)
             if self._refresh_at.get(name, now) <= now:
                 self._refresh_at[name] = now + REFRESH
                 self._start(name, "refresh", self._refresh)
@@ -114,7 +114,7 @@ class Reconciler:
                 self._busy.discard((name, sort))
             self.core.work.set()
 
-    def _round(self, name: str) -> None:
+    def _reconcile_pass(self, name: str) -> None:
         """One look at the node, shared by all that wait for it; then each placement by itself."""
         with self.core.store.write() as session:
             claimed = work_queue.claim_due(session, name, self.core.now(), self.who, LEASE)
@@ -150,9 +150,9 @@ class Reconciler:
         finally:
             with self._guard:
                 self._jobs.discard(job.placement.id)
-            if job.placement.state is PlacementState.GONE:
+            if job.placement.state is PlacementState.DELETED:
                 self._refresh_at.pop(job.placement.node, None)  # there is room again
-            self._give_back(job.placement.id, wait)
+            self._release_lease(job.placement.id, wait)
             if not job.building:  # it may have had a slot
                 self._call_next(job.placement.node)
 
@@ -165,11 +165,11 @@ class Reconciler:
                 self._note_down(error.node, error)
             return self.steps.failed(job, error)
 
-    def _give_back(self, placement_id: int, wait: timedelta) -> None:
+    def _release_lease(self, placement_id: int, wait: timedelta) -> None:
         for _ in range(GIVE_BACK_TRIES):
             try:
                 with self.core.store.write() as session:
-                    work_queue.give_back(session, placement_id, self.who, self.core.now() + wait)
+                    work_queue.release_lease(session, placement_id, self.who, self.core.now() + wait)
                 break
             except Exception:
                 log.exception("placement %s: its lease can't be given back", placement_id)
@@ -212,7 +212,7 @@ class Reconciler:
             if catalogue.note_answer(session, name, images, capacity, cidrs, now):
                 log.info("node %s answers", name)
                 node_alerts.tell_up(session, name, silent, now)
-                work_queue.poke_node(session, name, now)
+                work_queue.requeue_node(session, name, now)
 
     def _ping(self, name: str) -> None:
         """Notices a silence long before anybody waits for it."""
@@ -230,7 +230,7 @@ class Reconciler:
 
     def _sweep(self, name: str) -> None:
         """Deletes what nobody explains; the sweep says when it wants to look again."""
-        with self.core.leases.hold(f"sweep:{name}") as ours:
+        with self.core.leases.acquire(f"sweep:{name}") as ours:
             again = self.sweep.sweep(name).again if ours else SILENT_AGAIN
         self._sweep_at[name] = self.core.now() + again
 
@@ -243,4 +243,4 @@ class Reconciler:
         if since == now:
             log.warning("node %s does not answer: %s", name, error.detail or error.reason)
         if now - since >= SILENT:
-            self.steps.abandon(name, error)
+            self.steps.fail_over(name, error)

@@ -18,14 +18,14 @@ from kws_core.database import queries
 from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal
 from kws_core.nodes import Node
 from kws_core.nodes.values import Action, Address, ContainerSpec, Machine, MachineState, ServerSpec
-from kws_core.reconcile.cleanup import RETRY_MOST, Releaser
+from kws_core.reconcile.cleanup import RETRY_MOST, ResourceCleaner
 from kws_core.reconcile.guarded_update import Job, Rows
-from kws_core.reconcile.key_rotation import Renewer
+from kws_core.reconcile.key_rotation import KeyRotator
 from kws_core.reconcile.node_specs import spec_of
 from kws_core.rentals.lifecycle import end, place
 from kws_core.rentals.service import Core
 from kws_core.scheduling import build_slots, capacity, work_queue
-from kws_core.scheduling.placement import Wish, choose
+from kws_core.scheduling.placement import PlacementRequest, choose
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Reason, Status
@@ -52,7 +52,9 @@ GIVE_UP_NODE = timedelta(seconds=45)  # a node silent for so long in the middle 
 def waits_for_list(job: Job) -> bool:
     """Whether the next step needs the node's list of machines."""
     placement = job.placement
-    return placement.server_id is not None and (placement.state is PlacementState.HELD or placement.tries > 0)
+    return placement.server_id is not None and (
+        placement.state is PlacementState.ACTIVE or placement.tries > 0
+    )
 
 
 class Steps:
@@ -62,18 +64,18 @@ class Steps:
         self.core = core
         self.nodes = nodes
         self.rows = Rows(core, who)
-        self.releaser = Releaser(core, nodes, self.rows)
-        self.renewer = Renewer(core, nodes, self.rows)
+        self.releaser = ResourceCleaner(core, nodes, self.rows)
+        self.renewer = KeyRotator(core, nodes, self.rows)
         self._heard: dict[str, datetime] = {}  # when each node last said that it is there
 
     def step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
         """The next act for this placement. NodeError when the node did not do it: see ``failed``."""
-        if job.placement.state is PlacementState.LEAVING:
+        if job.placement.state is PlacementState.DELETING:
             return self.releaser.release(job, machines)
         if job.rental.status is Status.REQUESTED and not self.rows.apply(job, self._begin):
             return AT_ONCE
         if job.placement.floating_ip is None:
-            self._knock(self._node(job))  # a dead node costs seconds here, not a long read timeout
+            self._ping_once(self._node(job))  # a dead node costs seconds here, not a long read timeout
             address = self._node(job).ensure_address(spec_of(job.rental))
             self.rows.apply(job, lambda s, r, p: _keep_address(p, address))
         if not job.rental.key_settled:
@@ -91,7 +93,7 @@ class Steps:
 
     # -- building
 
-    def _knock(self, node: Node) -> None:
+    def _ping_once(self, node: Node) -> None:
         """Asks whether the node is there, once for all that begin at the same time."""
         if not timedelta(0) <= self.core.now() - self._heard.get(node.name, NEVER) < JUST_NOW:
             node.ping()
@@ -256,7 +258,7 @@ class Steps:
         """Leaves this node for the next one that fits, if there is one."""
         queries.lock_capacity(session)
         tried = frozenset(placement.node for placement in rental.placements)
-        wish = Wish(
+        wish = PlacementRequest(
             rental.kind, rental.image, rental.wanted_size, tried, held.node if rental.pinned else None
         )
         chosen = choose(capacity.rooms(session, self.core.config), wish).node
@@ -281,7 +283,7 @@ class Steps:
         self._fail(rental, Reason.NO_NODE, node=held.node, refusal=error.reason)
         return AT_ONCE
 
-    def abandon(self, node: str, error: NodeError) -> None:
+    def fail_over(self, node: str, error: NodeError) -> None:
         """Moves on what a silent node has not yet made a server for, where another node has room.
 
         A thread may still hang in a call to the node; what it finds changed it leaves, and what it made
@@ -292,7 +294,7 @@ class Steps:
         for rental_id in waiting:
             with self.core.store.write() as session:
                 rental = queries.rental(session, rental_id, lock=True)
-                held = rental.held if rental else None
+                held = rental.placement if rental else None
                 if rental and held and held.node == node and held.server_id is None:
                     self._move_on(session, rental, held, error)
             self.core.mail.set()

@@ -21,7 +21,7 @@ from kws_core.forms.passwords import Secret, check_password, hash_password
 from kws_core.forms.ports import parse_ports
 from kws_core.forms.ssh_keys import check_public_key
 from kws_core.nodes.values import Image
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.tables.states import Access
 from kws_core.values import Kind, PortRange, Size
 
@@ -61,7 +61,7 @@ class RentForm:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class ValidatedRequest:
     """The form with every field checked and in its final shape."""
 
     name: str
@@ -80,8 +80,8 @@ class Grant:
 
 
 def examine(
-    session: Session, config: Config, who: Who, form: RentForm, images: Mapping[str, Image], today: date
-) -> Grant:
+    session: Session, config: Config, who: Actor, form: RentForm, images: Mapping[str, Image], today: date
+) -> ValidatedRequest:
     """What is granted; FormError with every field's error."""
     return _Examination(session, config, who, form, images, today).grant()
 
@@ -113,13 +113,13 @@ def check_desk_end(ends_on: date | None, today: date) -> date:
 class _Examination:
     session: Session
     config: Config
-    who: Who
+    who: Actor
     form: RentForm
     images: Mapping[str, Image]
     today: date
     errors: dict[str, UserError] = field(default_factory=dict)
 
-    def grant(self) -> Grant:
+    def grant(self) -> ValidatedRequest:
         container = self.form.kind is Kind.CONTAINER
         image = self._field("image", self._registry_image if container else self._image)
         login = (self.images[image].login if image in self.images else "") or DEFAULT_LOGIN
@@ -141,7 +141,7 @@ class _Examination:
         self._field("node", self._node)
         if self.errors:
             raise FormError(self.errors)
-        return Grant(image=image, login=login, size=size, **values)
+        return ValidatedRequest(image=image, login=login, size=size, **values)
 
     def _field(self, name: str, check: Callable[[], Any]) -> Any:
         try:

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from kws_core.database import queries
 from kws_core.errors import UserError
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.rentals.admission import check_desk_end, check_end
 from kws_core.rentals.lifecycle import allowed
 from kws_core.rentals.service import Core
@@ -21,14 +21,14 @@ from kws_core.tables.states import Status
 RESTORED_FOR = timedelta(days=7)
 
 
-class Terms:
+class Extensions:
     """One method is one use case is one transaction; every act is in the audit trail."""
 
     def __init__(self, core: Core) -> None:
         self.core = core
 
     def extend(
-        self, who: Who, rental_id: str, until: date | None, *, via: str, note: str | None = None
+        self, who: Actor, rental_id: str, until: date | None, *, via: str, note: str | None = None
     ) -> Rental:
         """The rental lasts until that date; asked twice for the same date it is done once.
 
@@ -51,7 +51,7 @@ class Terms:
         self.core.mail.set()
         return rental
 
-    def restore(self, who: Who, rental_id: str, *, via: str = "restore", note: str | None = None) -> Rental:
+    def restore(self, who: Actor, rental_id: str, *, via: str = "restore", note: str | None = None) -> Rental:
         """Takes a stopped rental out of its grace time, for a week; UserError when it is not stopped."""
         with self.core.store.read() as session:
             rental = allowed(queries.rental(session, rental_id), who)
@@ -62,7 +62,7 @@ class Terms:
         return self.extend(who, rental_id, until, via=via, note=note)
 
     def transfer(
-        self, who: Who, rental_id: str, to: str, *, via: str = "notice", note: str | None = None
+        self, who: Actor, rental_id: str, to: str, *, via: str = "notice", note: str | None = None
     ) -> Rental:
         """Gives the rental to another person, who gets a card of it; for admins. It keeps its end date."""
         if not who.admin:
@@ -84,7 +84,7 @@ class Terms:
             return check_end(until, self.core.today(), self.core.config.policy)
         return check_desk_end(until, self.core.today())
 
-    def _lengthen(self, rental: Rental, until: date, who: Who, **how: str | None) -> None:
+    def _lengthen(self, rental: Rental, until: date, who: Actor, **how: str | None) -> None:
         now, was = self.core.now(), rental.ends_on
         rental.ends_on, rental.end_set_at = until, now
         data: dict[str, Any] = {"until": until.isoformat(), "was": was.isoformat(), **how}
@@ -93,10 +93,10 @@ class Terms:
             return
         rental.stopped_at, rental.to_start = None, not rental.switched_off
         rental.move_to(Status.READY, now, event=EventKind.RESTORED, actor=who.id, **data)
-        if rental.held:
-            rental.held.next_look_at = now
+        if rental.placement:
+            rental.placement.next_check_at = now
 
-    def _hand_over(self, rental: Rental, who: Who, to: str, **how: str | None) -> None:
+    def _hand_over(self, rental: Rental, who: Actor, to: str, **how: str | None) -> None:
         data = {"channel": rental.dm_channel, "card": rental.card_ts, **how}
         rental.record(EventKind.TRANSFERRED, self.core.now(), actor=who.id, to=to, was=rental.owner, **data)
         rental.owner, rental.dm_channel, rental.card_ts = to, None, None

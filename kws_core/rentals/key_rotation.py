@@ -1,7 +1,7 @@
 """A new key for a server that runs, because the old one is lost (docs/adr/0006-new-key.md).
 
 ``ask`` keeps what held before in ``Rental.rekey``, which is the wish itself; then the usual delivery brings
-a fresh pair; then, and only when Slack has confirmed it, ``Renewer`` has the server take it. Nothing of this
+a fresh pair; then, and only when Slack has confirmed it, ``KeyRotator`` has the server take it. Nothing of this
 ends a rental: a wish that can't be granted is dropped, and what held before holds again.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from kws_core.database import queries
 from kws_core.errors import UserError
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.rentals.lifecycle import allowed
 from kws_core.rentals.service import Core
 from kws_core.tables.event_kinds import EventKind
@@ -24,7 +24,7 @@ from kws_core.values import Kind
 KEPT = ("public_key", "key_fingerprint", "key_file", "key_number")  # and two that JSON can't say by itself
 
 
-def ask(core: Core, who: Who, rental_id: str, *, via: str | None = None) -> bool:
+def ask(core: Core, who: Actor, rental_id: str, *, via: str | None = None) -> bool:
     """Wishes for a new key; False when one is on its way already. UserError when there can't be one."""
     with core.store.write() as session:
         rental = allowed(queries.rental(session, rental_id, lock=True), who)
@@ -32,7 +32,11 @@ def ask(core: Core, who: Who, rental_id: str, *, via: str | None = None) -> bool
             raise UserError("container_key", name=rental.name)
         if rental.access is Access.NONE:  # it was not born with the script that takes keys
             raise UserError("foreign_key", name=rental.name)
-        if rental.status is not Status.READY or rental.held is None or rental.held.server_id is None:
+        if (
+            rental.status is not Status.READY
+            or rental.placement is None
+            or rental.placement.server_id is None
+        ):
             raise UserError("not_ready", name=rental.name)
         if rental.rekey is not None:
             return False

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from kws_core.errors import UserError
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.tables.base import SYSTEM
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Reason, Status
 
 
-def allowed(rental: Rental | None, who: Who) -> Rental:
+def allowed(rental: Rental | None, who: Actor) -> Rental:
     """The rental, if this person may act on it; UserError otherwise, the same for absent and forbidden."""
     if rental is None or (rental.owner != who.id and not who.admin):
         raise UserError("rental_gone")
@@ -22,7 +22,7 @@ def allowed(rental: Rental | None, who: Who) -> Rental:
 
 def place(rental: Rental, node: str, now: datetime) -> Placement:
     """Holds capacity for the rental on ``node`` and makes it due there."""
-    placement = Placement(node=node, state=PlacementState.HELD, held_at=now, next_look_at=now, tries=0)
+    placement = Placement(node=node, state=PlacementState.ACTIVE, held_at=now, next_check_at=now, tries=0)
     rental.placements.append(placement)
     return placement
 
@@ -36,10 +36,10 @@ def end(
     """
     untouched = rental.status is Status.REQUESTED
     for placement in rental.placements:
-        if placement.state is PlacementState.HELD:
+        if placement.state is PlacementState.ACTIVE:
             placement.leave(now)
             if untouched:
-                placement.state = PlacementState.GONE
+                placement.state = PlacementState.DELETED
     target = Status.ENDED if untouched else Status.ENDING
     rental.move_to(target, now, event=event, actor=actor, reason=reason, **data)
     if untouched:

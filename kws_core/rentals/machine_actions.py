@@ -13,7 +13,7 @@ from kws_core.database import queries
 from kws_core.errors import NodeError, UserError
 from kws_core.nodes import Node
 from kws_core.nodes.values import Action
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.rentals.service import Core
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -39,18 +39,18 @@ class Operations:
         self.nodes = nodes
         self.executors = executors
 
-    def act(self, who: Who, rental_id: str, action: Action, done: Done, *, via: str | None = None) -> None:
+    def act(self, who: Actor, rental_id: str, action: Action, done: Done, *, via: str | None = None) -> None:
         """Reboots, stops or starts the machine. UserError at once if it can't be asked for."""
         rental = self._ready(who, rental_id)
         self._submit(rental, lambda node, machine: self._act(node, machine, rental, who, action, via), done)
 
-    def console(self, who: Who, rental_id: str, done: Done) -> None:
+    def console(self, who: Actor, rental_id: str, done: Done) -> None:
         """The last lines of a server's console, or of a container's output."""
         rental = self._ready(who, rental_id)
         self._submit(rental, lambda node, machine: node.console(rental.kind, machine, CONSOLE_LINES), done)
 
     def _act(
-        self, node: Node, machine: str, rental: Rental, who: Who, action: Action, via: str | None
+        self, node: Node, machine: str, rental: Rental, who: Actor, action: Action, via: str | None
     ) -> str:
         node.act(rental.kind, machine, action)
         with self.core.store.write() as session:
@@ -61,18 +61,22 @@ class Operations:
         self.core.mail.set()
         return ""
 
-    def _ready(self, who: Who, rental_id: str) -> Rental:
+    def _ready(self, who: Actor, rental_id: str) -> Rental:
         rental = self.core.rental(who, rental_id)
-        if rental.status is not Status.READY or rental.held is None or rental.held.server_id is None:
+        if (
+            rental.status is not Status.READY
+            or rental.placement is None
+            or rental.placement.server_id is None
+        ):
             raise UserError("not_ready", name=rental.name)
         return rental
 
     def _submit(self, rental: Rental, ask: Callable[[Node, str], str], done: Done) -> None:
-        assert rental.held
-        assert rental.held.server_id
-        node, machine = self.nodes.get(rental.held.node), rental.held.server_id
+        assert rental.placement
+        assert rental.placement.server_id
+        node, machine = self.nodes.get(rental.placement.node), rental.placement.server_id
         if node is None:
-            raise UserError("node_silent", node=rental.held.node)
+            raise UserError("node_silent", node=rental.placement.node)
 
         def run() -> None:
             try:

@@ -16,7 +16,7 @@ from kws_core.forms.ssh_keys import check_public_key, fingerprint
 from kws_core.tables.saved_key import LONGEST_NAME, SavedKey
 
 if TYPE_CHECKING:
-    from kws_core.people import Who
+    from kws_core.people import Actor
     from kws_core.rentals.service import Core
 
 log = logging.getLogger(__name__)
@@ -30,17 +30,17 @@ class KeyRing:
     def __init__(self, core: Core) -> None:
         self.core = core
 
-    def list(self, who: Who) -> Sequence[SavedKey]:
+    def list(self, who: Actor) -> Sequence[SavedKey]:
         """The person's keys, by name."""
         with self.core.store.read() as session:
             return keys_of(session, who.id)
 
-    def get(self, who: Who, key_id: int) -> SavedKey:
+    def get(self, who: Actor, key_id: int) -> SavedKey:
         """One of the person's keys."""
         with self.core.store.read() as session:
             return saved_key(session, who.id, key_id)
 
-    def named(self, who: Who, name: str) -> SavedKey:
+    def named(self, who: Actor, name: str) -> SavedKey:
         """The person's key of that name."""
         mine = self.list(who)
         for key in mine:
@@ -48,7 +48,7 @@ class KeyRing:
                 return key
         raise UserError("saved_key_unknown", name=name, mine=[key.name for key in mine])
 
-    def add(self, who: Who, name: str | None, text: str, *, via: str | None = None) -> SavedKey:
+    def add(self, who: Actor, name: str | None, text: str, *, via: str | None = None) -> SavedKey:
         """Saves a key; FormError has the errors of the fields ``name`` and ``public_key``.
 
         Without a name it is called as the comment in its line says, else by its fingerprint.
@@ -60,7 +60,7 @@ class KeyRing:
         log.info("%s saved the key %s", who.id, key.fingerprint)
         return key
 
-    def remove(self, who: Who, key_id: int, *, via: str | None = None) -> SavedKey:
+    def remove(self, who: Actor, key_id: int, *, via: str | None = None) -> SavedKey:
         """Forgets a key; what it opens already stays open."""
         with self.core.store.write() as session:
             key = saved_key(session, who.id, key_id)
@@ -69,10 +69,10 @@ class KeyRing:
         log.info("%s removed the key %s", who.id, key.fingerprint)
         return key
 
-    def _note(self, session: Session, who: Who, what: str, key: SavedKey, via: str | None) -> None:
+    def _note(self, session: Session, who: Actor, what: str, key: SavedKey, via: str | None) -> None:
         note_act(session, who.id, what, via, self.core.now(), name=key.name, fingerprint=key.fingerprint)
 
-    def _add(self, who: Who, name: str | None, text: str, via: str | None) -> SavedKey:
+    def _add(self, who: Actor, name: str | None, text: str, via: str | None) -> SavedKey:
         with self.core.store.write() as session:
             mine = keys_of(session, who.id)
             errors, public = {}, ""

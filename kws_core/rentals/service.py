@@ -15,20 +15,20 @@ from sqlalchemy.orm import Session
 from kws_core.config import Config
 from kws_core.context import utcnow
 from kws_core.database import queries
-from kws_core.database.alerts import NoticeKind, tell_admins
+from kws_core.database.alerts import AlertKind, alert_admins
 from kws_core.database.leases import Leases
 from kws_core.database.queries import keys_of
 from kws_core.database.store import Store
 from kws_core.errors import FormError, UserError
-from kws_core.expiry import Ends
+from kws_core.expiry import ExpiryPolicy
 from kws_core.forms.ssh_keys import fingerprint as key_fingerprint
 from kws_core.nodes.values import Image
-from kws_core.people import Who
-from kws_core.rentals.admission import CUSTOM, Grant, RentForm, examine
+from kws_core.people import Actor
+from kws_core.rentals.admission import CUSTOM, RentForm, ValidatedRequest, examine
 from kws_core.rentals.lifecycle import allowed, end, place
 from kws_core.scheduling import build_slots, capacity
-from kws_core.scheduling.fair_queue import Turn
-from kws_core.scheduling.placement import Room, Ruling, Wish, choose
+from kws_core.scheduling.fair_queue import QueuePosition
+from kws_core.scheduling.placement import NodeCapacity, PlacementDecision, PlacementRequest, choose
 from kws_core.tables.base import new_id
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
@@ -43,12 +43,12 @@ FORGET_AFTER = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class FormOptions:
     """What the form shows."""
 
     images: Sequence[Image]
     sizes: Sequence[Size]
-    rooms: Sequence[Room]
+    rooms: Sequence[NodeCapacity]
     today: date
     default_end: date
     last_end: date
@@ -67,7 +67,7 @@ class Core:
         self.config = config
         self.store = store_
         self.now = now
-        self.ends = Ends(config)
+        self.ends = ExpiryPolicy(config)
         self.work = threading.Event()
         self.mail = threading.Event()
         self.who = f"{socket.gethostname()[:40]}-{uuid.uuid4().hex[:12]}"
@@ -83,12 +83,12 @@ class Core:
 
     # -- asking
 
-    def offer(self, who: Who) -> Offer:
+    def offer(self, who: Actor) -> FormOptions:
         """What the form shows to this person, from what the nodes said last."""
         today, policy = self.today(), self.config.policy
         with self.store.read() as session:
             known = queries.node_records(session)
-            return Offer(
+            return FormOptions(
                 images=capacity.images(session, self.config, known),
                 sizes=self.config.all_sizes(),
                 rooms=capacity.rooms(session, self.config, known),
@@ -100,7 +100,7 @@ class Core:
                 networks=queries.networks_of(session, who.id),
             )
 
-    def request(self, who: Who, form: RentForm, request_key: str, *, via: str | None = None) -> Rental:
+    def request(self, who: Actor, form: RentForm, request_key: str, *, via: str | None = None) -> Rental:
         """Accepts the form: the rental is placed and its capacity reserved when this returns.
 
         ``request_key`` names the form: sent twice it makes one rental. FormError has every field's error.
@@ -116,7 +116,7 @@ class Core:
         return rental
 
     def _request(
-        self, session: Session, who: Who, form: RentForm, request_key: str, via: str | None
+        self, session: Session, who: Actor, form: RentForm, request_key: str, via: str | None
     ) -> Rental:
         queries.lock_capacity(session)
         done = queries.rental_by_request(session, request_key)
@@ -125,7 +125,7 @@ class Core:
         known = queries.node_records(session)
         images = {image.name: image for image in capacity.images(session, self.config, known)}
         grant = examine(session, self.config, who, form, images, self.today())
-        wish = Wish(form.kind, grant.image, grant.size, only=form.node)
+        wish = PlacementRequest(form.kind, grant.image, grant.size, only=form.node)
         ruling = choose(capacity.rooms(session, self.config, known), wish)
         if ruling.node is None:
             raise FormError(self._no_room(session, ruling, grant.size))
@@ -147,7 +147,7 @@ class Core:
             raise FormError({"name": UserError("name_taken", name=form.name)}) from error
         return rental
 
-    def _no_room(self, session: Session, ruling: Ruling, size: Size) -> dict[str, UserError]:
+    def _no_room(self, session: Session, ruling: PlacementDecision, size: Size) -> dict[str, UserError]:
         field_of_size = "vcpus" if size.name == CUSTOM else "size"
         if not ruling.full:
             return {"image": UserError("no_node", reasons=dict(ruling.refused))}
@@ -159,7 +159,7 @@ class Core:
             )
         }
 
-    def _new_rental(self, who: Who, form: RentForm, grant: Grant, request_key: str) -> Rental:
+    def _new_rental(self, who: Actor, form: RentForm, grant: ValidatedRequest, request_key: str) -> Rental:
         return Rental(
             id=new_id(),
             request_key=request_key,
@@ -191,14 +191,14 @@ class Core:
 
     # -- looking
 
-    def my_rentals(self, who: Who) -> Sequence[Rental]:
+    def my_rentals(self, who: Actor) -> Sequence[Rental]:
         """The person's rentals that are not over."""
         with self.store.read() as session:
             return queries.rentals_of(session, who.id)
 
-    def turns(self, rentals: Iterable[Rental]) -> dict[str, Turn]:
+    def turns(self, rentals: Iterable[Rental]) -> dict[str, QueuePosition]:
         """By id, the place in the line of those that wait for a build slot (and of others in the same lines)."""
-        nodes = {rental.held.node for rental in rentals if rental.awaits_slot and rental.held}
+        nodes = {rental.placement.node for rental in rentals if rental.awaits_slot and rental.placement}
         if not nodes:
             return {}
         with self.store.read() as session:
@@ -209,12 +209,12 @@ class Core:
         with self.store.read() as session:
             return queries.all_rentals(session)
 
-    def rental(self, who: Who, rental_id: str) -> Rental:
+    def rental(self, who: Actor, rental_id: str) -> Rental:
         """One rental, if this person may see it; UserError otherwise, the same for absent and forbidden."""
         with self.store.read() as session:
             return allowed(queries.rental(session, rental_id), who)
 
-    def rental_named(self, who: Who, name: str) -> Rental:
+    def rental_named(self, who: Actor, name: str) -> Rental:
         """The person's own rental of that name that is not over."""
         mine = self.my_rentals(who)
         for rental in sorted(mine, key=lambda r: not r.live):
@@ -232,15 +232,15 @@ class Core:
         with self.store.read() as session:
             return capacity.statuses(session, self.config)
 
-    def missed(self) -> dict[str, capacity.Lent]:
+    def missed(self) -> dict[str, capacity.AllocatedCapacity]:
         """Nodes that nodes.toml has no more although rentals are on them."""
         with self.store.read() as session:
             return capacity.missed(session, self.config)
 
     # -- ending
 
-    def give_back(
-        self, who: Who, rental_id: str, *, via: str | None = None, note: str | None = None
+    def return_rental(
+        self, who: Actor, rental_id: str, *, via: str | None = None, note: str | None = None
     ) -> Rental:
         """Starts the return; done twice it is done once. Finished only when the node shows nothing of it.
 
@@ -283,7 +283,7 @@ class Core:
             if left and person.departed_at is None:
                 person.departed_at = self.now()
                 key = f"{user_id}:{self.now().isoformat()}"
-                tell_admins(session, NoticeKind.DEPARTED, key, self.now(), person=user_id)
+                alert_admins(session, AlertKind.DEPARTED, key, self.now(), person=user_id)
             elif not left:
                 person.departed_at = None
         self.mail.set()

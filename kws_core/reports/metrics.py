@@ -14,10 +14,10 @@ from kws_core.nightly.cleanup import NIGHT, STUCK
 from kws_core.rentals.service import Core
 from kws_core.scheduling import capacity
 from kws_core.scheduling.capacity import NodeStatus
-from kws_core.tables.alert import Notice
+from kws_core.tables.alert import AdminAlert
 from kws_core.tables.event import Event
 from kws_core.tables.job_run import JobRun
-from kws_core.tables.orphan import Sighting
+from kws_core.tables.orphan import OrphanCandidate
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Status
 from kws_core.values import Kind
@@ -107,12 +107,16 @@ def _builds(session: Session) -> dict[str, list[float]]:
 
 
 def _leaving(session: Session) -> list[tuple[str, datetime | None]]:
-    query = select(Placement.node, Placement.left_at).where(Placement.state == PlacementState.LEAVING)
+    query = select(Placement.node, Placement.left_at).where(Placement.state == PlacementState.DELETING)
     return [(node, since) for node, since in session.execute(query)]
 
 
 def _leaks(session: Session) -> dict[str, int]:
-    query = select(Sighting.node, func.count()).where(Sighting.gone_at.is_(None)).group_by(Sighting.node)
+    query = (
+        select(OrphanCandidate.node, func.count())
+        .where(OrphanCandidate.gone_at.is_(None))
+        .group_by(OrphanCandidate.node)
+    )
     return {row[0]: row[1] for row in session.execute(query)}
 
 
@@ -125,7 +129,9 @@ def _outbox(session: Session, now: datetime) -> Waiting:
 
 
 def _notices(session: Session, now: datetime) -> Waiting:
-    query = select(func.count(), func.min(Notice.at)).where(Notice.delivered_at.is_(None), Notice.at <= now)
+    query = select(func.count(), func.min(AdminAlert.at)).where(
+        AdminAlert.delivered_at.is_(None), AdminAlert.at <= now
+    )
     return Waiting(*session.execute(query).one())
 
 

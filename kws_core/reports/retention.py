@@ -24,10 +24,10 @@ def forget(core: Core) -> int:
     built = and_(Rental.ready_at.is_not(None), Rental.ready_at < core.now() - BUILT_FOR)
     some = [cast(column, String) != "{}" for column in (Rental.cloud_init, Rental.environment)]
     some += [cast(Rental.command, String) != "[]", Rental.password_hash.is_not(None)]
-    blank: dict[str, Any] = {"cloud_init": {}, "environment": {}, "command": [], "password_hash": None}
+    placeholder: dict[str, Any] = {"cloud_init": {}, "environment": {}, "command": [], "password_hash": None}
     with core.store.write() as session:
         over = or_(built, Rental.status.in_(OVER))
-        done = session.execute(update(Rental).where(over, or_(*some)).values(blank))
+        done = session.execute(update(Rental).where(over, or_(*some)).values(placeholder))
         count: int = done.rowcount  # type: ignore[attr-defined]
     core.store.fold_log()
     return count

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from kws_core.config import Config
 from kws_core.scheduling import fair_queue, work_queue
-from kws_core.scheduling.fair_queue import Served, Turn, Wish
+from kws_core.scheduling.fair_queue import BuildRequest, QueuePosition, Served
 from kws_core.tables.base import SYSTEM
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
@@ -21,7 +21,7 @@ TOLD_A_MINUTE = 20  # new positions, of all people together: Slack takes about 5
 MINUTE = timedelta(minutes=1)
 
 _WAITS = and_(
-    Placement.state == PlacementState.HELD,
+    Placement.state == PlacementState.ACTIVE,
     Placement.server_at.is_(None),
     Rental.status.in_((Status.REQUESTED, Status.BUILDING)),
 )
@@ -30,18 +30,18 @@ _CAN_START = and_(
     Placement.floating_ip.is_not(None),
     or_(Rental.access != Access.GENERATED, Rental.key_sent_at.is_not(None)),
 )
-_UNDER_WAY = and_(Placement.state == PlacementState.HELD, Rental.status == Status.BUILDING)
+_UNDER_WAY = and_(Placement.state == PlacementState.ACTIVE, Rental.status == Status.BUILDING)
 
 
-def order(session: Session) -> list[Wish]:
+def order(session: Session) -> list[BuildRequest]:
     """Everything that waits for a build slot anywhere, the next first."""
     query = select(Rental.id, Rental.owner, Placement.node, Rental.created_at, _CAN_START)
     rows = session.execute(query.join(Rental.placements).where(_WAITS)).all()
-    wishes = [Wish(rental, owner, node, at, bool(can)) for rental, owner, node, at, can in rows]
+    wishes = [BuildRequest(rental, owner, node, at, bool(can)) for rental, owner, node, at, can in rows]
     return fair_queue.in_order(wishes, _served(session, wishes))
 
 
-def _served(session: Session, wishes: Iterable[Wish]) -> dict[str, Served]:
+def _served(session: Session, wishes: Iterable[BuildRequest]) -> dict[str, Served]:
     """What was done for those who wait. A build ended when it was ready, else when its node was left."""
     oldest: dict[str, datetime] = {}
     for wish in wishes:
@@ -81,7 +81,7 @@ def may_start(session: Session, config: Config, rental: Rental, node: str, now: 
     free = free_slots(session, config, node)
     if not free:
         return False
-    first = fair_queue.called(fair_queue.line_of(node, order(session)), free)
+    first = fair_queue.called(fair_queue.queue_for(node, order(session)), free)
     if rental.id in first:
         return True
     _make_due(session, node, first, now)
@@ -97,24 +97,28 @@ def wanted(session: Session, config: Config, node: str) -> bool:
 def call_next(session: Session, config: Config, node: str, now: datetime) -> bool:
     """Makes those due whose turn it is; False when nobody's is. Under lock_capacity()."""
     free = free_slots(session, config, node)
-    first = fair_queue.called(fair_queue.line_of(node, order(session)), free) if free else []
+    first = fair_queue.called(fair_queue.queue_for(node, order(session)), free) if free else []
     _make_due(session, node, first, now)
     return bool(first)
 
 
 def _make_due(session: Session, node: str, rentals: list[str], now: datetime) -> None:
     if rentals:
-        here = (Placement.node == node, Placement.state == PlacementState.HELD, Placement.next_look_at > now)
-        change = update(Placement).where(*here, Placement.rental_id.in_(rentals)).values(next_look_at=now)
+        here = (
+            Placement.node == node,
+            Placement.state == PlacementState.ACTIVE,
+            Placement.next_check_at > now,
+        )
+        change = update(Placement).where(*here, Placement.rental_id.in_(rentals)).values(next_check_at=now)
         session.execute(change.execution_options(synchronize_session=False))
 
 
-def turns_on(session: Session, config: Config, nodes: Iterable[str]) -> dict[str, Turn]:
+def turns_on(session: Session, config: Config, nodes: Iterable[str]) -> dict[str, QueuePosition]:
     """By rental, of all that have to wait for a slot on these nodes."""
     whole = order(session)
-    found: dict[str, Turn] = {}
+    found: dict[str, QueuePosition] = {}
     for node in set(nodes) & {wish.node for wish in whole}:
-        found |= fair_queue.turns(fair_queue.line_of(node, whole), free_slots(session, config, node))
+        found |= fair_queue.turns(fair_queue.queue_for(node, whole), free_slots(session, config, node))
     return found
 
 

@@ -11,16 +11,16 @@ from sqlalchemy.orm import Session
 
 from kws_core.config import Config, NodeSection
 from kws_core.database import queries
-from kws_core.database.queries import Held
+from kws_core.database.queries import HeldCapacity
 from kws_core.nodes.values import Capacity, Image
-from kws_core.scheduling.placement import Room
+from kws_core.scheduling.placement import NodeCapacity
 from kws_core.tables.node import NodeRecord
 from kws_core.tables.states import PlacementState, Status
 from kws_core.values import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Lent:
+class AllocatedCapacity:
     """What rentals hold on a node, those that are being deleted there too."""
 
     rentals: int = 0
@@ -33,12 +33,12 @@ class Lent:
 class NodeStatus:
     """A node as an admin sees it."""
 
-    room: Room
+    room: NodeCapacity
     seen_at: datetime | None
     failing_since: datetime | None
     error: str | None
     measured: Capacity | None
-    lent: Lent = Lent()
+    lent: AllocatedCapacity = AllocatedCapacity()
     latency_ms: int | None = None
     reached_at: datetime | None = None
     up_since: datetime | None = None
@@ -55,7 +55,7 @@ class NodeStatus:
 Records = Sequence[NodeRecord]  # what is read once where images and rooms are wanted
 
 
-def rooms(session: Session, config: Config, known: Records | None = None) -> list[Room]:
+def rooms(session: Session, config: Config, known: Records | None = None) -> list[NodeCapacity]:
     """What every configured node could lend now, everything in flight already taken off."""
     return [status.room for status in statuses(session, config, known)]
 
@@ -68,15 +68,15 @@ def statuses(session: Session, config: Config, known: Records | None = None) -> 
     return [_status(node, records.get(node.name), held.get(node.name, ())) for node in config.nodes]
 
 
-def missed(session: Session, config: Config) -> dict[str, Lent]:
+def missed(session: Session, config: Config) -> dict[str, AllocatedCapacity]:
     """Nodes that nodes.toml has no more although rentals are on them, and what these hold."""
     known = {node.name for node in config.nodes}
     held = _by_node(queries.held_capacity(session))
     return {name: _lent(held[name]) for name in sorted(held.keys() - known)}
 
 
-def _by_node(held: Iterable[Held]) -> dict[str, list[Held]]:
-    found: dict[str, list[Held]] = {}
+def _by_node(held: Iterable[HeldCapacity]) -> dict[str, list[HeldCapacity]]:
+    found: dict[str, list[HeldCapacity]] = {}
     for one in held:
         found.setdefault(one.node, []).append(one)
     return found
@@ -181,7 +181,7 @@ def record_of(session: Session, name: str) -> NodeRecord:
     return session.get_one(NodeRecord, name, with_for_update=True)
 
 
-def _status(node: NodeSection, record: NodeRecord | None, held: Sequence[Held]) -> NodeStatus:
+def _status(node: NodeSection, record: NodeRecord | None, held: Sequence[HeldCapacity]) -> NodeStatus:
     measured = load_capacity(record)
     return NodeStatus(
         room=_room(node, record, measured, held),
@@ -199,8 +199,8 @@ def _status(node: NodeSection, record: NodeRecord | None, held: Sequence[Held]) 
     )
 
 
-def _lent(held: Sequence[Held]) -> Lent:
-    return Lent(
+def _lent(held: Sequence[HeldCapacity]) -> AllocatedCapacity:
+    return AllocatedCapacity(
         sum(h.rentals for h in held),
         sum(h.vcpus for h in held),
         sum(h.ram_mb for h in held),
@@ -209,11 +209,11 @@ def _lent(held: Sequence[Held]) -> Lent:
 
 
 def _room(
-    node: NodeSection, record: NodeRecord | None, measured: Capacity | None, held: Sequence[Held]
-) -> Room:
+    node: NodeSection, record: NodeRecord | None, measured: Capacity | None, held: Sequence[HeldCapacity]
+) -> NodeCapacity:
     unseen = [h for h in held if measured is None or h.server_at is None or h.server_at > measured.at]
     new = sum(h.rentals for h in unseen)
-    return Room(
+    return NodeCapacity(
         node=node.name,
         kinds=frozenset(node.kinds),
         images=frozenset(image.name for image in load_images(record)) if record else frozenset(),
@@ -234,7 +234,11 @@ def _room(
 
 
 def _free(
-    node: NodeSection, measured: Capacity | None, held: Iterable[Held], unseen: Iterable[Held], what: str
+    node: NodeSection,
+    measured: Capacity | None,
+    held: Iterable[HeldCapacity],
+    unseen: Iterable[HeldCapacity],
+    what: str,
 ) -> int:
     """What is left of what may be lent, or of what the node measured less what it can't have counted yet."""
     lendable: int = getattr(node, what) - sum(getattr(h, what) for h in held)
@@ -245,8 +249,8 @@ def _free(
     return max(0, min(lendable, int(left)))
 
 
-def _to_build(held: Held) -> bool:
-    return held.state is PlacementState.HELD and held.status in (Status.REQUESTED, Status.BUILDING)
+def _to_build(held: HeldCapacity) -> bool:
+    return held.state is PlacementState.ACTIVE and held.status in (Status.REQUESTED, Status.BUILDING)
 
 
 def _less(measured: int | None, taken: int) -> int | None:

@@ -17,7 +17,7 @@ STEP = 2  # a position is told anew once it is this part of what was told: 40, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class BuildRequest:
     """A rental that waits to be built on ``node``. ``can_start``: all that its server needs is there."""
 
     rental: str
@@ -36,16 +36,16 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class QueuePosition:
     """The ``position``-th of ``of`` that wait for one node, from 1."""
 
     position: int
     of: int
 
 
-def in_order(wishes: Iterable[Wish], served: Mapping[str, Served]) -> list[Wish]:
+def in_order(wishes: Iterable[BuildRequest], served: Mapping[str, Served]) -> list[BuildRequest]:
     """All wishes on all nodes, the next to be built first; the same on every replica."""
-    of_person: dict[str, list[Wish]] = defaultdict(list)
+    of_person: dict[str, list[BuildRequest]] = defaultdict(list)
     for wish in sorted(wishes, key=lambda wish: (wish.asked_at, wish.rental)):
         of_person[wish.owner].append(wish)
     keyed = []
@@ -56,19 +56,19 @@ def in_order(wishes: Iterable[Wish], served: Mapping[str, Served]) -> list[Wish]
     return [wish for _, wish in sorted(keyed, key=lambda pair: pair[0])]
 
 
-def line_of(node: str, order: Iterable[Wish]) -> list[Wish]:
+def queue_for(node: str, order: Iterable[BuildRequest]) -> list[BuildRequest]:
     """Those of an order that wait for that node."""
     return [wish for wish in order if wish.node == node]
 
 
-def called(line: Iterable[Wish], free: int) -> list[str]:
+def called(line: Iterable[BuildRequest], free: int) -> list[str]:
     """The rentals that may start now; who can't start yet keeps its place and holds up nobody."""
     return [wish.rental for wish in line if wish.can_start][: max(0, free)]
 
 
-def turns(line: Sequence[Wish], free: int) -> dict[str, Turn]:
+def turns(line: Sequence[BuildRequest], free: int) -> dict[str, QueuePosition]:
     """By rental, of those for whom no slot is left."""
-    return {w.rental: Turn(n, len(line)) for n, w in enumerate(line, 1) if n > free}
+    return {w.rental: QueuePosition(n, len(line)) for n, w in enumerate(line, 1) if n > free}
 
 
 def worth_telling(told: int | None, position: int) -> bool:

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from kws_core.config import Config
 from kws_core.database import queries
-from kws_core.database.alerts import NoticeKind, tell_admins
+from kws_core.database.alerts import AlertKind, alert_admins
 from kws_core.errors import NodeError
 from kws_core.scheduling import capacity
-from kws_core.tables.alert import Notice
+from kws_core.tables.alert import AdminAlert
 from kws_core.tables.node import NodeRecord
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def tell_down(session: Session, name: str, error: NodeError, since: datetime, no
     if now - since < WORTH_TELLING or _told_down(session, name, since):
         return False
     why = {"node": name, "since": since.isoformat(), "why": error.reason}
-    return tell_admins(session, NoticeKind.NODE_DOWN, _key(name, since), now, **why)
+    return alert_admins(session, AlertKind.NODE_DOWN, _key(name, since), now, **why)
 
 
 def tell_up(session: Session, name: str, since: datetime | None, now: datetime) -> bool:
@@ -34,7 +34,7 @@ def tell_up(session: Session, name: str, since: datetime | None, now: datetime) 
     if since is None or not _told_down(session, name, since):
         return False
     data = {"node": name, "since": since.isoformat(), "at": now.isoformat()}
-    return tell_admins(session, NoticeKind.NODE_UP, _key(name, since), now, **data)
+    return alert_admins(session, AlertKind.NODE_UP, _key(name, since), now, **data)
 
 
 def tell_missed(session: Session, config: Config, now: datetime) -> None:
@@ -51,12 +51,12 @@ def tell_missed(session: Session, config: Config, now: datetime) -> None:
         if record.missed_at is None:  # replicas that start together take turns here
             record.missed_at = now
             key = f"{name}:{int(now.timestamp())}"
-            tell_admins(session, NoticeKind.NODE_MISSED, key, now, node=name, rentals=lent.rentals)
+            alert_admins(session, AlertKind.NODE_MISSED, key, now, node=name, rentals=lent.rentals)
 
 
 def _told_down(session: Session, name: str, since: datetime) -> bool:
-    key = f"{NoticeKind.NODE_DOWN}:{_key(name, since)}"
-    return session.scalar(select(Notice.id).where(Notice.key == key)) is not None
+    key = f"{AlertKind.NODE_DOWN}:{_key(name, since)}"
+    return session.scalar(select(AdminAlert.id).where(AdminAlert.key == key)) is not None
 
 
 def _key(name: str, since: datetime) -> str:

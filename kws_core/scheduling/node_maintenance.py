@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from kws_core.database import queries
 from kws_core.database.audit_log import LONGEST_ACTOR, note_act
 from kws_core.errors import FormError, UserError
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.rentals.service import Core
 from kws_core.scheduling import capacity
 from kws_core.tables.event import Event
@@ -24,7 +24,7 @@ from kws_core.tables.states import LIVE, PlacementState
 LONGEST_REASON = 200
 
 
-class Fleet:
+class NodeMaintenance:
     """One method is one use case is one transaction; every act is in the audit trail."""
 
     def __init__(self, core: Core) -> None:
@@ -32,7 +32,7 @@ class Fleet:
 
     def drain(
         self,
-        who: Who,
+        who: Actor,
         node: str,
         *,
         where: str,
@@ -60,7 +60,7 @@ class Fleet:
         self.core.mail.set()
         return told
 
-    def undrain(self, who: Who, node: str, *, where: str) -> bool:
+    def undrain(self, who: Actor, node: str, *, where: str) -> bool:
         """The node gets rentals again; False when it was not drained."""
         if not who.admin:
             raise UserError("admins_only")
@@ -114,13 +114,13 @@ class Fleet:
 def _live_on(session: Session, node: str) -> Sequence[Rental]:
     query = select(Rental).join(Placement, Placement.rental_id == Rental.id)
     here = query.where(
-        Placement.node == node, Placement.state == PlacementState.HELD, Rental.status.in_(LIVE)
+        Placement.node == node, Placement.state == PlacementState.ACTIVE, Rental.status.in_(LIVE)
     )
     return session.scalars(here.order_by(Rental.created_at)).all()
 
 
 def _tell(
-    session: Session, rental: Rental, who: Who, key: str, now: datetime, data: dict[str, object]
+    session: Session, rental: Rental, who: Actor, key: str, now: datetime, data: dict[str, object]
 ) -> bool:
     """An event for the outbox; False when this rental has it already."""
     values = {

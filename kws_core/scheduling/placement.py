@@ -9,7 +9,7 @@ from enum import StrEnum
 from kws_core.values import Kind, Size
 
 
-class No(StrEnum):
+class RejectReason(StrEnum):
     """Why a node can't take a rental now."""
 
     DOWN = "down"
@@ -25,11 +25,13 @@ class No(StrEnum):
     NOT_CHOSEN = "not_chosen"
 
 
-FULL = frozenset({No.VCPUS, No.RAM, No.DISK, No.ADDRESSES, No.QUOTA})
+FULL = frozenset(
+    {RejectReason.VCPUS, RejectReason.RAM, RejectReason.DISK, RejectReason.ADDRESSES, RejectReason.QUOTA}
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class NodeCapacity:
     """What a node could lend now. Totals are what it lends at most, ``free_*`` what is left of that."""
 
     node: str
@@ -51,7 +53,7 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PlacementRequest:
     """What is to be placed."""
 
     kind: Kind
@@ -62,11 +64,11 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class PlacementDecision:
     """The node chosen, or None; and why each of the others was not possible."""
 
     node: str | None
-    refused: dict[str, No] = field(default_factory=dict)
+    refused: dict[str, RejectReason] = field(default_factory=dict)
 
     @property
     def full(self) -> bool:
@@ -74,45 +76,48 @@ class Ruling:
         return self.node is None and any(no in FULL for no in self.refused.values())
 
 
-def choose(rooms: Iterable[Room], wish: Wish) -> Ruling:
+def choose(rooms: Iterable[NodeCapacity], wish: PlacementRequest) -> PlacementDecision:
     """The node with the most left of its scarcest resource afterwards; on a tie the shorter queue of builds."""
-    refused: dict[str, No] = {}
-    fitting: list[Room] = []
+    refused: dict[str, RejectReason] = {}
+    fitting: list[NodeCapacity] = []
     for room in rooms:
-        no = ruling_of(room, wish)
+        no = decision_for(room, wish)
         if no is None:
             fitting.append(room)
         else:
             refused[room.node] = no
     if not fitting:
-        return Ruling(None, refused)
+        return PlacementDecision(None, refused)
     best = max(
         fitting, key=lambda room: (room.builds < room.max_builds, _left_over(room, wish.size), -room.builds)
     )
-    return Ruling(best.node, refused)
+    return PlacementDecision(best.node, refused)
 
 
-def ruling_of(room: Room, wish: Wish) -> No | None:
+def decision_for(room: NodeCapacity, wish: PlacementRequest) -> RejectReason | None:
     """The first thing that stands against this node, None when it fits."""
     size = wish.size
     checks = (
-        (wish.kind not in room.kinds, No.KIND),
-        (wish.only not in (None, room.node), No.NOT_CHOSEN),
-        (room.node in wish.tried, No.TRIED),
-        (room.drained, No.DRAINED),
-        (not room.up, No.DOWN),
-        (wish.kind is Kind.SERVER and wish.image not in room.images, No.IMAGE),
-        (size.vcpus > room.free_vcpus, No.VCPUS),
-        (size.ram_mb > room.free_ram_mb, No.RAM),
-        (size.disk_gb > room.free_disk_gb, No.DISK),
-        (room.free_addresses is not None and room.free_addresses < 1, No.ADDRESSES),
-        (room.free_machines is not None and room.free_machines < 1, No.QUOTA),
-        (wish.kind is Kind.SERVER and room.free_servers is not None and room.free_servers < 1, No.QUOTA),
+        (wish.kind not in room.kinds, RejectReason.KIND),
+        (wish.only not in (None, room.node), RejectReason.NOT_CHOSEN),
+        (room.node in wish.tried, RejectReason.TRIED),
+        (room.drained, RejectReason.DRAINED),
+        (not room.up, RejectReason.DOWN),
+        (wish.kind is Kind.SERVER and wish.image not in room.images, RejectReason.IMAGE),
+        (size.vcpus > room.free_vcpus, RejectReason.VCPUS),
+        (size.ram_mb > room.free_ram_mb, RejectReason.RAM),
+        (size.disk_gb > room.free_disk_gb, RejectReason.DISK),
+        (room.free_addresses is not None and room.free_addresses < 1, RejectReason.ADDRESSES),
+        (room.free_machines is not None and room.free_machines < 1, RejectReason.QUOTA),
+        (
+            wish.kind is Kind.SERVER and room.free_servers is not None and room.free_servers < 1,
+            RejectReason.QUOTA,
+        ),
     )
     return next((no for wrong, no in checks if wrong), None)
 
 
-def _left_over(room: Room, size: Size) -> float:
+def _left_over(room: NodeCapacity, size: Size) -> float:
     return min(
         (room.free_vcpus - size.vcpus) / room.vcpus,
         (room.free_ram_mb - size.ram_mb) / room.ram_mb,

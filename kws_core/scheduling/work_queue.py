@@ -19,7 +19,7 @@ def claim_due(session: Session, node: str, now: datetime, who: str, lease: timed
         .where(
             Placement.node == node,
             Placement.state.in_(HOLDING),
-            Placement.next_look_at <= now,
+            Placement.next_check_at <= now,
             or_(Placement.leased_until.is_(None), Placement.leased_until < now),
         )
         .with_for_update(skip_locked=True)
@@ -31,34 +31,34 @@ def claim_due(session: Session, node: str, now: datetime, who: str, lease: timed
     session.execute(
         update(Placement)
         .where(Placement.id.in_(ids))
-        .values(leased_until=until, leased_by=who, next_look_at=until)  # a poke meanwhile makes it earlier
+        .values(leased_until=until, leased_by=who, next_check_at=until)  # a poke meanwhile makes it earlier
     )
     query = select(Placement).where(Placement.id.in_(ids)).options(selectinload(Placement.rental))
     return session.scalars(query.order_by(Placement.id)).all()
 
 
-def give_back(session: Session, placement_id: int, who: str, next_look_at: datetime) -> None:
+def release_lease(session: Session, placement_id: int, who: str, next_check_at: datetime) -> None:
     """Ends a lease; a poke that came meanwhile stays due at once."""
     row = session.get(Placement, placement_id, with_for_update=True)
     if row is None or row.leased_by != who:
         return
-    if row.leased_until is None or row.next_look_at >= row.leased_until:
-        row.next_look_at = next_look_at
+    if row.leased_until is None or row.next_check_at >= row.leased_until:
+        row.next_check_at = next_check_at
     row.leased_until, row.leased_by = None, None
 
 
-def poke_node(session: Session, node: str, now: datetime) -> None:
+def requeue_node(session: Session, node: str, now: datetime) -> None:
     """Makes everything on a node due: it has come back."""
     there = select(Placement.id).where(Placement.node == node, Placement.state.in_(HOLDING))
     ids = session.scalars(_in_turn(there)).all()
-    session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_look_at=now))
+    session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_check_at=now))
 
 
 def due_nodes(session: Session, now: datetime) -> Sequence[str]:
     """Nodes that have something due."""
     query = select(Placement.node).where(
         Placement.state.in_(HOLDING),
-        Placement.next_look_at <= now,
+        Placement.next_check_at <= now,
         or_(Placement.leased_until.is_(None), Placement.leased_until < now),
     )
     return session.scalars(query.distinct()).all()
@@ -71,7 +71,7 @@ def nodes_in_use(session: Session) -> Sequence[str]:
 
 def next_look(session: Session) -> datetime | None:
     """When the next placement is due, None when nothing is placed anywhere."""
-    query = select(func.min(Placement.next_look_at)).where(
+    query = select(func.min(Placement.next_check_at)).where(
         Placement.state.in_(HOLDING), Placement.leased_until.is_(None)
     )
     return session.scalar(query)
@@ -85,7 +85,7 @@ def building_on(session: Session, node: str) -> int:
         .join(Rental)
         .where(
             Placement.node == node,
-            Placement.state == PlacementState.HELD,
+            Placement.state == PlacementState.ACTIVE,
             Placement.server_at.is_not(None),
             Rental.status == Status.BUILDING,
         )
@@ -99,7 +99,7 @@ def unbuilt_on(session: Session, node: str) -> Sequence[Placement]:
     return session.scalars(
         query.where(
             Placement.node == node,
-            Placement.state == PlacementState.HELD,
+            Placement.state == PlacementState.ACTIVE,
             Placement.server_id.is_(None),
             Rental.status.in_((Status.REQUESTED, Status.BUILDING)),
         )
@@ -112,7 +112,7 @@ def drop_leases(session: Session, who: str | None = None) -> int:
     if who is not None:
         leased = leased.where(Placement.leased_by == who)
     ids = session.scalars(_in_turn(leased)).all()
-    free = {"leased_until": None, "leased_by": None, "next_look_at": Placement.held_at}
+    free = {"leased_until": None, "leased_by": None, "next_check_at": Placement.held_at}
     session.execute(update(Placement).where(Placement.id.in_(ids)).values(free))
     return len(ids)
 

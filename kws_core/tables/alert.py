@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from kws_core.tables.base import Base
 
 
-class Notice(Base):
+class AdminAlert(Base):
     """Something that the admins are to be told; ``reached`` says how far that has got, per channel or person."""
 
     __tablename__ = "notices"

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from kws_core.tables.base import Base
 
 
-class Sighting(Base):
+class OrphanCandidate(Base):
     """A mark on a node that no rental explains, seen for the first time: deleted only when it is seen again."""
 
     __tablename__ = "sightings"

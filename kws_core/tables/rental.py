@@ -20,7 +20,7 @@ from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.network import Network
 from kws_core.tables.states import LIVE, TRANSITIONS, Access, IllegalMoveError, PlacementState, Reason, Status
-from kws_core.values import Kind, Size, mark_of
+from kws_core.values import Kind, Size, owner_tag
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Rental(Base):
     @property
     def mark(self) -> str:
         """What everything of this rental carries on a node."""
-        return mark_of(self.id)
+        return owner_tag(self.id)
 
     @property
     def wanted_size(self) -> Size:
@@ -98,15 +98,15 @@ class Rental(Base):
         return Size(self.size, self.vcpus, self.ram_mb, self.disk_gb)
 
     @property
-    def held(self) -> Placement | None:
+    def placement(self) -> Placement | None:
         """The placement on the rental's node, None once it is leaving."""
-        return next((p for p in self.placements if p.state is PlacementState.HELD), None)
+        return next((p for p in self.placements if p.state is PlacementState.ACTIVE), None)
 
     @property
     def awaits_slot(self) -> bool:
         """Whether it is to be built and its node was not asked for the machine yet."""
         unbuilt = self.status in (Status.REQUESTED, Status.BUILDING)
-        return unbuilt and self.held is not None and self.held.server_at is None
+        return unbuilt and self.placement is not None and self.placement.server_at is None
 
     @property
     def live(self) -> bool:
@@ -185,7 +185,7 @@ class Placement(Base):
     tries: Mapped[int] = mapped_column(default=0)
     remains: Mapped[str | None] = mapped_column(Text)  # kinds of what a pass of deletion left, for the admin
     missing: Mapped[int] = mapped_column(default=0)  # looks in a row at a ready machine that found none
-    next_look_at: Mapped[datetime]
+    next_check_at: Mapped[datetime] = mapped_column("next_look_at")
     leased_until: Mapped[datetime | None]
     leased_by: Mapped[str | None] = mapped_column(String(64))
 
@@ -193,8 +193,8 @@ class Placement(Base):
 
     def leave(self, now: datetime) -> None:
         """From here on it is deleted there until the node shows nothing."""
-        self.state, self.left_at = PlacementState.LEAVING, now
-        self.next_look_at, self.tries, self.down_since = now, 0, None
+        self.state, self.left_at = PlacementState.DELETING, now
+        self.next_check_at, self.tries, self.down_since = now, 0, None
 
     @property
     def ambiguous(self) -> bool:

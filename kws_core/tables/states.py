@@ -50,13 +50,13 @@ FAILURES = frozenset({Reason.NO_NODE, Reason.NO_ANSWER, Reason.NO_KEY})
 class PlacementState(StrEnum):
     """Where one try of a rental on one node is."""
 
-    HELD = "held"  # this is the rental's node
-    LEAVING = "leaving"  # to be deleted there
-    GONE = "gone"  # the node shows nothing of it
+    ACTIVE = "held"  # this is the rental's node
+    DELETING = "leaving"  # to be deleted there
+    DELETED = "gone"  # the node shows nothing of it
 
 
 # Queries name the states that they want: "not gone" can use no index, and would read all of the history.
-HOLDING = frozenset({PlacementState.HELD, PlacementState.LEAVING})
+HOLDING = frozenset({PlacementState.ACTIVE, PlacementState.DELETING})
 
 
 class Access(StrEnum):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from slack_workspace.errors import Json
-from slack_workspace.parts import Core
+from slack_workspace.parts import WorkspaceParts
 
 OPERATION_TIMEOUT = "operation_timeout"
 DISPATCH_FAILED = "dispatch_failed"
@@ -48,7 +48,7 @@ Reaction = Callable[[Outcome], None]
 
 
 def exchange(
-    core: Core, kind: str, payload: Json, interaction: str = "", react: Reaction | None = None
+    core: WorkspaceParts, kind: str, payload: Json, interaction: str = "", react: Reaction | None = None
 ) -> Outcome:
     """Send a payload to the bot and wait for its ack for as long as Slack would.
 

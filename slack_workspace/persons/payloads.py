@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from slack_workspace.block_kit.forms import Control
 from slack_workspace.errors import Json
-from slack_workspace.parts import Core
+from slack_workspace.parts import WorkspaceParts
 from slack_workspace.people import Channel, User
 from slack_workspace.views import LiveView
 
 TOKEN = "local-verification-token"
 
 
-def slash_command(core: Core, user: User, channel: Channel, command: str, text: str) -> Json:
+def slash_command(core: WorkspaceParts, user: User, channel: Channel, command: str, text: str) -> Json:
     """A slash command typed in a channel; `text` is what follows the command."""
     state = core.state
     return {
@@ -23,7 +23,7 @@ def slash_command(core: Core, user: User, channel: Channel, command: str, text: 
     }  # fmt: skip
 
 
-def _interactive(core: Core, user: User, kind: str, trigger_view: str | None = None) -> Json:
+def _interactive(core: WorkspaceParts, user: User, kind: str, trigger_view: str | None = None) -> Json:
     state = core.state
     return {
         "type": kind, "token": TOKEN, "api_app_id": state.app_id, "enterprise": None,
@@ -33,13 +33,13 @@ def _interactive(core: Core, user: User, kind: str, trigger_view: str | None = N
     }  # fmt: skip
 
 
-def view_submission(core: Core, user: User, live: LiveView) -> Json:
+def view_submission(core: WorkspaceParts, user: User, live: LiveView) -> Json:
     """Submit pressed on the view as it stands."""
     payload = _interactive(core, user, "view_submission", live.id)
     return payload | {"view": core.views.as_slack(live), "response_urls": _response_urls(core, user, live)}
 
 
-def _response_urls(core: Core, user: User, live: LiveView) -> list[Json]:
+def _response_urls(core: WorkspaceParts, user: User, live: LiveView) -> list[Json]:
     """One for each conversation picked in a select that asks for it by `response_url_enabled`."""
     urls = []
     for block in live.body["blocks"]:
@@ -57,14 +57,14 @@ def _response_urls(core: Core, user: User, live: LiveView) -> list[Json]:
     return urls
 
 
-def view_closed(core: Core, user: User, live: LiveView, *, cleared: bool) -> Json:
+def view_closed(core: WorkspaceParts, user: User, live: LiveView, *, cleared: bool) -> Json:
     """Close pressed; `cleared` when the whole stack went."""
     payload = _interactive(core, user, "view_closed")
     del payload["trigger_id"]
     return payload | {"view": core.views.as_slack(live), "is_cleared": cleared}
 
 
-def action_of(core: Core, control: Control, entry: Json) -> Json:
+def action_of(core: WorkspaceParts, control: Control, entry: Json) -> Json:
     """The one entry of `actions`."""
     block_id, action_id = control.key
     shown: Json = {
@@ -81,7 +81,7 @@ def action_of(core: Core, control: Control, entry: Json) -> Json:
     }
 
 
-def block_actions_in_view(core: Core, user: User, live: LiveView, action: Json) -> Json:
+def block_actions_in_view(core: WorkspaceParts, user: User, live: LiveView, action: Json) -> Json:
     """An element used in a modal or the App Home."""
     return _interactive(core, user, "block_actions", live.id) | {
         "container": {"type": "view", "view_id": live.id}, "view": core.views.as_slack(live), "actions": [action],
@@ -89,7 +89,7 @@ def block_actions_in_view(core: Core, user: User, live: LiveView, action: Json) 
 
 
 def block_actions_in_message(
-    core: Core, user: User, channel: Channel, message: Json, values: Json, action: Json
+    core: WorkspaceParts, user: User, channel: Channel, message: Json, values: Json, action: Json
 ) -> Json:
     """An element used in a message; `values` is the state of all its elements."""
     hidden = bool(message.get("is_ephemeral"))
@@ -106,7 +106,7 @@ def block_actions_in_message(
     return payload if hidden else payload | {"message": message}
 
 
-def block_suggestion(core: Core, user: User, control: Control, query: str, place: Json) -> Json:
+def block_suggestion(core: WorkspaceParts, user: User, control: Control, query: str, place: Json) -> Json:
     """`place` holds `view` or `message` and `channel`, and the container."""
     block_id, action_id = control.key
     payload = _interactive(core, user, "block_suggestion")
@@ -114,7 +114,7 @@ def block_suggestion(core: Core, user: User, control: Control, query: str, place
     return payload | {"block_id": block_id, "action_id": action_id, "value": query} | place
 
 
-def event(core: Core, user: User, body: Json) -> Json:
+def event(core: WorkspaceParts, user: User, body: Json) -> Json:
     """An events_api payload round an event body."""
     state = core.state
     authorization = {
@@ -129,7 +129,7 @@ def event(core: Core, user: User, body: Json) -> Json:
     }  # fmt: skip
 
 
-def app_home_opened(core: Core, user: User, tab: str) -> Json:
+def app_home_opened(core: WorkspaceParts, user: User, tab: str) -> Json:
     """The event of opening the App Home, with the view that is there."""
     home = core.views.home(user.id)
     body: Json = {
@@ -141,7 +141,7 @@ def app_home_opened(core: Core, user: User, tab: str) -> Json:
     return event(core, user, body)
 
 
-def im_message(core: Core, user: User, channel: Channel, message: Json) -> Json:
+def im_message(core: WorkspaceParts, user: User, channel: Channel, message: Json) -> Json:
     """The event of a message in the DM."""
     body = {**message, "channel": channel.id, "channel_type": "im", "event_ts": message["ts"]}
     return event(core, user, body)

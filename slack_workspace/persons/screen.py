@@ -8,7 +8,7 @@ from typing import Any
 
 from slack_workspace.block_kit.forms import Typed
 from slack_workspace.errors import Json, NotOnScreenError
-from slack_workspace.parts import Core
+from slack_workspace.parts import WorkspaceParts
 from slack_workspace.people import Channel, User
 from slack_workspace.views import LiveView
 
@@ -35,7 +35,7 @@ def _words(thing: Any) -> Iterator[str]:
 class Screen:
     """The reading half of a person. Everything returned is a copy."""
 
-    def __init__(self, core: Core, user: User) -> None:
+    def __init__(self, core: WorkspaceParts, user: User) -> None:
         self.user = user
         self._core = core
         self._typed_in_messages: dict[str, Typed] = {}

@@ -6,7 +6,7 @@ import json
 
 from slack_workspace.errors import Json, SlackError
 from slack_workspace.messages import bot_message, find, post, post_ephemeral, remove, rewrite
-from slack_workspace.parts import Core
+from slack_workspace.parts import WorkspaceParts
 from slack_workspace.people import Channel
 from slack_workspace.responses import check_content
 
@@ -18,7 +18,7 @@ def is_true(value: object) -> bool:
     return str(value).lower() in ("1", "true")
 
 
-def writable(core: Core, args: Json) -> Channel:
+def writable(core: WorkspaceParts, args: Json) -> Channel:
     """The channel, if the bot may post there."""
     channel = core.state.channel(args.get("channel"))
     if core.state.bot_user not in channel.members:
@@ -26,7 +26,7 @@ def writable(core: Core, args: Json) -> Channel:
     return channel
 
 
-def checked(core: Core, source: str, args: Json) -> None:
+def checked(core: WorkspaceParts, source: str, args: Json) -> None:
     """Refuses blocks and text that Slack would refuse."""
     check_content(core.state, source, args)
     if len(json.dumps(args.get("blocks") or [], ensure_ascii=False)) > MAX_BLOCKS_JSON:
@@ -45,7 +45,7 @@ def _metadata(args: Json) -> Json | None:
     return metadata
 
 
-def post_message(core: Core, args: Json) -> Json:
+def post_message(core: WorkspaceParts, args: Json) -> Json:
     """chat.postMessage; a user id as the channel means the DM with that user."""
     channel = writable(core, args)
     checked(core, "chat.postMessage", args)
@@ -58,7 +58,7 @@ def post_message(core: Core, args: Json) -> Json:
     return {"channel": channel.id, "ts": message["ts"], "message": message}
 
 
-def update(core: Core, args: Json) -> Json:
+def update(core: WorkspaceParts, args: Json) -> Json:
     """chat.update, of the bot's own messages."""
     channel = core.state.channel(args.get("channel"))
     message = find(channel, args.get("ts"))
@@ -72,7 +72,7 @@ def update(core: Core, args: Json) -> Json:
     return {"channel": channel.id, "ts": message["ts"], "text": message["text"], "message": message}
 
 
-def delete(core: Core, args: Json) -> Json:
+def delete(core: WorkspaceParts, args: Json) -> Json:
     """chat.delete, of the bot's own messages."""
     channel = core.state.channel(args.get("channel"))
     message = find(channel, args.get("ts"))
@@ -82,7 +82,7 @@ def delete(core: Core, args: Json) -> Json:
     return {"channel": channel.id, "ts": message["ts"]}
 
 
-def post_ephemeral_message(core: Core, args: Json) -> Json:
+def post_ephemeral_message(core: WorkspaceParts, args: Json) -> Json:
     """chat.postEphemeral."""
     channel = writable(core, args)
     user = core.state.user(args.get("user"))
@@ -96,7 +96,7 @@ def post_ephemeral_message(core: Core, args: Json) -> Json:
     return {"message_ts": message["ts"]}
 
 
-def permalink(core: Core, args: Json) -> Json:
+def permalink(core: WorkspaceParts, args: Json) -> Json:
     """chat.getPermalink."""
     channel = core.state.channel(args.get("channel"))
     message = find(channel, args.get("message_ts"))

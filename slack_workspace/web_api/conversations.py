@@ -7,12 +7,12 @@ import binascii
 
 from slack_workspace.errors import Json, SlackError
 from slack_workspace.messages import find
-from slack_workspace.parts import Core
+from slack_workspace.parts import WorkspaceParts
 from slack_workspace.people import Channel
 from slack_workspace.web_api.chat import is_true
 
 
-def open_dm(core: Core, args: Json) -> Json:
+def open_dm(core: WorkspaceParts, args: Json) -> Json:
     """conversations.open, for one user."""
     if args.get("channel"):
         return {"channel": core.state.channel(args["channel"]).as_slack(core.state.bot_user)}
@@ -34,14 +34,14 @@ def open_dm(core: Core, args: Json) -> Json:
     return {"channel": channel.as_slack(core.state.bot_user) if full else {"id": channel.id}}
 
 
-def history(core: Core, args: Json) -> Json:
+def history(core: WorkspaceParts, args: Json) -> Json:
     """conversations.history: newest first, without the replies in threads."""
     channel = _readable(core, args)
     shown = [one for one in channel.messages if _is_top_level(one)]
     return _page([one for one in reversed(shown) if _within(one, args)], args)
 
 
-def replies(core: Core, args: Json) -> Json:
+def replies(core: WorkspaceParts, args: Json) -> Json:
     """conversations.replies: the parent, then its thread, oldest first."""
     channel = _readable(core, args)
     parent = find(channel, args.get("ts"), error="thread_not_found")
@@ -50,7 +50,7 @@ def replies(core: Core, args: Json) -> Json:
     return _page([one for one in thread if _within(one, args) or one["ts"] == root], args)
 
 
-def _readable(core: Core, args: Json) -> Channel:
+def _readable(core: WorkspaceParts, args: Json) -> Channel:
     channel = core.state.channel(args.get("channel"))
     if core.state.bot_user not in channel.members:
         raise SlackError("not_in_channel")
@@ -98,12 +98,12 @@ def _offset(args: Json) -> int:
         raise SlackError("invalid_cursor") from error
 
 
-def info(core: Core, args: Json) -> Json:
+def info(core: WorkspaceParts, args: Json) -> Json:
     """conversations.info."""
     return {"channel": core.state.channel(args.get("channel")).as_slack(core.state.bot_user)}
 
 
-def members(core: Core, args: Json) -> Json:
+def members(core: WorkspaceParts, args: Json) -> Json:
     """conversations.members."""
     found = core.state.channel(args.get("channel")).members
     start, limit = _offset(args), int(args.get("limit") or 100)
@@ -111,7 +111,7 @@ def members(core: Core, args: Json) -> Json:
     return {"members": found[start : start + limit], **next_cursor(start + limit if more else None)}
 
 
-def of_user(core: Core, args: Json) -> Json:
+def of_user(core: WorkspaceParts, args: Json) -> Json:
     """users.conversations."""
     member = str(args.get("user") or core.state.bot_user)
     kinds = str(args.get("types") or "public_channel").split(",")

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from slack_workspace.errors import Json, SlackError
-from slack_workspace.parts import Core
+from slack_workspace.parts import WorkspaceParts
 from slack_workspace.web_api.chat import is_true
 from slack_workspace.web_api.conversations import next_cursor
 
 
-def api_test(_core: Core, args: Json) -> Json:
+def api_test(_core: WorkspaceParts, args: Json) -> Json:
     """api.test."""
     if args.get("error"):
         raise SlackError(str(args["error"]), args=args)
     return {"args": args}
 
 
-def auth_test(core: Core, _args: Json) -> Json:
+def auth_test(core: WorkspaceParts, _args: Json) -> Json:
     """auth.test."""
     state = core.state
     return {
@@ -25,12 +25,12 @@ def auth_test(core: Core, _args: Json) -> Json:
     }  # fmt: skip
 
 
-def connections_open(core: Core, _args: Json) -> Json:
+def connections_open(core: WorkspaceParts, _args: Json) -> Json:
     """apps.connections.open."""
     return {"url": core.sockets.issue_url()}
 
 
-def bots_info(core: Core, args: Json) -> Json:
+def bots_info(core: WorkspaceParts, args: Json) -> Json:
     """bots.info."""
     state = core.state
     if args.get("bot") not in (None, state.bot_id):
@@ -45,21 +45,21 @@ def bots_info(core: Core, args: Json) -> Json:
     return {"bot": bot}
 
 
-def team_info(core: Core, _args: Json) -> Json:
+def team_info(core: WorkspaceParts, _args: Json) -> Json:
     """team.info."""
     state = core.state
     team = {"id": state.team_id, "name": state.team_name, "domain": state.team_domain, "email_domain": ""}
     return {"team": team}
 
 
-def users_info(core: Core, args: Json) -> Json:
+def users_info(core: WorkspaceParts, args: Json) -> Json:
     """users.info, with the locale on request."""
     user = core.state.user(args.get("user"))
     with_locale = is_true(args.get("include_locale"))
     return {"user": user.as_slack(core.state.clock(), home_team=core.state.team_id, with_locale=with_locale)}
 
 
-def users_list(core: Core, args: Json) -> Json:
+def users_list(core: WorkspaceParts, args: Json) -> Json:
     """users.list: the members of this workspace, all on one page."""
     with_locale, now = is_true(args.get("include_locale")), core.state.clock()
     mine = [user for user in core.state.users.values() if user.team_id == core.state.team_id]
@@ -67,14 +67,14 @@ def users_list(core: Core, args: Json) -> Json:
     return {"members": shown, "cache_ts": int(now), **next_cursor(None)}
 
 
-def usergroups_list(core: Core, args: Json) -> Json:
+def usergroups_list(core: WorkspaceParts, args: Json) -> Json:
     """usergroups.list."""
     with_users, everything = is_true(args.get("include_users")), is_true(args.get("include_disabled"))
     groups = [group for group in core.state.groups.values() if everything or not group.deleted]
     return {"usergroups": [group.as_slack(core.state.team_id, with_users=with_users) for group in groups]}
 
 
-def usergroup_users(core: Core, args: Json) -> Json:
+def usergroup_users(core: WorkspaceParts, args: Json) -> Json:
     """usergroups.users.list."""
     group = core.state.groups.get(str(args.get("usergroup")))
     if group is None or group.deleted:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from slack_workspace.errors import Json, SlackError
-from slack_workspace.parts import Core
+from slack_workspace.parts import WorkspaceParts
 from slack_workspace.state import Call
 from slack_workspace.web_api import scopes
 from slack_workspace.web_api.chat import METHODS as CHAT
@@ -18,14 +18,14 @@ from slack_workspace.web_api.scheduled import METHODS as SCHEDULED
 from slack_workspace.web_api.scheduled import post_due
 from slack_workspace.web_api.views import METHODS as VIEWS
 
-METHODS: dict[str, Callable[[Core, Json], Json]] = {
+METHODS: dict[str, Callable[[WorkspaceParts, Json], Json]] = {
     **CHAT, **CONVERSATIONS, **DIRECTORY, **FILES, **SCHEDULED, **VIEWS,
 }  # fmt: skip
 JSON_FIELDS = ("blocks", "attachments", "view", "files", "metadata")
 MALFORMED = {"blocks": "invalid_blocks_format", "metadata": "invalid_metadata_format"}
 
 
-def call(core: Core, method: str, token: str | None, args: Json) -> Json:
+def call(core: WorkspaceParts, method: str, token: str | None, args: Json) -> Json:
     """Answer one API call; never raises SlackError."""
     with core.state.changed:
         core.state.calls.append(Call(method, args, core.state.clock()))
@@ -37,7 +37,7 @@ def call(core: Core, method: str, token: str | None, args: Json) -> Json:
             core.state.touch()
 
 
-def _answer(core: Core, method: str, token: str | None, args: Json) -> Json:
+def _answer(core: WorkspaceParts, method: str, token: str | None, args: Json) -> Json:
     if method not in METHODS:
         raise SlackError("unknown_method", req_method=method)
     post_due(core)
@@ -48,7 +48,7 @@ def _answer(core: Core, method: str, token: str | None, args: Json) -> Json:
     return METHODS[method](core, decoded(args))
 
 
-def _check_token(core: Core, method: str, token: str | None) -> None:
+def _check_token(core: WorkspaceParts, method: str, token: str | None) -> None:
     if not token:
         raise SlackError("not_authed")
     if token not in (core.bot_token, core.app_token):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from slack_workspace.errors import Json, SlackError
-from slack_workspace.parts import Core
+from slack_workspace.parts import WorkspaceParts
 
 LONGEST_ALT = 1000  # characters
 
 
-def upload_url(core: Core, args: Json) -> Json:
+def upload_url(core: WorkspaceParts, args: Json) -> Json:
     """files.getUploadURLExternal."""
     length = str(args.get("length") or "")
     if not args.get("filename") or not length.isdigit() or int(length) == 0:
@@ -21,7 +21,7 @@ def upload_url(core: Core, args: Json) -> Json:
     return core.files.announce(str(args["filename"]), int(length), alt_txt)
 
 
-def complete_upload(core: Core, args: Json) -> Json:
+def complete_upload(core: WorkspaceParts, args: Json) -> Json:
     """files.completeUploadExternal."""
     wanted = args.get("files")
     if not isinstance(wanted, list) or not wanted or not all(isinstance(one, dict) for one in wanted):
@@ -34,12 +34,12 @@ def complete_upload(core: Core, args: Json) -> Json:
     return {"files": core.files.complete(wanted, channels, comment, args.get("thread_ts"))}
 
 
-def file_info(core: Core, args: Json) -> Json:
+def file_info(core: WorkspaceParts, args: Json) -> Json:
     """files.info."""
     return {"file": core.files.as_slack(core.files.get(str(args.get("file")))), "comments": []}
 
 
-def delete_file(core: Core, args: Json) -> Json:
+def delete_file(core: WorkspaceParts, args: Json) -> Json:
     """files.delete."""
     core.files.delete(str(args.get("file")))
     return {}

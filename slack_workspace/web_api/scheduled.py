@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slack_workspace.errors import Json, SlackError
 from slack_workspace.messages import bot_message, post
-from slack_workspace.parts import Core
+from slack_workspace.parts import WorkspaceParts
 from slack_workspace.state import Scheduled
 from slack_workspace.web_api.chat import checked, writable
 
@@ -12,7 +12,7 @@ FARTHEST = 120 * 86400  # seconds
 TOO_LATE = 60  # seconds before its time from which it can't be taken back
 
 
-def schedule(core: Core, args: Json) -> Json:
+def schedule(core: WorkspaceParts, args: Json) -> Json:
     """chat.scheduleMessage."""
     channel = writable(core, args)
     checked(core, "chat.scheduleMessage", args)
@@ -29,7 +29,7 @@ def schedule(core: Core, args: Json) -> Json:
     return {"channel": channel.id, "scheduled_message_id": key, "post_at": int(at), "message": message}
 
 
-def delete(core: Core, args: Json) -> Json:
+def delete(core: WorkspaceParts, args: Json) -> Json:
     """chat.deleteScheduledMessage."""
     channel, key = core.state.channel(args.get("channel")), str(args.get("scheduled_message_id"))
     found = core.state.scheduled.get(key)
@@ -39,7 +39,7 @@ def delete(core: Core, args: Json) -> Json:
     return {}
 
 
-def post_due(core: Core) -> None:
+def post_due(core: WorkspaceParts) -> None:
     """Posts what is due by now."""
     for key, one in list(core.state.scheduled.items()):
         if one.at <= core.state.clock():

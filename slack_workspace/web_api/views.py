@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from slack_workspace.errors import Json, SlackError
-from slack_workspace.parts import Core
+from slack_workspace.parts import WorkspaceParts
 from slack_workspace.state import Trigger
 
 
-def _trigger(core: Core, args: Json) -> Trigger:
+def _trigger(core: WorkspaceParts, args: Json) -> Trigger:
     trigger_id = args.get("trigger_id") or args.get("interactivity_pointer")
     if not trigger_id:
         messages = ["[ERROR] missing required field: trigger_id"]
@@ -15,21 +15,21 @@ def _trigger(core: Core, args: Json) -> Trigger:
     return core.state.spend_trigger(trigger_id)
 
 
-def open_view(core: Core, args: Json) -> Json:
+def open_view(core: WorkspaceParts, args: Json) -> Json:
     """views.open."""
     core.views.check(args.get("view"), "modal", "views.open")
     opened = core.views.open(_trigger(core, args).user, args["view"])
     return {"view": core.views.as_slack(opened, with_values=False)}
 
 
-def push_view(core: Core, args: Json) -> Json:
+def push_view(core: WorkspaceParts, args: Json) -> Json:
     """views.push."""
     core.views.check(args.get("view"), "modal", "views.push")
     pushed = core.views.push(_trigger(core, args).user, args["view"])
     return {"view": core.views.as_slack(pushed, with_values=False)}
 
 
-def update_view(core: Core, args: Json) -> Json:
+def update_view(core: WorkspaceParts, args: Json) -> Json:
     """views.update, by view_id or external_id."""
     if not (args.get("view_id") or args.get("external_id")):
         messages = ["[ERROR] missing required field: view_id or external_id"]
@@ -40,7 +40,7 @@ def update_view(core: Core, args: Json) -> Json:
     return {"view": core.views.as_slack(core.views.update(live, args.get("view") or {}))}
 
 
-def publish_view(core: Core, args: Json) -> Json:
+def publish_view(core: WorkspaceParts, args: Json) -> Json:
     """views.publish."""
     user = core.state.user(args.get("user_id"))
     published = core.views.publish(user.id, args.get("view") or {}, args.get("hash"))

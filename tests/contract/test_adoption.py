@@ -11,7 +11,7 @@ from harness.contract_kit import pool_on
 from harness.openstack_stub import Answer, Stub
 
 from kws_core.errors import NodeDown, NodeRefused, Refusal
-from kws_core.nodes.importer import Adopter
+from kws_core.nodes.importer import Importer
 from kws_core.nodes.values import MachineState
 from kws_core.values import Kind
 
@@ -59,9 +59,9 @@ def stub() -> Iterator[Stub]:
 
 
 @pytest.fixture
-def adopter(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adopter]:
+def adopter(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Importer]:
     with pool_on(stub, tmp_path, monkeypatch, read_timeout=2) as pool:
-        yield pool.adopters()["stub"]
+        yield pool.importers()["stub"]
 
 
 def changes(stub: Stub) -> list[str]:
@@ -73,7 +73,7 @@ def changes(stub: Stub) -> list[str]:
     ]
 
 
-def test_strays_are_what_has_no_mark(stub: Stub, adopter: Adopter) -> None:
+def test_strays_are_what_has_no_mark(stub: Stub, adopter: Importer) -> None:
     ours = server({"kws_rental": "abcdefghjk"}, id="s9")
     stub.on("GET", "/servers/detail", Answer(200, {"servers": [server(), ours]}))
     (found,) = adopter.strays(Kind.SERVER)
@@ -91,7 +91,7 @@ def test_strays_are_what_has_no_mark(stub: Stub, adopter: Adopter) -> None:
     assert (found.id, found.vcpus, found.ram_mb, found.addresses) == ("c1", 1, 512, {"192.168.0.77"})
 
 
-def test_a_server_is_marked_before_its_port_and_address(stub: Stub, adopter: Adopter) -> None:
+def test_a_server_is_marked_before_its_port_and_address(stub: Stub, adopter: Importer) -> None:
     stub.on("GET", "/servers/detail", Answer(200, {"servers": [server()]}))
     stub.on("POST", "/servers/s1/metadata", Answer(200, {}))
     stub.on("PUT", "/ports/p1", Answer(200, {"port": {}}))
@@ -102,7 +102,7 @@ def test_a_server_is_marked_before_its_port_and_address(stub: Stub, adopter: Ado
     assert stub.sent("PUT", "/floatingips/f1") == {"floatingip": {"description": MARK}}
 
 
-def test_what_was_cut_off_goes_on_and_another_ones_is_left(stub: Stub, adopter: Adopter) -> None:
+def test_what_was_cut_off_goes_on_and_another_ones_is_left(stub: Stub, adopter: Importer) -> None:
     marked = {"servers": [server({"kws_rental": "abcdefghjk"})]}
     stub.on("GET", "/servers/detail", *[Answer(200, marked)] * 2)
     stub.on("PUT", "/ports/p1", Answer(200, {"port": {}}))
@@ -118,7 +118,7 @@ def test_what_was_cut_off_goes_on_and_another_ones_is_left(stub: Stub, adopter: 
     assert len(changes(stub)) == 2
 
 
-def test_a_container_gets_the_mark_for_a_name(stub: Stub, adopter: Adopter) -> None:
+def test_a_container_gets_the_mark_for_a_name(stub: Stub, adopter: Importer) -> None:
     stub.on(
         "GET", "/containers", Answer(200, {"containers": [box()]}), Answer(200, {"containers": [box(MARK)]})
     )

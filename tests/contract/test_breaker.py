@@ -8,7 +8,7 @@ import pytest
 from harness.contract_kit import Clock
 
 from kws_core.errors import NodeDown, NodeRefused, Refusal
-from kws_core.nodes.circuit_breaker import Breaker, GuardedNode
+from kws_core.nodes.circuit_breaker import CircuitBreaker, GuardedNode
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.values import Action, Address, ContainerSpec, MachineState, ServerSpec
 from kws_core.values import Kind, Size
@@ -24,7 +24,7 @@ def fake(clock: Clock) -> FakeNode:
 @pytest.fixture
 def node(fake: FakeNode, clock: Clock) -> GuardedNode:
     ticks = iter(range(1000))
-    return GuardedNode(fake, Breaker(clock), lambda: float(next(ticks)))
+    return GuardedNode(fake, CircuitBreaker(clock), lambda: float(next(ticks)))
 
 
 def fails(call: Callable[[], object]) -> NodeDown:
@@ -68,7 +68,7 @@ def test_one_call_is_let_through_after_the_pause(fake: FakeNode, node: GuardedNo
 
 
 def test_the_pause_doubles_up_to_a_minute(clock: Clock) -> None:
-    breaker = Breaker(clock)
+    breaker = CircuitBreaker(clock)
     breaker.failed()
     pauses = []
     for _ in range(6):
@@ -89,7 +89,7 @@ def test_the_pause_doubles_up_to_a_minute(clock: Clock) -> None:
 
 
 def test_only_one_probe_at_a_time(clock: Clock) -> None:
-    breaker = Breaker(clock)
+    breaker = CircuitBreaker(clock)
     breaker.failed()
     breaker.failed()
     clock.advance(5)
@@ -99,7 +99,7 @@ def test_only_one_probe_at_a_time(clock: Clock) -> None:
 
 
 def test_a_late_failure_does_not_prolong_the_pause(clock: Clock) -> None:
-    breaker = Breaker(clock)
+    breaker = CircuitBreaker(clock)
     breaker.failed()
     breaker.failed()
     until = breaker.open_until

@@ -52,7 +52,7 @@ def test_a_lost_answer_takes_effect(clock: Clock) -> None:
         node.ensure_server(wanted, address)
     server = node.machines()["kws-1"].id
     assert node.ensure_server(wanted, address) == server
-    assert node.doubles() == []
+    assert node.duplicates() == []
 
 
 def test_a_failure_beforehand_has_no_effect(clock: Clock) -> None:
@@ -95,7 +95,7 @@ def test_a_machine_that_breaks(clock: Clock) -> None:
     assert "No valid host" in machine.fault
     node.release("kws-1")
     rent(node, spec("kws-1"))
-    assert node.doubles() == []
+    assert node.duplicates() == []
 
 
 def test_what_vanished_and_is_made_again_is_a_double(clock: Clock) -> None:
@@ -104,7 +104,7 @@ def test_what_vanished_and_is_made_again_is_a_double(clock: Clock) -> None:
     node.vanish("kws-1")
     assert node.resources()["kws-1"].kinds() == ["floating_ip", "port", "security_group"]
     rent(node, spec("kws-1"))
-    assert node.doubles() == ["kws-1"]
+    assert node.duplicates() == ["kws-1"]
     assert node.user_data("kws-1") == "#cloud-config\n# kws-1\n"
     with pytest.raises(KeyError):
         node.user_data("kws-2")
@@ -153,7 +153,7 @@ def test_containers_break_as_in_zun_after_they_were_accepted(clock: Clock) -> No
     clock.advance(2)
     assert {m: one.refusal for m, one in node.machines().items()} == {m: why for m, (_, why) in cases.items()}
     assert node.capacity().used_vcpus == 1
-    assert node.doubles() == []
+    assert node.duplicates() == []
 
 
 def test_a_container_that_ends_is_stopped_and_can_be_started(clock: Clock) -> None:

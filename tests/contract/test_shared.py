@@ -7,7 +7,7 @@ from threading import Event, Lock, Semaphore
 
 import pytest
 
-from kws_core.nodes.concurrency import Shared
+from kws_core.nodes.concurrency import SingleFlight
 
 SECONDS = 10.0
 
@@ -32,13 +32,13 @@ class CountingLock:
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> tuple[Shared, CountingLock]:
-    shared, guard = Shared(), CountingLock()
+def counted(monkeypatch: pytest.MonkeyPatch) -> tuple[SingleFlight, CountingLock]:
+    shared, guard = SingleFlight(), CountingLock()
     monkeypatch.setattr(shared, "_guard", guard)
     return shared, guard
 
 
-def test_who_comes_meanwhile_shares_the_next_answer(counted: tuple[Shared, CountingLock]) -> None:
+def test_who_comes_meanwhile_shares_the_next_answer(counted: tuple[SingleFlight, CountingLock]) -> None:
     shared, guard = counted
     go_on, loads = Event(), 0
 
@@ -60,7 +60,7 @@ def test_who_comes_meanwhile_shares_the_next_answer(counted: tuple[Shared, Count
     assert shared.get(load) == 3
 
 
-def test_all_who_share_it_hear_of_the_failure(counted: tuple[Shared, CountingLock]) -> None:
+def test_all_who_share_it_hear_of_the_failure(counted: tuple[SingleFlight, CountingLock]) -> None:
     shared, guard = counted
     go_on = Event()
 

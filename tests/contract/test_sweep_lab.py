@@ -13,12 +13,12 @@ from harness.contract_kit import Clock, Kit, config_for
 from contract.conftest import LAB_CLOUD
 from kws_core.database.store import Store
 from kws_core.nodes.openstack.node import OpenStackNode
-from kws_core.nodes.values import Remains
+from kws_core.nodes.values import RemainingResources
 from kws_core.reconcile.orphan_sweep import Sweep
 from kws_core.reconcile.orphans import SEEN_AGAIN
 from kws_core.rentals.service import Core
 from kws_core.tables.base import new_id
-from kws_core.values import mark_of
+from kws_core.values import owner_tag
 
 pytestmark = pytest.mark.openstack
 KINDS = ["floating_ip", "network", "port", "security_group", "server"]
@@ -35,7 +35,7 @@ class Narrow:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._node, name)
 
-    def marked(self) -> dict[str, Remains]:
+    def marked(self) -> dict[str, RemainingResources]:
         return {mark: left for mark, left in self._node.marked().items() if mark in self._marks}
 
 
@@ -56,7 +56,7 @@ def core(tmp_path: Path, clock: Clock) -> Iterator[Core]:
 
 def plant(node: OpenStackNode, rental: str) -> None:
     """Network, group, port, floating IP and server as KWS marks them, made without KWS."""
-    raw, mark = node.raw(), mark_of(rental)
+    raw, mark = node.raw(), owner_tag(rental)
     network = raw.network.create_network(name=mark, description=mark)
     subnet = raw.network.create_subnet(name=mark, network_id=network.id, ip_version=4, cidr="10.79.0.0/24")
     raw.network.add_interface_to_router(raw.network.find_router("router"), subnet_id=subnet.id)
@@ -76,7 +76,7 @@ def test_seen_once_is_kept_and_seen_twice_deleted(
     lab: Kit, node: OpenStackNode, core: Core, clock: Clock
 ) -> None:
     rental, foreign = new_id(), "kws-monitoring"  # of nearly our form, somebody else's
-    mark = mark_of(rental)
+    mark = owner_tag(rental)
     lab._marks.append(mark)
     theirs = node.raw().network.create_security_group(name=foreign)
     try:

@@ -17,16 +17,16 @@ from harness.world import Inline
 from contract.conftest import LAB_CLOUD
 from kws_core.database.store import Store
 from kws_core.legacy import source
-from kws_core.legacy.importer import Takeover, Terms, Verdict
+from kws_core.legacy.importer import ImportOptions, LegacyImporter, Verdict
 from kws_core.nodes.pool import Pool
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.reconcile.reconciler import Reconciler
 from kws_core.rentals.service import Core
 from kws_core.tables.states import Status
 from kws_core.values import Kind
 
 pytestmark = pytest.mark.openstack
-MINA = Who("U0MINA00001")
+MINA = Actor("U0MINA00001")
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def test_a_server_of_before(lab_pool: Pool, core: Core, old: tuple[str, str, str
         server("NotThere1", core.today(), node="node1", floating_ip="192.0.2.1"),
     ]
     fill(url, rows)
-    terms = Terms({"김민아": MINA.id}, nodes={"node1": LAB_CLOUD})
-    takeover = Takeover(core, lab_pool.adopters(), terms)
+    terms = ImportOptions({"김민아": MINA.id}, nodes={"node1": LAB_CLOUD})
+    takeover = LegacyImporter(core, lab_pool.importers(), terms)
     assert [o.verdict for o in takeover.run(source.read(url), dry_run=True)] == ["not taken", "would take"]
     raw: Any = lab_pool[LAB_CLOUD].openstack
     assert raw.compute.get_server(server_id).metadata == {}
@@ -75,7 +75,7 @@ def test_a_server_of_before(lab_pool: Pool, core: Core, old: tuple[str, str, str
     assert node.machines([Kind.SERVER])[rental.mark].id == server_id
     assert node.marked()[rental.mark].kinds() == ["floating_ip", "port", "server"]
     assert (rental.name, rental.ends_on) == (name.lower(), core.today() + timedelta(days=7))
-    again = Takeover(core, lab_pool.adopters(), terms).run(source.read(url), dry_run=False)
+    again = LegacyImporter(core, lab_pool.importers(), terms).run(source.read(url), dry_run=False)
     assert [o.verdict for o in again] == ["not taken", "taken before"]
     _return(core, lab_pool, rental.id)
     assert rental.mark not in node.marked()
@@ -89,7 +89,7 @@ def _return(core: Core, pool: Pool, rental_id: str) -> None:
     loop = Reconciler(core, pool.nodes(), lambda node, sort: Inline())
     loop.tick()
     assert core.rental(MINA, rental_id).status is Status.READY
-    core.give_back(MINA, rental_id)
+    core.return_rental(MINA, rental_id)
     for _ in range(60):
         loop.tick()
         clock.advance(seconds=2)

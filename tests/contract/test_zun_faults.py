@@ -16,7 +16,7 @@ from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal
 from kws_core.nodes import Node
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.types import Container
-from kws_core.nodes.openstack.containers import FORCE_AFTER, ContainerDock
+from kws_core.nodes.openstack.containers import FORCE_AFTER, ContainerDriver
 from kws_core.nodes.openstack.faults import Refused
 from kws_core.nodes.openstack.translation import container_machine
 from kws_core.nodes.values import Action, Address, ContainerSpec, MachineState
@@ -190,7 +190,7 @@ class Dock:
         self.asked: list[str] = []
         self.seconds = 0.0
         self.refuse = 0
-        self.dock = ContainerDock("node", lambda: self.seconds)
+        self.dock = ContainerDriver("node", lambda: self.seconds)
         self.cloud = cast(Cloud, SimpleNamespace(containers=self))
 
     def end(self, status: str, task: str = "", reason: str = "") -> bool:

@@ -118,7 +118,9 @@ def restored(lab: CrashLab) -> list[str]:
 
 def end(lab: CrashLab) -> None:
     lab.do(
-        lambda: lab.service.core.give_back(ADMIN, lab.rental().id, via="home", note="The course is over."),
+        lambda: lab.service.core.return_rental(
+            ADMIN, lab.rental().id, via="home", note="The course is over."
+        ),
         lambda: lab.rental().status in (Status.ENDING, Status.ENDED),
     )
     lab.settle()

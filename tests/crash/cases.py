@@ -91,7 +91,7 @@ def extended(lab: CrashLab) -> list[str]:
     return wrong + one_ready(lab) + told_of(lab, EventKind.EXTENDED, 1)
 
 
-def give_back(lab: CrashLab) -> None:
+def return_rental(lab: CrashLab) -> None:
     joon = person(lab)
 
     def deed() -> None:
@@ -162,7 +162,7 @@ CASES = (
     Case("rent a server", rent_server, one_ready),
     Case("rent a container", rent_container, one_ready),
     Case("extend", extend, extended, rent_server),
-    Case("return", give_back, one_ended, rent_server),
+    Case("return", return_rental, one_ended, rent_server),
     Case("warn", warn, warned, rent_server),
     Case("night pass", night, all_ended, two_overdue),
     Case("new key", new_key, rekeyed, rent_server),

@@ -29,7 +29,7 @@ from bot.service import Service
 from faults.sights import Sights
 from kws_core.config import Environment
 from kws_core.nodes.pool import Pool
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.tables.event import Event
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Status
@@ -218,11 +218,11 @@ class Bench:
         self.sights.form(outcome)
         return outcome
 
-    def give_back(self) -> None:
+    def return_rental(self) -> None:
         """Joon returns all that is left; the buttons have stories of their own."""
         for rental in self.rentals():
             if rental.live:
-                self.service.core.give_back(Who(rental.owner), rental.id)
+                self.service.core.return_rental(Actor(rental.owner), rental.id)
 
     def look(self) -> None:
         """Remembers what people see now."""
@@ -254,10 +254,10 @@ class Bench:
 
     def settled(self) -> bool:
         """Whether nothing is left of what was moved away or deleted, on any node."""
-        held = [p for p in self.placements() if p.state is PlacementState.HELD]
-        return all(p.state in (PlacementState.GONE, PlacementState.HELD) for p in self.placements()) and all(
-            p.leased_until is None for p in held
-        )
+        held = [p for p in self.placements() if p.state is PlacementState.ACTIVE]
+        return all(
+            p.state in (PlacementState.DELETED, PlacementState.ACTIVE) for p in self.placements()
+        ) and all(p.leased_until is None for p in held)
 
     def at_rest(self) -> bool:
         """Settled, and everybody has been told, the admins too."""
@@ -317,6 +317,6 @@ def _config(nodes: int) -> Any:
 
 
 def _state(rental: Rental) -> str:
-    if rental.status in (Status.READY, Status.STOPPED) and rental.held:
-        return f"{rental.status.value} on {rental.held.node}"
+    if rental.status in (Status.READY, Status.STOPPED) and rental.placement:
+        return f"{rental.status.value} on {rental.placement.node}"
     return rental.status.value

@@ -122,7 +122,7 @@ def while_deleted(bench: Bench, answer: Answer | None) -> None:
     one_ready(bench)
     fail(bench, answer)
     bench.strike()
-    bench.give_back()
+    bench.return_rental()
     bench.pass_time(LATER)
     heal(bench)
     over(bench)
@@ -218,7 +218,7 @@ def stuck(bench: Bench, _: str) -> None:
     one_ready(bench)
     bench.clouds["node1"].stock.stuck = True
     bench.strike()
-    bench.give_back()
+    bench.return_rental()
     bench.pass_time(600)
     bench.clouds["node1"].stock.stuck = False
     bench.over()

@@ -103,7 +103,7 @@ def play(
 
 def _after_all(bench: Bench, rest: float) -> list[str]:
     """Everything is returned: then nothing may be left on any node."""
-    bench.give_back()
+    bench.return_rental()
     try:
         bench.until(lambda: not bench.rentals() or (bench.told(Status.ENDED) and bench.settled()), rest)
         bench.until(lambda: not bench.leftovers(), rest)
@@ -124,7 +124,7 @@ def usual_sights(folder: Path, database: Path) -> Sights:
             bench.rent()
             bench.until(lambda bench=bench: bench.told(Status.READY), 60)  # type: ignore[misc]
             bench.look()
-            bench.give_back()
+            bench.return_rental()
             bench.until(lambda bench=bench: bench.told(Status.ENDED) and bench.settled(), 60)  # type: ignore[misc]
             bench.look()
             sights.lines |= bench.sights.lines

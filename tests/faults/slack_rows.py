@@ -23,7 +23,7 @@ STEPS = (
     ("upload", {"drop_after": True}),
     ("files.completeUploadExternal", {"status": 503}),
 )
-GONE = 60  # seconds
+DELETED = 60  # seconds
 
 
 def failing(times: int = 1, **fault: Any) -> Callable[[Bench, Any], None]:
@@ -77,7 +77,7 @@ def away(bench: Bench, seconds: int) -> None:
     bench.pass_time(seconds)
     bench.workspace.down()
     bench.strike()
-    bench.pass_time(GONE)
+    bench.pass_time(DELETED)
     bench.workspace.up()
     bench.over()
     ready(bench)

@@ -63,7 +63,7 @@ def test_done_but_never_said(cloud: CloudServer, node: Node) -> None:
     with pytest.raises(NodeDown):
         built(node)
     built(node)
-    assert (cloud.doubles(), cloud.faced) == ([], 1)
+    assert (cloud.duplicates(), cloud.faced) == ([], 1)
 
 
 def test_refusals_of_its_own(cloud: CloudServer, node: Node) -> None:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from bot.delivery import keys
-from bot.slack.messages import Post
+from bot.slack.messages import MessageClient
 from faults import node_rows, slack_rows
 from faults.rows import Outcome, Row, play
 from faults.sights import Sights
-from kws_core.nodes.circuit_breaker import Breaker
+from kws_core.nodes.circuit_breaker import CircuitBreaker
 from kws_core.nodes.openstack.node import OpenStackNode
 from kws_core.outbox.pending_messages import Outbox
-from kws_core.reconcile.cleanup import Releaser
+from kws_core.reconcile.cleanup import ResourceCleaner
 from kws_core.reconcile.steps import Steps
 
 SERVER_UNSAID = ("POST", "/servers$", True)
@@ -37,11 +37,11 @@ def without_moving_on(patch: pytest.MonkeyPatch) -> None:
 
 
 def without_breaker(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Breaker, "failed", lambda self: None)
+    patch.setattr(CircuitBreaker, "failed", lambda self: None)
 
 
 def without_waiting_for_the_end(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Releaser, "_again", lambda self, job, remains: self._done(job))
+    patch.setattr(ResourceCleaner, "_again", lambda self, job, remains: self._done(job))
 
 
 def without_retry_of_the_outbox(patch: pytest.MonkeyPatch) -> None:
@@ -49,7 +49,7 @@ def without_retry_of_the_outbox(patch: pytest.MonkeyPatch) -> None:
 
 
 def without_looking_into_slack(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Post, "find", lambda *_, **__: None)
+    patch.setattr(MessageClient, "find", lambda *_, **__: None)
 
 
 def without_withdrawing_keys(patch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ def on_nodes(rentals: Sequence[Rental], nodes: Mapping[str, FakeNode]) -> list[s
     found = [f"{mark} on two nodes" for mark, count in Counter(held).items() if count > 1]
     found += [f"orphan {mark}" for mark in set(held) - wanted]
     found += [f"lost machine {mark}" for mark in wanted - set(held)]
-    found += [f"double {double}" for node in nodes.values() for double in node.doubles()]
+    found += [f"double {double}" for node in nodes.values() for double in node.duplicates()]
     return found + [f"{r.name} is {r.status.value}" for r in rentals if r.status not in SETTLED]
 
 

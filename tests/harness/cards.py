@@ -14,7 +14,7 @@ from kws_core.tables.states import Access, PlacementState, Status
 from kws_core.values import Kind
 
 NOW = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)
-HELD = (Status.REQUESTED, Status.BUILDING, Status.READY, Status.STOPPED)
+ACTIVE = (Status.REQUESTED, Status.BUILDING, Status.READY, Status.STOPPED)
 DATA = {
     "node": "node2", "refused": "node1", "refusal": "quota", "fingerprint": "SHA256:abc", "reason": "no_node",
     "why": "returned", "until": "2026-12-24", "position": 3, "of": 12,
@@ -30,7 +30,7 @@ def rental(status: Status = Status.READY, **changes: Any) -> Rental:
         "key_file": "F1", "host_keys": ["SHA256:" + "x" * 43], "status": status,
     }  # fmt: skip
     made = Rental(**{**values, **changes})
-    state = PlacementState.HELD if status in HELD else PlacementState.LEAVING
+    state = PlacementState.ACTIVE if status in ACTIVE else PlacementState.DELETING
     made.placements = [Placement(node="node1", state=state, floating_ip="203.0.113.10")]
     return made
 

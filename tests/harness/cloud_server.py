@@ -34,7 +34,7 @@ from harness.cloud_routes import ROUTES
 from harness.cloud_stock import PROJECT, Refusal, Stock, Times
 from harness.openstack_stub import SERVICES, Answer, Stub, write_clouds
 
-from kws_core.nodes.values import Remains
+from kws_core.nodes.values import RemainingResources
 
 TOKEN_LIFE = timedelta(hours=1)
 QUIET = ("/auth/tokens", "/v3")  # asked without a token
@@ -143,15 +143,15 @@ class CloudServer(Stub):
 
     # -- what a test asks afterwards
 
-    def resources(self) -> dict[str, Remains]:
+    def resources(self) -> dict[str, RemainingResources]:
         """Everything that exists here, by mark."""
         with self.lock:
             return self.stock.resources()
 
-    def doubles(self) -> list[str]:
+    def duplicates(self) -> list[str]:
         """Marks for which more than one server was ever made."""
         with self.lock:
-            return self.stock.doubles()
+            return self.stock.duplicates()
 
     def opens(self, mark: str, public_key: str) -> bool:
         """Whether the mark's server lets that key in."""

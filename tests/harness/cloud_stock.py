@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from kws_core.nodes.values import Remains
-from kws_core.values import mark_of
+from kws_core.nodes.values import RemainingResources
+from kws_core.values import owner_tag
 
 Json = dict[str, Any]
 Fault = tuple[int, Json]
@@ -74,7 +74,7 @@ class Server:
     def mark(self) -> str:
         """As KWS marks it; empty for somebody else's."""
         rental = (self.wanted.get("metadata") or {}).get("kws_rental", "")
-        return mark_of(rental) if rental else ""
+        return owner_tag(rental) if rental else ""
 
     @property
     def ports(self) -> list[str]:
@@ -118,7 +118,7 @@ class Stock:
 
     # -- for who looks from outside
 
-    def resources(self) -> dict[str, Remains]:
+    def resources(self) -> dict[str, RemainingResources]:
         """Everything that exists here, by mark."""
         self.pass_time()
         found: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
@@ -129,9 +129,9 @@ class Stock:
         for server in self.servers.values():
             if server.mark:
                 found[server.mark].add(("server", server.id))
-        return {mark: Remains(frozenset(items)) for mark, items in found.items()}
+        return {mark: RemainingResources(frozenset(items)) for mark, items in found.items()}
 
-    def doubles(self) -> list[str]:
+    def duplicates(self) -> list[str]:
         """Marks for which more than one server was ever made; those that broke don't count."""
         made = Counter(server.mark for server in self.ever if server.mark and not server.broken)
         return sorted(mark for mark, number in made.items() if number > 1)

@@ -24,10 +24,10 @@ from kws_core.forms import ssh_keys
 from kws_core.forms.cidr import PRIVATE
 from kws_core.forms.container import format_command
 from kws_core.forms.passwords import Secret
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.rentals.admission import CUSTOM, NEW_NETWORK, RentForm
 from kws_core.rentals.saved_keys import KeyRing
-from kws_core.rentals.service import Offer
+from kws_core.rentals.service import FormOptions
 from kws_core.tables.states import Access
 from kws_core.values import Kind
 
@@ -180,14 +180,14 @@ WAYS = ["generated", "saved", "pasted", "password"]  # to log in to servers
 class Case:
     """A form, who fills it in, whether under More options too, and what the cloud-init text means."""
 
-    who: Who
+    who: Actor
     more: bool
     form: RentForm
     config: dict[str, Any]
 
 
 @st.composite
-def accesses(draw: st.DrawFn, offer: Offer, way: str) -> dict[str, Any]:
+def accesses(draw: st.DrawFn, offer: FormOptions, way: str) -> dict[str, Any]:
     """What is filled in for that way to log in."""
     if way == "password":
         return {"access": Access.PASSWORD, "password": Secret(draw(passwords))}
@@ -200,7 +200,7 @@ def accesses(draw: st.DrawFn, offer: Offer, way: str) -> dict[str, Any]:
 
 
 @st.composite
-def options(draw: st.DrawFn, offer: Offer, who: Who) -> dict[str, Any]:
+def options(draw: st.DrawFn, offer: FormOptions, who: Actor) -> dict[str, Any]:
     """What stands under More options for servers and containers."""
     found: dict[str, Any] = {"ports": draw(ports())}
     network = draw(st.sampled_from([None, NEW_NETWORK, *(network.id for network in offer.networks)]))

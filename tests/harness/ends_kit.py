@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from harness.world import make_config
 
-from kws_core.expiry import Ends, key_prefix
+from kws_core.expiry import ExpiryPolicy, key_prefix
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -21,9 +21,9 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @cache
-def ends(zone: str = SEOUL, policy: str = "") -> Ends:
+def ends(zone: str = SEOUL, policy: str = "") -> ExpiryPolicy:
     """The rule for a zone and some lines of [policy]."""
-    return Ends(make_config(zone=zone, policy=policy))
+    return ExpiryPolicy(make_config(zone=zone, policy=policy))
 
 
 def quiet(*periods: tuple[str, str]) -> str:

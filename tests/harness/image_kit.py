@@ -16,7 +16,7 @@ from harness.world import ADMIN, World
 
 from kws_core.images.files import from_file
 from kws_core.images.image_audit import By
-from kws_core.images.reports import Report
+from kws_core.images.reports import ImageReport
 from kws_core.images.service import Images
 from kws_core.rentals.service import Core
 
@@ -35,7 +35,7 @@ def qcow2(size: int = 200_000, *, backing: int = 0, features: int = 0, version: 
     return head.ljust(65536, b"\0") + os.urandom(max(0, size - 65536))
 
 
-def states(report: Report) -> dict[str, str]:
+def states(report: ImageReport) -> dict[str, str]:
     """Node → what became of it there, or why not."""
     return {node: outcome.why or outcome.state.value for node, outcome in report.outcomes.items()}
 
@@ -59,7 +59,7 @@ def offered_by(core: Core) -> list[str]:
     return [image.name for image in core.offer(ADMIN).images]
 
 
-def add(images: Images, path: Path, name: str = "rocky-9", **more: Any) -> Report:
+def add(images: Images, path: Path, name: str = "rocky-9", **more: Any) -> ImageReport:
     """``kws images add``."""
     return images.add(BY, name, from_file(path), **more)
 

@@ -19,10 +19,10 @@ def no_lease_on_telling() -> None:
     """Everybody tells the owner."""
 
     @contextmanager
-    def hold(self: Leases, what: str) -> Iterator[bool]:
+    def acquire(self: Leases, what: str) -> Iterator[bool]:
         yield True
 
-    Leases.hold = hold  # type: ignore[method-assign]
+    Leases.acquire = acquire  # type: ignore[method-assign]
     Leases.free = lambda self, what: true()  # type: ignore[method-assign]
 
 
@@ -38,7 +38,7 @@ def no_lease_on_placements() -> None:
 
 def no_burial() -> None:
     """What a dead one held stays held until its lease is over."""
-    heartbeat.Pulse._bury = lambda self, who: None  # type: ignore[method-assign]
+    heartbeat.Heartbeat._expire_replica = lambda self, who: None  # type: ignore[method-assign]
 
 
 def no_ledger() -> None:

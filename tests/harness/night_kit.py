@@ -41,8 +41,8 @@ def lent(
         end_set_at=since, status=Status.READY, access=Access.NONE, created_at=since, ready_at=since,
     )  # fmt: skip
     held = Placement(
-        node=node, state=PlacementState.HELD, held_at=since, server_id=name, floating_ip="203.0.113.9",
-        next_look_at=world.clock() + 2 * LONG_AGO,
+        node=node, state=PlacementState.ACTIVE, held_at=since, server_id=name, floating_ip="203.0.113.9",
+        next_check_at=world.clock() + 2 * LONG_AGO,
     )  # fmt: skip
     rental.placements.append(held)
     with world.store.write() as session:

@@ -22,7 +22,7 @@ from harness.world import START, make_config
 
 from bot.service import Service
 from kws_core.cluster import heartbeat
-from kws_core.cluster.heartbeat import Pulse
+from kws_core.cluster.heartbeat import Heartbeat
 from kws_core.config import Environment
 from kws_core.loop import Loop
 from kws_core.nodes.fake.node import FakeNode  # noqa: F401 - what the line pickles
@@ -60,7 +60,7 @@ def live(order: dict[str, Any]) -> None:
     )
     heartbeat.BEAT = timedelta(seconds=order["beat"])
     heartbeat.DEAD_AFTER = timedelta(seconds=order["dead_after"])
-    Pulse.skew = lambda self: timedelta(0)  # type: ignore[method-assign]  # the lab's days are not the database's
+    Heartbeat.skew = lambda self: timedelta(0)  # type: ignore[method-assign]  # the lab's days are not the database's
     mutants.apply(order["mutant"])
     config = make_config(order["nodes"], **order["config"])
     environment = Environment(**order["environment"])

@@ -21,7 +21,7 @@ def made(n: int, now: datetime, ends_on: date, **changes: Any) -> Rental:
         "host_keys": [], "created_at": now,
     }  # fmt: skip
     rental = Rental(**{**values, **changes})
-    state = PlacementState.LEAVING if rental.status is Status.ENDING else PlacementState.HELD
-    place = {"held_at": now, "next_look_at": now + timedelta(days=9), "tries": 0}
+    state = PlacementState.DELETING if rental.status is Status.ENDING else PlacementState.ACTIVE
+    place = {"held_at": now, "next_check_at": now + timedelta(days=9), "tries": 0}
     rental.placements = [Placement(node=f"node{n % 2 + 1}", state=state, **place)]
     return rental

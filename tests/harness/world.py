@@ -16,9 +16,9 @@ from kws_core.database.store import Store
 from kws_core.forms import ssh_keys
 from kws_core.nightly.cleanup import Nightly
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.outbox.alert_outbox import NoticeBox
-from kws_core.outbox.pending_messages import Mail, Outbox
-from kws_core.people import Who
+from kws_core.outbox.alert_outbox import AlertOutbox
+from kws_core.outbox.pending_messages import Outbox, PendingMessages
+from kws_core.people import Actor
 from kws_core.reconcile.reconciler import REFRESH_DOWN, Reconciler
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.service import Core
@@ -30,9 +30,9 @@ from kws_core.tables.states import Status
 
 START = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)  # noon in Seoul
 SECOND = timedelta(seconds=1)
-MINA = Who("U0MINA00001")
-JOON = Who("U0JOON00001")
-ADMIN = Who("U0ADMIN001", admin=True)
+MINA = Actor("U0MINA00001")
+JOON = Actor("U0JOON00001")
+ADMIN = Actor("U0ADMIN001", admin=True)
 
 TOML = """
 [kws]
@@ -147,7 +147,7 @@ class World:
         due = self.outbox.due()
         with self.store.read() as session:
             rentals = [rental(session, rental_id) for rental_id in due]
-            return [r.id for r in rentals if r is not None and Mail(r, (), None).wants_key]
+            return [r.id for r in rentals if r is not None and PendingMessages(r, (), None).wants_key]
 
     def deliver_key(self, rental_id: str) -> None:
         """What the notifier does, without Slack."""
@@ -179,7 +179,7 @@ class World:
             self.tick()
             self.clock.at = min(until, next_due(self.store, self.clock.at))
 
-    def rent(self, name: str = "web01", who: Who = MINA, **changes: Any) -> Rental:
+    def rent(self, name: str = "web01", who: Actor = MINA, **changes: Any) -> Rental:
         """A rental as the form asks for it."""
         values: dict[str, Any] = {
             "name": name,
@@ -190,7 +190,7 @@ class World:
         form = RentForm(**{**values, **changes})
         return self.core.request(who, form, request_key=f"view:{name}:{who.id}:{self.clock.at}")
 
-    def ready(self, name: str = "web01", who: Who = MINA, **changes: Any) -> Rental:
+    def ready(self, name: str = "web01", who: Actor = MINA, **changes: Any) -> Rental:
         """A rental that is ready."""
         rental = self.rent(name, who, **changes)
         self.settle()
@@ -200,7 +200,7 @@ class World:
 
     def look(self, rental: Rental) -> Rental:
         """The rental as it is now."""
-        return self.core.rental(Who(rental.owner), rental.id)
+        return self.core.rental(Actor(rental.owner), rental.id)
 
     def day(self, days: int) -> date:
         """The date in so many days."""
@@ -216,7 +216,7 @@ class World:
 
     def notices(self, kind: str) -> list[dict[str, Any]]:
         """What the admins are told of that kind."""
-        return [notice.data for notice in NoticeBox(self.core).due() if notice.kind == kind]
+        return [notice.data for notice in AlertOutbox(self.core).due() if notice.kind == kind]
 
     def left(self) -> dict[str, Any]:
         """Everything that any node still shows."""

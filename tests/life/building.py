@@ -20,7 +20,7 @@ from life.process import Process
 
 from kws_core.errors import NodeDown, NodeRefused, Refusal, UserError
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.rentals import key_rotation
 from kws_core.rentals.admission import RentForm
 from kws_core.tables.rental import Rental
@@ -67,7 +67,7 @@ class Building(RuleBasedStateMachine):
         size=st.sampled_from(["small", "large", "huge"]), die_in=st.none() | st.integers(1, 2),
         days=st.sampled_from(LENGTHS),
     )  # fmt: skip
-    def rent(self, name: str, who: Who, own: bool, size: str, die_in: int | None, days: int = 14) -> None:
+    def rent(self, name: str, who: Actor, own: bool, size: str, die_in: int | None, days: int = 14) -> None:
         assert self.lab
         lab = self.lab
         key = own_key() if own else None
@@ -88,14 +88,14 @@ class Building(RuleBasedStateMachine):
             self.rent(name, [MINA, JOON][number % 2], own, "small", None)
 
     @rule(number=st.integers(0, 9), admin=st.booleans())
-    def give_back(self, number: int, admin: bool) -> None:
+    def return_rental(self, number: int, admin: bool) -> None:
         self._return(number, admin)
 
     def _return(self, number: int, admin: bool = False) -> None:
         assert self.lab
         rental = self.one(number)
         if rental:
-            self.lab.core.give_back(ADMIN if admin else Who(rental.owner), rental.id)
+            self.lab.core.return_rental(ADMIN if admin else Actor(rental.owner), rental.id)
 
     @rule(number=st.integers(0, 9), die_in=st.none() | st.integers(1, 2))
     def asks_for_a_new_key(self, number: int, die_in: int | None) -> None:
@@ -103,7 +103,7 @@ class Building(RuleBasedStateMachine):
         lab = self.lab
         rental = self.one(number, Status.READY)
         if rental:
-            lab.mortal(lambda: key_rotation.ask(lab.core, Who(rental.owner), rental.id), die_in)
+            lab.mortal(lambda: key_rotation.ask(lab.core, Actor(rental.owner), rental.id), die_in)
 
     @rule(times=st.integers(1, 3))
     def tick(self, times: int) -> None:

@@ -26,7 +26,7 @@ SETS_OUT = (EventKind.EXPIRED, EventKind.STOPPED)
 
 
 @dataclass
-class Memory:
+class TtlCache:
     """What was seen at earlier checks."""
 
     judged: set[int] = field(default_factory=set)  # ends, by event

@@ -19,7 +19,7 @@ from sqlalchemy import select, text
 from kws_core.database.store import Store
 from kws_core.forms import ssh_keys
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.tables.event import Event
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
@@ -97,7 +97,7 @@ class Lab(World):
         super().__init__(config, one.store, clock, fakes, one.core, one.outbox, one.reconciler)
         self._first()
         self.vanished: set[str] = set()
-        self.memory = end_rules.Memory()
+        self.memory = end_rules.TtlCache()
         self.complaints = Complaints()
         logging.getLogger("kws_core").addHandler(self.complaints)
         self.tick()
@@ -245,7 +245,7 @@ class Lab(World):
             node._faults.clear()
             node._breaks.clear()
         for rental in self.every_rental():
-            self.core.give_back(Who(rental.owner), rental.id)
+            self.core.return_rental(Actor(rental.owner), rental.id)
         for number in range(80):
             self.tick()
             if not self.left() and all(rental.status is Status.ENDED for rental in self.every_rental()):

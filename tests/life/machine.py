@@ -16,7 +16,7 @@ from life.lab import Lab
 from life.process import Process
 
 from kws_core.errors import UserError
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 
@@ -58,7 +58,7 @@ class Life(Building):
 
         def ask() -> None:
             with suppress(UserError):
-                lab.processes[0].terms.extend(Who(rental.owner), rental.id, until, via="test")
+                lab.processes[0].terms.extend(Actor(rental.owner), rental.id, until, via="test")
                 lab.memory.promised[rental.id] = until
 
         if lab.mortal(ask, die_in):
@@ -69,10 +69,10 @@ class Life(Building):
         assert self.lab
         rental = self.one(number, Status.STOPPED)
         if rental:
-            self.lab.processes[0].terms.restore(Who(rental.owner), rental.id)
+            self.lab.processes[0].terms.restore(Actor(rental.owner), rental.id)
 
     @rule(number=st.integers(0, 9), to=st.sampled_from([MINA, JOON]))
-    def hand_over(self, number: int, to: Who) -> None:
+    def hand_over(self, number: int, to: Actor) -> None:
         assert self.lab
         rental = self.one(number)
         if rental:
@@ -84,7 +84,7 @@ class Life(Building):
         self.lab.slack.silent = silent
 
     @rule(who=st.sampled_from([MINA, JOON]), away=st.booleans())
-    def cannot_be_reached(self, who: Who, away: bool) -> None:
+    def cannot_be_reached(self, who: Actor, away: bool) -> None:
         assert self.lab
         (self.lab.slack.away.add if away else self.lab.slack.away.discard)(who.id)
 

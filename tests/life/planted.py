@@ -17,18 +17,18 @@ from kws_core.cluster import heartbeat
 from kws_core.database import job_ledger, queries
 from kws_core.database.leases import Leases
 from kws_core.errors import NodeError
-from kws_core.expiry import Ends
+from kws_core.expiry import ExpiryPolicy
 from kws_core.nightly.cleanup import Nightly
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.nodes.values import Remains
-from kws_core.outbox.pending_messages import Mail, Outbox
+from kws_core.nodes.values import RemainingResources
+from kws_core.outbox.pending_messages import Outbox, PendingMessages
 from kws_core.reconcile import cleanup, steps
 from kws_core.reconcile.guarded_update import Rows
 from kws_core.reconcile.node_specs import spec_of
 from kws_core.reconcile.steps import Steps
 from kws_core.rentals import extension
 from kws_core.scheduling import work_queue
-from kws_core.scheduling.placement import Wish
+from kws_core.scheduling.placement import PlacementRequest
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import Access, PlacementState, Status
 
@@ -74,9 +74,9 @@ def the_intent_is_committed_after_the_call(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.returned_from_a_slow_node)
 def release_is_believed_without_looking(patch: pytest.MonkeyPatch) -> None:
-    def release(self: FakeNode, mark: str) -> Remains:
+    def release(self: FakeNode, mark: str) -> RemainingResources:
         FakeNode._call(self, "release", lambda: self._release(mark))
-        return Remains()
+        return RemainingResources()
 
     patch.setattr(FakeNode, "release", release)
 
@@ -88,11 +88,11 @@ def capacity_is_not_reserved(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.killed_between_key_and_server)
 def a_new_key_is_made_after_the_server(patch: pytest.MonkeyPatch) -> None:
-    def wants_key(self: Mail) -> bool:
+    def wants_key(self: PendingMessages) -> bool:
         self.rental.key_file = None
         return self.rental.access is Access.GENERATED and self.rental.status is Status.BUILDING
 
-    patch.setattr(Mail, "wants_key", property(wants_key))
+    patch.setattr(PendingMessages, "wants_key", property(wants_key))
 
 
 @mutant(scenarios.moved_from_a_dead_node_and_returned)
@@ -107,7 +107,7 @@ def what_is_left_behind_is_not_cleaned(patch: pytest.MonkeyPatch) -> None:
     def careless(self: Steps, session: Any, rental: Rental, held: Any, error: NodeError) -> bool:
         moved = move_on(self, session, rental, held, error)
         if moved:
-            held.state = PlacementState.GONE
+            held.state = PlacementState.DELETED
         return moved
 
     patch.setattr(Steps, "_move_on", careless)
@@ -116,7 +116,9 @@ def what_is_left_behind_is_not_cleaned(patch: pytest.MonkeyPatch) -> None:
 @mutant(scenarios.refused_everywhere)
 def it_moves_on_to_a_node_that_was_tried(patch: pytest.MonkeyPatch) -> None:
     choose = steps.choose
-    patch.setattr(steps, "choose", lambda rooms, wish: choose(rooms, Wish(wish.kind, wish.image, wish.size)))
+    patch.setattr(
+        steps, "choose", lambda rooms, wish: choose(rooms, PlacementRequest(wish.kind, wish.image, wish.size))
+    )
 
 
 @mutant(scenarios.returned_in_the_middle_of_every_call)
@@ -134,11 +136,11 @@ def what_changed_meanwhile_is_overwritten(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.returned_while_it_is_looked_at)
 def a_wake_up_during_a_step_is_lost(patch: pytest.MonkeyPatch) -> None:
-    def give_back(session: Any, placement_id: int, who: str, next_look_at: Any) -> None:
+    def release_lease(session: Any, placement_id: int, who: str, next_check_at: Any) -> None:
         row = session.get(Placement, placement_id)
-        row.next_look_at, row.leased_until, row.leased_by = next_look_at, None, None
+        row.next_check_at, row.leased_until, row.leased_by = next_check_at, None, None
 
-    patch.setattr(work_queue, "give_back", give_back)
+    patch.setattr(work_queue, "release_lease", release_lease)
 
 
 @mutant(scenarios.many_at_once)
@@ -161,7 +163,7 @@ def a_machine_is_given_up_after_one_look(patch: pytest.MonkeyPatch) -> None:
 def the_key_of_an_earlier_try_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     mail = Outbox.mail
 
-    def forgetful(self: Outbox, rental_id: str) -> Mail | None:
+    def forgetful(self: Outbox, rental_id: str) -> PendingMessages | None:
         found = mail(self, rental_id)
         if found is not None and found.wants_key:
             found.rental.key_file = None
@@ -175,7 +177,7 @@ def the_key_of_an_earlier_try_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.three_days_to_the_end)
 def a_rental_ends_a_day_early(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Ends, "last_day", lambda self, ends_on: ends_on - timedelta(days=1))
+    patch.setattr(ExpiryPolicy, "last_day", lambda self, ends_on: ends_on - timedelta(days=1))
 
 
 @mutant(scenarios.nobody_hears_of_the_end)
@@ -185,9 +187,9 @@ def the_night_takes_whom_nobody_warned(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.nobody_hears_of_the_end)
 def a_warning_counts_although_it_was_not_delivered(patch: pytest.MonkeyPatch) -> None:
-    warned_at = Ends._warned_at
+    warned_at = ExpiryPolicy._warned_at
 
-    def hopeful(self: Ends, rental: Rental, events: Any) -> Any:
+    def hopeful(self: ExpiryPolicy, rental: Rental, events: Any) -> Any:
         made = [
             e.at
             for e in events
@@ -195,7 +197,7 @@ def a_warning_counts_although_it_was_not_delivered(patch: pytest.MonkeyPatch) ->
         ]
         return warned_at(self, rental, events) or min(made, default=None)
 
-    patch.setattr(Ends, "_warned_at", hopeful)
+    patch.setattr(ExpiryPolicy, "_warned_at", hopeful)
 
 
 @mutant(scenarios.the_warning_comes_late)
@@ -215,7 +217,7 @@ def the_new_owner_counts_as_warned(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.a_grace_time)
 def the_grace_time_is_cut_short(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Ends, "grace_over", lambda self, rental: rental.stopped_at + timedelta(hours=3))
+    patch.setattr(ExpiryPolicy, "grace_over", lambda self, rental: rental.stopped_at + timedelta(hours=3))
 
 
 # -- several processes
@@ -234,10 +236,10 @@ def there_is_no_lease_on_placements(patch: pytest.MonkeyPatch) -> None:
 @mutant(scenarios.both_tell_at_once)
 def there_is_no_lease_on_telling(patch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def hold(self: Leases, what: str) -> Iterator[bool]:
+    def acquire(self: Leases, what: str) -> Iterator[bool]:
         yield True
 
-    patch.setattr(Leases, "hold", hold)
+    patch.setattr(Leases, "acquire", acquire)
     patch.setattr(Leases, "free", lambda self, what: true())
 
 
@@ -255,12 +257,12 @@ def the_ledger_of_nights_is_ignored(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.one_dies_in_the_middle_of_a_call)
 def the_dead_are_not_buried(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(heartbeat.Pulse, "_bury", lambda self, who: None)
+    patch.setattr(heartbeat.Heartbeat, "_expire_replica", lambda self, who: None)
 
 
 @mutant(scenarios.one_dies_in_its_night)
 def the_night_of_a_dead_process_is_nobodys(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(job_ledger, "let_go", lambda session, who=None: None)
+    patch.setattr(job_ledger, "release_runs", lambda session, who=None: None)
 
 
 @mutant(scenarios.one_dies_in_its_night)

@@ -15,14 +15,14 @@ from typing import Any
 from harness.world import Clock, Inline
 from sqlalchemy import event, literal
 
-from kws_core.cluster.heartbeat import Pulse
+from kws_core.cluster.heartbeat import Heartbeat
 from kws_core.config import Config
 from kws_core.database.store import Store
 from kws_core.nightly.cleanup import Nightly
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.outbox.pending_messages import Outbox
 from kws_core.reconcile.reconciler import Reconciler
-from kws_core.rentals.extension import Terms
+from kws_core.rentals.extension import Extensions
 from kws_core.rentals.service import Core
 from kws_core.tables.columns import UtcDateTime
 
@@ -183,8 +183,8 @@ class Process:
         self.core = Core(config, self.store, clock)
         self.who = self.core.who
         reached = {name: MortalNode(node, self.fate, acting, self.who) for name, node in nodes.items()}
-        self.outbox, self.terms, self.nightly = Outbox(self.core), Terms(self.core), Nightly(self.core)
-        self.pulse = Pulse(self.core, lambda: literal(clock(), UtcDateTime()))
+        self.outbox, self.terms, self.nightly = Outbox(self.core), Extensions(self.core), Nightly(self.core)
+        self.pulse = Heartbeat(self.core, lambda: literal(clock(), UtcDateTime()))
         self.reconciler = Reconciler(self.core, reached, lambda node, sort: Inline())  # type: ignore[arg-type]
 
     def start(self) -> None:

@@ -52,15 +52,15 @@ def words(events: Sequence[Event]) -> list[str]:
 def check_placements(lab: Lab, rentals: Sequence[Rental]) -> None:
     """A live rental has one node, a dead one none; live names are unique."""
     for rental in rentals:
-        held = [p for p in rental.placements if p.state is PlacementState.HELD]
+        held = [p for p in rental.placements if p.state is PlacementState.ACTIVE]
         assert len(held) == (1 if rental.live else 0), f"{rental.name} {rental.status}: {len(held)} held"
         for p in rental.placements:
-            if p.state is PlacementState.LEAVING and p.leased_until is None:
-                assert p.next_look_at - lab.clock() <= steps.RETRY_MOST, (
+            if p.state is PlacementState.DELETING and p.leased_until is None:
+                assert p.next_check_at - lab.clock() <= steps.RETRY_MOST, (
                     f"{rental.name} lies about on {p.node}"
                 )
         if rental.status is Status.ENDED:
-            assert {p.state for p in rental.placements} == {PlacementState.GONE}
+            assert {p.state for p in rental.placements} == {PlacementState.DELETED}
     names = Counter(rental.name for rental in rentals if rental.live)
     assert [name for name, number in names.items() if number > 1] == []
 
@@ -70,10 +70,10 @@ def check_capacity(lab: Lab, rentals: Sequence[Rental]) -> None:
     lent: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for rental in rentals:
         for p in rental.placements:
-            if p.state is not PlacementState.GONE:
+            if p.state is not PlacementState.DELETED:
                 size = {"vcpus": rental.vcpus, "ram_mb": rental.ram_mb, "disk_gb": rental.disk_gb}
                 lent[p.node].update(size)
-            if p.state is PlacementState.HELD and p.server_at and rental.status is Status.BUILDING:
+            if p.state is PlacementState.ACTIVE and p.server_at and rental.status is Status.BUILDING:
                 lent[p.node]["max_builds"] += 1
     for section in lab.config.nodes:
         for what, much in lent[section.name].items():
@@ -87,12 +87,12 @@ def check_machines(lab: Lab, rentals: Sequence[Rental], events: Histories) -> No
         for mark in node.resources():
             assert mark in marks, f"{name} shows {mark}, which nobody knows"
             here = [p for p in marks[mark].placements if p.node == name]
-            assert [p.state for p in here if p.state is not PlacementState.GONE], (
+            assert [p.state for p in here if p.state is not PlacementState.DELETED], (
                 f"{name} still shows something of {marks[mark].name}, which is gone there"
             )
         alive = Counter(s.spec.mark for s in node._servers.values() if s.deleted_at is None)
         assert [mark for mark, number in alive.items() if number > 1] == []
-        assert [mark for mark in node.doubles() if mark not in lab.vanished] == []
+        assert [mark for mark in node.duplicates() if mark not in lab.vanished] == []
         for server in node._servers.values():
             if server.deleted_at is None:
                 rental = marks[server.spec.mark]

@@ -12,7 +12,7 @@ from life.lab import Lab
 from life.process import Killed, Process
 
 from kws_core.errors import NodeRefused, Refusal, UserError
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 
@@ -41,7 +41,7 @@ def killed_after_the_address_was_made_and_returned(make: MakeLab) -> None:
     lab = make(1)
     rental = lab.rent()
     _dies_at(lab, "ensure_address done")
-    lab.core.give_back(MINA, rental.id)
+    lab.core.return_rental(MINA, rental.id)
     lab.check()
     lab.end_well()
 
@@ -50,7 +50,7 @@ def returned_from_a_slow_node(make: MakeLab) -> None:
     lab = make(1, delete=20)
     rental = lab.rent()
     lab.settle()
-    lab.core.give_back(MINA, rental.id)
+    lab.core.return_rental(MINA, rental.id)
     for _ in range(30):
         lab.settle(1)
         lab.check()
@@ -64,7 +64,7 @@ def more_asked_than_there_is(make: MakeLab) -> None:
             lab.rent(f"web{number}", size="large", who=[MINA, JOON, ADMIN][number])
         lab.check()
     with suppress(UserError):
-        lab.rent("huge", size="huge", who=Who("U0ELSE0001"))
+        lab.rent("huge", size="huge", who=Actor("U0ELSE0001"))
     lab.check()
 
 
@@ -84,9 +84,9 @@ def moved_from_a_dead_node_and_returned(make: MakeLab) -> None:
     lab.nodes[first].go_down()
     lab.settle(60)
     moved = lab.look(rental)
-    assert moved.held and moved.held.node != first
+    assert moved.placement and moved.placement.node != first
     lab.check()
-    lab.core.give_back(MINA, rental.id)
+    lab.core.return_rental(MINA, rental.id)
     lab.settle(5)
     lab.check()
     lab.end_well()
@@ -106,7 +106,7 @@ def returned_in_the_middle_of_every_call(make: MakeLab) -> None:
     for call in range(1, 8):
         lab = make(1)
         rental = lab.rent()
-        lab.fate.intruder = lambda lab=lab, rental=rental: lab.core.give_back(MINA, rental.id)
+        lab.fate.intruder = lambda lab=lab, rental=rental: lab.core.return_rental(MINA, rental.id)
         lab.fate.intrude_in = call
         lab.settle(3)
         lab.check()
@@ -119,7 +119,7 @@ def returned_while_it_is_looked_at(make: MakeLab) -> None:
     rental = lab.rent()
     lab.settle(8)
     lab.clock.advance(minutes=6)
-    lab.fate.intruder = lambda: lab.core.give_back(MINA, rental.id)
+    lab.fate.intruder = lambda: lab.core.return_rental(MINA, rental.id)
     lab.nodes["node1"].calls.clear()
     while "machines" not in lab.nodes["node1"].calls:
         lab.fate.intrude_in = 1
@@ -173,7 +173,7 @@ def _goes_to(lab: Lab, days: int, hour: int = 0, minute: int = 0) -> None:
     lab.check()
 
 
-def _ready(lab: Lab, days: int = 3, name: str = "web01", who: Who = MINA) -> Rental:
+def _ready(lab: Lab, days: int = 3, name: str = "web01", who: Actor = MINA) -> Rental:
     rental = lab.rent(name, who, ends_on=lab.day(days))
     lab.settle()
     assert lab.look(rental).status is Status.READY

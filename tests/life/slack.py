@@ -12,7 +12,7 @@ from life.process import Process
 
 from kws_core.database.leases import LeaseLost
 from kws_core.forms import ssh_keys
-from kws_core.outbox.pending_messages import Mail
+from kws_core.outbox.pending_messages import PendingMessages
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.states import Status
@@ -49,7 +49,7 @@ class Slack:
     def tell_all(self, process: Process) -> None:
         """Everything that is due."""
         for rental_id in process.outbox.due():
-            with suppress(LeaseLost), process.outbox.hold(rental_id) as ours:
+            with suppress(LeaseLost), process.outbox.acquire(rental_id) as ours:
                 if ours:
                     self.tell(process, rental_id)
 
@@ -72,7 +72,7 @@ class Slack:
                     self._post(process, mail, one)
             process.outbox.delivered(rental_id, mail.events[-1].id)
 
-    def bring_key(self, process: Process, mail: Mail) -> None:
+    def bring_key(self, process: Process, mail: PendingMessages) -> None:
         """A fresh pair, unless an earlier try was seen."""
         rental_id, old = mail.rental.id, mail.rental.key_file
         files = self.files[rental_id]
@@ -88,7 +88,7 @@ class Slack:
             process.fate.point("uploaded")
             process.outbox.key_sent(rental_id, file_id)
 
-    def _post(self, process: Process, mail: Mail, one: Event) -> None:
+    def _post(self, process: Process, mail: PendingMessages, one: Event) -> None:
         if one.tries and self.posted[one.id]:
             return
         process.outbox.trying(one)
@@ -101,7 +101,7 @@ class Slack:
         process.fate.point("posted")
 
 
-def _asks(process: Process, mail: Mail, one: Event) -> bool:
+def _asks(process: Process, mail: PendingMessages, one: Event) -> bool:
     """Warnings that are out of date are not posted any more."""
     if one.kind is not EventKind.WARNED:
         return True
@@ -110,6 +110,6 @@ def _asks(process: Process, mail: Mail, one: Event) -> bool:
     return mail.rental.status is Status.READY and one.id == newest and one.data["last_day"] == last_day
 
 
-def _seen(mail: Mail, one: Event, process: Process, *, given_up: bool = False) -> Seen:
+def _seen(mail: PendingMessages, one: Event, process: Process, *, given_up: bool = False) -> Seen:
     rental = mail.rental
     return Seen(rental.id, rental.owner, one.kind, one.data.get("last_day"), process.core.now(), given_up)

@@ -17,12 +17,12 @@ def test_two_short_silences_far_apart_do_not_end_a_long_build(make_lab: MakeLab)
     lab = make_lab(2, build=200)
     rental = lab.rent()
     lab.settle(4)
-    first = lab.look(rental).held
+    first = lab.look(rental).placement
     assert first and first.server_id
     for _ in range(2):
         lab.nodes[first.node].fail_next("machines", NodeDown(first.node, Refusal.DOWN, "a blip"))
         lab.settle(60)
-    now = lab.look(rental).held
+    now = lab.look(rental).placement
     assert now and now.node == first.node
 
 
@@ -59,7 +59,7 @@ def test_a_server_that_a_timed_out_create_still_makes_is_not_left(make_lab: Make
         lab.settle(1)
     del node._ensure_server
     if nodes == 1:
-        lab.core.give_back(MINA, rental.id)  # else it moves on by itself
+        lab.core.return_rental(MINA, rental.id)  # else it moves on by itself
     lab.tick()
     lab.clock.advance(seconds=3)
     node.ensure_server(late[0], node.ensure_address(late[0]))

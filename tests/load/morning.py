@@ -293,8 +293,10 @@ class Morning:
         return [m for m in shown if m.get("subtype") == "thread_broadcast" and name in m["text"]]
 
     def _told(self, rentals: Sequence[Rental]) -> list[float]:
-        bells = [(r.ready_at, bell) for r in rentals if r.ready_at for bell in self._bells(r.name)]
-        return [float(bell["ts"]) - at.timestamp() for at, bell in bells]
+        bells = [
+            (r.ready_at, notification) for r in rentals if r.ready_at for notification in self._bells(r.name)
+        ]
+        return [float(notification["ts"]) - at.timestamp() for at, notification in bells]
 
     def _slow(self) -> list[str]:
         acks = [(one.name, ack) for one in self.noticed for ack in one.acks]
@@ -336,7 +338,7 @@ def spread(values: Sequence[float], form: str = "{:.2f}") -> str:
 
 
 def _begun(rentals: Sequence[Rental]) -> list[tuple[Any, Rental]]:
-    found = [(p.server_at, r) for r in rentals for p in r.placements if p.state is PlacementState.HELD]
+    found = [(p.server_at, r) for r in rentals for p in r.placements if p.state is PlacementState.ACTIVE]
     return sorted(((at, r) for at, r in found if at is not None), key=lambda pair: pair[0])
 
 

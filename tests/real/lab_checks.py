@@ -54,7 +54,7 @@ def assert_key_matches(person: Any, clouds: dict[str, Any], bot: BotProcess, nam
     assert [" ".join(key.split()[:2]) for key in servers[0]] == [public]
 
 
-def give_back(workspace: Workspace, person: Any, name: str) -> None:
+def return_rental(workspace: Workspace, person: Any, name: str) -> None:
     """Returns it by command and waits until the card says that it is gone."""
     person.command(f"/kws return {name}")
     workspace.wait_for(

@@ -78,7 +78,7 @@ class Acts:
         )
         self._until(lambda: True, "it is told")
 
-    def give_back(self) -> None:
+    def return_rental(self) -> None:
         """By the command and its button."""
 
         def deed() -> None:
@@ -112,7 +112,7 @@ class Acts:
 
     def deed(self, act: str) -> Callable[[], None]:
         """The act of that name."""
-        deeds = {"rent": self.rent, "extend": self.extend, "return": self.give_back, "warn": self.warn}
+        deeds = {"rent": self.rent, "extend": self.extend, "return": self.return_rental, "warn": self.warn}
         return deeds.get(act, self.night)
 
     def last_summary(self, nights: int) -> None:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lab_checks import public_half
 from passlib.hash import sha512_crypt
-from test_whole_form import accepted, everything, give_back, open_form, ready
+from test_whole_form import accepted, everything, open_form, ready, return_rental
 
 from kws_core.forms import ssh_keys
 from slack_workspace import Workspace
@@ -107,7 +107,7 @@ def test_every_way_in(
     assert login_of(clouds, "saved")["ssh_authorized_keys"] == [saved]
     assert login_of(clouds, "pasted")["ssh_authorized_keys"] == [pasted]
     check_hash(clouds, login_of(clouds, "typed"))
-    give_back(workspace, joon, *NAMES)
+    return_rental(workspace, joon, *NAMES)
     assert everything(clouds) == before
     assert bot.stop() == 0
     for path in (path for path in bot.folder.rglob("*") if path.is_file()):

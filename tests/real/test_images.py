@@ -58,7 +58,7 @@ def no_image(clouds: dict[str, Any]) -> Iterator[None]:
     clean()
 
 
-class Memory:
+class TtlCache:
     """Samples a process's resident memory until it is closed."""
 
     def __init__(self, pid: int) -> None:
@@ -101,7 +101,7 @@ def add(bot: BotProcess, source: str, watch: Callable[[str], None]) -> tuple[int
         stderr=subprocess.PIPE,
         text=True,
     )
-    memory, begun = Memory(process.pid), False
+    memory, begun = TtlCache(process.pid), False
     assert process.stdout and process.stderr
     errors = []
     for line in process.stderr:
@@ -248,7 +248,7 @@ def test_a_node_that_stops_midway_is_completed_by_sync(
     assert (NAME, "active") not in names(clouds)["node2"]
 
     assert bot.process
-    memory = Memory(bot.process.pid)
+    memory = TtlCache(bot.process.pid)
     message, took = synced(workspace, admin)
     grown = memory.close()
     print(f"sync by the bot: {took:.1f} s, its memory grew by {grown / MB:.1f} MB at its peak")

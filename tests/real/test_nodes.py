@@ -52,7 +52,7 @@ def rent(person: Any, bot: BotProcess, *names: str) -> None:
     wait_until(lambda: all(rentals(bot).get(name, ("", ""))[0] == "ready" for name in names), 120)
 
 
-def give_back(workspace: Workspace, person: Any, bot: BotProcess) -> None:
+def return_rental(workspace: Workspace, person: Any, bot: BotProcess) -> None:
     """Everything, by buttons."""
     for name in rentals(bot):
         seen = len(person.ephemeral())
@@ -109,7 +109,7 @@ def test_a_drained_node_gets_nothing(
     acts = [(row["what"], row["from"]) for row in json.loads(bot.kws("audit", "--json"))]
     assert ("drain", "form") in acts
     assert ("undrain", "cli") in acts
-    give_back(workspace, mina, bot)
+    return_rental(workspace, mina, bot)
     assert {node: servers(clouds, node) for node in clouds} == before
 
 

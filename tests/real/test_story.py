@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from bot_process import BotProcess, card_of, rent
-from lab_checks import READY, assert_key_matches, give_back, rental_row
+from lab_checks import READY, assert_key_matches, rental_row, return_rental
 
 from slack_workspace import Workspace
 
@@ -29,7 +29,7 @@ def test_from_the_command_to_ready_and_back_to_nothing(
     assert sorted(entry.split(":")[1] for entry in marked(rental_id)) == ["group", "ip", "port", "server"]
     assert "ssh -i ~/.ssh/kws-web01 debian@172.24." in card_of(mina, "web01")
     assert_key_matches(mina, clouds, bot, "web01")
-    give_back(workspace, mina, "web01")
+    return_rental(workspace, mina, "web01")
     assert marked(rental_id) == []
     assert bot.stop() == 0
     assert_no_private_key(bot.folder)
@@ -57,5 +57,5 @@ def test_ten_at_once_respect_capacity(
     nodes = [entry.split(":")[0] for row in rows for entry in marked(row["id"]) if entry.endswith(":server")]
     assert sorted(nodes) == ["node1"] * 5 + ["node2"] * 5
     for name in names:
-        give_back(workspace, mina, name)
+        return_rental(workspace, mina, name)
     assert [entry for row in rows for entry in marked(row["id"])] == []

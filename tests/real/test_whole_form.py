@@ -73,7 +73,7 @@ def asking(person: Any, name: str) -> list[str]:
     return [m["ts"] for m in person.ephemeral() if name in str(m) and "rental_return" in str(m)]
 
 
-def give_back(workspace: Workspace, person: Any, *names: str) -> None:
+def return_rental(workspace: Workspace, person: Any, *names: str) -> None:
     for name in names:
         person.command(f"/kws return {name}")
         asked = workspace.wait_for(lambda n=name: asking(person, n), timeout=30)
@@ -115,7 +115,7 @@ def test_a_server_with_everything(bot: BotProcess, workspace: Workspace, clouds:
     assert "$6$" in str(data)
     assert "correct-horse" not in str(data)
     assert "192.168.77." in str(server.addresses)
-    give_back(workspace, admin, "full")
+    return_rental(workspace, admin, "full")
     assert everything(clouds) == before
     assert b"correct-horse" not in bot.log.read_bytes()
 
@@ -135,7 +135,7 @@ def test_the_buttons_of_a_server(bot: BotProcess, workspace: Workspace, clouds: 
         time.sleep(3)
     joon.click("rental_console", where="message")
     workspace.wait_for(lambda: any("last lines" in str(m) for m in joon.ephemeral()), timeout=20)
-    give_back(workspace, joon, "acts")
+    return_rental(workspace, joon, "acts")
 
 
 def test_twelve_containers_at_once(bot: BotProcess, workspace: Workspace, clouds: dict[str, Any]) -> None:
@@ -146,7 +146,7 @@ def test_twelve_containers_at_once(bot: BotProcess, workspace: Workspace, clouds
     for name in names:
         assert "172.24." in ready(workspace, joon, name)
     joon.click("rental_console", where="message")
-    give_back(workspace, joon, *names)
+    return_rental(workspace, joon, *names)
     assert everything(clouds) == before
 
 

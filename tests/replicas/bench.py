@@ -23,10 +23,10 @@ from replicas.people import Student
 from sqlalchemy import func, or_, select
 
 from bot.views.home import MOST_CARDS
-from kws_core.database.alerts import NoticeKind
+from kws_core.database.alerts import AlertKind
 from kws_core.database.store import Store
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.tables.alert import Notice
+from kws_core.tables.alert import AdminAlert
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.job_run import JobRun
@@ -208,7 +208,7 @@ class Bench:
         deadline = time.monotonic() + self.setting.dead_after * 3 + 60
         while open_ends := (ends or self._open_ends)():
             assert time.monotonic() < deadline, (
-                f"not settled: {open_ends}; held by the dead: {self.wake.held()}"
+                f"not settled: {open_ends}; held by the dead: {self.wake.placement()}"
             )
             time.sleep(0.2)
 
@@ -216,15 +216,15 @@ class Bench:
         with self.store.read() as session:
             counts = {
                 "events untold": select(func.count()).where(Event.delivered_at.is_(None)),
-                "notices undelivered": select(func.count()).where(Notice.delivered_at.is_(None)),
-                "placements leaving": select(func.count()).where(Placement.state == PlacementState.LEAVING),
+                "notices undelivered": select(func.count()).where(AdminAlert.delivered_at.is_(None)),
+                "placements leaving": select(func.count()).where(Placement.state == PlacementState.DELETING),
                 "rentals on their way": select(func.count()).where(Rental.status.not_in(aftermath.SETTLED)),
                 "passes unfinished": select(func.count(JobRun.day)).where(
                     or_(JobRun.finished_at.is_(None), JobRun.told_at.is_(None))
                 ),
             }
             found = {what: session.scalar(query) for what, query in counts.items()}
-        dead = ["held by the dead"] if self.wake.held() else []
+        dead = ["held by the dead"] if self.wake.placement() else []
         return [f"{number} {what}" for what, number in found.items() if number] + dead
 
     def _old_homes(self) -> list[str]:
@@ -290,7 +290,7 @@ class Bench:
         passes = Counter(re.findall(r"night pass of (\S+):", self.crew.logs()))
         found = [f"night pass of {day} ran {times} times" for day, times in passes.items() if times > 1]
         with self.store.read() as session:
-            told = session.scalar(select(func.count()).where(Notice.kind == NoticeKind.NIGHT)) or 0
+            told = session.scalar(select(func.count()).where(AdminAlert.kind == AlertKind.NIGHT)) or 0
             runs = session.scalars(select(JobRun)).all()
         nights = sum(bool(run.marked) for run in runs)
         return found + ([] if told == nights else [f"{told} summaries of {nights} nights"])
@@ -303,4 +303,4 @@ class Bench:
     def _late(self) -> list[str]:
         most = self.setting.dead_after + 4 * self.setting.beat + 3
         slow = [f"free only after {seconds:.0f} s" for seconds in self.wake.recoveries if seconds > most]
-        return slow + [f"{who} is dead and holds something" for who in self.wake.held()]
+        return slow + [f"{who} is dead and holds something" for who in self.wake.placement()]

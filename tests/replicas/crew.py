@@ -23,7 +23,7 @@ TESTS = Path(__file__).parent.parent
 LOOK = 0.1  # seconds
 PATIENCE = 2.0  # seconds that an act is waited for
 SETTLED_DEATH = 0.3  # seconds after which the database knows what the dead process had sent
-HELD = text(
+ACTIVE = text(
     "SELECT leased_by, count(*) FROM placements WHERE leased_by IS NOT NULL GROUP BY 1 "
     "UNION ALL SELECT who, count(*) FROM leases GROUP BY 1"
 )
@@ -129,7 +129,7 @@ class Wake:
             self._dead.clear()
             self._holding.clear()
 
-    def held(self) -> dict[str, float]:
+    def placement(self) -> dict[str, float]:
         """Dead processes that hold something still, and since when they are dead."""
         with self._guard:
             return {who: self._dead[who] for who in self._holding}
@@ -137,7 +137,7 @@ class Wake:
     def _watch(self) -> None:
         while not self._over.wait(LOOK):
             with self.store.read() as session:
-                holding = {row[0] for row in session.execute(HELD)}
+                holding = {row[0] for row in session.execute(ACTIVE)}
             with self._guard:
                 self._note(holding, time.monotonic())
 

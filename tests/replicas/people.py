@@ -48,7 +48,7 @@ class Student:
         self.rent(soon, "server", today + timedelta(days=1))
         self.rent(later, "container", today + timedelta(days=14))
         self.rent(last, "server", today + timedelta(days=4))
-        self.give_back(later)
+        self.return_rental(later)
         self.extend(last, today + timedelta(days=40))
         for name in (soon, last):
             self._until(lambda name=name: self.status(name) is Status.READY, self.patience)
@@ -65,7 +65,7 @@ class Student:
         fields = {"ends_on": until.isoformat()}
         self._form(f"/kws extend {name}", fields, lambda: self.seen(name).ends_on == until)
 
-    def give_back(self, name: str) -> None:
+    def return_rental(self, name: str) -> None:
         """Types the command, and clicks until it is on its way."""
         self._until(lambda: self.status(name) is Status.READY, self.patience)
         rental_id = self.seen(name).id

@@ -10,7 +10,7 @@ import pytest
 from harness.world import MINA, Clock, Inline, make_config
 from sqlalchemy import literal, select
 
-from kws_core.cluster.heartbeat import BEAT, DEAD_AFTER, Pulse
+from kws_core.cluster.heartbeat import BEAT, DEAD_AFTER, Heartbeat
 from kws_core.database.leases import LeaseLost
 from kws_core.database.store import Store
 from kws_core.errors import StoreDown
@@ -35,7 +35,7 @@ class Life:
     def __init__(self, url: str, clock: Clock, nodes: dict[str, FakeNode]) -> None:
         self.store = Store(url)
         self.core = Core(make_config(1), self.store, clock)
-        self.pulse = Pulse(self.core, lambda: literal(clock(), UtcDateTime()))
+        self.pulse = Heartbeat(self.core, lambda: literal(clock(), UtcDateTime()))
         self.outbox = Outbox(self.core)
         self.nightly = Nightly(self.core)
         self.reconciler = Reconciler(self.core, nodes, lambda node, sort: Inline())
@@ -95,18 +95,18 @@ def test_what_a_dead_one_held_is_free_after_half_a_minute(born: Callable[[], Lif
     dead, other = born(), born()
     rented(dead)
     claim(dead, clock)
-    stuck = dead.core.leases.hold("mail:x")
+    stuck = dead.core.leases.acquire("mail:x")
     assert stuck.__enter__()
     with dead.store.write() as session:
         session.add(JobRun(job=NIGHT, day=dead.core.today(), who=dead.core.who, claimed_at=clock()))
     silence(clock, other, seconds=DEAD_AFTER.total_seconds())
     assert leased_by(other) == [dead.core.who], "it may still live"
-    with other.core.leases.hold("mail:x") as ours:
+    with other.core.leases.acquire("mail:x") as ours:
         assert not ours
     assert other.nightly.run_if_due(clock()) is None
     silence(clock, other, seconds=5)
     assert leased_by(other) == [None]
-    with other.core.leases.hold("mail:x") as ours:
+    with other.core.leases.acquire("mail:x") as ours:
         assert ours
     assert other.nightly.run_if_due(clock()) is not None
 
@@ -115,10 +115,10 @@ def test_one_that_lives_keeps_what_it_holds_for_as_long_as_that_takes(
     born: Callable[[], Life], clock: Clock
 ) -> None:
     slow, other = born(), born()
-    with slow.core.leases.hold("mail:x") as ours:
+    with slow.core.leases.acquire("mail:x") as ours:
         assert ours
         silence(clock, slow, other, seconds=300)
-        with other.core.leases.hold("mail:x") as also:
+        with other.core.leases.acquire("mail:x") as also:
             assert not also
         with slow.store.write() as session:
             slow.core.leases.check(session, "mail:x")
@@ -130,7 +130,7 @@ def test_one_that_wakes_up_after_its_burial_says_and_does_nothing(
     stalled, other = born(), born()
     rental = rented(stalled)
     claim(stalled, clock)
-    with stalled.outbox.hold(rental.id) as ours:
+    with stalled.outbox.acquire(rental.id) as ours:
         assert ours
         silence(clock, other, seconds=40)
         event = stalled.core.history(rental.id)[0]
@@ -155,7 +155,7 @@ def test_one_that_wakes_up_after_its_burial_says_and_does_nothing(
 
 def test_after_the_database_was_away_nobody_is_buried(born: Callable[[], Life], clock: Clock) -> None:
     first, second = born(), born()
-    with first.core.leases.hold("mail:x"):
+    with first.core.leases.acquire("mail:x"):
         clock.advance(seconds=120)  # nobody could note anything
         second.pulse.tick()
         first.pulse.tick()
@@ -180,7 +180,7 @@ def test_one_that_stops_gives_everything_back_at_once(born: Callable[[], Life], 
 def test_what_a_dead_one_was_telling_is_told_by_another(born: Callable[[], Life], clock: Clock) -> None:
     dead, other = born(), born()
     rental = rented(dead)
-    stuck = dead.outbox.hold(rental.id)
+    stuck = dead.outbox.acquire(rental.id)
     assert stuck.__enter__()
     assert other.outbox.due() == []
     silence(clock, other, seconds=40)
@@ -192,7 +192,7 @@ def test_a_clock_that_is_wrong_by_more_than_seconds_is_refused(
 ) -> None:
     life = born()
     clock_of_the_database = clock()
-    life.pulse = Pulse(life.core, lambda: literal(clock_of_the_database, UtcDateTime()))
+    life.pulse = Heartbeat(life.core, lambda: literal(clock_of_the_database, UtcDateTime()))
     clock.advance(seconds=20)
     life.pulse.start()
     clock.advance(seconds=20)
@@ -205,7 +205,7 @@ def test_the_databases_own_time_is_asked(born: Callable[[], Life]) -> None:
 
     life = born()
     life.core.now = utcnow
-    assert abs(Pulse(life.core).skew()) < timedelta(seconds=30)
+    assert abs(Heartbeat(life.core).skew()) < timedelta(seconds=30)
 
 
 def test_people_and_nodes_may_be_seen_first_by_all_at_once(born: Callable[[], Life]) -> None:
@@ -222,9 +222,9 @@ def test_people_and_nodes_may_be_seen_first_by_all_at_once(born: Callable[[], Li
     with lives[0].store.read() as session:
         assert sorted(session.scalars(select(Person.id))) == ["U0GONE", "U0NEW"]
         assert session.scalars(select(Lease)).all() == []
-    from kws_core.outbox.alert_outbox import NoticeBox
+    from kws_core.outbox.alert_outbox import AlertOutbox
 
-    assert len(NoticeBox(lives[0].core).due()) == 1
+    assert len(AlertOutbox(lives[0].core).due()) == 1
     assert [node.room.up for node in lives[0].core.nodes()] == [True]
 
 

@@ -157,7 +157,7 @@ def make_bench(folder: Path, clock: Clock, config: Config, patch: pytest.MonkeyP
     service = Service(config, environment, fakes, clock)
     service.client.retry_handlers = [SlackRetryHandler(sleep=lambda seconds: None)]
     service.reconciler.executors = service.operations.executors = lambda node, sort: Inline()
-    service.notifier.executor = service.desk.executor = service.image_jobs.executor = Inline()
+    service.notifier.executor = service.dispatcher.executor = service.image_jobs.executor = Inline()
     service.gallery._executor = Inline()
     service.app.listener_runner.listener_executor = Inline()
     service.reconciler.start()

@@ -25,7 +25,7 @@ from kws_core.forms.passwords import check_password
 from kws_core.forms.ports import FORBIDDEN, format_ports, parse_ports
 from kws_core.images import urls
 from kws_core.nodes.values import Image
-from kws_core.rentals.service import Offer
+from kws_core.rentals.service import FormOptions
 from kws_core.reports import usage
 from kws_core.values import Size
 
@@ -34,7 +34,7 @@ Judge = Callable[[str], object]
 KEY = ssh_keys.generate("mina@laptop").public
 HASH = "$6$saltsalt$" + "a" * 86
 TODAY = date(2026, 12, 1)
-OFFER = Offer(
+OFFER = FormOptions(
     images=[Image("i1", "debian-12"), Image("i2", "ubuntu-24.04")],
     sizes=[Size("small", 1, 512, 5), Size("large", 2, 2048, 20)],
     rooms=(), today=TODAY, default_end=TODAY, last_end=date(2027, 3, 1),

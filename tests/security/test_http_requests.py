@@ -86,7 +86,7 @@ def line(make_module_bench: Callable[..., Bench]) -> Iterator[Line]:
     bench = make_module_bench()
     one = bench.service
     app = build_app(
-        one.desk, one.operations, one.terms, one.admin_notices, one.gallery, one.image_jobs, one.homes,
+        one.dispatcher, one.operations, one.terms, one.admin_notices, one.gallery, one.image_jobs, one.homes,
         one.client, one.listeners, SIGNING_SECRET,
     )  # fmt: skip
     server = serve(app, 0)

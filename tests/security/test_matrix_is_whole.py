@@ -97,7 +97,7 @@ def test_every_id_has_a_row() -> None:
     ids_there |= {f"view:{view}" for view in ids.View}
     assert ids_there == {word for word in COVERED if word.startswith(("action:", "view:"))}
     acts = {word.partition(" ")[2] for row in TABLE for word in row.covers if word.startswith("view:desk")}
-    assert acts == {f"({act})" for act in ids.Act}
+    assert acts == {f"({act})" for act in ids.RentalAct}
 
 
 def test_the_document_shows_the_matrix() -> None:

@@ -10,9 +10,9 @@ from security.bench import ADMINS, Bench, form
 from security.who_may import TABLE
 
 from bot.views import ids
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.rentals.admission import RentForm
-from kws_core.rentals.extension import Terms
+from kws_core.rentals.extension import Extensions
 from kws_core.tables.rental import Rental
 from slack_workspace import Person
 
@@ -29,7 +29,7 @@ def bench(make_module_bench: Callable[..., Bench]) -> Bench:
 def rented(bench: Bench) -> Rental:
     mina = bench.person("mina")
     bench.service.core.request(
-        Who(mina.id), RentForm("web01", "debian-12", "small", bench.service.core.today()), "first"
+        Actor(mina.id), RentForm("web01", "debian-12", "small", bench.service.core.today()), "first"
     )
     bench.settle()
     return bench.rental("web01")
@@ -90,7 +90,7 @@ def test_an_admin_of_the_group_may_use_those_forms(bench: Bench) -> None:
 def test_a_rental_that_was_handed_over_meanwhile(bench: Bench) -> None:
     """The form of the owner before is open, and so is the old card with its buttons."""
     rental, mina, joon = rented(bench), bench.person("mina"), bench.person("joon")
-    Terms(bench.service.core).transfer(Who("U0ADMIN001", admin=True), rental.id, joon.id)
+    Extensions(bench.service.core).transfer(Actor("U0ADMIN001", admin=True), rental.id, joon.id)
     bench.settle(3)
     before, until = bench.rows(), {"date": rental.ends_on.replace(day=20).isoformat()}
     assert "it is not yours" in sent(bench, mina, ids.View.EXTEND, rental.id, ends_on=until)

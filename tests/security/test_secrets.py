@@ -12,7 +12,7 @@ from security.bench import Bench, form
 from security.planted import CLOUD_INIT, PASSWORD, PRIVATE, TYPED, files_of, found, logged, others_see
 from sqlalchemy import select, text
 
-from bot.ops.health import Report
+from bot.ops.health import HealthReport
 from bot.ops.watch_server import WatchPages
 from bot.views import ids
 from kws_core.database.backup import back_up
@@ -117,7 +117,7 @@ def private_keys(bench: Bench) -> list[str]:
 def figures(bench: Bench) -> str:
     """Health, metrics, trail and CSV."""
     pages = WatchPages(bench.service.health, bench.service.metrics)
-    seen: list[str] = [str(Report)]
+    seen: list[str] = [str(HealthReport)]
     for path in ("/healthz", "/livez", "/metrics", "/else"):
         seen += [b.decode() for b in pages({"PATH_INFO": path, "REQUEST_METHOD": "GET"}, lambda *_: None)]
     core = bench.service.core

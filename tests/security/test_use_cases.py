@@ -14,23 +14,23 @@ from harness.world import ADMIN, Inline, World
 from kws_core.errors import FormError, UserError
 from kws_core.forms import ssh_keys
 from kws_core.nodes.values import Action
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.rentals import key_rotation
 from kws_core.rentals.admission import RentForm
-from kws_core.rentals.extension import Terms
+from kws_core.rentals.extension import Extensions
 from kws_core.rentals.lifecycle import allowed
 from kws_core.rentals.machine_actions import Operations
 from kws_core.rentals.saved_keys import KeyRing
-from kws_core.scheduling.node_maintenance import Fleet
+from kws_core.scheduling.node_maintenance import NodeMaintenance
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Access
 
 ROOT = Path(__file__).parents[2]
-MINA, JOON = Who("U0MINA00001"), Who("U0JOON00001")
+MINA, JOON = Actor("U0MINA00001"), Actor("U0JOON00001")
 EVERYBODY = {"owner": MINA, "other": JOON, "admin": ADMIN}
 OWN, OWNER, KEEPERS, ADMINS = {"owner", "other", "admin"}, {"owner"}, {"owner", "admin"}, {"admin"}
 
-Case = Callable[[World, Who, Rental, int], Any]  # the person asks for mina's rental, and her saved key
+Case = Callable[[World, Actor, Rental, int], Any]  # the person asks for mina's rental, and her saved key
 
 
 def _operations(world: World) -> Operations:
@@ -59,18 +59,21 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
     "service.my_rentals": (OWN, lambda w, who, r, k: w.core.my_rentals(who)),
     "service.rental": (KEEPERS, lambda w, who, r, k: w.core.rental(who, r.id)),
     "service.rental_named": (OWNER, lambda w, who, r, k: w.core.rental_named(who, r.name)),
-    "service.give_back": (KEEPERS, lambda w, who, r, k: w.core.give_back(who, r.id)),
+    "service.return_rental": (KEEPERS, lambda w, who, r, k: w.core.return_rental(who, r.id)),
     "lifecycle.allowed": (KEEPERS, lambda w, who, r, k: allowed(r, who)),
-    "extension.extend": (KEEPERS, lambda w, who, r, k: Terms(w.core).extend(who, r.id, w.day(20), via="x")),
+    "extension.extend": (
+        KEEPERS,
+        lambda w, who, r, k: Extensions(w.core).extend(who, r.id, w.day(20), via="x"),
+    ),
     "extension.extend, beyond the policy": (
         ADMINS,
-        lambda w, who, r, k: Terms(w.core).extend(who, r.id, w.day(400), via="x", note="exam"),
+        lambda w, who, r, k: Extensions(w.core).extend(who, r.id, w.day(400), via="x", note="exam"),
     ),
     "extension.restore": (
         KEEPERS,
-        lambda w, who, r, k: _unless(Terms(w.core).restore, "not_stopped", who, r.id),
+        lambda w, who, r, k: _unless(Extensions(w.core).restore, "not_stopped", who, r.id),
     ),
-    "extension.transfer": (ADMINS, lambda w, who, r, k: Terms(w.core).transfer(who, r.id, JOON.id)),
+    "extension.transfer": (ADMINS, lambda w, who, r, k: Extensions(w.core).transfer(who, r.id, JOON.id)),
     "machine_actions.act": (
         KEEPERS,
         lambda w, who, r, k: _operations(w).act(who, r.id, Action.REBOOT, lambda _: None),
@@ -88,8 +91,14 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
         lambda w, who, r, k: KeyRing(w.core).add(who, "new", ssh_keys.generate("n").public),
     ),
     "saved_keys.remove": (OWNER, lambda w, who, r, k: KeyRing(w.core).remove(who, k)),
-    "node_maintenance.drain": (ADMINS, lambda w, who, r, k: Fleet(w.core).drain(who, "node1", where="x")),
-    "node_maintenance.undrain": (ADMINS, lambda w, who, r, k: Fleet(w.core).undrain(who, "node1", where="x")),
+    "node_maintenance.drain": (
+        ADMINS,
+        lambda w, who, r, k: NodeMaintenance(w.core).drain(who, "node1", where="x"),
+    ),
+    "node_maintenance.undrain": (
+        ADMINS,
+        lambda w, who, r, k: NodeMaintenance(w.core).undrain(who, "node1", where="x"),
+    ),
     "admission.examine": (OWN, lambda w, who, r, k: w.core.request(who, _form(w), "second")),
 }
 REFUSALS = {"rental_gone", "rental_unknown", "saved_key_gone", "saved_key_unknown", "network_gone", "node_unknown", "admins_only"}  # fmt: skip
@@ -139,6 +148,6 @@ def test_every_use_case_that_takes_a_person_has_a_row() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
                 arguments = [*node.args.args, *node.args.kwonlyargs]
-                if any(a.annotation and ast.unparse(a.annotation).strip("'\"") == "Who" for a in arguments):
+                if any(a.annotation and ast.unparse(a.annotation).strip("'\"") == "Actor" for a in arguments):
                     there.add(f"{path.stem}.{node.name}")
     assert there == {name.partition(",")[0] for name in USE_CASES}

@@ -13,7 +13,7 @@ from security.who_may import AS, ROLES, TABLE, Row
 from sqlalchemy import select
 
 from kws_core.forms import ssh_keys
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.saved_keys import KeyRing
 from kws_core.tables.act import Act
@@ -57,7 +57,7 @@ def stage(make_module_bench: Callable[..., Bench]) -> Iterator[Stage]:
         bench.send(bench.command(bench.person(name), "help"))
         bench.service.homes.opened(bench.person(name).id, bench.person(name).user.team_id)
     mina = bench.person("mina")
-    core, who = bench.service.core, Who(mina.id)
+    core, who = bench.service.core, Actor(mina.id)
     KeyRing(core).add(who, "laptop", ssh_keys.generate("laptop").public)
     ends_on, network = core.today(), {"network": "new", "network_name": "mina-net", "cidr": "10.77.0.0/24"}
     core.request(who, RentForm("web01", "debian-12", "small", ends_on, **network), "first", via="form")

@@ -56,8 +56,8 @@ def _typed(words: str, seen: str, may: frozenset[str], covers: str = "") -> Row:
         return bench.command(person, words.format(**_things(bench)))
 
     shown = words
-    for blank in ("name", "line", "until", "fresh"):
-        shown = shown.replace(f"{{{blank}}}", SHOWN[blank])
+    for placeholder in ("name", "line", "until", "fresh"):
+        shown = shown.replace(f"{{{placeholder}}}", SHOWN[placeholder])
     return Row(
         f"`/kws {shown}`".replace(" `", "`"),
         may,

@@ -12,7 +12,7 @@ from harness.stock import made
 from harness.storybook import Story
 from harness.world import make_config
 
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import PlacementState, Status
@@ -85,7 +85,7 @@ def test_a_node_that_is_in_nodes_toml_no_more(story: Story) -> None:
     story.settle(4)
     assert next(r for r in story.rentals() if r.id == lost.id).status is Status.ENDING
     with story.service.store.write() as session:
-        session.get_one(Rental, lost.id).placements[0].state = PlacementState.GONE
+        session.get_one(Rental, lost.id).placements[0].state = PlacementState.DELETED
     later(story, 61)
     chosen = next(b for b in admin.home["blocks"] if "desk-filters" in b["block_id"])["elements"][1]  # type: ignore[index]
     assert chosen["initial_option"]["value"] == "node9", "what is searched for stays chosen"
@@ -111,7 +111,7 @@ def test_the_search_and_that_it_survives_a_refresh(story: Story) -> None:
     do(story, lambda: admin.choose("desk_within", "7", where="home"))
     count(2)
     other = next(r for r in story.rentals() if r.name.endswith("-001"))
-    story.service.terms.extend(Who(other.owner), other.id, other.ends_on + timedelta(days=9), via="test")
+    story.service.terms.extend(Actor(other.owner), other.id, other.ends_on + timedelta(days=9), via="test")
     later(story)
     assert "-001" in home(admin), "among what happened last"
     count(2)
@@ -212,7 +212,7 @@ def test_it_is_over_when_the_admin_clicks(story: Story) -> None:
         note="why not",
         ends_on=(rental.ends_on + timedelta(days=1)).isoformat(),
     )
-    story.service.core.give_back(Who(rental.owner), rental.id)
+    story.service.core.return_rental(Actor(rental.owner), rental.id)
     admin.submit()
     told(story, admin, "이미 끝났거나")
 
@@ -293,7 +293,7 @@ def test_who_is_in_the_group_when_slack_fails_and_when_it_is_gone(make_story: Ca
     group = UserGroup("S0ADMINS01", "admins", [joon.id])
     story.workspace.add_group(group)
     directory = story.service.directory
-    admin = lambda: directory.admit(joon.id, None)[0].admin  # noqa: E731
+    admin = lambda: directory.authorize(joon.id, None)[0].admin  # noqa: E731
     story.workspace.faults.fail("usergroups.users.list", error="internal_error")
     assert not admin()
     story.clock.advance(seconds=31)

@@ -11,7 +11,7 @@ from harness.storybook import Story
 
 from kws_core.errors import UserError
 from kws_core.nodes.values import MachineState
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 from slack_workspace import Person, visible_text
@@ -256,7 +256,7 @@ def test_only_admins_decide(story: Story) -> None:
     story.night()
     mina = story.workspace.person("mina")
     with pytest.raises(UserError, match="admins_only"):
-        story.service.terms.transfer(Who(joon.id), rental.id, mina.id)
+        story.service.terms.transfer(Actor(joon.id), rental.id, mina.id)
     assert story.rentals()[0].owner == joon.id
 
 

@@ -8,7 +8,7 @@ import pytest
 from harness.home_kit import events, home, later, opens, rented
 from harness.storybook import Story
 
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.tables.event_kinds import EventKind
 from slack_workspace import visible_text
 
@@ -134,7 +134,7 @@ def test_slack_says_not_now(story: Story) -> None:
     later(story, 40)
     assert "web01" in home(joon)
     story.workspace.faults.fail("views.publish", error="not_enabled")
-    story.service.core.give_back(Who(joon.id), story.rentals()[0].id)
+    story.service.core.return_rental(Actor(joon.id), story.rentals()[0].id)
     before = len(story.workspace.calls_of("views.publish"))
     later(story, 90)
     assert len(story.workspace.calls_of("views.publish")) == before + 1, "there is no Home: left alone"

@@ -13,7 +13,7 @@ from harness.storybook import Story
 
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.rentals import key_rotation
 from kws_core.tables.states import Access, Status
 from kws_core.values import Kind
@@ -23,7 +23,7 @@ LONG = 40
 
 
 def server(story: Story) -> FakeNode:
-    held = story.rentals()[0].held
+    held = story.rentals()[0].placement
     assert held
     return story.nodes[held.node]
 
@@ -86,14 +86,14 @@ def test_a_lost_key(story: Story) -> None:
     assert "ssh -i ~/.ssh/kws-web01_2 debian@" in card(joon)
     assert "rental_new_key" in card(joon), "and may be asked for again"
     assert ":key: The server reboots." in bells(joon)[-1]
-    assert node.doubles() == []
+    assert node.duplicates() == []
 
 
 def test_the_key_goes_to_its_owner_whoever_asks(story: Story) -> None:
     mina, admin = story.workspace.person("mina"), story.workspace.person("admin")
     story.rent(mina)
     story.settle()
-    key_rotation.ask(story.service.core, Who(admin.id, admin=True), story.rentals()[0].id)
+    key_rotation.ask(story.service.core, Actor(admin.id, admin=True), story.rentals()[0].id)
     story.settle(LONG)
     assert len(mina.files()) == 4
     assert admin.files() == [] and admin.dm() == []
@@ -160,7 +160,7 @@ def test_slack_in_trouble_brings_one_key_that_fits(story: Story, method: str, fa
     story.settle(LONG + 10)
     assert len(joon.files()) == 4
     assert (opens(story, joon, 0), opens(story, joon, 2)) == (False, True)
-    assert len([bell for bell in bells(joon) if ":key:" in bell]) == 1
+    assert len([notification for notification in bells(joon) if ":key:" in notification]) == 1
     assert kinds(story).count("key_renewed") == 1
 
 

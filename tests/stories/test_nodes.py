@@ -10,7 +10,7 @@ from typing import Any
 from harness.storybook import Story
 
 from kws_core.forms.ssh_keys import generate
-from kws_core.people import Who
+from kws_core.people import Actor
 from slack_workspace import visible_text
 
 
@@ -45,11 +45,14 @@ def test_out_of_service_with_a_word_to_the_people_and_back(story: Story) -> None
     admin.submit()
     story.workspace.wait_for(lambda: story.service.core.nodes()[0].room.drained)
     story.settle()
-    (bell, _card) = sorted(in_dm(joon, "out of service"), key=len)
-    assert "node1 is taken out of service on Thursday, December 10, 2026: new disk. Save what" in bell
+    (notification, _card) = sorted(in_dm(joon, "out of service"), key=len)
+    assert "node1 is taken out of service on Thursday, December 10, 2026: new disk. Save what" in notification
     story.workspace.wait_for(lambda: said(admin, "지금 알린 대여: 1건"))
     mina = ready(story, "web02", "mina")
-    assert {r.name: r.held.node for r in story.rentals() if r.held} == {"web01": "node1", "web02": "node2"}
+    assert {r.name: r.placement.node for r in story.rentals() if r.placement} == {
+        "web01": "node1",
+        "web02": "node2",
+    }
     assert in_dm(mina, "out of service") == []
     admin.click("node_undrain", "node1", confirm=True)
     story.workspace.wait_for(lambda: not story.service.core.nodes()[0].room.drained)
@@ -160,7 +163,7 @@ def test_the_history_of_a_rental_says_who_and_from_where(story: Story) -> None:
     joon.click("rental_reboot", confirm=True)
     core = story.service.core
     story.workspace.wait_for(lambda: "rebooted" in [e.kind.value for e in core.history(rental.id)])
-    admin = Who(story.workspace.person("admin").id, admin=True)
+    admin = Actor(story.workspace.person("admin").id, admin=True)
     until = rental.ends_on + timedelta(days=3)
     story.service.terms.extend(admin, rental.id, until, via="command")
     story.settle()

@@ -295,8 +295,8 @@ def test_an_admin_by_group(make_story: Callable[..., Story]) -> None:
     story.rent(mina)
     story.settle()
     directory = story.service.directory
-    assert directory.admit(admin.id, None)[0].admin
-    assert not directory.admit(mina.id, None)[0].admin
+    assert directory.authorize(admin.id, None)[0].admin
+    assert not directory.authorize(mina.id, None)[0].admin
     assert len(story.workspace.calls_of("usergroups.users.list")) == 1, "asked once, then remembered"
 
 
@@ -312,9 +312,9 @@ def test_a_person_who_cannot_be_reached_gets_no_server(story: Story) -> None:
 
 
 def _owner(person: Any) -> Any:
-    from kws_core.people import Who
+    from kws_core.people import Actor
 
-    return Who(person.id)
+    return Actor(person.id)
 
 
 def _only_id(story: Story) -> str:

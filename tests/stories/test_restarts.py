@@ -23,10 +23,10 @@ from bot.slack.directory import Directory
 from kws_core.database.store import Store
 from kws_core.nightly.cleanup import Nightly
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.reconcile.reconciler import Reconciler
 from kws_core.rentals.admission import RentForm
-from kws_core.rentals.extension import Terms
+from kws_core.rentals.extension import Extensions
 from kws_core.rentals.service import Core
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -99,7 +99,7 @@ class Bot:
         self.core = Core(make_config(1, max_rentals=9), store, clock)
         self.notifier = Notifier(self.core, client, Directory(self.core, client), Inline())
         self.nightly = Nightly(self.core)
-        self.terms = Terms(self.core)
+        self.terms = Extensions(self.core)
         self.reconciler = Reconciler(self.core, {node.name: node}, lambda node, sort: Inline())
         self.reconciler.start()
 
@@ -161,14 +161,14 @@ class Lab:
         for rental in self.rentals():
             if rental.ends_on <= soon:
                 until = rental.ends_on + timedelta(days=self.fate.dice.randint(10, 30))
-                self.bot.terms.extend(Who(rental.owner), rental.id, until, via="test")
+                self.bot.terms.extend(Actor(rental.owner), rental.id, until, via="test")
 
     def rent(self, number: int) -> None:
         owner = PEOPLE[number % 2]
         self.bot.core.remember_person(owner, locale="en-US", guest=False, stranger=False)
         ends_on = self.bot.core.today() + timedelta(days=14)
         form = RentForm(name=f"web{number}", image="debian-12", size="small", ends_on=ends_on)
-        self.bot.core.request(Who(owner), form, f"view:{number}")
+        self.bot.core.request(Actor(owner), form, f"view:{number}")
 
     def note_promises(self) -> None:
         """What everybody must have been told by now: the moments that passed since the end was set."""

@@ -10,7 +10,7 @@ from harness.sampling import every
 from harness.storybook import Story
 
 from bot.service import Service
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.tables.states import Status
 
 
@@ -32,7 +32,7 @@ def assert_told_once(story: Story, person: Any) -> None:
     assert (key["name"], putty["name"]) == ("kws-web01", "kws-web01.ppk")
     assert b"PRIVATE KEY" in person.download(key)
     assert rental.public_key.split()[1][:64].encode() in person.download(putty)  # type: ignore[union-attr]
-    assert rental.public_key in story.nodes[rental.held.node].user_data(rental.mark)  # type: ignore[union-attr]
+    assert rental.public_key in story.nodes[rental.placement.node].user_data(rental.mark)  # type: ignore[union-attr]
     assert ":large_green_circle:" in str(top_level(person)[0])
 
 
@@ -153,7 +153,7 @@ def test_news_that_is_no_longer_true_rings_no_bell(story: Story) -> None:
         story.clock.advance(seconds=1)
     rental = story.rentals()[0]
     assert rental.status is Status.READY
-    story.service.core.give_back(Who(mina.id), rental.id)
+    story.service.core.return_rental(Actor(mina.id), rental.id)
     story.settle()
     assert "None" not in str(mina.dm())
     assert [":white_check_mark:" in str(m) for m in bells(mina)] == [True], "only that it is gone"

@@ -41,15 +41,15 @@ def submit(person: Any) -> dict[str, str]:
 
 def user_data(story: Story) -> dict[str, Any]:
     rental = story.rentals()[0]
-    assert rental.held
-    return yaml.safe_load(story.nodes[rental.held.node].user_data(rental.mark))  # type: ignore[no-any-return]
+    assert rental.placement
+    return yaml.safe_load(story.nodes[rental.placement.node].user_data(rental.mark))  # type: ignore[no-any-return]
 
 
 def give_back_all(story: Story) -> None:
-    from kws_core.people import Who
+    from kws_core.people import Actor
 
     for rental in story.rentals():
-        story.service.core.give_back(Who(rental.owner), rental.id)
+        story.service.core.return_rental(Actor(rental.owner), rental.id)
     story.settle(20)
     assert all(node.resources() == {} for node in story.nodes.values())
 
@@ -154,8 +154,8 @@ def test_a_network_of_ones_own_comes_and_goes_with_its_users(story: Story) -> No
     assert submit(joon) == {}
     story.settle()
     first = story.rentals()[0]
-    assert first.held
-    node = story.nodes[first.held.node]
+    assert first.placement
+    node = story.nodes[first.placement.node]
     assert node.cidrs() == ["10.0.0.0/24", "192.168.50.0/24"]
 
     open_form(story, joon, more=True)
@@ -170,9 +170,9 @@ def test_a_network_of_ones_own_comes_and_goes_with_its_users(story: Story) -> No
 
 
 def _who(person: Any) -> Any:
-    from kws_core.people import Who
+    from kws_core.people import Actor
 
-    return Who(person.id)
+    return Actor(person.id)
 
 
 def test_only_admins_choose_the_node(story: Story) -> None:
@@ -184,8 +184,8 @@ def test_only_admins_choose_the_node(story: Story) -> None:
     assert submit(admin) == {}
     story.settle()
     rental = story.rentals()[0]
-    assert rental.held
-    assert rental.held.node == "node2"
+    assert rental.placement
+    assert rental.placement.node == "node2"
 
 
 def rent_container(story: Story, person: Any, name: str = "box", **fields: str) -> dict[str, str]:
@@ -242,8 +242,8 @@ def test_an_unknown_registry_image_ends_with_the_reason(story: Story) -> None:
 
 def machine_state(story: Story) -> MachineState:
     rental = story.rentals()[0]
-    assert rental.held
-    return story.nodes[rental.held.node].machines()[rental.mark].state
+    assert rental.placement
+    return story.nodes[rental.placement.node].machines()[rental.mark].state
 
 
 @pytest.mark.parametrize("kind", ["server", "container"])
@@ -280,13 +280,13 @@ def test_the_buttons_of_a_card(story: Story, kind: str) -> None:
 def test_nobody_acts_on_what_is_not_theirs(story: Story) -> None:
     from kws_core.errors import UserError
     from kws_core.nodes.values import Action
-    from kws_core.people import Who
+    from kws_core.people import Actor
 
     mina = story.workspace.person("mina")
     story.rent(mina, "box")
     story.settle()
     with pytest.raises(UserError):
-        story.service.operations.act(Who("U0JOON0001"), story.rentals()[0].id, Action.STOP, print)
+        story.service.operations.act(Actor("U0JOON0001"), story.rentals()[0].id, Action.STOP, print)
     assert machine_state(story) is MachineState.ACTIVE
 
 

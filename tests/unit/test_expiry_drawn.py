@@ -9,7 +9,7 @@ from harness.ends_kit import DAY, ZONES, ends, event, quiet, rental, warning
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kws_core.expiry import NOTICE, Ends
+from kws_core.expiry import NOTICE, ExpiryPolicy
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -30,7 +30,7 @@ def _period(first: date, length: int) -> tuple[str, str]:
 class Case:
     """A rental, what its owner was told of it, and the time."""
 
-    rule: Ends
+    rule: ExpiryPolicy
     lent: Rental
     told: list[Event]
     now: datetime
@@ -53,7 +53,7 @@ class Case:
 
 
 @st.composite
-def rules(draw: st.DrawFn) -> Ends:
+def rules(draw: st.DrawFn) -> ExpiryPolicy:
     off = [_period(first, length) for first, length in draw(periods)]
     warn = draw(st.sampled_from(["", "warn_days = []", "warn_days = [1]", "warn_days = [30, 14, 2]"]))
     return ends.__wrapped__(draw(st.sampled_from(ZONES)), f"{quiet(*off)}\n{warn}")
@@ -116,7 +116,7 @@ def test_what_cannot_be_delivered_is_not_waited_for(case: Case) -> None:
 
 @DRAWN
 @given(rules(), days, st.integers(0, 60))
-def test_the_last_day_is_settled_and_in_order(rule: Ends, chosen: date, more: int) -> None:
+def test_the_last_day_is_settled_and_in_order(rule: ExpiryPolicy, chosen: date, more: int) -> None:
     last = rule.last_day(chosen)
     assert last >= chosen
     assert rule.last_day(last) == last

@@ -68,8 +68,8 @@ def test_fault_02_a_failure_takes_back_the_deletions_before_it(
 def test_fault_03_floating_ips_are_never_released_at_expiry(world: World, stub: Stub, node: Node) -> None:
     """'delete_server(server_ip=None) skips that branch.'"""
     rental = ready(world)
-    assert rental.held
-    fake = world.nodes[rental.held.node]
+    assert rental.placement
+    fake = world.nodes[rental.placement.node]
     drop = fake._network.drop
     fake._network.drop = lambda mark, *kinds: drop(mark, *set(kinds) - {ADDRESS})  # type: ignore[method-assign]
     night(world)

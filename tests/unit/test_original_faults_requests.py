@@ -23,7 +23,7 @@ from openstack.exceptions import ConflictException
 from slack_bolt import Respond
 
 from bot.handlers.rent import Rent
-from bot.slack.dispatcher import Desk
+from bot.slack.dispatcher import Dispatcher
 from bot.text.i18n import Texts
 from bot.views import extend_form, ids, rent_form, rental_card
 from kws_core.errors import FormError, NodeDown, NodeRefused, Refusal, UserError
@@ -31,8 +31,8 @@ from kws_core.forms import ssh_keys
 from kws_core.forms.passwords import Secret
 from kws_core.nodes import Node
 from kws_core.nodes.values import Address, Image, ServerSpec
-from kws_core.people import Who
-from kws_core.rentals.extension import Terms
+from kws_core.people import Actor
+from kws_core.rentals.extension import Extensions
 from kws_core.tables.states import Access
 from kws_core.values import Kind, Size
 
@@ -85,7 +85,7 @@ def test_fault_06_dates_shift_by_a_day_in_korea_before_nine(world: World) -> Non
     proposed, view = _picked(extend_form.build(rental, outlook, texts))
     assert proposed == "2026-12-23"
     _, until = extend_form.parse(view)
-    assert Terms(world.core).extend(MINA, rental.id, until, via="form").ends_on == date(2026, 12, 23)
+    assert Extensions(world.core).extend(MINA, rental.id, until, via="form").ends_on == date(2026, 12, 23)
     assert world.rent("today", ends_on=date(2026, 12, 2))
     with pytest.raises(FormError):
         world.rent("over", ends_on=date(2026, 12, 1))
@@ -100,8 +100,8 @@ def test_fault_08_without_the_key_there_is_no_extension_and_no_return(world: Wor
         fake.go_down()
         fake.calls.clear()
     world.restart()
-    Terms(world.core).extend(MINA, first.id, world.day(3), via="test")
-    world.core.give_back(MINA, first.id)
+    Extensions(world.core).extend(MINA, first.id, world.day(3), via="test")
+    world.core.return_rental(MINA, first.id)
     assert status(world, first) == ["ending"]
     assert [call for fake in world.nodes.values() for call in fake.calls] == []
     assert [rental.name for rental in world.core.my_rentals(MINA)] == ["web01"]
@@ -115,7 +115,7 @@ def test_fault_09_an_extension_has_no_limit_and_an_end_may_be_in_the_past(world:
     rental = lent(world, days=5)
     for days, code in ((91, "end_late"), (3650, "end_late"), (-1, "end_past"), (4, "end_not_later")):
         with pytest.raises(UserError) as caught:
-            Terms(world.core).extend(MINA, rental.id, world.day(days), via="test")
+            Extensions(world.core).extend(MINA, rental.id, world.day(days), via="test")
         assert caught.value.code == code
     for days, code in ((91, "end_late"), (-1, "end_past")):
         with pytest.raises(FormError) as form:
@@ -134,9 +134,9 @@ def test_fault_10_a_key_pair_left_over_from_a_failed_try_is_used(
     world.restart()
     world.settle()
     after = world.look(rental)
-    assert after.held
+    assert after.placement
     (delivered,) = world.keys[rental.id]
-    user_data = world.nodes[after.held.node].user_data(rental.mark)
+    user_data = world.nodes[after.placement.node].user_data(rental.mark)
     assert delivered in user_data and lost.public not in user_data
     stub.on("GET", "/os-keypairs", Answer(200, {"keypairs": [{"keypair": {"name": "kws-1"}}]}))
     node.ensure_server(SPEC, Address("p1", "a1", "203.0.113.9"))
@@ -149,7 +149,7 @@ def test_fault_13_two_requests_at_once_get_the_same_last_place(make_world: MakeW
 
     def ask(name: str) -> bool:
         with suppress(FormError):
-            return bool(world.rent(name, Who(f"U0{name}{next(numbers)}")))
+            return bool(world.rent(name, Actor(f"U0{name}{next(numbers)}")))
         return False
 
     numbers = itertools.count()
@@ -178,10 +178,10 @@ def test_fault_15_any_exception_is_shown_to_the_student(
     told: list[str] = []
     directory = SimpleNamespace(
         texts_of=lambda user: Texts("en"),
-        admit_known=lambda user: (MINA, Texts("en")),
+        authorize_known=lambda user: (MINA, Texts("en")),
         admit=lambda *_: fails(),
     )
-    desk = Desk(world.core, directory, Inline())  # type: ignore[arg-type]
+    desk = Dispatcher(world.core, directory, Inline())  # type: ignore[arg-type]
     respond = Respond(response_url="https://hooks.slack.com/commands/1")
     monkeypatch.setattr(Respond, "__call__", lambda self, **said: told.append(str(said)))
     context = {"respond": respond}

@@ -36,8 +36,8 @@ class _Kept:
     content: bytes = b""
 
 
-class FakeShelf:
-    """See :class:`kws_core.nodes.image_store.ImageShelf`. Its calls fail by the names ``image_create``, ``image_fill``, …
+class FakeImageStore:
+    """See :class:`kws_core.nodes.image_store.ImageStore`. Its calls fail by the names ``image_create``, ``image_fill``, …
 
     An image that the node was born with has its name as bytes. A ``fill`` that fails leaves an image that is
     "saving", as a broken upload does. ``spoil_next()`` loses a byte of the next one on its way.

@@ -8,23 +8,23 @@ from dataclasses import replace
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.nodes.fake.machines import FakeMachine
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.nodes.importer import Stray
+from kws_core.nodes.importer import UntaggedMachine
 from kws_core.nodes.values import ContainerSpec, MachineState, ServerSpec
 from kws_core.values import Kind, Size
 
 
-class FakeAdopter:
+class FakeImporter:
     """Beside a FakeNode, whose insides it uses; ``plant`` puts a machine there that somebody else made."""
 
     def __init__(self, node: FakeNode) -> None:
         self._node = node
-        self._there: dict[str, Stray] = {}
+        self._there: dict[str, UntaggedMachine] = {}
         self._marks: dict[str, str] = {}
 
-    def plant(self, name: str, address: str, kind: Kind = Kind.SERVER, **changes: object) -> Stray:
+    def plant(self, name: str, address: str, kind: Kind = Kind.SERVER, **changes: object) -> UntaggedMachine:
         """A machine that runs; ``changes`` to the Stray."""
         number = len(self._there) + 1
-        stray = Stray(
+        stray = UntaggedMachine(
             f"{self._node.name}-old-{number}",
             name,
             kind,
@@ -34,7 +34,7 @@ class FakeAdopter:
         self._there[stray.id] = replace(stray, **changes)  # type: ignore[arg-type]
         return self._there[stray.id]
 
-    def strays(self, kind: Kind) -> Sequence[Stray]:
+    def strays(self, kind: Kind) -> Sequence[UntaggedMachine]:
         """See Adopter."""
         return self._node._call("strays", lambda: [s for s in self._unmarked() if s.kind is kind])
 
@@ -42,7 +42,7 @@ class FakeAdopter:
         """See Adopter. From here on the machine is the FakeNode's own."""
         self._node._call("adopt", lambda: self._adopt(kind, machine_id, mark))
 
-    def _unmarked(self) -> list[Stray]:
+    def _unmarked(self) -> list[UntaggedMachine]:
         return [stray for stray in self._there.values() if stray.id not in self._marks]
 
     def _adopt(self, kind: Kind, machine_id: str, mark: str) -> None:
@@ -55,7 +55,7 @@ class FakeAdopter:
             self._marks[machine_id] = mark
             self._take_in(stray, mark)
 
-    def _take_in(self, stray: Stray, mark: str) -> None:
+    def _take_in(self, stray: UntaggedMachine, mark: str) -> None:
         size = Size("old", stray.vcpus or 1, stray.ram_mb or 512, stray.disk_gb)
         spec: ServerSpec | ContainerSpec = ServerSpec(mark, stray.name, "old", size, "")
         if stray.kind is Kind.CONTAINER:

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal
 from kws_core.nodes.fake.diagnosis import FakeChecks
-from kws_core.nodes.fake.image_store import FakeShelf
+from kws_core.nodes.fake.image_store import FakeImageStore
 from kws_core.nodes.fake.machines import (
     FAULTS,
     IMAGES,
@@ -39,7 +39,7 @@ from kws_core.nodes.values import (
     Image,
     Machine,
     MachineState,
-    Remains,
+    RemainingResources,
     ServerSpec,
 )
 from kws_core.values import Kind, Size
@@ -76,7 +76,7 @@ class FakeNode(FakeChecks):
         self._name = name
         self._now = now
         self._images = [image_called(image) if isinstance(image, str) else image for image in images]
-        self.shelf = FakeShelf(self)
+        self.shelf = FakeImageStore(self)
         self._registry = registry
         self._size = Size(name, vcpus, ram_mb, disk_gb)
         self._times = Times(*(timedelta(seconds=s) for s in (build_seconds, boot_seconds, delete_seconds)))
@@ -128,11 +128,11 @@ class FakeNode(FakeChecks):
         """See Node."""
         return self._call("machines", lambda: self._machines(kinds))
 
-    def release(self, mark: str) -> Remains:
+    def release(self, mark: str) -> RemainingResources:
         """See Node."""
         return self._call("release", lambda: self._release(mark))
 
-    def marked(self) -> dict[str, Remains]:
+    def marked(self) -> dict[str, RemainingResources]:
         """See Node."""
         return self._call("marked", self.resources)
 
@@ -172,7 +172,7 @@ class FakeNode(FakeChecks):
     def close(self) -> None:
         """See Node."""
 
-    def resources(self) -> dict[str, Remains]:
+    def resources(self) -> dict[str, RemainingResources]:
         """Everything that exists here, by mark. Not a call of the contract: never fails."""
         with self._lock:
             self._pass_time()
@@ -181,9 +181,9 @@ class FakeNode(FakeChecks):
                 found[thing.mark].add((thing.kind, thing.id))
             for one in self._servers.values():
                 found[one.spec.mark].add((one.kind.value, one.id))
-            return {mark: Remains(frozenset(items)) for mark, items in found.items()}
+            return {mark: RemainingResources(frozenset(items)) for mark, items in found.items()}
 
-    def doubles(self) -> list[str]:
+    def duplicates(self) -> list[str]:
         """Marks for which more than one machine was ever made; those that broke don't count."""
         with self._lock:
             made = Counter(one.spec.mark for one in self._ever if one.broken is None)
@@ -332,11 +332,11 @@ class FakeNode(FakeChecks):
             return ""
         return "".join(machine.output.splitlines(keepends=True)[-lines:])
 
-    def _release(self, mark: str) -> Remains:
+    def _release(self, mark: str) -> RemainingResources:
         self._network.drop(mark, ADDRESS)
         for one in self._of(mark):
             self._put(replace(one, deleted_at=one.deleted_at or self._now()))
         self._pass_time()
         if not self._of(mark):
             self._network.drop(mark, PORT, GROUP, NETWORK)
-        return self.resources().get(mark, Remains())
+        return self.resources().get(mark, RemainingResources())

@@ -69,7 +69,7 @@ class AddressSet:
         _, (port, address) = self._workers.gather(
             lambda: self._complete_rules(group), lambda: self._place(group, port, addresses)
         )
-        self._drop_doubles(groups, ports, addresses, {group.id, port.id, address.id})
+        self._drop_duplicates(groups, ports, addresses, {group.id, port.id, address.id})
         return Address(port.id, address.id, address.name, port.fixed_ip)
 
     def _new_group(self) -> SecurityGroup:
@@ -122,7 +122,7 @@ class AddressSet:
                 raise
             return mine[0]
 
-    def _drop_doubles(
+    def _drop_duplicates(
         self,
         groups: Iterable[SecurityGroup],
         ports: Iterable[Port],

@@ -20,7 +20,7 @@ from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.rest import NOVA, Rest
 from kws_core.nodes.openstack.connection import Handle
 from kws_core.nodes.openstack.faults import status_of, translated
-from kws_core.nodes.openstack.flavor_catalog import FlavorShelf, flavor_name
+from kws_core.nodes.openstack.flavor_catalog import FlavorCatalog, flavor_name
 from kws_core.nodes.openstack.network_checks import network_findings
 from kws_core.nodes.openstack.quota_checks import quota_findings
 from kws_core.values import Kind
@@ -179,7 +179,7 @@ class Checks:
 
     def _flavors(self, cloud: Cloud) -> Iterator[Finding]:
         known = cloud.flavors.list()
-        lacking = [size for size in self._wanted.sizes if FlavorShelf.match(known, size) is None]
+        lacking = [size for size in self._wanted.sizes if FlavorCatalog.match(known, size) is None]
         sizes = ", ".join(size.name for size in lacking)
         if not lacking:
             yield ok("flavors")

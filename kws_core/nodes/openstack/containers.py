@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from kws_core.errors import Refusal
-from kws_core.nodes.concurrency import Memory
+from kws_core.nodes.concurrency import TtlCache
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.containers import GRACE_SECONDS
 from kws_core.nodes.openstack.api.types import Container
@@ -21,7 +21,7 @@ from kws_core.nodes.openstack.translation import (
     mark_of_container,
 )
 from kws_core.nodes.values import Address, ContainerSpec, MachineState
-from kws_core.values import MARK_PREFIX
+from kws_core.values import TAG_PREFIX
 
 FORCE_AFTER = 600.0  # seconds in which it could not be ended; sooner, an image may still be on its way
 _SETTLED = 30.0  # seconds after which a container that is only Created will not be started any more
@@ -44,14 +44,14 @@ def ranked(containers: Sequence[Container]) -> list[Container]:
     return sorted(containers, key=lambda c: (container_state(c) in dead, c.created_at or oldest, c.id))
 
 
-class ContainerDock:
+class ContainerDriver:
     """Makes and ends containers. The caller holds the mark's lock."""
 
     def __init__(self, node: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._node = node
         self._clock = clock
-        self._asked = Memory(_ASKED_FOR, clock)
-        self._busy = Memory(_BUSY_FOR, clock)
+        self._asked = TtlCache(_ASKED_FOR, clock)
+        self._busy = TtlCache(_BUSY_FOR, clock)
 
     def ensure(self, cloud: Cloud, spec: ContainerSpec, address: Address) -> str:
         """The mark's only container: what an ambiguous failure made twice is reduced to one."""
@@ -106,7 +106,7 @@ class ContainerDock:
         return self._clock() - since
 
     def _run(self, cloud: Cloud, spec: ContainerSpec, address: Address) -> str:
-        labels = {RENTAL_KEY: spec.mark.removeprefix(MARK_PREFIX), OWNER_KEY: spec.owner}
+        labels = {RENTAL_KEY: spec.mark.removeprefix(TAG_PREFIX), OWNER_KEY: spec.owner}
         name = spec.name if _NAME.fullmatch(spec.name) else spec.mark
         size = spec.size
         try:

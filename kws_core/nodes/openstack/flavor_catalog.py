@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from threading import RLock
 
 from kws_core.errors import NodeRefused, Refusal
-from kws_core.nodes.concurrency import Memory
+from kws_core.nodes.concurrency import TtlCache
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.types import Flavor
 from kws_core.nodes.openstack.faults import Refused, status_of
@@ -24,10 +24,10 @@ def flavor_name(size: Size) -> str:
     return f"kws-{size.vcpus}c-{size.ram_mb}m-{size.disk_gb}g"
 
 
-class FlavorShelf:
+class FlavorCatalog:
     """One node's flavors."""
 
-    def __init__(self, node: str, memory: Memory) -> None:
+    def __init__(self, node: str, memory: TtlCache) -> None:
         self._node = node
         self._memory = memory
         self._lock = RLock()

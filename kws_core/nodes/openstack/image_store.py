@@ -14,8 +14,8 @@ WEB_DOWNLOAD = "web-download"
 ANSWER_TIMES = 4  # storing the last bytes may take so many times longer than a usual answer
 
 
-class GlanceShelf:
-    """See :class:`kws_core.nodes.image_store.ImageShelf`. ``changed`` is called after each change."""
+class GlanceImageStore:
+    """See :class:`kws_core.nodes.image_store.ImageStore`. ``changed`` is called after each change."""
 
     def __init__(self, cloud: Callable[[], Cloud], read_timeout: float, changed: Callable[[], None]) -> None:
         self._cloud = cloud

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from kws_core.errors import Refusal
-from kws_core.nodes.importer import Stray
+from kws_core.nodes.importer import UntaggedMachine
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.types import Container, Server
 from kws_core.nodes.openstack.faults import Refused
@@ -18,17 +18,17 @@ from kws_core.nodes.openstack.translation import (
     mark_of_container,
     mark_of_server,
 )
-from kws_core.values import MARK_PREFIX, Kind
+from kws_core.values import TAG_PREFIX, Kind
 
 
-class OpenStackAdopter:
+class OpenStackImporter:
     """``cloud`` gives the node's facade when it is first needed."""
 
     def __init__(self, name: str, cloud: Callable[[], Cloud]) -> None:
         self._name = name
         self._open = cloud
 
-    def strays(self, kind: Kind) -> Sequence[Stray]:
+    def strays(self, kind: Kind) -> Sequence[UntaggedMachine]:
         """See Adopter."""
         cloud = self._open()
         if kind is Kind.SERVER:
@@ -64,7 +64,7 @@ class OpenStackAdopter:
         if has == mark:
             return
         if kind is Kind.SERVER:
-            rental = mark.removeprefix(MARK_PREFIX)
+            rental = mark.removeprefix(TAG_PREFIX)
             cloud.servers.set_metadata(machine_id, {RENTAL_KEY: rental, OWNER_KEY: owner})
         else:
             cloud.containers.rename(machine_id, mark)  # Zun takes no labels on what is there
@@ -80,8 +80,8 @@ def _floating(cloud: Cloud) -> dict[str, list[str]]:
     return found
 
 
-def _stray_server(server: Server, floating: Iterable[str]) -> Stray:
-    return Stray(
+def _stray_server(server: Server, floating: Iterable[str]) -> UntaggedMachine:
+    return UntaggedMachine(
         id=server.id,
         name=server.name,
         kind=Kind.SERVER,
@@ -93,8 +93,8 @@ def _stray_server(server: Server, floating: Iterable[str]) -> Stray:
     )
 
 
-def _stray_container(container: Container) -> Stray:
-    return Stray(
+def _stray_container(container: Container) -> UntaggedMachine:
+    return UntaggedMachine(
         id=container.id,
         name=container.name,
         kind=Kind.CONTAINER,

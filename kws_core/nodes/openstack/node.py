@@ -17,7 +17,7 @@ from typing import Any
 from kws_core.config import OpenStackSection
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.findings import Finding, Wanted
-from kws_core.nodes.concurrency import Locks, Memory, Shared, Workers
+from kws_core.nodes.concurrency import Locks, SingleFlight, TtlCache, Workers
 from kws_core.nodes.openstack import actions
 from kws_core.nodes.openstack.address_set import AddressSet, Wiring, look_up_wiring
 from kws_core.nodes.openstack.api import Cloud
@@ -25,11 +25,11 @@ from kws_core.nodes.openstack.api.types import Container, Server
 from kws_core.nodes.openstack.capacity import Measure
 from kws_core.nodes.openstack.checks import Checks
 from kws_core.nodes.openstack.connection import Handle
-from kws_core.nodes.openstack.containers import ContainerDock
+from kws_core.nodes.openstack.containers import ContainerDriver
 from kws_core.nodes.openstack.containers import ranked as ranked_containers
 from kws_core.nodes.openstack.faults import Refused, status_of, translated
-from kws_core.nodes.openstack.flavor_catalog import FLAVORS, FlavorShelf
-from kws_core.nodes.openstack.image_store import GlanceShelf
+from kws_core.nodes.openstack.flavor_catalog import FLAVORS, FlavorCatalog
+from kws_core.nodes.openstack.image_store import GlanceImageStore
 from kws_core.nodes.openstack.own_network import ensure_network
 from kws_core.nodes.openstack.survey import delete_pass, remains, survey
 from kws_core.nodes.openstack.translation import (
@@ -53,11 +53,11 @@ from kws_core.nodes.values import (
     Machine,
     MachineState,
     NetworkSpec,
-    Remains,
+    RemainingResources,
     ServerSpec,
     StoredImage,
 )
-from kws_core.values import MARK_PREFIX, Kind
+from kws_core.values import TAG_PREFIX, Kind
 
 REMEMBERED_SECONDS = 300.0
 PING_SECONDS = 5.0
@@ -86,13 +86,13 @@ class OpenStackNode:
         self._lock = Lock()
         self._cloud_once: Cloud | None = None
         self._marks = Locks()
-        self._memory = Memory(REMEMBERED_SECONDS)
+        self._memory = TtlCache(REMEMBERED_SECONDS)
         self._workers = Workers(name)
-        self._flavors = FlavorShelf(name, self._memory)
-        self._dock = ContainerDock(name)
+        self._flavors = FlavorCatalog(name, self._memory)
+        self._dock = ContainerDriver(name)
         self._measure = Measure(self._workers)
-        self._listing, self._surveying, self._sweeping = Shared(), Shared(), Shared()
-        self.shelf = GlanceShelf(
+        self._listing, self._surveying, self._sweeping = SingleFlight(), SingleFlight(), SingleFlight()
+        self.shelf = GlanceImageStore(
             lambda: self.cloud, settings.read_timeout, lambda: self._memory.drop(_IMAGES)
         )
 
@@ -163,7 +163,7 @@ class OpenStackNode:
         found = self._workers.gather(*wanted) if wanted else []
         return {mark: one for machines in found for mark, one in machines.items()}
 
-    def release(self, mark: str) -> Remains:
+    def release(self, mark: str) -> RemainingResources:
         """See Node."""
         _check_mark(self._name, mark)
         with self._marks.of(mark):
@@ -174,7 +174,7 @@ class OpenStackNode:
             self._sweeping.get(lambda: self._flavors.sweep(self.cloud))
         return left
 
-    def marked(self) -> dict[str, Remains]:
+    def marked(self) -> dict[str, RemainingResources]:
         """See Node."""
         return {mark: remains(items) for mark, items in survey(self.cloud, self._workers).items()}
 
@@ -288,14 +288,14 @@ class OpenStackNode:
         return self._image_id(spec.image), self._flavors.id_for(self.cloud, spec.size)
 
     def _post(self, spec: ServerSpec, address: Address, image_id: str, flavor_id: str) -> str:
-        metadata = {RENTAL_KEY: spec.mark.removeprefix(MARK_PREFIX), OWNER_KEY: spec.owner}
+        metadata = {RENTAL_KEY: spec.mark.removeprefix(TAG_PREFIX), OWNER_KEY: spec.owner}
         return self.cloud.servers.create_by_ids(
             spec.name, image_id, flavor_id, [address.port_id], spec.user_data, metadata, description=spec.mark
         )
 
     def _keep_one(self, found: Sequence[Server]) -> str:
-        kept, *doubles = _ranked(found)
-        for double in doubles:
+        kept, *duplicates = _ranked(found)
+        for double in duplicates:
             if machine_state(double) is not MachineState.DELETING:
                 self.cloud.servers.delete(double.id)
         return kept.id
@@ -310,5 +310,5 @@ def _ranked(servers: Sequence[Server]) -> list[Server]:
 
 def _check_mark(node: str, mark: str) -> None:
     # The only caller's slip that could cost somebody else's things.
-    if not mark.startswith(MARK_PREFIX) or mark == MARK_PREFIX:
+    if not mark.startswith(TAG_PREFIX) or mark == TAG_PREFIX:
         raise Refused(node, Refusal.INVALID, f"{mark!r} is no mark")

@@ -13,10 +13,10 @@ from kws_core.nodes.openstack.api.types import Container
 from kws_core.nodes.openstack.faults import Refused, status_of
 from kws_core.nodes.openstack.own_network import delete_network
 from kws_core.nodes.openstack.translation import RENTAL_KEY, mark_of_container, mark_of_server
-from kws_core.nodes.values import Remains
-from kws_core.values import MARK_PREFIX, mark_of
+from kws_core.nodes.values import RemainingResources
+from kws_core.values import TAG_PREFIX, owner_tag
 
-_MARK = re.compile(re.escape(MARK_PREFIX) + r"[A-Za-z0-9._-]+")
+_MARK = re.compile(re.escape(TAG_PREFIX) + r"[A-Za-z0-9._-]+")
 
 # In this order; a step waits for nothing, what can't go yet is left for the next pass.
 _AT_ONCE = (("floating_ip", "server", "container"),)
@@ -61,12 +61,14 @@ def survey(cloud: Cloud, workers: Workers) -> Survey:
     return found
 
 
-def remains(items: Iterable[Item]) -> Remains:
+def remains(items: Iterable[Item]) -> RemainingResources:
     """As the contract's Remains."""
-    return Remains(frozenset((item.kind, item.id) for item in items))
+    return RemainingResources(frozenset((item.kind, item.id) for item in items))
 
 
-def delete_pass(cloud: Cloud, workers: Workers, items: Sequence[Item], end: EndContainer) -> Remains:
+def delete_pass(
+    cloud: Cloud, workers: Workers, items: Sequence[Item], end: EndContainer
+) -> RemainingResources:
     """Ask for everything that can go now; what is left afterwards."""
     left = set(items)
     steps: tuple[tuple[str, ...], ...] = _AT_ONCE
@@ -127,7 +129,7 @@ def _containers(cloud: Cloud) -> list[Item]:
 
 def _volumes(cloud: Cloud) -> list[Item]:
     return [
-        Item(mark_of(volume.metadata[RENTAL_KEY]), "volume", volume.id, deleted=volume.status == "deleting")
+        Item(owner_tag(volume.metadata[RENTAL_KEY]), "volume", volume.id, deleted=volume.status == "deleting")
         for volume in cloud.volumes.list()
         if volume.metadata.get(RENTAL_KEY)
     ]

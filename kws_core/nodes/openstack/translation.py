@@ -7,7 +7,7 @@ import re
 from kws_core.errors import Refusal
 from kws_core.nodes.openstack.api.types import Container, Server
 from kws_core.nodes.values import Image, Machine, MachineState, StoredImage
-from kws_core.values import MARK_PREFIX, Kind, mark_of
+from kws_core.values import TAG_PREFIX, Kind, owner_tag
 
 RENTAL_KEY = "kws_rental"  # metadata of a server, label of a container: the rental's id
 OWNER_KEY = "kws_owner"
@@ -51,7 +51,7 @@ _CONTAINER_STATES = {
     "Deleted": MachineState.DELETING,
     "Dead": MachineState.DELETING,
 }
-_ADOPTED = re.compile(re.escape(MARK_PREFIX) + r"[a-z0-9]{10}")
+_ADOPTED = re.compile(re.escape(TAG_PREFIX) + r"[a-z0-9]{10}")
 _GONE_CONTAINERS = frozenset({"Deleted", "Dead"})  # only their record is left
 # What a container's status_reason says; the first that fits counts.
 _CONTAINER_FAULTS = (
@@ -103,7 +103,7 @@ def fault_refusal(fault: str) -> Refusal:
 def mark_of_server(server: Server) -> str:
     """The server's mark, empty when it is none of ours."""
     rental = server.metadata.get(RENTAL_KEY, "")
-    return mark_of(rental) if rental else ""
+    return owner_tag(rental) if rental else ""
 
 
 def machine(server: Server) -> Machine:
@@ -145,7 +145,7 @@ def mark_of_container(container: Container) -> str:
     """The container's mark, empty when it is none of ours. An adopted one has it for a name: Zun sets no label later."""
     rental = container.labels.get(RENTAL_KEY, "")
     if rental:
-        return mark_of(rental)
+        return owner_tag(rental)
     return container.name if _ADOPTED.fullmatch(container.name) else ""
 
 

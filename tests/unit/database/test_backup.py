@@ -10,7 +10,7 @@ from harness.world import World
 from kws_core.database.backup import back_up
 from kws_core.database.store import Store
 from kws_core.errors import ConfigError, StoreDown
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.rentals.service import Core
 
 
@@ -23,11 +23,11 @@ def test_a_copy_made_in_the_middle_of_a_write(world: World, tmp_path: Path) -> N
         assert back_up(url, copy) == copy.stat().st_size
     restored = Store(f"sqlite:///{copy}")
     restored.upgrade()
-    found = Core(world.config, restored, world.clock).rental(Who(rental.owner), rental.id)
-    assert (found.name, found.status, found.held and found.held.node) == (
+    found = Core(world.config, restored, world.clock).rental(Actor(rental.owner), rental.id)
+    assert (found.name, found.status, found.placement and found.placement.node) == (
         "web01",
         rental.status,
-        rental.held and rental.held.node,
+        rental.placement and rental.placement.node,
     )
     restored.close()
     assert copy.stat().st_mode & 0o077 == 0

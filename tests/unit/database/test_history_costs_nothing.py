@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from kws_core.database.job_ledger import maybe_overdue
 from kws_core.outbox.admin_queries import DeskQueries, Search
-from kws_core.outbox.home_state import HomeBook
+from kws_core.outbox.home_state import HomeStates
 from kws_core.rentals.admission import NEW_NETWORK
 
 GROWING = ("rentals", "placements", "events", "deliveries", "acts", "job_runs", "notices")
@@ -56,7 +56,7 @@ def life(world: World) -> None:
     """A rental with a network of its own from the form to the end."""
     network = {"network": NEW_NETWORK, "network_name": "mine", "cidr": "10.77.0.0/24"}
     rental = world.ready("web02", **network)
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     world.settle(20)
 
 
@@ -76,7 +76,7 @@ def night(world: World) -> None:
 
 
 def homes(world: World) -> None:
-    book, desk = HomeBook(world.core), DeskQueries(world.core)
+    book, desk = HomeStates(world.core), DeskQueries(world.core)
     book.opened(MINA.id)
     book.due()
     assert book.sheet(MINA.id)

@@ -386,7 +386,7 @@ def test_an_image_in_use_stays_and_it_says_whose(world: World, images: Images) -
     rental = world.ready("web01", JOON)
     error = refused(lambda: images.delete(BY, "debian-12"))
     assert (error.code, error.data["users"]) == ("image_in_use", [("web01", JOON.id)])
-    world.core.give_back(JOON, rental.id)
+    world.core.return_rental(JOON, rental.id)
     world.settle()
     assert images.delete(BY, "debian-12").ok
 

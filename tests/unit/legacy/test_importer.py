@@ -14,8 +14,8 @@ from sqlalchemy import select
 
 from kws_core.errors import ConfigError, NodeDown, Refusal
 from kws_core.legacy import source
-from kws_core.legacy.importer import Outcome, Takeover, Terms, Verdict
-from kws_core.nodes.fake.importer import FakeAdopter
+from kws_core.legacy.importer import ImportOptions, ImportOutcome, LegacyImporter, Verdict
+from kws_core.nodes.fake.importer import FakeImporter
 from kws_core.nodes.values import MachineState
 from kws_core.reports.metrics import figures
 from kws_core.tables.event_kinds import EventKind
@@ -24,7 +24,7 @@ from kws_core.tables.states import Status
 from kws_core.values import Kind
 
 ADDRESS = "192.168.0.201"
-TERMS = Terms({"김민아": MINA.id})
+TERMS = ImportOptions({"김민아": MINA.id})
 
 
 class Move:
@@ -33,7 +33,7 @@ class Move:
     def __init__(self, world: World, folder: Path) -> None:
         self.world = world
         self.url = f"sqlite:///{folder / 'old.db'}"
-        self.adopters = {name: FakeAdopter(node) for name, node in world.nodes.items()}
+        self.importers = {name: FakeImporter(node) for name, node in world.nodes.items()}
 
     def day(self, days: int) -> date:
         return self.world.day(days)
@@ -41,8 +41,10 @@ class Move:
     def rows(self, *servers: Row, containers: tuple[Row, ...] = ()) -> None:
         fill(self.url, servers, containers)
 
-    def run(self, terms: Terms = TERMS, dry_run: bool = False) -> list[Outcome]:
-        return Takeover(self.world.core, self.adopters, terms).run(source.read(self.url), dry_run=dry_run)
+    def run(self, terms: ImportOptions = TERMS, dry_run: bool = False) -> list[ImportOutcome]:
+        return LegacyImporter(self.world.core, self.importers, terms).run(
+            source.read(self.url), dry_run=dry_run
+        )
 
     def rental(self) -> Rental:
         (rental,) = self.world.core.all_rentals()
@@ -60,7 +62,7 @@ def move(world: World, tmp_path: Path) -> Move:
 def one(move: Move, days: int = 30, **more: object) -> None:
     """One server in the table and on the node."""
     move.rows(server("Web01", move.day(days)))
-    move.adopters["node1"].plant("Web01", ADDRESS, **more)  # type: ignore[arg-type]
+    move.importers["node1"].plant("Web01", ADDRESS, **more)  # type: ignore[arg-type]
 
 
 def test_a_server_is_taken_as_it_runs(move: Move) -> None:
@@ -70,8 +72,8 @@ def test_a_server_is_taken_as_it_runs(move: Move) -> None:
     rental = move.rental()
     assert (rental.name, rental.login, rental.owner) == ("web01", "Web01", MINA.id)
     assert (rental.status, rental.size, rental.ends_on) == (Status.READY, "small", move.day(30))
-    assert rental.held and (rental.held.node, rental.held.floating_ip) == ("node1", ADDRESS)
-    assert move.world.nodes["node1"].machines()[rental.mark].id == rental.held.server_id
+    assert rental.placement and (rental.placement.node, rental.placement.floating_ip) == ("node1", ADDRESS)
+    assert move.world.nodes["node1"].machines()[rental.mark].id == rental.placement.server_id
     assert move.kinds() == ["adopted"]
     move.world.settle(5)
     move.world.clock.advance(minutes=20)
@@ -102,12 +104,15 @@ def test_a_dry_run_only_looks(move: Move) -> None:
 
 def test_a_container_and_its_address_on_the_network(move: Move) -> None:
     move.rows(containers=(container("nginx1", move.day(20)),))
-    planted = move.adopters["node1"].plant("nginx1", "192.168.0.77", Kind.CONTAINER)
+    planted = move.importers["node1"].plant("nginx1", "192.168.0.77", Kind.CONTAINER)
     assert move.run()[0].verdict is Verdict.TAKEN
     rental = move.rental()
     assert (rental.kind, rental.image, rental.size) == (Kind.CONTAINER, "nginx:latest", "custom")
     assert (rental.vcpus, rental.ram_mb, rental.disk_gb) == (1, 512, 0)  # the smallest: nobody limited it
-    assert rental.held and (rental.held.server_id, rental.held.floating_ip) == (planted.id, "192.168.0.77")
+    assert rental.placement and (rental.placement.server_id, rental.placement.floating_ip) == (
+        planted.id,
+        "192.168.0.77",
+    )
 
 
 @pytest.mark.parametrize("days", [-400, -1, 0, 1])
@@ -152,7 +157,7 @@ def test_an_end_with_time_to_warn_stays_even_beyond_the_policy(move: Move) -> No
 def test_only_what_is_really_there(move: Move, plant: dict[str, object], why: str) -> None:
     move.rows(server("Web01", move.day(9)))
     if plant:
-        move.adopters["node1"].plant(**plant)  # type: ignore[arg-type]
+        move.importers["node1"].plant(**plant)  # type: ignore[arg-type]
     (outcome,) = move.run()
     assert outcome.verdict is Verdict.NOT_TAKEN and outcome.why.startswith(why)
     assert list(move.world.core.all_rentals()) == []
@@ -160,7 +165,7 @@ def test_only_what_is_really_there(move: Move, plant: dict[str, object], why: st
 
 def test_two_of_one_name_and_address_are_nobodys(move: Move) -> None:
     one(move)
-    move.adopters["node1"].plant("Web01", ADDRESS)
+    move.importers["node1"].plant("Web01", ADDRESS)
     assert move.run()[0].why == "node1 has 2 of that name and address"
 
 
@@ -175,7 +180,7 @@ def test_each_reason_is_told_and_the_others_are_taken(move: Move) -> None:
     move.rows(*rows)
     for row in rows:
         if row["node_name"] == "node1":
-            move.adopters["node1"].plant(row["server_name"], ADDRESS)
+            move.importers["node1"].plant(row["server_name"], ADDRESS)
     world.nodes["node2"].go_down()
     found = {outcome.row.name: outcome for outcome in move.run()}
     assert {name for name, o in found.items() if o.verdict is Verdict.TAKEN} == {"good", "sized"}
@@ -184,9 +189,9 @@ def test_each_reason_is_told_and_the_others_are_taken(move: Move) -> None:
     assert found["Taken"].why == "another rental is called taken"
     assert found["silent"].why == "node2 did not answer (down): repeat it later"
     world.nodes["node2"].come_back()
-    move.adopters["node2"].plant("silent", ADDRESS)
-    move.adopters["node2"].plant("far", ADDRESS)
-    terms = Terms({"김민아": MINA.id}, others="U0LAB", nodes={"node4": "node2"})
+    move.importers["node2"].plant("silent", ADDRESS)
+    move.importers["node2"].plant("far", ADDRESS)
+    terms = ImportOptions({"김민아": MINA.id}, others="U0LAB", nodes={"node4": "node2"})
     again = {outcome.row.name: outcome for outcome in move.run(terms)}
     assert {name for name, o in again.items() if o.verdict is Verdict.TAKEN} == {"stranger", "far", "silent"}
     assert (again["far"].node, again["stranger"].owner) == ("node2", "U0LAB")
@@ -197,8 +202,8 @@ def test_each_reason_is_told_and_the_others_are_taken(move: Move) -> None:
 def test_a_machine_of_ours_is_not_taken_twice(move: Move) -> None:
     """Two rows that mean one machine: the second finds it marked."""
     move.rows(server("Web01", move.day(9)), containers=(container("web01", move.day(9)),))
-    move.adopters["node1"].plant("Web01", ADDRESS)
-    move.adopters["node1"].plant("web01", "192.168.0.77", Kind.CONTAINER)
+    move.importers["node1"].plant("Web01", ADDRESS)
+    move.importers["node1"].plant("web01", "192.168.0.77", Kind.CONTAINER)
     verdicts = [(o.row.kind.value, o.verdict.value) for o in move.run()]
     assert verdicts == [("container", "taken"), ("server", "not taken")]
 
@@ -213,7 +218,7 @@ def test_a_node_that_fails_while_it_marks(move: Move, after: bool) -> None:
     (second,) = move.run()
     assert second.verdict is Verdict.TAKEN
     assert move.kinds() == ["adopted"]
-    assert move.world.nodes["node1"].doubles() == []
+    assert move.world.nodes["node1"].duplicates() == []
 
 
 @pytest.mark.parametrize("point", range(1, 8))
@@ -243,7 +248,7 @@ def test_what_was_given_up_before_it_was_marked_can_be_taken_again(move: Move) -
     move.world.clock.advance(hours=2)
     move.world.settle(15)  # the loop found no machine with its mark
     assert list(move.world.core.all_rentals()) == []
-    assert len(move.adopters["node1"].strays(Kind.SERVER)) == 1  # and touched nothing
+    assert len(move.importers["node1"].strays(Kind.SERVER)) == 1  # and touched nothing
     assert move.run()[0].verdict is Verdict.TAKEN
     assert move.rental().status is Status.READY
 
@@ -251,7 +256,7 @@ def test_what_was_given_up_before_it_was_marked_can_be_taken_again(move: Move) -
 def test_what_was_taken_and_returned_stays_returned(move: Move) -> None:
     one(move)
     move.run()
-    move.world.core.give_back(MINA, move.rental().id)
+    move.world.core.return_rental(MINA, move.rental().id)
     move.world.settle()
     assert move.world.left() == {}
     (again,) = move.run()

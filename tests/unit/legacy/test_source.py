@@ -21,7 +21,7 @@ from harness.world import MINA, Clock, World
 
 from kws_core.errors import StoreDown
 from kws_core.legacy import source
-from kws_core.nodes.fake.importer import FakeAdopter
+from kws_core.nodes.fake.importer import FakeImporter
 from kws_core.values import Kind
 
 MARIADB = shutil.which("mariadbd") or shutil.which("mysqld")
@@ -37,13 +37,13 @@ def typed(
     capsys: pytest.CaptureFixture[str],
 ) -> Typed:
     """Runs the command in this process, on fake nodes with the old machines of the tests below."""
-    adopters = {name: FakeAdopter(node) for name, node in world.nodes.items()}
-    adopters["node1"].plant("web1", "192.168.0.201")
-    adopters["node2"].plant("nginx1", "192.168.0.77", Kind.CONTAINER)
+    importers = {name: FakeImporter(node) for name, node in world.nodes.items()}
+    importers["node1"].plant("web1", "192.168.0.201")
+    importers["node2"].plant("nginx1", "192.168.0.77", Kind.CONTAINER)
 
     class Pool:
         def __init__(self, config: Any) -> None:
-            self.adopters = lambda: adopters
+            self.importers = lambda: importers
 
         def check(self) -> None: ...
 

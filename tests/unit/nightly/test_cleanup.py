@@ -15,7 +15,7 @@ from harness.world import World
 
 from kws_core.database import job_ledger
 from kws_core.database.store import Store
-from kws_core.expiry import Ends
+from kws_core.expiry import ExpiryPolicy
 from kws_core.nightly import cleanup
 from kws_core.nightly.cleanup import NIGHT, Nightly
 from kws_core.tables.event_kinds import EventKind
@@ -260,9 +260,9 @@ def test_a_failure_alone_is_worth_a_summary(world: World, broken: set[str]) -> N
 
 def test_a_warning_that_fails_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     rentals = [lent(world, f"web{number}", warned=False) for number in range(3)]
-    due = Ends.due_reminder
+    due = ExpiryPolicy.due_reminder
     monkeypatch.setattr(
-        Ends, "due_reminder", lambda self, r, now: due(self, None if r.name == "web0" else r, now)
+        ExpiryPolicy, "due_reminder", lambda self, r, now: due(self, None if r.name == "web0" else r, now)
     )
     world.nightly.tick()
     assert [len(world.warned(rental)) for rental in rentals] == [0, 1, 1]

@@ -12,7 +12,7 @@ from harness.world import ADMIN, JOON, MINA, World
 
 from kws_core.errors import NodeRefused, Refusal, UserError
 from kws_core.nodes.values import Action, MachineState
-from kws_core.rentals.extension import Terms
+from kws_core.rentals.extension import Extensions
 from kws_core.rentals.machine_actions import Operations
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
@@ -27,7 +27,7 @@ def state(world: World, rental: Rental) -> MachineState:
 
 
 def restore(world: World, rental: Rental) -> Rental:
-    restored = Terms(world.core).restore(MINA, rental.id)
+    restored = Extensions(world.core).restore(MINA, rental.id)
     world.settle(3)
     return restored
 
@@ -74,7 +74,7 @@ def test_one_that_was_switched_on_behind_our_back_is_stopped_again(make_world: M
     world = make_world(policy=GRACE)
     rental = ready(world)
     night(world)
-    held = world.look(rental).held
+    held = world.look(rental).placement
     assert held and held.server_id
     node_of(world, rental).act(Kind.SERVER, held.server_id, Action.START)
     world.clock.advance(minutes=6)
@@ -102,7 +102,7 @@ def test_restored_by_an_extension(make_world: MakeWorld) -> None:
     world = make_world(policy=GRACE)
     rental = ready(world)
     night(world)
-    Terms(world.core).extend(MINA, rental.id, world.day(3), via="test")
+    Extensions(world.core).extend(MINA, rental.id, world.day(3), via="test")
     world.settle(3)
     assert (status(world, rental), state(world, rental)) == (["ready"], MachineState.ACTIVE)
     assert world.look(rental).ends_on == world.day(3)
@@ -152,7 +152,7 @@ def test_what_reaches_its_end_again_before_it_was_started_stays_off(make_world: 
     night(world)
     node = node_of(world, rental)
     node.go_down()
-    Terms(world.core).extend(MINA, rental.id, world.day(0), via="test")
+    Extensions(world.core).extend(MINA, rental.id, world.day(0), via="test")
     world.settle(2)
     world.deliver_all()
     night(world)
@@ -169,7 +169,7 @@ def test_what_reaches_its_end_again_before_it_was_started_stays_off(make_world: 
 def test_who_may_restore_what(make_world: MakeWorld) -> None:
     world = make_world(policy=GRACE)
     rental = ready(world)
-    terms = Terms(world.core)
+    terms = Extensions(world.core)
 
     def refused(who: Any) -> str:
         with pytest.raises(UserError) as caught:
@@ -180,7 +180,7 @@ def test_who_may_restore_what(make_world: MakeWorld) -> None:
     night(world)
     assert refused(JOON) == "rental_gone"
     terms.restore(ADMIN, rental.id)
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     assert refused(MINA) == "too_late_to_extend"
 
 
@@ -188,7 +188,7 @@ def test_it_can_be_returned_in_the_grace_time(make_world: MakeWorld) -> None:
     world = make_world(policy=GRACE)
     rental = ready(world)
     night(world)
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     world.settle(2)
     assert status(world, rental) == ["ended"]
     assert world.left() == {}

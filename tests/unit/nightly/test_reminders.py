@@ -11,7 +11,7 @@ from harness.world import ADMIN, JOON, MINA, World
 
 from kws_core.errors import UserError
 from kws_core.outbox.pending_messages import Outbox
-from kws_core.rentals.extension import Terms
+from kws_core.rentals.extension import Extensions
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Reason
@@ -20,7 +20,7 @@ MakeWorld = Callable[..., World]
 
 
 def extend(world: World, rental: Rental, days: int, who: object = MINA) -> Rental:
-    return Terms(world.core).extend(who, rental.id, world.day(days), via="test")  # type: ignore[arg-type]
+    return Extensions(world.core).extend(who, rental.id, world.day(days), via="test")  # type: ignore[arg-type]
 
 
 def refused(world: World, rental: Rental, days: int, who: object = MINA) -> str:
@@ -70,7 +70,7 @@ def test_what_was_overlooked_is_not_made_up_for(world: World) -> None:
 
 def test_only_what_is_in_use_is_warned(world: World) -> None:
     rental = lent(world, days=1, warned=False)
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     waiting = world.rent("new", ends_on=world.day(0))
     world.clock.advance(hours=1)
     world.nightly.tick()
@@ -211,7 +211,7 @@ def test_how_far_an_extension_may_go(world: World) -> None:
     assert refused(world, rental, 91) == "end_late"
     assert extend(world, rental, 90).ends_on == world.day(90)
     with pytest.raises(UserError) as caught:
-        Terms(world.core).extend(MINA, rental.id, None, via="test")
+        Extensions(world.core).extend(MINA, rental.id, None, via="test")
     assert caught.value.code == "end_missing"
 
 
@@ -271,7 +271,7 @@ def test_whoever_gets_a_rental_is_warned_too(world: World, reached: bool) -> Non
     else:
         Outbox(world.core).unreachable(rental.id, "user_disabled")
     world.clock.advance(hours=11)
-    Terms(world.core).transfer(ADMIN, rental.id, JOON.id)
+    Extensions(world.core).transfer(ADMIN, rental.id, JOON.id)
     moved = world.core.rental(JOON, rental.id)
     world.clock.advance(minutes=1)
     world.nightly.tick()
@@ -288,10 +288,10 @@ def test_whoever_gets_a_rental_is_warned_too(world: World, reached: bool) -> Non
 def test_a_transfer_keeps_the_end_and_is_for_admins(world: World) -> None:
     rental = lent(world, days=5)
     with pytest.raises(UserError) as caught:
-        Terms(world.core).transfer(MINA, rental.id, JOON.id)
+        Extensions(world.core).transfer(MINA, rental.id, JOON.id)
     assert caught.value.code == "admins_only"
-    moved = Terms(world.core).transfer(ADMIN, rental.id, JOON.id)
+    moved = Extensions(world.core).transfer(ADMIN, rental.id, JOON.id)
     assert (moved.owner, moved.ends_on) == (JOON.id, rental.ends_on)
-    Terms(world.core).transfer(ADMIN, rental.id, JOON.id)
+    Extensions(world.core).transfer(ADMIN, rental.id, JOON.id)
     assert world.kinds(moved).count("transferred") == 1
     assert world.clock() - moved.end_set_at > timedelta(days=29)

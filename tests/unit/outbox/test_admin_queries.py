@@ -12,10 +12,10 @@ from harness.world import ADMIN, JOON, MINA, World
 from sqlalchemy import event, select
 
 from kws_core.errors import UserError
-from kws_core.expiry import Ends
+from kws_core.expiry import ExpiryPolicy
 from kws_core.outbox.admin_queries import DeskQueries, Search
-from kws_core.outbox.home_state import HomeBook
-from kws_core.rentals.extension import Terms
+from kws_core.outbox.home_state import HomeStates
+from kws_core.rentals.extension import Extensions
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Placement
 from kws_core.tables.states import Reason, Status
@@ -88,7 +88,7 @@ def test_a_page_reads_only_its_rows(world: World) -> None:
 
 def test_what_is_over_is_found_when_it_is_asked_for(world: World) -> None:
     rental = world.ready()
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     world.settle()
     assert names(world) == []
     assert names(world, state=Status.ENDED) == ["web01"]
@@ -97,7 +97,7 @@ def test_what_is_over_is_found_when_it_is_asked_for(world: World) -> None:
 
 def test_what_happened_last_without_the_routine(world: World) -> None:
     rental = world.ready()
-    Terms(world.core).extend(MINA, rental.id, world.day(20), via="test")
+    Extensions(world.core).extend(MINA, rental.id, world.day(20), via="test")
     entries = DeskQueries(world.core).events()
     assert [(one.event.kind, one.name) for one in entries] == [
         (EventKind.EXTENDED, "web01"), (EventKind.READY, "web01"), (EventKind.REQUESTED, "web01")
@@ -117,7 +117,7 @@ def test_rentals_on_a_node_that_nodes_toml_has_no_more(world: World) -> None:
 
 def test_quiet_days_count_for_what_ends_soon(make_world: Callable[..., World]) -> None:
     world = make_world(policy="[[policy.quiet]]\nfrom = 2026-12-03\nto = 2026-12-10")
-    ends = Ends(world.config)
+    ends = ExpiryPolicy(world.config)
     for days in range(15):
         limit = world.day(days)
         chosen = ends.chosen_by(world.core.today(), days)
@@ -135,7 +135,7 @@ def test_a_search_survives_the_database_and_another_version() -> None:
 
 
 def test_an_admin_extends_beyond_the_policy_with_a_reason(world: World) -> None:
-    rental, terms = world.ready(), Terms(world.core)
+    rental, terms = world.ready(), Extensions(world.core)
     far = world.day(400)
     with pytest.raises(UserError, match="end_late"):
         terms.extend(ADMIN, rental.id, far, via="desk")
@@ -159,9 +159,9 @@ def test_an_admin_extends_beyond_the_policy_with_a_reason(world: World) -> None:
 
 
 def test_acts_of_admins_keep_where_from_and_why(world: World) -> None:
-    rental, terms = world.ready(), Terms(world.core)
+    rental, terms = world.ready(), Extensions(world.core)
     terms.transfer(ADMIN, rental.id, JOON.id, via="desk", note="she left")
-    ended = world.core.give_back(ADMIN, rental.id, via="desk", note="miner")
+    ended = world.core.return_rental(ADMIN, rental.id, via="desk", note="miner")
     assert ended.reason is Reason.ADMIN
     handed, returned = world.core.history(rental.id)[-2:]
     assert (handed.kind, handed.data["via"], handed.data["note"]) == (
@@ -179,14 +179,14 @@ def test_acts_of_admins_keep_where_from_and_why(world: World) -> None:
 # -- whose App Home is drawn again
 
 
-def shown(world: World, book: HomeBook, person: str, *, admin: bool = False) -> None:
+def shown(world: World, book: HomeStates, person: str, *, admin: bool = False) -> None:
     sheet = book.sheet(person)
     assert sheet
     book.shown(sheet, "digest", admin=admin)
 
 
 def test_homes_of_those_concerned_are_due_and_not_too_often(world: World) -> None:
-    book = HomeBook(world.core)
+    book = HomeStates(world.core)
     for who in (MINA, JOON, ADMIN):
         book.opened(who.id)
         shown(world, book, who.id, admin=who.admin)
@@ -195,7 +195,7 @@ def test_homes_of_those_concerned_are_due_and_not_too_often(world: World) -> Non
     rental = world.rent(who=JOON)
     assert set(book.due()) == {JOON.id, ADMIN.id}
     shown(world, book, JOON.id)
-    Terms(world.core).extend(JOON, rental.id, world.day(30), via="test")
+    Extensions(world.core).extend(JOON, rental.id, world.day(30), via="test")
     assert set(book.due()) == {ADMIN.id}, "at most once in four seconds"
     world.clock.advance(seconds=5)
     assert set(book.due()) == {JOON.id, ADMIN.id}
@@ -206,16 +206,16 @@ def test_homes_of_those_concerned_are_due_and_not_too_often(world: World) -> Non
 
 
 def test_the_old_owner_is_concerned_by_a_transfer(world: World) -> None:
-    book, rental = HomeBook(world.core), world.ready()
+    book, rental = HomeStates(world.core), world.ready()
     book.opened(MINA.id)
     shown(world, book, MINA.id)
     world.clock.advance(seconds=5)
-    Terms(world.core).transfer(ADMIN, rental.id, JOON.id)
+    Extensions(world.core).transfer(ADMIN, rental.id, JOON.id)
     assert book.due() == [MINA.id]
 
 
 def test_a_click_while_it_is_drawn_has_it_drawn_again(world: World) -> None:
-    book = HomeBook(world.core)
+    book = HomeStates(world.core)
     book.opened(ADMIN.id)
     sheet = book.sheet(ADMIN.id)
     assert sheet
@@ -228,7 +228,7 @@ def test_a_click_while_it_is_drawn_has_it_drawn_again(world: World) -> None:
 
 
 def test_failures_wait_longer_and_longer(world: World) -> None:
-    book = HomeBook(world.core)
+    book = HomeStates(world.core)
     book.opened(MINA.id)
     for seconds in (5, 10, 20):
         book.later(MINA.id)

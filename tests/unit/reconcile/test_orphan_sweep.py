@@ -13,16 +13,16 @@ from sqlalchemy import select
 
 from kws_core.errors import NodeDown, NodeRefused, Refusal
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.nodes.values import NetworkSpec, Remains, ServerSpec
+from kws_core.nodes.values import NetworkSpec, RemainingResources, ServerSpec
 from kws_core.reconcile.orphan_sweep import EVERY, FIRST, Sweep
 from kws_core.reconcile.orphans import MOST_LEAKS, SEEN_AGAIN, ours
 from kws_core.reconcile.reconciler import Reconciler
 from kws_core.rentals.admission import NEW_NETWORK
-from kws_core.tables.alert import Notice
+from kws_core.tables.alert import AdminAlert
 from kws_core.tables.base import new_id
-from kws_core.tables.orphan import Sighting
+from kws_core.tables.orphan import OrphanCandidate
 from kws_core.tables.states import Reason, Status
-from kws_core.values import Kind, Size, mark_of
+from kws_core.values import Kind, Size, owner_tag
 
 LEAK = "kws-abcdefghjk"
 OWN = {"network": NEW_NETWORK, "network_name": "mine", "cidr": "10.9.0.0/24"}
@@ -40,13 +40,13 @@ def sweep(world: World) -> Sweep:
 def rows(world: World, node: str | None = None) -> list[str]:
     """The marks that are remembered."""
     with world.store.read() as session:
-        found = session.scalars(select(Sighting).order_by(Sighting.mark)).all()
+        found = session.scalars(select(OrphanCandidate).order_by(OrphanCandidate.mark)).all()
     return [row.mark for row in found if node in (None, row.node)]
 
 
-def notices(world: World) -> list[Notice]:
+def notices(world: World) -> list[AdminAlert]:
     with world.store.read() as session:
-        return list(session.scalars(select(Notice).order_by(Notice.id)))
+        return list(session.scalars(select(AdminAlert).order_by(AdminAlert.id)))
 
 
 def plant_all(node: FakeNode, mark: str = LEAK) -> None:
@@ -57,7 +57,7 @@ def plant_all(node: FakeNode, mark: str = LEAK) -> None:
 
 
 def leak_marks(count: int) -> list[str]:
-    return [mark_of(new_id()) for _ in range(count)]
+    return [owner_tag(new_id()) for _ in range(count)]
 
 
 def test_what_is_seen_once_is_kept(world: World, sweep: Sweep) -> None:
@@ -80,7 +80,7 @@ def test_what_is_seen_twice_is_deleted_whole(world: World, sweep: Sweep) -> None
     sweep.sweep("node1")
     world.clock.advance(minutes=10)
     swept = sweep.sweep("node1")
-    assert swept.deleted == {LEAK: Remains()}
+    assert swept.deleted == {LEAK: RemainingResources()}
     assert swept.again == EVERY
     assert world.left() == {}
     assert rows(world) == []
@@ -128,7 +128,7 @@ class Meanwhile(FakeNode):
 
     then: Callable[[], object] = staticmethod(lambda: None)
 
-    def marked(self) -> dict[str, Remains]:
+    def marked(self) -> dict[str, RemainingResources]:
         found = super().marked()
         self.then()
         return found
@@ -154,7 +154,7 @@ def test_a_rental_requested_while_the_node_is_listed_is_no_leak(world: World) ->
     assert sweep.survey("node1").lost == [], "it was not ready when the node was asked"
     listed = node.resources()
 
-    def listing() -> dict[str, Remains]:
+    def listing() -> dict[str, RemainingResources]:
         return listed
 
     node.marked = listing  # type: ignore[method-assign]
@@ -165,9 +165,9 @@ def test_a_rental_requested_while_the_node_is_listed_is_no_leak(world: World) ->
 def test_what_is_explained_just_before_its_deletion_stays(world: World, sweep: Sweep) -> None:
     """A second look into the database, directly before the node is asked to delete."""
     rental = world.ready()
-    assert rental.held
-    name, node = rental.held.node, world.nodes[rental.held.node]
-    world.core.give_back(MINA, rental.id)
+    assert rental.placement
+    name, node = rental.placement.node, world.nodes[rental.placement.node]
+    world.core.return_rental(MINA, rental.id)
     world.settle()
     node.plant(rental.mark)
     sweep.sweep(name)
@@ -180,7 +180,7 @@ def test_what_is_explained_just_before_its_deletion_stays(world: World, sweep: S
 
         again = queries.rental(session, rental.id)
         assert again
-        again.placements[0].state = PlacementState.LEAVING
+        again.placements[0].state = PlacementState.DELETING
     assert sweep._delete_due(report) == {}
     assert rental.mark in node.resources()
 
@@ -229,10 +229,10 @@ def test_a_node_that_is_down_is_passed_over_and_the_other_swept(world: World, sw
     world.clock.advance(minutes=10)
     silent = sweep.sweep("node1")
     assert "switched off" in silent.report.error
-    assert sweep.sweep("node2").deleted == {LEAK: Remains()}
+    assert sweep.sweep("node2").deleted == {LEAK: RemainingResources()}
     assert rows(world, "node1") == [LEAK], "a silent node shows nothing, which is not the same as gone"
     world.nodes["node1"].come_back()
-    assert sweep.sweep("node1").deleted == {LEAK: Remains()}
+    assert sweep.sweep("node1").deleted == {LEAK: RemainingResources()}
     assert world.left() == {}
     assert [notice.data["node"] for notice in notices(world)] == ["node2", "node1"]
 
@@ -246,7 +246,7 @@ def test_a_look_that_is_cut_off_changes_nothing(world: World, sweep: Sweep, meth
     node.fail_next(method, NodeDown("node1", Refusal.DOWN, "timeout"))
     assert sweep.sweep("node1").report.error
     assert LEAK in node.resources()
-    assert sweep.sweep("node1").deleted == {LEAK: Remains()}
+    assert sweep.sweep("node1").deleted == {LEAK: RemainingResources()}
 
 
 def test_a_deletion_that_takes_time_is_finished_by_later_passes(make_world: Callable[..., World]) -> None:
@@ -305,9 +305,9 @@ def test_a_leak_that_cannot_be_deleted_stops_no_other(world: World, sweep: Sweep
 
 def test_what_is_left_of_a_rental_that_is_gone_there_is_a_leak(world: World, sweep: Sweep) -> None:
     rental = world.ready()
-    assert rental.held
-    node = world.nodes[rental.held.node]
-    world.core.give_back(MINA, rental.id)
+    assert rental.placement
+    node = world.nodes[rental.placement.node]
+    world.core.return_rental(MINA, rental.id)
     world.settle()
     node.plant(rental.mark)
     found = sweep.sweep(node.name).report.leaks
@@ -322,8 +322,8 @@ def test_what_a_node_was_left_for_and_shows_late_is_a_leak_though_the_rental_liv
 ) -> None:
     world.nodes["node1"].fail_next("ensure_server", NodeRefused("node1", Refusal.QUOTA, "no"))
     rental = world.ready()
-    assert rental.held
-    assert rental.held.node == "node2"
+    assert rental.placement
+    assert rental.placement.node == "node2"
     world.nodes["node1"].plant(rental.mark)
     for name in world.nodes:
         sweep.sweep(name)
@@ -343,7 +343,7 @@ def test_nothing_of_a_rental_at_any_stage_is_a_leak(make_world: Callable[..., Wo
     for name in world.nodes:
         assert sweep.survey(name).leaks == []
     world.settle(12)
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     world.settle(ticks)
     for name in world.nodes:
         assert sweep.survey(name).leaks == []
@@ -351,9 +351,9 @@ def test_nothing_of_a_rental_at_any_stage_is_a_leak(make_world: Callable[..., Wo
 
 def test_a_persons_network_stays_while_it_is_used_there(world: World, sweep: Sweep) -> None:
     rental = world.ready(**OWN)
-    assert rental.held
+    assert rental.placement
     assert rental.network_id
-    name, network = rental.held.node, mark_of(rental.network_id)
+    name, network = rental.placement.node, owner_tag(rental.network_id)
     other = "node2" if name == "node1" else "node1"
     plant_all(world.nodes[other], LEAK)
     for _ in range(3):
@@ -366,10 +366,10 @@ def test_a_persons_network_stays_while_it_is_used_there(world: World, sweep: Swe
 
 def test_a_persons_network_that_was_left_behind_goes(world: World, sweep: Sweep) -> None:
     rental = world.ready(**OWN)
-    assert rental.held
+    assert rental.placement
     assert rental.network_id
-    node, mark = world.nodes[rental.held.node], mark_of(rental.network_id)
-    world.core.give_back(MINA, rental.id)
+    node, mark = world.nodes[rental.placement.node], owner_tag(rental.network_id)
+    world.core.return_rental(MINA, rental.id)
     world.settle()
     node.ensure_address(
         ServerSpec(
@@ -385,15 +385,15 @@ def test_a_persons_network_that_was_left_behind_goes(world: World, sweep: Sweep)
 def test_a_node_that_was_renamed_keeps_what_lives_on_it(world: World, sweep: Sweep) -> None:
     """nodes.toml now calls it otherwise: its rentals' placements are elsewhere, and never were here."""
     rental = world.ready(**OWN)
-    assert rental.held
+    assert rental.placement
     assert rental.network_id
-    renamed = Sweep(world.core, {"pc7": world.nodes[rental.held.node]})
+    renamed = Sweep(world.core, {"pc7": world.nodes[rental.placement.node]})
     for _ in range(3):
         report = renamed.sweep("pc7").report
         world.clock.advance(minutes=10)
     assert report.leaks == []
-    assert {leak.mark for leak in report.elsewhere} == {rental.mark, mark_of(rental.network_id)}
-    assert rental.mark in world.left()[rental.held.node]
+    assert {leak.mark for leak in report.elsewhere} == {rental.mark, owner_tag(rental.network_id)}
+    assert rental.mark in world.left()[rental.placement.node]
 
 
 def test_leaks_of_one_date_are_told_once_and_none_is_forgotten(world: World, sweep: Sweep) -> None:
@@ -428,8 +428,8 @@ def test_flavors_that_no_server_uses_go_as_well(world: World, sweep: Sweep) -> N
 
 def test_a_rental_without_machine_is_reported(world: World, sweep: Sweep) -> None:
     rental = world.ready()
-    assert rental.held
-    node = world.nodes[rental.held.node]
+    assert rental.placement
+    node = world.nodes[rental.placement.node]
     assert sweep.survey(node.name).lost == []
     node.vanish(rental.mark)
     assert [(one.mark, one.name, one.owner) for one in sweep.survey(node.name).lost] == [
@@ -458,9 +458,11 @@ def test_a_machine_deleted_behind_our_back_ends_its_rental_with_the_reason_told(
             row.move_to(
                 Status.STOPPED, world.clock(), event=EventKind.STOPPED, until=world.clock().isoformat()
             )
-    assert rental.held
-    world.nodes[rental.held.node].vanish(rental.mark, kind.value)
-    assert [one.mark for one in Sweep(world.core, world.nodes).survey(rental.held.node).lost] == [rental.mark]
+    assert rental.placement
+    world.nodes[rental.placement.node].vanish(rental.mark, kind.value)
+    assert [one.mark for one in Sweep(world.core, world.nodes).survey(rental.placement.node).lost] == [
+        rental.mark
+    ]
     world.clock.advance(minutes=6)
     world.settle(30)
     rental = world.look(rental)

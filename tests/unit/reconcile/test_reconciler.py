@@ -11,7 +11,7 @@ import yaml
 from harness.world import ADMIN, JOON, MINA, Inline, World
 
 from kws_core.errors import NodeDown, NodeRefused, Refusal, UserError
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.tables.states import TRANSITIONS, Access, IllegalMoveError, PlacementState, Reason, Status
 
 
@@ -22,14 +22,14 @@ def test_a_rental_is_placed_built_and_ready(world: World) -> None:
     rental = world.look(rental)
     assert rental.status is Status.READY
     assert world.kinds(rental) == ["requested", "placed", "key_sent", "building", "ready"]
-    assert rental.held and rental.held.floating_ip
+    assert rental.placement and rental.placement.floating_ip
     assert rental.host_keys and rental.host_keys[0].startswith("SHA256:")
 
 
 def test_the_key_that_was_handed_over_is_the_one_in_the_user_data(world: World) -> None:
     rental = world.ready()
-    assert rental.held
-    data = yaml.safe_load(world.nodes[rental.held.node].user_data(rental.mark))
+    assert rental.placement
+    data = yaml.safe_load(world.nodes[rental.placement.node].user_data(rental.mark))
     assert data["users"][1]["ssh_authorized_keys"] == [rental.public_key] == world.keys[rental.id]
     assert data["users"][1]["name"] == "debian"
 
@@ -77,7 +77,7 @@ def test_a_machine_that_never_answers_fails_after_the_deadline(make_world: Calla
 
 def test_a_return_leaves_nothing(world: World) -> None:
     rental = world.ready()
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     world.settle()
     rental = world.look(rental)
     assert (rental.status, rental.reason) == (Status.ENDED, Reason.RETURNED)
@@ -87,7 +87,7 @@ def test_a_return_leaves_nothing(world: World) -> None:
 def test_a_return_is_finished_only_when_the_node_shows_nothing(make_world: Callable[..., World]) -> None:
     world = make_world(fakes={"delete_seconds": 40})
     rental = world.ready()
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     world.settle(20)
     assert world.look(rental).status is Status.ENDING
     world.settle(60)
@@ -97,10 +97,10 @@ def test_a_return_is_finished_only_when_the_node_shows_nothing(make_world: Calla
 
 def test_returning_twice_is_returning_once(world: World) -> None:
     rental = world.ready()
-    world.core.give_back(MINA, rental.id)
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     world.settle()
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     assert world.kinds(rental).count("returned") == 1
 
 
@@ -110,7 +110,7 @@ def test_a_return_in_the_middle_of_a_build_wins(world: World, ticks: int) -> Non
     for _ in range(ticks):
         world.tick()
         world.clock.advance(milliseconds=300)
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     world.settle()
     assert world.look(rental).status is Status.ENDED
     assert world.left() == {}
@@ -119,9 +119,9 @@ def test_a_return_in_the_middle_of_a_build_wins(world: World, ticks: int) -> Non
 def test_only_the_owner_and_admins_return_it(world: World) -> None:
     rental = world.ready()
     with pytest.raises(UserError) as caught:
-        world.core.give_back(JOON, rental.id)
+        world.core.return_rental(JOON, rental.id)
     assert caught.value.code == "rental_gone"
-    world.core.give_back(ADMIN, rental.id)
+    world.core.return_rental(ADMIN, rental.id)
     assert world.look(rental).reason is Reason.ADMIN
 
 
@@ -138,11 +138,11 @@ def test_a_refusal_moves_on_and_says_so(world: World, method: str, refusal: Refu
     world.settle()
     rental = world.look(rental)
     assert rental.status is Status.READY
-    assert rental.held and rental.held.node == "node2"
+    assert rental.placement and rental.placement.node == "node2"
     moved = next(event for event in world.core.history(rental.id) if event.kind == "moved")
     assert moved.data == {"node": "node2", "refused": "node1", "refusal": refusal.value}
     assert set(world.left()) == {"node2"}
-    assert [p.state for p in rental.placements] == [PlacementState.GONE, PlacementState.HELD]
+    assert [p.state for p in rental.placements] == [PlacementState.DELETED, PlacementState.ACTIVE]
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -156,7 +156,7 @@ def test_an_ambiguous_failure_moves_on_and_leaves_nothing_behind(
     world.settle(20)
     rental = world.look(rental)
     assert rental.status is Status.READY
-    assert rental.held and rental.held.node == "node2"
+    assert rental.placement and rental.placement.node == "node2"
     assert set(world.left()) == {"node2"}
     assert len(world.keys[rental.id]) == 1
 
@@ -166,16 +166,16 @@ def test_a_machine_that_breaks_while_being_built_moves_on(world: World) -> None:
     rental = world.rent()
     world.settle(20)
     rental = world.look(rental)
-    assert rental.held and rental.held.node == "node2"
+    assert rental.placement and rental.placement.node == "node2"
     assert set(world.left()) == {"node2"}
 
 
 def test_a_dead_node_keeps_what_is_there_until_it_comes_back(world: World) -> None:
     rental = world.ready()
-    assert rental.held
-    node = world.nodes[rental.held.node]
+    assert rental.placement
+    node = world.nodes[rental.placement.node]
     node.go_down()
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     world.settle(100)
     assert world.look(rental).status is Status.ENDING
     node.come_back()
@@ -188,16 +188,16 @@ def test_a_node_that_dies_in_the_middle_of_a_build_is_left(make_world: Callable[
     world = make_world(fakes={"build_seconds": 20})
     rental = world.rent()
     world.settle(3)
-    first = world.look(rental).held
+    first = world.look(rental).placement
     assert first and first.server_id
     world.nodes[first.node].go_down()
     world.settle(120)
     rental = world.look(rental)
     assert rental.status is Status.READY
-    assert rental.held and rental.held.node != first.node
+    assert rental.placement and rental.placement.node != first.node
     world.nodes[first.node].come_back()
     world.settle(30)
-    assert set(world.left()) == {rental.held.node}
+    assert set(world.left()) == {rental.placement.node}
 
 
 def test_when_every_node_refuses_it_ends_with_the_reason(world: World) -> None:
@@ -220,13 +220,13 @@ def test_with_one_node_a_silence_is_waited_out(make_world: Callable[..., World])
     world.nodes["node1"].come_back()
     world.settle(80)
     assert world.look(rental).status is Status.READY
-    assert world.nodes["node1"].doubles() == []
+    assert world.nodes["node1"].duplicates() == []
 
 
 def test_a_machine_deleted_behind_our_back_ends_its_rental(world: World) -> None:
     rental = world.ready()
-    assert rental.held
-    world.nodes[rental.held.node].vanish(rental.mark)
+    assert rental.placement
+    world.nodes[rental.placement.node].vanish(rental.mark)
     world.clock.advance(minutes=6)
     world.settle(30)
     rental = world.look(rental)
@@ -237,7 +237,7 @@ def test_a_machine_deleted_behind_our_back_ends_its_rental(world: World) -> None
 def test_a_foreign_resource_is_never_touched(world: World) -> None:
     world.nodes["node1"].plant("somebody-else")
     rental = world.ready()
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     world.settle()
     assert set(world.left()["node1"]) == {"somebody-else"}
 
@@ -285,7 +285,7 @@ def test_a_node_found_dead_at_the_start_costs_one_question(world: World) -> None
     world.settle()
     rental = world.look(rental)
     assert rental.status is Status.READY
-    assert rental.held and rental.held.node != first
+    assert rental.placement and rental.placement.node != first
     assert "ensure_address" not in world.nodes[first].calls
 
 
@@ -305,14 +305,14 @@ def test_what_hangs_in_a_silent_node_is_built_elsewhere(world: World) -> None:
     world.settle(25)
     moved = world.look(rental)
     assert moved.status is Status.READY
-    assert moved.held and moved.held.node != first
+    assert moved.placement and moved.placement.node != first
     world.nodes[first].come_back()
     world.restart()
     world.settle(5)
-    assert world.left().keys() == {moved.held.node}
+    assert world.left().keys() == {moved.placement.node}
     world.clock.advance(minutes=3)
     world.settle(5)
-    assert [p.state for p in world.look(rental).placements] == [PlacementState.GONE, PlacementState.HELD]
+    assert [p.state for p in world.look(rental).placements] == [PlacementState.DELETED, PlacementState.ACTIVE]
 
 
 def test_a_server_that_is_being_deleted_is_watched_by_the_shared_list(
@@ -321,7 +321,7 @@ def test_a_server_that_is_being_deleted_is_watched_by_the_shared_list(
     world = make_world(fakes={"delete_seconds": 8})
     rentals = [world.ready(name) for name in ("a", "b", "c")]
     for rental in rentals:
-        world.core.give_back(MINA, rental.id)
+        world.core.return_rental(MINA, rental.id)
     world.settle(25)
     assert world.left() == {}
     assert sum(node.calls.count("release") for node in world.nodes.values()) <= 3 * len(rentals)
@@ -329,8 +329,8 @@ def test_a_server_that_is_being_deleted_is_watched_by_the_shared_list(
 
 def test_after_an_outage_a_machine_still_has_to_be_missing_twice(world: World) -> None:
     rental = world.ready()
-    assert rental.held
-    node = world.nodes[rental.held.node]
+    assert rental.placement
+    node = world.nodes[rental.placement.node]
     node.go_down()
     world.clock.advance(minutes=6)
     world.settle(20)
@@ -348,7 +348,7 @@ def test_two_short_silences_far_apart_do_not_abandon_a_build(make_world: Callabl
     world = make_world(fakes={"build_seconds": 100})
     rental = world.rent()
     world.settle(3)
-    held = world.look(rental).held
+    held = world.look(rental).placement
     assert held
     node = world.nodes[held.node]
     for _ in range(2):
@@ -357,7 +357,7 @@ def test_two_short_silences_far_apart_do_not_abandon_a_build(make_world: Callabl
     world.settle(40)
     after = world.look(rental)
     assert after.status is Status.READY
-    assert after.held and after.held.node == held.node
+    assert after.placement and after.placement.node == held.node
     assert len(after.placements) == 1
 
 
@@ -383,7 +383,7 @@ def test_room_is_known_as_soon_as_something_is_gone(make_world: Callable[..., Wo
     rental = world.ready("a")
     world.clock.advance(minutes=2)
     world.settle(2)
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     world.settle(6)
     assert world.rent("b")
 
@@ -398,7 +398,7 @@ def test_those_who_begin_together_ask_once_whether_the_node_is_there(world: Worl
     assert node.calls.count("ensure_address") == 3
     assert node.calls.count("ping") == 1
     world.clock.advance(seconds=2)
-    world.rent("later", Who("U0ADMIN002", admin=True), node="node1")
+    world.rent("later", Actor("U0ADMIN002", admin=True), node="node1")
     world.tick()
     assert node.calls.count("ensure_address") == 4
     assert node.calls.count("ping") == 2, "what it said two seconds ago does not count any more"
@@ -411,11 +411,11 @@ def test_many_that_are_deleted_at_once_are_looked_at_less_often_each(
     for number in (1, 32):
         fakes = {"delete_seconds": 40, "addresses": 40}
         world = make_world(1, fakes, vcpus=32, ram_mb=65536, disk_gb=200, max_builds=32)
-        people = [Who(f"U0BENCH{n:04}") for n in range(number)]
+        people = [Actor(f"U0BENCH{n:04}") for n in range(number)]
         rentals = [world.rent(f"web{n}", who) for n, who in enumerate(people)]
         world.settle(60)
         for who, rental in zip(people, rentals, strict=True):
-            world.core.give_back(who, rental.id)
+            world.core.return_rental(who, rental.id)
         world.settle(30)
         looks[number] = max(world.look(rental).placements[0].tries for rental in rentals)
         world.settle(60)

@@ -91,7 +91,7 @@ def test_today_is_the_labs_today(world: World) -> None:
 def test_a_name_is_taken_while_its_rental_lives(world: World) -> None:
     rental = world.ready()
     assert refused(world, who=JOON) == {"name": "name_taken"}
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     assert world.rent(who=JOON)
 
 
@@ -108,7 +108,7 @@ def test_quota_of_rentals_and_of_cores_and_of_memory(make_world: Callable[..., W
 def test_a_returned_rental_frees_the_quota_at_once(world: World) -> None:
     rentals = [world.rent(name) for name in ("a", "b", "c")]
     world.settle()
-    world.core.give_back(MINA, rentals[0].id)
+    world.core.return_rental(MINA, rentals[0].id)
     assert world.rent("d")
 
 

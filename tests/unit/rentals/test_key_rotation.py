@@ -25,7 +25,7 @@ CALLS = ("put_key", "act")
 
 
 def node_of(world: World, rental: Rental) -> FakeNode:
-    held = world.look(rental).held
+    held = world.look(rental).placement
     assert held
     return world.nodes[held.node]
 
@@ -62,8 +62,8 @@ def test_a_new_key_takes_the_place_of_the_lost_one(world: World) -> None:
     assert now.key_file != before.key_file
     assert now.key_fingerprint == ssh_keys.fingerprint(now.public_key or "")
     assert now.key_number == 2
-    assert now.held and before.held and now.held.server_id == before.held.server_id
-    assert node_of(world, rental).doubles() == []
+    assert now.placement and before.placement and now.placement.server_id == before.placement.server_id
+    assert node_of(world, rental).duplicates() == []
 
 
 def test_and_once_more(world: World) -> None:
@@ -127,7 +127,7 @@ def test_who_may_ask(world: World) -> None:
 def test_only_for_a_server_that_is_ready(world: World) -> None:
     rental = world.rent()
     codes = []
-    for act in (lambda: None, lambda: world.core.give_back(MINA, rental.id)):
+    for act in (lambda: None, lambda: world.core.return_rental(MINA, rental.id)):
         act()
         with pytest.raises(UserError) as caught:
             key_rotation.ask(world.core, MINA, rental.id)
@@ -257,7 +257,7 @@ def test_a_node_that_refuses_the_reboot_has_the_key_for_the_next_one(world: Worl
     world.settle(LONG)
     event = world.core.history(rental.id)[-1]
     assert (event.kind, event.data) == ("key_renewed", {"node": node.name, "refusal": "auth"})
-    held = world.look(rental).held
+    held = world.look(rental).placement
     assert held and held.server_id
     node.act(Kind.SERVER, held.server_id, Action.REBOOT)  # as the card says
     assert_renewed(world, rental)
@@ -306,7 +306,7 @@ def test_a_return_meanwhile_wins(world: World, ticks: int) -> None:
     rental = world.ready()
     key_rotation.ask(world.core, MINA, rental.id)
     world.settle(ticks)
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     world.settle(LONG)
     assert world.look(rental).status is Status.ENDED
     assert world.left() == {}
@@ -409,4 +409,4 @@ def test_killed_anywhere_one_key_is_valid_in_the_end(make_world: Callable[..., W
         came = world.kinds(rental).count("key_wanted") - wishes
         assert asked(world, rental).count("act") <= 2 * came, "at most one reboot more"
         assert world.kinds(rental).count("key_renewed") == world.kinds(rental).count("key_wanted")
-    assert node_of(world, rental).doubles() == []
+    assert node_of(world, rental).duplicates() == []

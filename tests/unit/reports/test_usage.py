@@ -13,7 +13,7 @@ from harness.world import ADMIN, JOON, MINA, START, World
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kws_core.rentals.extension import Terms
+from kws_core.rentals.extension import Extensions
 from kws_core.reports import usage
 from kws_core.reports.usage import Span, Usage, Used
 from kws_core.values import Kind
@@ -75,9 +75,9 @@ def test_a_month_is_that_of_the_lab(world: World) -> None:
 def test_what_was_handed_over_counts_for_each_in_turn(world: World) -> None:
     rental = world.ready()
     world.clock.advance(hours=2)
-    Terms(world.core).transfer(ADMIN, rental.id, JOON.id, via="command")
+    Extensions(world.core).transfer(ADMIN, rental.id, JOON.id, via="command")
     world.clock.advance(hours=3)
-    world.core.give_back(JOON, rental.id)
+    world.core.return_rental(JOON, rental.id)
     world.settle()
     world.clock.advance(hours=4)
     used = {one.person: one for one in Usage(world.core).month(date(2026, 12, 1))}
@@ -88,7 +88,7 @@ def test_what_was_handed_over_counts_for_each_in_turn(world: World) -> None:
 
 def test_a_rental_that_was_never_ready_used_nothing(world: World) -> None:
     rental = world.rent()
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     world.settle()
     (used,) = Usage(world.core).month(date(2026, 12, 1))
     assert (used.rentals, used.rental_days, used.vcpu_hours) == (1, 0, 0)

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from harness.world import JOON, MINA, World
 
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.scheduling import build_slots
-from kws_core.scheduling.fair_queue import Turn
+from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 
 MAKE = Callable[..., World]
-ZOE = Who("U0ZOE000001")
+ZOE = Actor("U0ZOE000001")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKXf9Hs1tT8dS4mEfhlKjy2b8v0r2W9cM4yv3v6aN0xQ zoe"
 
 
@@ -33,7 +33,7 @@ def begun(world: World) -> list[str]:
     return [machine.spec.name for machine in node._ever]
 
 
-def asks(world: World, name: str, who: Who, **changes: Any) -> Rental:
+def asks(world: World, name: str, who: Actor, **changes: Any) -> Rental:
     """A rental of that moment; the next one asks later."""
     rental = world.rent(name, who, **changes)
     world.clock.advance(milliseconds=1)
@@ -59,11 +59,11 @@ def test_first_turns_come_before_second_ones(busy: World) -> None:
 def test_the_line_moves_and_people_are_told(busy: World) -> None:
     busy.rent("mina0")
     busy.settle(3)
-    waiting = [asks(busy, f"web{n}", Who(f"U0PERSON{n:03d}")) for n in range(6)]
+    waiting = [asks(busy, f"web{n}", Actor(f"U0PERSON{n:03d}")) for n in range(6)]
     busy.settle(2)
     assert [told(busy, rental) for rental in waiting] == [[1], [2], [3], [4], [5], [6]]
     last = waiting[-1]
-    assert busy.core.turns([busy.look(last)])[last.id] == Turn(6, 6)
+    assert busy.core.turns([busy.look(last)])[last.id] == QueuePosition(6, 6)
     busy.settle(70)
     assert told(busy, last) == [6, 3, 1]
     assert busy.core.turns([busy.look(last)]) == {}
@@ -74,21 +74,21 @@ def test_a_slot_given_back_calls_the_next_at_once(busy: World) -> None:
     busy.settle(3)
     busy.rent("joon0", JOON)
     busy.settle(3)
-    busy.core.give_back(MINA, first.id)
+    busy.core.return_rental(MINA, first.id)
     busy.settle(3)
     assert begun(busy) == ["mina0", "joon0"]
 
 
 def test_who_waits_does_not_keep_the_database_busy(busy: World) -> None:
     for number in range(4):
-        busy.rent(f"web{number}", Who(f"U0PERSON{number:03d}"))
+        busy.rent(f"web{number}", Actor(f"U0PERSON{number:03d}"))
     busy.settle(4)
     with busy.core.store.read() as session:
         waiting = {wish.rental for wish in build_slots.order(session)}
     assert len(waiting) == 3
-    for rental in (busy.core.rental(Who("", admin=True), one) for one in waiting):
-        assert rental.held
-        assert rental.held.next_look_at - busy.clock.at > timedelta(seconds=10)
+    for rental in (busy.core.rental(Actor("", admin=True), one) for one in waiting):
+        assert rental.placement
+        assert rental.placement.next_check_at - busy.clock.at > timedelta(seconds=10)
 
 
 def test_a_lost_call_is_made_up_for(busy: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ def test_who_has_no_key_yet_is_passed_by(busy: World) -> None:
 def test_only_so_many_positions_are_told_a_minute(busy: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first place of each is told always."""
     monkeypatch.setattr(build_slots, "TOLD_A_MINUTE", 0)
-    waiting = [asks(busy, f"web{n}", Who(f"U0PERSON{n:03d}")) for n in range(5)]
+    waiting = [asks(busy, f"web{n}", Actor(f"U0PERSON{n:03d}")) for n in range(5)]
     busy.settle(60)
     assert all(len(told(busy, rental)) <= 1 for rental in waiting)
     assert len(told(busy, waiting[-1])) == 1

@@ -12,12 +12,21 @@ from harness.world import START
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kws_core.scheduling.fair_queue import Served, Turn, Wish, called, in_order, line_of, turns, worth_telling
+from kws_core.scheduling.fair_queue import (
+    BuildRequest,
+    QueuePosition,
+    Served,
+    called,
+    in_order,
+    queue_for,
+    turns,
+    worth_telling,
+)
 
 
-def wish(rental: str, at: float = 0, node: str = "node1", *, can_start: bool = True) -> Wish:
+def wish(rental: str, at: float = 0, node: str = "node1", *, can_start: bool = True) -> BuildRequest:
     """``a2`` is a wish of the person ``a``."""
-    return Wish(rental, rental[0], node, START + timedelta(seconds=at), can_start)
+    return BuildRequest(rental, rental[0], node, START + timedelta(seconds=at), can_start)
 
 
 def served(under_way: int, at: float) -> Served:
@@ -25,7 +34,7 @@ def served(under_way: int, at: float) -> Served:
     return Served(under_way, START + timedelta(seconds=at))
 
 
-def names(order: list[Wish]) -> str:
+def names(order: list[BuildRequest]) -> str:
     """The order in one line."""
     return " ".join(one.rental for one in order)
 
@@ -48,19 +57,19 @@ def test_who_was_served_goes_behind_those_who_wait() -> None:
 
 def test_a_person_is_one_on_all_nodes() -> None:
     wishes = [wish("a1", 0, "node1"), wish("a2", 1, "node2"), wish("b1", 2, "node2")]
-    assert names(line_of("node2", in_order(wishes, {}))) == "b1 a2"
+    assert names(queue_for("node2", in_order(wishes, {}))) == "b1 a2"
 
 
 def test_who_can_not_start_yet_keeps_the_place_and_holds_up_nobody() -> None:
     line = in_order([wish("a1", 0, can_start=False), wish("b1", 1), wish("c1", 2)], {})
     assert called(line, 1) == ["b1"]
     assert called(line, 0) == []
-    assert turns(line, 0)["a1"] == Turn(1, 3)
+    assert turns(line, 0)["a1"] == QueuePosition(1, 3)
 
 
 def test_who_has_a_slot_waiting_is_in_no_line() -> None:
     line = in_order([wish("a1", 0), wish("b1", 1), wish("c1", 2)], {})
-    assert turns(line, 2) == {"c1": Turn(3, 3)}
+    assert turns(line, 2) == {"c1": QueuePosition(3, 3)}
 
 
 @pytest.mark.parametrize(
@@ -94,7 +103,7 @@ served_ = st.dictionaries(st.sampled_from("abcd"), st.builds(served, st.integers
 
 @given(wishes_, served_, st.randoms())
 def test_the_order_does_not_depend_on_the_order_of_rows(
-    wishes: list[Wish], past: dict[str, Served], dice: random.Random
+    wishes: list[BuildRequest], past: dict[str, Served], dice: random.Random
 ) -> None:
     shuffled = [*wishes]
     dice.shuffle(shuffled)
@@ -113,7 +122,7 @@ class Lab:
     slots: int
     build: int
     now: int = 0
-    waiting: list[Wish] = field(default_factory=list)
+    waiting: list[BuildRequest] = field(default_factory=list)
     building: dict[str, tuple[str, int]] = field(default_factory=dict)  # rental -> owner, begun
     last: dict[str, int] = field(default_factory=dict)
     begun: dict[str, int] = field(default_factory=dict)
@@ -121,9 +130,9 @@ class Lab:
     def ask(self, owner: str, number: int) -> None:
         """A wish of this second."""
         at = START + timedelta(seconds=self.now)
-        self.waiting.append(Wish(f"{owner}-{number}", owner, "node1", at))
+        self.waiting.append(BuildRequest(f"{owner}-{number}", owner, "node1", at))
 
-    def line(self) -> list[Wish]:
+    def line(self) -> list[BuildRequest]:
         """As it is now."""
         under_way = Counter(owner for owner, _ in self.building.values())
         past = {o: served(under_way[o], at) for o, at in self.last.items()}

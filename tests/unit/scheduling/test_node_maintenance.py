@@ -11,7 +11,7 @@ from harness.world import ADMIN, JOON, MINA, World, make_config
 from kws_core.errors import FormError, UserError
 from kws_core.reconcile.reconciler import Reconciler
 from kws_core.reports.audit import Audit
-from kws_core.scheduling.node_maintenance import Fleet
+from kws_core.scheduling.node_maintenance import NodeMaintenance
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
@@ -23,30 +23,30 @@ def told(world: World, rental: Rental) -> list[dict[str, str]]:
 
 
 def test_a_drained_node_gets_nothing_and_keeps_what_it_has(world: World) -> None:
-    fleet = Fleet(world.core)
+    fleet = NodeMaintenance(world.core)
     first = world.ready("first")
-    assert first.held
-    node = first.held.node
+    assert first.placement
+    node = first.placement.node
     other = "node2" if node == "node1" else "node1"
     fleet.drain(ADMIN, node, where="cli")
     for number in range(2):
         rental = world.ready(f"later{number}", JOON if number % 2 else MINA, ends_on=world.day(3))
-        assert rental.held
-        assert rental.held.node == other
+        assert rental.placement
+        assert rental.placement.node == other
     assert world.look(first).status is Status.READY
     assert told(world, first) == []
     assert fleet.undrain(ADMIN, node, where="cli")
     assert not fleet.undrain(ADMIN, node, where="cli")
     again = world.ready("again", JOON)
-    assert again.held
-    assert again.held.node == node
+    assert again.placement
+    assert again.placement.node == node
 
 
 def test_nothing_moves_to_a_drained_node(world: World) -> None:
-    Fleet(world.core).drain(ADMIN, "node2", where="cli")
+    NodeMaintenance(world.core).drain(ADMIN, "node2", where="cli")
     rental = world.rent()
-    assert rental.held
-    assert rental.held.node == "node1"
+    assert rental.placement
+    assert rental.placement.node == "node1"
     world.nodes["node1"].go_down()
     world.clock.advance(seconds=10)
     world.settle(20)
@@ -55,19 +55,19 @@ def test_nothing_moves_to_a_drained_node(world: World) -> None:
 
 def test_when_all_are_drained_a_request_says_so(world: World) -> None:
     for node in world.nodes:
-        Fleet(world.core).drain(ADMIN, node, where="cli")
+        NodeMaintenance(world.core).drain(ADMIN, node, where="cli")
     with pytest.raises(FormError) as refused:
         world.rent()
     assert "no_node" in str(refused.value.fields)
 
 
 def test_the_people_on_it_are_told_once_per_drain_and_date(world: World) -> None:
-    fleet = Fleet(world.core)
+    fleet = NodeMaintenance(world.core)
     mine, joons = world.ready("mine"), world.ready("joons", JOON)
-    assert mine.held
-    assert joons.held
-    assert mine.held.node != joons.held.node
-    node = mine.held.node
+    assert mine.placement
+    assert joons.placement
+    assert mine.placement.node != joons.placement.node
+    node = mine.placement.node
     day = world.day(3)
     assert fleet.drain(ADMIN, node, tell=True, until=day, reason="new disk", where="form") == 1
     assert fleet.drain(ADMIN, node, tell=True, until=day, reason="new disk", where="form") == 0
@@ -82,7 +82,7 @@ def test_the_people_on_it_are_told_once_per_drain_and_date(world: World) -> None
 
 
 def test_who_may_and_what_is_refused(world: World) -> None:
-    fleet = Fleet(world.core)
+    fleet = NodeMaintenance(world.core)
     with pytest.raises(UserError, match="admins_only"):
         fleet.drain(MINA, "node1", where="command")
     with pytest.raises(UserError, match="admins_only"):
@@ -170,8 +170,8 @@ def test_latency_is_remembered(world: World) -> None:
 def test_a_node_that_was_taken_out_of_the_file_is_told_once(make_world: Callable[..., World]) -> None:
     world = make_world()
     rental = world.ready()
-    assert rental.held
-    gone = rental.held.node
+    assert rental.placement
+    gone = rental.placement.node
     assert gone == "node1"
     whole, world.config = world.config, make_config(2)
     world.config = world.config.model_copy(update={"nodes": world.config.nodes[1:]})
@@ -181,13 +181,13 @@ def test_a_node_that_was_taken_out_of_the_file_is_told_once(make_world: Callable
     assert world.notices("node_missed") == [{"node": "node1", "rentals": 1}]
     assert world.core.missed()["node1"].vcpus == 1
     with pytest.raises(UserError, match="node_missed"):
-        Fleet(world.core).drain(ADMIN, "node1", where="cli")
+        NodeMaintenance(world.core).drain(ADMIN, "node1", where="cli")
     assert [status.room.node for status in world.core.nodes()] == ["node2"]
     assert world.look(rental).status is Status.READY
     world.config = whole
     world.restart()
     assert world.core.missed() == {}
-    world.core.give_back(MINA, rental.id)
+    world.core.return_rental(MINA, rental.id)
     world.settle()
     assert world.left() == {}
     assert len(world.notices("node_missed")) == 1
@@ -200,9 +200,9 @@ def test_who_what_when_from_where(world: World) -> None:
     rental = world.ready()
     begun = world.clock()
     world.clock.advance(minutes=1)
-    Fleet(world.core).drain(ADMIN, "node1", where="cli", reason="new disk")
+    NodeMaintenance(world.core).drain(ADMIN, "node1", where="cli", reason="new disk")
     world.clock.advance(minutes=1)
-    world.core.give_back(MINA, rental.id, via="card")
+    world.core.return_rental(MINA, rental.id, via="card")
     audit = Audit(world.core)
     everything = audit.trail()
     assert [line.at for line in everything] == sorted(line.at for line in everything)

@@ -9,26 +9,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kws_core.scheduling.placement import FULL, No, Room, Wish, choose, ruling_of
+from kws_core.scheduling.placement import (
+    FULL,
+    NodeCapacity,
+    PlacementRequest,
+    RejectReason,
+    choose,
+    decision_for,
+)
 from kws_core.values import Kind, Size
 
 SMALL = Size("small", 1, 512, 5)
-WISH = Wish(Kind.SERVER, "debian-12", SMALL)
+WISH = PlacementRequest(Kind.SERVER, "debian-12", SMALL)
 
 
-def room(node: str = "node1", **changes: Any) -> Room:
+def room(node: str = "node1", **changes: Any) -> NodeCapacity:
     """An empty node of 8 vCPUs."""
     values: dict[str, Any] = {
         "kinds": frozenset({Kind.SERVER}), "images": frozenset({"debian-12"}),
         "vcpus": 8, "ram_mb": 8192, "disk_gb": 100, "free_vcpus": 8, "free_ram_mb": 8192, "free_disk_gb": 100,
     }  # fmt: skip
-    return Room(node=node, **{**values, **changes})
+    return NodeCapacity(node=node, **{**values, **changes})
 
 
 amount = st.integers(0, 16)
 rooms = st.lists(
     st.builds(
-        Room,
+        NodeCapacity,
         node=st.sampled_from(["a", "b", "c", "d"]),
         kinds=st.frozensets(st.sampled_from(Kind)),
         images=st.frozensets(st.sampled_from(["debian-12", "ubuntu"])),
@@ -49,7 +56,7 @@ rooms = st.lists(
     max_size=4,
 )
 wishes = st.builds(
-    Wish,
+    PlacementRequest,
     kind=st.sampled_from(Kind),
     image=st.sampled_from(["debian-12", "ubuntu"]),
     size=st.builds(Size, st.just("any"), st.integers(1, 8), st.integers(1, 8), st.integers(1, 8)),
@@ -58,7 +65,7 @@ wishes = st.builds(
 
 
 @given(rooms, wishes)
-def test_the_chosen_node_always_fits(rooms: list[Room], wish: Wish) -> None:
+def test_the_chosen_node_always_fits(rooms: list[NodeCapacity], wish: PlacementRequest) -> None:
     chosen = next((r for r in rooms if r.node == choose(rooms, wish).node), None)
     if chosen is None:
         return
@@ -75,17 +82,17 @@ def test_the_chosen_node_always_fits(rooms: list[Room], wish: Wish) -> None:
 
 @given(rooms, wishes)
 def test_a_node_is_chosen_whenever_one_fits_and_every_other_has_its_reason(
-    rooms: list[Room], wish: Wish
+    rooms: list[NodeCapacity], wish: PlacementRequest
 ) -> None:
     ruling = choose(rooms, wish)
-    fitting = {r.node for r in rooms if ruling_of(r, wish) is None}
+    fitting = {r.node for r in rooms if decision_for(r, wish) is None}
     assert (ruling.node in fitting) if fitting else ruling.node is None
     assert set(ruling.refused) == {r.node for r in rooms} - fitting
     assert ruling.full == (ruling.node is None and bool(FULL & set(ruling.refused.values())))
 
 
 @given(rooms, wishes)
-def test_the_order_of_the_nodes_decides_ties_only(rooms: list[Room], wish: Wish) -> None:
+def test_the_order_of_the_nodes_decides_ties_only(rooms: list[NodeCapacity], wish: PlacementRequest) -> None:
     forward, backward = choose(rooms, wish), choose(rooms[::-1], wish)
     assert (forward.node is None) == (backward.node is None)
     assert forward.refused == backward.refused
@@ -94,26 +101,28 @@ def test_the_order_of_the_nodes_decides_ties_only(rooms: list[Room], wish: Wish)
 @pytest.mark.parametrize(
     ("changes", "no"),
     [
-        ({"up": False}, No.DOWN),
-        ({"drained": True}, No.DRAINED),
-        ({"kinds": frozenset({Kind.CONTAINER})}, No.KIND),
-        ({"images": frozenset()}, No.IMAGE),
-        ({"free_vcpus": 0}, No.VCPUS),
-        ({"free_ram_mb": 511}, No.RAM),
-        ({"free_disk_gb": 4}, No.DISK),
-        ({"free_addresses": 0}, No.ADDRESSES),
-        ({"free_machines": 0}, No.QUOTA),
-        ({"free_servers": 0}, No.QUOTA),
+        ({"up": False}, RejectReason.DOWN),
+        ({"drained": True}, RejectReason.DRAINED),
+        ({"kinds": frozenset({Kind.CONTAINER})}, RejectReason.KIND),
+        ({"images": frozenset()}, RejectReason.IMAGE),
+        ({"free_vcpus": 0}, RejectReason.VCPUS),
+        ({"free_ram_mb": 511}, RejectReason.RAM),
+        ({"free_disk_gb": 4}, RejectReason.DISK),
+        ({"free_addresses": 0}, RejectReason.ADDRESSES),
+        ({"free_machines": 0}, RejectReason.QUOTA),
+        ({"free_servers": 0}, RejectReason.QUOTA),
     ],
 )
-def test_each_refusal_has_its_reason(changes: dict[str, Any], no: No) -> None:
+def test_each_refusal_has_its_reason(changes: dict[str, Any], no: RejectReason) -> None:
     ruling = choose([room(**changes)], WISH)
     assert ruling.node is None
     assert ruling.refused == {"node1": no}
 
 
 def test_a_node_that_was_tried_is_not_tried_again() -> None:
-    assert choose([room()], replace(WISH, tried=frozenset({"node1"}))).refused == {"node1": No.TRIED}
+    assert choose([room()], replace(WISH, tried=frozenset({"node1"}))).refused == {
+        "node1": RejectReason.TRIED
+    }
 
 
 def test_exactly_what_is_left_fits() -> None:

@@ -20,7 +20,7 @@ from kws_core.errors import StoreDown
 from kws_core.nightly.cleanup import Nightly
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
-from kws_core.values import mark_of
+from kws_core.values import owner_tag
 
 LEAK = "kws-abcdefghjk"
 UNREACHABLE = """
@@ -55,10 +55,10 @@ def answer(monkeypatch: pytest.MonkeyPatch, yes: bool) -> list[str]:
 
 def test_a_dry_run_tells_both_ways_and_writes_nothing(world: World, typed: Typed, tmp_path: Path) -> None:
     rental = world.ready()
-    assert rental.held
+    assert rental.placement
     node, other = (
-        world.nodes[rental.held.node],
-        world.nodes["node2" if rental.held.node == "node1" else "node1"],
+        world.nodes[rental.placement.node],
+        world.nodes["node2" if rental.placement.node == "node1" else "node1"],
     )
     node.vanish(rental.mark)
     other.plant(LEAK)
@@ -105,10 +105,10 @@ def test_a_dry_run_says_what_the_next_sweep_would_do(world: World, typed: Typed)
 
 def test_what_was_known_once_is_called_by_its_name(world: World, typed: Typed) -> None:
     rental = world.ready()
-    assert rental.held
-    world.core.give_back(MINA, rental.id)
+    assert rental.placement
+    world.core.return_rental(MINA, rental.id)
     world.settle()
-    world.nodes[rental.held.node].plant(rental.mark)
+    world.nodes[rental.placement.node].plant(rental.mark)
     row = typed("reconcile", "--dry-run", "--json").rows[0]
     assert (row["found"], row["rental"], row["owner"]) == ("leak", "web01", MINA.id)
 
@@ -154,7 +154,7 @@ def test_what_takes_time_is_said_and_finished_by_the_next(
 
 def test_too_many_at_once_are_kept(world: World, typed: Typed) -> None:
     for letter in "abcdefghjkm":
-        world.nodes["node1"].plant(mark_of(letter * 10))
+        world.nodes["node1"].plant(owner_tag(letter * 10))
     for _ in range(2):
         rows = typed("reconcile", "--json").rows
         world.clock.advance(minutes=11)
@@ -207,8 +207,8 @@ def test_a_dry_run_beside_a_running_bot_sees_what_it_just_wrote(world: World, ty
     """What is only in SQLite's write-ahead log yet."""
     rental = world.ready()
     assert typed("reconcile", "--dry-run", "--json").rows == []
-    assert rental.held
-    world.core.give_back(MINA, rental.id)
+    assert rental.placement
+    world.core.return_rental(MINA, rental.id)
     assert typed("reconcile", "--dry-run", "--json").rows == []
 
 

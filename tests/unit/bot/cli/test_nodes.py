@@ -18,11 +18,11 @@ from kws_core.tables.event_kinds import EventKind
 
 def test_nodes_says_lent_free_and_measured(world: World, typed: Typed) -> None:
     rental = world.ready()
-    assert rental.held
+    assert rental.placement
     world.clock.advance(seconds=61)
     world.tick()
     rows = {row["name"]: row for row in typed("nodes", "--json").rows}
-    row = rows[rental.held.node]
+    row = rows[rental.placement.node]
     assert (row["state"], row["rentals"], row["kinds"]) == ("up", 1, ["server"])
     assert (row["vcpus"], row["lent_vcpus"], row["free_vcpus"], row["measured_vcpus"]) == (6, 1, 5, 64)
     assert (row["builds"], row["max_builds"], row["drained"], row["error"]) == (0, 2, False, None)
@@ -33,8 +33,8 @@ def test_nodes_says_lent_free_and_measured(world: World, typed: Typed) -> None:
 
 def test_drain_and_undrain(world: World, typed: Typed) -> None:
     rental = world.ready()
-    assert rental.held
-    node = rental.held.node
+    assert rental.placement
+    node = rental.placement.node
     done = typed("nodes", "drain", node, "--tell", "2026-12-10", "--reason", "new disk")
     assert (done.code, done.out) == (
         0,
@@ -67,8 +67,8 @@ def test_what_is_refused(typed: Typed, world: World, typed_words: tuple[str, ...
 
 def test_a_node_that_nodes_toml_has_no_more(world: World, typed: Typed, tmp_path: Path) -> None:
     rental = world.ready()
-    assert rental.held
-    assert rental.held.node == "node1"
+    assert rental.placement
+    assert rental.placement.node == "node1"
     only = NODES[: NODES.index("[[nodes]]")] + NODES[NODES.rindex("[[nodes]]") :]
     (tmp_path / "nodes.toml").write_text(only)
     rows = {row["name"]: row for row in typed("nodes", "--json").rows}

@@ -12,10 +12,10 @@ import pytest
 from harness.world import Inline
 
 from bot.delivery import pictures
-from bot.delivery.pictures import Gallery
+from bot.delivery.pictures import ChartSender
 from bot.text.i18n import Texts
-from kws_core.scheduling.capacity import Lent, NodeStatus
-from kws_core.scheduling.placement import Room
+from kws_core.scheduling.capacity import AllocatedCapacity, NodeStatus
+from kws_core.scheduling.placement import NodeCapacity
 
 
 def node(name: str, lent: int = 2, others: int = 1, **changes: Any) -> NodeStatus:
@@ -23,10 +23,10 @@ def node(name: str, lent: int = 2, others: int = 1, **changes: Any) -> NodeStatu
     whole = {"vcpus": 8, "ram_mb": 16384, "disk_gb": 100}
     step = {"vcpus": 1, "ram_mb": 1536, "disk_gb": 10}
     free = {f"free_{what}": whole[what] - step[what] * (lent + others) for what in whole}
-    room = Room(name, frozenset(), frozenset(), **whole, **free)
+    room = NodeCapacity(name, frozenset(), frozenset(), **whole, **free)
     return NodeStatus(
         room=replace(room, **changes), seen_at=None, failing_since=None, error=None, measured=None,
-        lent=Lent(lent, **{what: step[what] * lent for what in whole}),
+        lent=AllocatedCapacity(lent, **{what: step[what] * lent for what in whole}),
     )  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def test_every_bar_is_as_long_as_what_may_be_lent() -> None:
 
 
 def test_more_lent_than_there_is_stays_in_the_bar() -> None:
-    shrunk = replace(node("node1", lent=8, others=0), lent=Lent(8, 12, 12288, 80))
+    shrunk = replace(node("node1", lent=8, others=0), lent=AllocatedCapacity(8, 12, 12288, 80))
     assert pictures.bars([shrunk], "vcpus", 1)[1] == pictures.Bar("node1", 8, 0, 0, 0)
 
 
@@ -108,7 +108,7 @@ class Gauge:
         self.drawn = 0
         self.broken = False
         self.at = 0.0
-        self.gallery = Gallery(lambda: self.nodes, Inline(), self.draw, lambda: self.at)
+        self.gallery = ChartSender(lambda: self.nodes, Inline(), self.draw, lambda: self.at)
 
     def draw(self, _data: dict[str, Any]) -> bytes:
         self.drawn += 1

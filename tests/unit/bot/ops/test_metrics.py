@@ -13,9 +13,9 @@ from harness.world import World
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.ops.metrics import MOST_CODES, Metrics
-from kws_core.database.alerts import NoticeKind, tell_admins
+from kws_core.database.alerts import AlertKind, alert_admins
 from kws_core.errors import NodeDown, Refusal
-from kws_core.people import Who
+from kws_core.people import Actor
 from kws_core.reports.metrics import figures
 
 ROOT = Path(__file__).parents[4]
@@ -51,10 +51,10 @@ def test_a_build_is_counted_on_its_node_with_its_time(make_world: Callable[..., 
     rental = world.rent("web01")
     world.settle(20)
     rental = world.look(rental)
-    assert rental.held and rental.held.server_at and rental.ready_at
-    took = (rental.ready_at - rental.held.server_at).total_seconds()
+    assert rental.placement and rental.placement.server_at and rental.ready_at
+    took = (rental.ready_at - rental.placement.server_at).total_seconds()
     assert 7 <= took <= 9
-    samples, node = scrape(metrics_of(world)), rental.held.node
+    samples, node = scrape(metrics_of(world)), rental.placement.node
     assert value(samples, "kws_build_seconds_sum", node=node) == took
     assert value(samples, "kws_build_seconds_count", node=node) == 1
     assert value(samples, "kws_build_seconds_bucket", node=node, le="5.0") == 0
@@ -66,7 +66,7 @@ def test_a_build_is_counted_on_its_node_with_its_time(make_world: Callable[..., 
 
 def test_builds_stay_counted_when_rentals_are_over_and_after_a_restart(world: World) -> None:
     rental = world.ready()
-    world.core.give_back(Who(rental.owner), rental.id)
+    world.core.return_rental(Actor(rental.owner), rental.id)
     world.settle()
     world.restart()
     samples = scrape(metrics_of(world))
@@ -85,10 +85,10 @@ def test_a_refused_try_is_no_build(world: World) -> None:
 
 def test_a_dead_node_and_a_stuck_deletion(world: World) -> None:
     rental = world.ready()
-    assert rental.held
-    node = rental.held.node
+    assert rental.placement
+    node = rental.placement.node
     world.nodes[node].go_down()
-    world.core.give_back(Who(rental.owner), rental.id)
+    world.core.return_rental(Actor(rental.owner), rental.id)
     world.settle(15)
     samples = scrape(metrics_of(world))
     assert value(samples, "kws_node_up", node=node) == 0
@@ -102,7 +102,7 @@ def test_the_outbox_grows_old_while_slack_is_away(world: World) -> None:
     world.rent()
     world.clock.advance(minutes=10)
     with world.store.write() as session:
-        tell_admins(session, NoticeKind.DEPARTED, "k", world.clock(), person="U1")
+        alert_admins(session, AlertKind.DEPARTED, "k", world.clock(), person="U1")
     world.clock.advance(minutes=5)
     samples = scrape(metrics_of(world))
     assert value(samples, "kws_outbox_age_seconds", to="owners") == 900

@@ -17,9 +17,9 @@ from bot.views import admin_form, admin_home, home, ids
 from kws_core.config import Policy
 from kws_core.nodes.values import Image
 from kws_core.outbox.admin_queries import PAGE, Entry, Found, Search
-from kws_core.rentals.service import Offer
+from kws_core.rentals.service import FormOptions
 from kws_core.scheduling.capacity import NodeStatus
-from kws_core.scheduling.placement import Room
+from kws_core.scheduling.placement import NodeCapacity
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
@@ -30,19 +30,19 @@ TODAY = date(2026, 12, 1)
 names = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 
 
-def room(name: str, **changes: Any) -> Room:
+def room(name: str, **changes: Any) -> NodeCapacity:
     free = {"free_vcpus": 1, "free_ram_mb": 512, "free_disk_gb": 5}
     kinds = frozenset({Kind.SERVER, Kind.CONTAINER})
     values = {"kinds": kinds, "images": frozenset(), "vcpus": 8, "ram_mb": 8192, "disk_gb": 100, **free}
-    return Room(node=name, **{**values, **changes})  # type: ignore[arg-type]
+    return NodeCapacity(node=name, **{**values, **changes})  # type: ignore[arg-type]
 
 
-def offer(mine: list[Rental], rooms: list[Room]) -> Offer:
-    return Offer((), [Size("small", 1, 512, 5)], rooms, TODAY, TODAY, TODAY, mine)
+def offer(mine: list[Rental], rooms: list[NodeCapacity]) -> FormOptions:
+    return FormOptions((), [Size("small", 1, 512, 5)], rooms, TODAY, TODAY, TODAY, mine)
 
 
 def drawn(
-    mine: list[Rental], found: list[Rental], rooms: list[Room], images: list[Image], entries: list[Entry],
+    mine: list[Rental], found: list[Rental], rooms: list[NodeCapacity], images: list[Image], entries: list[Entry],
     search: Search, locale: Any, *, count: int = 300, admin: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """The view as Slack gets it."""
@@ -50,7 +50,7 @@ def drawn(
     page = Found(found, count, min(search.page, 19), PAGE)
     nodes = [NodeStatus(room, None, None, None, None) for room in rooms]
     missed = {one.placements[0].node: 1 for one in found[::2] if one.placements}
-    desk = admin_home.Desk(search, page, lambda day: day, nodes, missed, images, entries)
+    desk = admin_home.AdminHome(search, page, lambda day: day, nodes, missed, images, entries)
     ends = {rental.id: NOW for rental in mine}
     blocks = admin_home.build(desk, texts) if admin else []
     return json.loads(json.dumps(home.build(offer(mine, rooms), Policy(), ends, texts, blocks).to_dict()))  # type: ignore[no-any-return]
@@ -119,8 +119,8 @@ def test_slack_takes_the_worst_of_everything(locale: str) -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("act", ids.Act)
-def test_slack_takes_the_forms_of_the_desk(act: ids.Act, locale: Any) -> None:
+@pytest.mark.parametrize("act", ids.RentalAct)
+def test_slack_takes_the_forms_of_the_desk(act: ids.RentalAct, locale: Any) -> None:
     view = json.loads(json.dumps(admin_form.build(act, made(name="x" * 63), TODAY, Texts(locale)).to_dict()))
     assert check_view(view) == []
     assert ids.parse_act(view["private_metadata"]) == (act, "abcdefghjk")

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from bot.text.i18n import LOCALES, Texts
 from bot.views import form_fields, rent_form
 from kws_core.nodes.values import Image
-from kws_core.rentals.service import Offer
-from kws_core.scheduling.placement import Room
+from kws_core.rentals.service import FormOptions
+from kws_core.scheduling.placement import NodeCapacity
 from kws_core.values import Kind, Size
 from slack_workspace import check_view
 
@@ -27,12 +27,12 @@ names = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=["Cs
 locales = st.sampled_from(LOCALES)
 
 
-def offer(images: list[Image], sizes: list[Size] | None = None) -> Offer:
+def offer(images: list[Image], sizes: list[Size] | None = None) -> FormOptions:
     """What the form is built from."""
-    return Offer(
+    return FormOptions(
         images=images,
         sizes=sizes or [Size("small", 1, 512, 5), Size("large", 2, 2048, 20)],
-        rooms=[Room("node1", frozenset({Kind.SERVER}), frozenset(), 8, 8192, 100, 8, 8192, 100)],
+        rooms=[NodeCapacity("node1", frozenset({Kind.SERVER}), frozenset(), 8, 8192, 100, 8, 8192, 100)],
         today=date(2026, 12, 1),
         default_end=date(2026, 12, 15),
         last_end=date(2027, 3, 1),
@@ -44,7 +44,7 @@ def image(name: str, title: str = "") -> Image:
     return Image(id=name, name=name, title=title)
 
 
-def build(made: Offer, locale: Any = "en") -> dict[str, Any]:
+def build(made: FormOptions, locale: Any = "en") -> dict[str, Any]:
     """The view as Slack gets it."""
     return rent_form.build(made, POLICY, Texts(locale)).to_dict()
 

@@ -44,7 +44,7 @@ def test_slack_takes_the_card_in_every_state_with_every_event(
 @pytest.mark.parametrize("kind", EventKind)
 @pytest.mark.parametrize("status", Status)
 def test_slack_takes_the_bell_of_every_event(kind: EventKind, status: Status, locale: Any) -> None:
-    message = rental_card.bell(rental(status), event(kind), Texts(locale))
+    message = rental_card.notification(rental(status), event(kind), Texts(locale))
     assert check_blocks([block.to_dict() for block in message.blocks]) == []
 
 
@@ -107,8 +107,8 @@ def test_a_returned_rental_says_who_returned_it() -> None:
 
 @pytest.mark.parametrize("status", [Status.ENDING, Status.ENDED])
 def test_a_bell_never_tells_an_address_that_is_none(status: Status) -> None:
-    assert not rental_card.rings(rental(status), event(EventKind.READY))
-    assert rental_card.rings(rental(Status.READY), event(EventKind.READY))
+    assert not rental_card.should_notify(rental(status), event(EventKind.READY))
+    assert rental_card.should_notify(rental(Status.READY), event(EventKind.READY))
 
 
 def test_the_ready_text_has_all_that_is_needed_to_get_in() -> None:
