@@ -17,12 +17,12 @@ from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from kws_core.config import Config, parse_config
+from kws_core.context import Context
 from kws_core.database.store import Store
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.values import ServerSpec
 from kws_core.people import Actor
 from kws_core.reconcile.reconciler import Reconciler
-from kws_core.rentals.service import Core
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.person import Person
@@ -84,7 +84,7 @@ class FilledLab:
         self.config: Config = parse_config(TOML + "".join(NODE.format(n=n + 1) for n in range(size.nodes)))
         self.store = Store(url)
         self.store.upgrade()
-        self.core = Core(self.config, self.store, lambda: NOW)
+        self.context = Context(self.config, self.store, lambda: NOW)
         self.nodes = {
             node.name: FakeNode(
                 node.name, lambda: NOW, vcpus=9000, ram_mb=9 * 10**6, disk_gb=9 * 10**4, addresses=9000
@@ -92,7 +92,7 @@ class FilledLab:
             for node in self.config.nodes
         }
         inline = Inline()
-        self.reconciler = Reconciler(self.core, self.nodes, lambda node, sort: inline)
+        self.reconciler = Reconciler(self.context, self.nodes, lambda node, sort: inline)
         with self.store.write() as session:
             _add(session, Person, (_person(n) for n in range(PEOPLE)))
             session.execute(insert(Person).values({**_person(0), "id": ADMIN.id}))

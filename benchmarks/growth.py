@@ -3,7 +3,7 @@
     python -m benchmarks.growth --profile "App Home of an admin"   # where the time of one operation goes
     python -m benchmarks.growth [--quick] [--database sqlite|postgresql] [--rounds 9] [--series history live nodes]
 
-Each operation is timed in labs of growing size (filled_lab.py: fake nodes, the real database and core, the
+Each operation is timed in labs of growing size (filled_lab.py: fake nodes, the real database and context, the
 handlers down to the blocks), which take turns in every round. The slope is that of a line through the points
 on log-log paper: 0 is flat, 1 is linear. What must be flat, and against what, is the table ``ACTS``.
 """

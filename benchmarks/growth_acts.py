@@ -24,6 +24,7 @@ from kws_core.outbox.home_state import HomeStates
 from kws_core.outbox.pending_messages import Outbox
 from kws_core.people import Actor
 from kws_core.rentals.admission import RentForm
+from kws_core.rentals.service import RentalService
 from kws_core.reports.metrics import figures
 from kws_core.scheduling import capacity
 from kws_core.scheduling.placement import PlacementRequest, choose
@@ -61,17 +62,22 @@ class Acts:
 
     def __init__(self, lab: FilledLab) -> None:
         self.lab = lab
-        self.core = lab.core
+        self.context = lab.context
+        self.rental_service = RentalService(self.context)
         slack = cast(Any, Slack())
-        directory = Directory(self.core, slack)
-        dispatcher = Dispatcher(self.core, directory, cast(Any, None))
+        directory = Directory(self.context, slack)
+        dispatcher = Dispatcher(self.context, directory, cast(Any, None))
         self.visit = RequestContext(ASKER, TEXTS, {"command": "/kws", "trigger_id": "t"}, slack, slack)
         self.mine, self.rent, self.homes = (
             MyRentals(dispatcher),
             Rent(dispatcher),
-            Homes(self.core, directory, slack),
+            Homes(self.context, directory, slack),
         )
-        self.outbox, self.book, self.nightly = Outbox(self.core), HomeStates(self.core), Nightly(self.core)
+        self.outbox, self.book, self.nightly = (
+            Outbox(self.context),
+            HomeStates(self.context),
+            Nightly(self.context),
+        )
         self._words: dict[str, Any] = {}
         status.register(dispatcher, cast(Any, self), cast(Any, Pictures()))
         self._forms = itertools.count()
@@ -103,10 +109,10 @@ class Acts:
     def submit(self) -> None:
         """The form is accepted, and the rental returned at once."""
         number = next(self._forms)
-        ends_on = self.core.today() + timedelta(days=14)
+        ends_on = self.context.today() + timedelta(days=14)
         form = RentForm(name=f"new-{number}", image="debian-12", size="small", ends_on=ends_on)
-        rental = self.core.request(ASKER, form, f"bench-form:{number}")
-        self.core.return_rental(ASKER, rental.id)
+        rental = self.rental_service.request(ASKER, form, f"bench-form:{number}")
+        self.rental_service.return_rental(ASKER, rental.id)
         for rental_id in self.outbox.due():
             self.outbox.delivered(rental_id, 2**31 - 1)
 
@@ -144,7 +150,7 @@ class Acts:
 
     def figures(self) -> None:
         """All of them."""
-        figures(self.core)
+        figures(self.context)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from kws_core.config import load_config
+from kws_core.context import Context
 from kws_core.database.store import Store
-from kws_core.rentals.service import Core
+from kws_core.rentals.queries import RentalQueries
 from slack_workspace import Workspace
 
 ROOT = Path(__file__).parent.parent
@@ -147,9 +148,9 @@ def kws(folder: Path, workspace: Workspace, clouds: dict[str, str]) -> Program:
 def wait_for_nodes(folder: Path, clouds: dict[str, str], count: int, seconds: float = 60) -> None:
     """Until the bot knows what so many nodes have."""
     store = Store(f"sqlite:///{folder / 'kws.db'}")
-    core = Core(load_config(Path(clouds["KWS_CONFIG"])), store)
+    context = Context(load_config(Path(clouds["KWS_CONFIG"])), store)
     until = time.monotonic() + seconds
-    while sum(node.room.up for node in core.nodes()) < count:
+    while sum(node.room.up for node in RentalQueries(context).nodes()) < count:
         if time.monotonic() > until:
             raise TimeoutError(f"{count} nodes do not answer; see {folder}")
         time.sleep(0.1)

@@ -33,6 +33,7 @@ from kws_core.forms import ssh_keys
 from kws_core.nightly.cleanup import Nightly
 from kws_core.people import Actor
 from kws_core.rentals.admission import RentForm
+from kws_core.rentals.service import RentalService
 from kws_core.tables.states import Access, Status
 from slack_workspace import Workspace
 
@@ -99,7 +100,7 @@ class Nights:
         self.bot = bot
         self.rivals = rivals
         self.workspace = workspace
-        self.core, self.nightly = bot.core, Nightly(bot.core)
+        self.context, self.nightly = bot.context, Nightly(bot.context)
         self.turn = 0
 
     def run(self, number: int, sample: int, repeat: int) -> dict[str, list[Night]]:
@@ -152,17 +153,19 @@ class Nights:
                 name=f"n{self.turn}-{i}",
                 image=lab.IMAGE,
                 size=SIZE_NAME,
-                ends_on=self.core.today() + timedelta(days=1),
+                ends_on=self.context.today() + timedelta(days=1),
                 access=Access.OWN_KEY,
                 public_key=key,
             )
-            self.core.request(Actor(people(OWNERS)[i % OWNERS].id), form, f"night:{self.turn}:{i}")
+            RentalService(self.context).request(
+                Actor(people(OWNERS)[i % OWNERS].id), form, f"night:{self.turn}:{i}"
+            )
         self.bot.until(lambda: self.bot.statuses() == [Status.READY.value] * number, LIMIT)
 
     def _warn(self, number: int) -> datetime:
         """Everybody has heard that the last day has come; returns the midnight after it."""
-        last_day = self.core.today() + timedelta(days=1)
-        zone = self.core.config.kws.zone
+        last_day = self.context.today() + timedelta(days=1)
+        zone = self.context.config.kws.zone
         seen = len(self.workspace.calls)
 
         def warnings() -> int:

@@ -17,8 +17,9 @@ from benchmarks import http_trace
 from benchmarks.http_trace import Call
 from benchmarks.lab import SIZE
 from kws_core.config import load_config
+from kws_core.context import Context
 from kws_core.database.store import Store
-from kws_core.rentals.service import Core
+from kws_core.rentals.queries import RentalQueries
 from slack_workspace import Workspace
 
 TOML = """
@@ -130,7 +131,8 @@ class Bot(Traced):
         self.database = f"sqlite:///{folder / DATABASE}"
         store = Store(self.database)
         store.upgrade()
-        self.core = Core(load_config(self.config), store)
+        self.context = Context(load_config(self.config), store)
+        self.rental_queries = RentalQueries(self.context)
         self.start(len(nodes))
 
     def start(self, nodes: int) -> None:
@@ -143,11 +145,13 @@ class Bot(Traced):
         paths = {"KWS_CONFIG": str(self.config), "KWS_DATABASE_URL": self.database}
         self.spawn("bot", "run", environment=slack | paths)
         self.workspace.wait_connected(2, timeout=60)
-        self.workspace.wait_for(lambda: sum(node.room.up for node in self.core.nodes()) == nodes, 60)
+        self.workspace.wait_for(
+            lambda: sum(node.room.up for node in self.rental_queries.nodes()) == nodes, 60
+        )
 
     def statuses(self) -> list[str]:
         """Of all rentals that are not over."""
-        return [rental.status.value for rental in self.core.all_rentals()]
+        return [rental.status.value for rental in self.rental_queries.all_rentals()]
 
     def until(self, what: Any, seconds: float) -> float:
         """When it was so (time.time())."""

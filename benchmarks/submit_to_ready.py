@@ -30,6 +30,7 @@ from benchmarks.processes import DATABASE, SIZE_NAME, Bot, Rival
 from benchmarks.report import Report, Spread, spread
 from kws_core.forms import ssh_keys
 from kws_core.people import Actor
+from kws_core.rentals.service import RentalService
 from slack_workspace import Workspace
 from slack_workspace.people import User
 
@@ -207,8 +208,8 @@ class Field:
 
     def _give_back(self) -> None:
         """All are returned, and the nodes show nothing of them."""
-        for rental in self.bot.core.all_rentals():
-            self.bot.core.return_rental(Actor(rental.owner), rental.id)
+        for rental in self.bot.rental_queries.all_rentals():
+            RentalService(self.bot.context).return_rental(Actor(rental.owner), rental.id)
         self.bot.until(lambda: not self.bot.statuses(), LIMIT)
 
 

@@ -30,7 +30,7 @@ from bot.slack.dispatcher import Dispatcher
 from bot.slack.messages import MessageClient
 from kws_core.cluster.heartbeat import Heartbeat
 from kws_core.config import Config, Environment
-from kws_core.context import utcnow
+from kws_core.context import Context, utcnow
 from kws_core.database.single_process import SoleProcess
 from kws_core.database.store import Store
 from kws_core.images.service import Images
@@ -40,7 +40,6 @@ from kws_core.nodes import Node
 from kws_core.reconcile.reconciler import Reconciler
 from kws_core.rentals.extension import Extensions
 from kws_core.rentals.machine_actions import Operations
-from kws_core.rentals.service import Core
 from kws_core.reports.metrics import figures
 from kws_core.reports.retention import forget
 
@@ -95,28 +94,31 @@ class Service:
     ) -> None:
         self.environment = environment
         self.store = Store(environment.database_url)
-        self.core = Core(config, self.store, now)
+        self.context = Context(config, self.store, now)
         self.client = slack_client(environment)
-        self.directory = Directory(self.core, self.client)
+        self.directory = Directory(self.context, self.client)
         self.node_threads = NodeExecutors(config)
         self.workers = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="worker")
         self.post_office = ThreadPoolExecutor(NOTIFIER_THREADS, thread_name_prefix="notify")
         self.pictures = ThreadPoolExecutor(1, thread_name_prefix="picture")
         self.listeners = ThreadPoolExecutor(LISTENER_THREADS, thread_name_prefix="bolt")
-        self.reconciler = Reconciler(self.core, nodes, self.node_threads)
-        self.notifier = Notifier(self.core, self.client, self.directory, self.post_office)
-        self.sole, self.pulse = SoleProcess(self.store), Heartbeat(self.core)
-        self.dispatcher = Dispatcher(self.core, self.directory, self.workers)
-        self.operations = Operations(self.core, nodes, self.node_threads)
-        self.terms, self.nightly = Extensions(self.core), Nightly(self.core)
-        self.admin_notices = AdminNotices(self.core, self.directory, MessageClient(self.client))
-        self.gallery = ChartSender(self.core.nodes, self.pictures)
-        self.image_jobs = ImageJobs(Images(self.core, nodes), self.dispatcher, MessageClient(self.client))
-        self.homes = Homes(self.core, self.directory, self.client)
+        self.reconciler = Reconciler(self.context, nodes, self.node_threads)
+        self.notifier = Notifier(self.context, self.client, self.directory, self.post_office)
+        self.sole, self.pulse = SoleProcess(self.store), Heartbeat(self.context)
+        self.dispatcher = Dispatcher(self.context, self.directory, self.workers)
+        self.members = self.dispatcher.members
+        self.rental_queries = self.dispatcher.rental_queries
+        self.rental_service = self.dispatcher.rental_service
+        self.operations = Operations(self.context, nodes, self.node_threads)
+        self.terms, self.nightly = Extensions(self.context), Nightly(self.context)
+        self.admin_notices = AdminNotices(self.context, self.directory, MessageClient(self.client))
+        self.gallery = ChartSender(self.rental_queries.nodes, self.pictures)
+        self.image_jobs = ImageJobs(Images(self.context, nodes), self.dispatcher, MessageClient(self.client))
+        self.homes = Homes(self.context, self.directory, self.client)
         self.app = self._app()
         self.loops = self._loops()
         self.sockets = _sockets(self.app, environment.app_token)
-        self.metrics = Metrics(lambda: figures(self.core), self.loops, self.connections)
+        self.metrics = Metrics(lambda: figures(self.context), self.loops, self.connections)
         self.client.failed = self.metrics.slack_failed
         self.health = Health(self.loops[:VITAL], self.connections, self.store.ask)
         self.scheduler = self._chores()
@@ -141,8 +143,8 @@ class Service:
 
     def _loops(self) -> list[Loop]:
         return [
-            Loop("reconciler", self.reconciler.tick, self.core.work),
-            Loop("notifier", self.notifier.tick, self.core.mail),
+            Loop("reconciler", self.reconciler.tick, self.context.work),
+            Loop("notifier", self.notifier.tick, self.context.mail),
             Loop("homes", self.homes.tick, threading.Event()),
             *([] if self.store.single_process else [Loop("pulse", self.pulse.tick, threading.Event())]),
         ]
@@ -150,7 +152,7 @@ class Service:
     def _chores(self) -> BackgroundScheduler:
         now, every = utcnow(), IntervalTrigger
         scheduler = BackgroundScheduler(timezone=UTC)
-        scheduler.add_job(forget, every(hours=1), (self.core,), next_run_time=now)
+        scheduler.add_job(forget, every(hours=1), (self.context,), next_run_time=now)
         scheduler.add_job(self.nightly.tick, every(minutes=1), next_run_time=now, **CHORE)
         scheduler.add_job(self.admin_notices.deliver_due, every(seconds=10), **CHORE)
         scheduler.add_job(self.image_jobs.close_broken, every(seconds=10), next_run_time=now, **CHORE)
@@ -159,7 +161,7 @@ class Service:
 
     def look_for_departures(self) -> None:
         """Asks Slack who has left; their rentals are listed to the admins."""
-        departures.look(self.core, self.directory)
+        departures.look(self.context, self.directory)
 
     def start(self) -> None:
         """Brings the database up to date and begins to work; Slack and the nodes may still be away.

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.service import Service
+from kws_core.rentals.queries import RentalQueries
 from kws_core.tables.states import Status
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class TimeTravel:
     def __init__(self, clock: DemoClock, service: Service) -> None:
         self._clock = clock
         self._service = service
-        self._zone = service.core.config.kws.zone
+        self._zone = service.context.config.kws.zone
         self._busy = threading.Lock()
         self._stop = threading.Event()
 
@@ -104,14 +105,16 @@ class TimeTravel:
 
     def _settle(self, patience: float) -> None:
         """Until nothing is being built, deleted or told, or patience is over."""
-        core, outbox = self._service.core, self._service.notifier.outbox
+        context, outbox = self._service.context, self._service.notifier.outbox
         until = min(patience, real_time.monotonic() + PATIENCE)
 
         def settled() -> bool:
-            return not outbox.due() and all(one.status in SETTLED for one in core.all_rentals())
+            return not outbox.due() and all(
+                one.status in SETTLED for one in RentalQueries(context).all_rentals()
+            )
 
-        core.work.set()
-        core.mail.set()
+        context.work.set()
+        context.mail.set()
         while not settled() and real_time.monotonic() < until and not self._stop.wait(LOOK):
             pass
 

@@ -21,6 +21,8 @@ from kws_core.errors import ConfigError, NodeError
 from kws_core.nodes import Node
 from kws_core.nodes.pool import Pool
 from kws_core.people import Actor
+from kws_core.rentals.queries import RentalQueries
+from kws_core.rentals.service import RentalService
 from slack_workspace import Workspace
 
 DATABASE = Path("kws-demo.db")  # kept while something of it may be on a node
@@ -40,7 +42,7 @@ def on_real_nodes(*, port: int = 0, config: Path | None = None) -> Iterator[Work
             service = Service(settings, joining(workspace, f"sqlite:///{DATABASE}"), pool.nodes())
             service.reconciler.sweeps = False
             service.store.upgrade()
-            refuse_company(pool.nodes(), {one.mark for one in service.core.all_rentals()})
+            refuse_company(pool.nodes(), {one.mark for one in service.rental_queries.all_rentals()})
             with on_stage(workspace, service, DemoStage(workspace, service)):
                 yield workspace
                 clean = return_all(service)
@@ -76,19 +78,19 @@ def refuse_company(nodes: Mapping[str, Node], own: set[str]) -> None:
 
 def return_all(service: Service, patience: float = PATIENCE) -> bool:
     """Gives back what is still rented and waits; whether the nodes show nothing of it any more."""
-    core = service.core
-    left = core.all_rentals()
+    context = service.context
+    left = RentalQueries(context).all_rentals()
     if not left:
         return True
     typer.echo("Returning what is still rented: " + ", ".join(one.name for one in left))
     for rental in left:
-        core.return_rental(Actor(rental.owner, admin=True), rental.id)
+        RentalService(context).return_rental(Actor(rental.owner, admin=True), rental.id)
     pause = threading.Event()
     waited = 0.0
-    while core.all_rentals() and waited < patience:
+    while RentalQueries(context).all_rentals() and waited < patience:
         pause.wait(LOOK)
         waited += LOOK
-    still = [one.name for one in core.all_rentals()]
+    still = [one.name for one in RentalQueries(context).all_rentals()]
     if still:
         typer.echo(
             f"Not deleted yet: {', '.join(still)}. Start the demo again to finish ({DATABASE}).", err=True

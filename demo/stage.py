@@ -10,6 +10,7 @@ from bot.text import i18n
 from demo.clock import DemoClock, TimeTravel
 from demo.hints import hints
 from demo.nodes import DemoNode
+from kws_core.rentals.queries import RentalQueries
 from kws_core.scheduling.capacity import NodeStatus
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import PlacementState
@@ -45,15 +46,15 @@ class DemoStage:
         return hints(i18n.locale_of(locale, "en"))
 
     def panel(self) -> Json:
-        core = self._service.core
-        held = core.all_rentals()
+        context = self._service.context
+        held = RentalQueries(context).all_rentals()
         return {
-            "zone": core.config.kws.timezone,
+            "zone": context.config.kws.timezone,
             "clock": self._clock is not None,
             "skipped": round(self._clock.skipped) if self._clock else 0,
             "travelling": bool(self._travel and self._travel.busy),
             "simulated": bool(self._nodes),
-            "nodes": [self._node(status, held) for status in core.nodes()],
+            "nodes": [self._node(status, held) for status in RentalQueries(context).nodes()],
         }
 
     def _node(self, status: NodeStatus, rentals: Any) -> Json:
@@ -86,9 +87,9 @@ class DemoStage:
         """As if the person had changed the language of their Slack; the bot need not find out in hours."""
         person = self._workspace.person(user)
         person.user.locale = LOCALES[locale]
-        known = self._service.core.person(person.id)
+        known = self._service.members.person(person.id)
         if known is not None:
-            self._service.core.remember_person(
+            self._service.members.remember_person(
                 person.id, locale=person.user.locale, guest=known.guest, stranger=known.stranger
             )
 

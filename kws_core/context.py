@@ -1,15 +1,46 @@
-"""What every part of the service shares: the clock and the executors."""
+"""What every part of the service shares: configuration, clock, store, leases and the wake-up events."""
 
 from __future__ import annotations
 
+import socket
+import threading
+import uuid
+from collections.abc import Callable
 from concurrent.futures import Executor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol
+
+from kws_core.config import Config
+from kws_core.database.leases import Leases
+from kws_core.database.store import Store
+from kws_core.expiry import ExpiryPolicy
 
 
 def utcnow() -> datetime:
     """The real clock; everything takes its time from one of these."""
     return datetime.now(UTC)
+
+
+class Context:
+    """One process of KWS on one database.
+
+    ``work`` and ``mail`` are set when the reconciler and the notifier have something new. ``who`` names this
+    process among those that work on the same database.
+    """
+
+    def __init__(self, config: Config, store: Store, now: Callable[[], datetime] = utcnow) -> None:
+        self.config = config
+        self.store = store
+        self.now = now
+        self.expiry = ExpiryPolicy(config)
+        self.work = threading.Event()
+        self.mail = threading.Event()
+        self.who = f"{socket.gethostname()[:40]}-{uuid.uuid4().hex[:12]}"
+        self.leases = Leases(store, self.who, now)
+
+    def today(self) -> date:
+        """The date in the lab's zone."""
+        return self.expiry.day_of(self.now())
 
 
 class Executors(Protocol):

@@ -87,6 +87,10 @@ class ExpiryPolicy:
             day -= A_DAY
         return day
 
+    def ends_at(self, rental: Rental) -> datetime:
+        """The instant a rental is over, in the lab's zone."""
+        return self.over_at(rental).astimezone(self.zone)
+
     def over_at(self, rental: Rental) -> datetime:
         """The first instant after the rental's last day."""
         return self.midnight(self.last_day(rental.ends_on) + A_DAY)

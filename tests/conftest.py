@@ -15,11 +15,11 @@ from harness.world import Clock, Inline, World, make_config
 from hypothesis import settings
 from sqlalchemy import event
 
+from kws_core.context import Context
 from kws_core.database.store import Store
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.outbox.pending_messages import Outbox
 from kws_core.reconcile.reconciler import Reconciler
-from kws_core.rentals.service import Core
 
 gc.set_threshold(100_000, 50, 100)  # a tenth of the time went into looking through what the imports had made
 settings.register_profile("fast", deadline=None, derandomize=True, max_examples=25)  # the same at each run
@@ -65,13 +65,13 @@ def make_world(tmp_path: Path, clock: Clock, empty_database: Path) -> Iterator[C
         store = Store(f"sqlite:///{tmp_path / 'kws.db'}")
         stores.append(store)
         event.listen(store.engine, "connect", _hasty)
-        core = Core(config, store, clock)
+        context = Context(config, store, clock)
         fake_nodes = {
             node.name: FakeNode(node.name, clock, vcpus=64, ram_mb=65536, **(fakes or {}))
             for node in config.nodes
         }
-        reconciler = Reconciler(core, fake_nodes, lambda node, sort: Inline())
-        world = World(config, store, clock, fake_nodes, core, Outbox(core), reconciler)
+        reconciler = Reconciler(context, fake_nodes, lambda node, sort: Inline())
+        world = World(config, store, clock, fake_nodes, context, Outbox(context), reconciler)
         reconciler.start()
         reconciler.tick()
         return world

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from kws_core.context import Context
     from kws_core.people import Actor
-    from kws_core.rentals.service import Core
 
 USAGE = 2  # exit code: wrong usage or configuration
 FAILED = 1
@@ -24,16 +24,16 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def core_of(config: Path | None) -> Core:
+def context_of(config: Path | None) -> Context:
     """The core on the configured database, which is brought up to date."""
     from kws_core.config import DEFAULT_DATABASE_URL, load_config
+    from kws_core.context import Context
     from kws_core.database.store import Store
-    from kws_core.rentals.service import Core
 
     settings = load_config(config)
     store = Store(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL)
     store.upgrade()
-    return Core(settings, store)
+    return Context(settings, store)
 
 
 def who_types() -> Actor:
@@ -47,11 +47,11 @@ def who_types() -> Actor:
     return Actor(f"cli:{name[:LONGEST_USER]}", admin=True)
 
 
-def note_act(core: Core, what: str, **data: Any) -> None:
+def note_act(context: Context, what: str, **data: Any) -> None:
     """Into the audit trail."""
     from kws_core.reports.audit import Audit
 
-    Audit(core).note(who_types().id, what, "cli", **data)
+    Audit(context).note(who_types().id, what, "cli", **data)
 
 
 def print_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.common import FAILED, Config, Json, core_of, print_rows
+from bot.cli.common import FAILED, Config, Json, context_of, print_rows
 
 if TYPE_CHECKING:
     from kws_core.config import Config as Settings
+    from kws_core.context import Context
     from kws_core.legacy.importer import ImportOptions, ImportOutcome
-    from kws_core.rentals.service import Core
 
 NOTHING = "The old system lends nothing."
 
@@ -93,8 +93,8 @@ def import_legacy(
     pool = Pool(settings)
     pool.check()
     try:
-        with _core(config, settings, dry_run) as core:
-            takeover = LegacyImporter(core, pool.importers(), terms)
+        with _context(config, settings, dry_run) as context:
+            takeover = LegacyImporter(context, pool.importers(), terms)
             if not dry_run and not yes and sys.stdin.isatty():
                 would = takeover.run(rows, dry_run=True)
                 print_rows(_shown(would), False, NOTHING)
@@ -108,17 +108,17 @@ def import_legacy(
 
 
 @contextmanager
-def _core(config: Path | None, settings: Settings, dry_run: bool) -> Iterator[Core]:
+def _context(config: Path | None, settings: Settings, dry_run: bool) -> Iterator[Context]:
     """A core; in a dry run one that can change nothing."""
     from kws_core.config import DEFAULT_DATABASE_URL
+    from kws_core.context import Context
     from kws_core.database.read_only import open_to_read
-    from kws_core.rentals.service import Core
 
     if not dry_run:
-        yield core_of(config)
+        yield context_of(config)
         return
     with open_to_read(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL) as (store, _):
-        yield Core(settings, store)
+        yield Context(settings, store)
 
 
 def _terms(owners: Path | None, others: str | None, nodes: list[str], days: int) -> ImportOptions:

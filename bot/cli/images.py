@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
-from bot.cli.common import FAILED, USAGE, Config, Json, core_of, who_types
+from bot.cli.common import FAILED, USAGE, Config, Json, context_of, who_types
 
 if TYPE_CHECKING:
     from kws_core.images.image_audit import By
@@ -170,11 +170,11 @@ def _images(config: Path | None) -> Iterator[Images]:
     from kws_core.images.service import Images
     from kws_core.nodes.pool import Pool
 
-    core = core_of(config)
-    pool = Pool(core.config)
+    context = context_of(config)
+    pool = Pool(context.config)
     pool.check()
     try:
-        yield Images(core, pool.nodes())
+        yield Images(context, pool.nodes())
     except UserError as error:
         typer.echo(f"kws: {plain_sentence(error, Texts('en'))}", err=True)
         raise typer.Exit(USAGE) from None
@@ -187,7 +187,7 @@ def _source(source: str, images: Images) -> Source:
     from kws_core.images.urls import Rules, from_url
 
     if "://" in source and not Path(source).exists():
-        by_nodes = images.core.config.openstack.image_import
+        by_nodes = images.context.config.openstack.image_import
         return from_url(source, lambda: Rules(images.hosts()), by_nodes)
     return from_file(Path(source))
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from bot.cli import db, images, nodes, setup
-from bot.cli.common import FAILED, USAGE, Config, Json, core_of, note_act, print_rows
+from bot.cli.common import FAILED, USAGE, Config, Json, context_of, note_act, print_rows
 
 if TYPE_CHECKING:
     from kws_core.config import Config as Settings
-    from kws_core.rentals.service import Core
+    from kws_core.context import Context
 
 A = TypeVar("A")
 
@@ -147,15 +147,17 @@ def reconcile(
     pool.check()
     names = [node.name for node in settings.nodes]
     try:
-        with _core_to_read(settings) if dry_run else nullcontext(core_of(config)) as core:
-            sweep = Sweep(core, pool.nodes())
+        with _context_to_read(settings) if dry_run else nullcontext(context_of(config)) as context:
+            sweep = Sweep(context, pool.nodes())
             with ThreadPoolExecutor(len(names)) as threads:  # a silent node delays no other
                 if dry_run:
                     found = [listings.would(report) for report in threads.map(sweep.survey, names)]
                 else:
                     swept = list(threads.map(sweep.sweep, names))
                     found = [listings.did(one) for one in swept]
-                    note_act(core, "reconcile", deleted=sorted(mark for one in swept for mark in one.deleted))
+                    note_act(
+                        context, "reconcile", deleted=sorted(mark for one in swept for mark in one.deleted)
+                    )
     finally:
         pool.close()
     rows = listings.reconciliation(found, settings.kws.zone)
@@ -178,10 +180,10 @@ def nightly(
     from bot.cli import listings
     from kws_core.nightly.cleanup import Nightly
 
-    core = core_of(config)
-    moment = listings.moment(at, core.config.kws.zone) if at is not None else core.now()
-    night = Nightly(core)
-    early = night.would_end(moment) if moment > core.now() and not yes and _asks() else []
+    context = context_of(config)
+    moment = listings.moment(at, context.config.kws.zone) if at is not None else context.now()
+    night = Nightly(context)
+    early = night.would_end(moment) if moment > context.now() and not yes and _asks() else []
     if early:
         names = ", ".join(f"{rental.name} ({rental.owner})" for rental in early)
         typer.confirm(
@@ -189,7 +191,7 @@ def nightly(
         )
     warned = night.remind(moment)
     done = night.run(moment)
-    note_act(core, "nightly", until=moment.isoformat(), ended=len(done.marked), failed=len(done.failed))
+    note_act(context, "nightly", until=moment.isoformat(), ended=len(done.marked), failed=len(done.failed))
     print_rows(listings.night(night, warned, done), as_json, "Nothing to warn of, nothing to end.")
     if done.marked and not as_json:
         typer.echo("The running bot deletes what was marked; `kws run` does so when it is started.")
@@ -222,16 +224,16 @@ class ConfigProblems:
 
 
 @contextmanager
-def _core_to_read(settings: Settings) -> Iterator[Core]:
+def _context_to_read(settings: Settings) -> Iterator[Context]:
     """A core that can change nothing."""
     from kws_core.config import DEFAULT_DATABASE_URL
+    from kws_core.context import Context
     from kws_core.database.read_only import open_to_read
-    from kws_core.rentals.service import Core
 
     with open_to_read(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL) as (store, found):
         if not found:
             typer.echo("kws: there is no database yet: nothing is known of any rental", err=True)
-        yield Core(settings, store)
+        yield Context(settings, store)
 
 
 def _asks() -> bool:

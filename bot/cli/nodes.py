@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.common import Config, Json, core_of, print_rows, who_types
+from bot.cli.common import Config, Json, context_of, print_rows, who_types
 
 if TYPE_CHECKING:
-    from kws_core.rentals.service import Core
+    from kws_core.context import Context
     from kws_core.scheduling.capacity import NodeStatus
 
 nodes = typer.Typer(
@@ -37,9 +37,11 @@ def list_nodes(context: typer.Context, config: Config = None, as_json: Json = Fa
     if context.invoked_subcommand is not None:
         context.obj = config
         return
-    core = core_of(config)
-    rows = [_node(core, status) for status in core.nodes()]
-    for name, lent in core.missed().items():
+    from kws_core.rentals.queries import RentalQueries
+
+    lab = context_of(config)
+    rows = [_node(lab, status) for status in RentalQueries(lab).nodes()]
+    for name, lent in RentalQueries(lab).missed().items():
         row: dict[str, Any] = dict.fromkeys(rows[0]) if rows else {}
         row |= {"name": name, "state": "not in nodes.toml", "rentals": lent.rentals}
         rows.append(row | {f"lent_{what}": getattr(lent, what) for what in ("vcpus", "ram_mb", "disk_gb")})
@@ -63,10 +65,10 @@ def drain(
     """Takes a node out of service: no new rentals; those on it stay as they are."""
     from kws_core.scheduling.node_maintenance import NodeMaintenance
 
-    core = core_of(config or context.obj)
+    lab = context_of(config or context.obj)
     until = _day("--tell", tell) if tell is not None else None
     told = _refusals(
-        lambda: NodeMaintenance(core).drain(
+        lambda: NodeMaintenance(lab).drain(
             who_types(), name, tell=until is not None, until=until, reason=reason, where="cli"
         )
     )
@@ -80,8 +82,8 @@ def undrain(context: typer.Context, name: Name, config: Config = None) -> None:
     """Puts a node back into service."""
     from kws_core.scheduling.node_maintenance import NodeMaintenance
 
-    core = core_of(config or context.obj)
-    changed = _refusals(lambda: NodeMaintenance(core).undrain(who_types(), name, where="cli"))
+    lab = context_of(config or context.obj)
+    changed = _refusals(lambda: NodeMaintenance(lab).undrain(who_types(), name, where="cli"))
     typer.echo(f"{name} gets rentals again." if changed else f"{name} was not out of service.")
 
 
@@ -97,8 +99,10 @@ def rentals(
 ) -> None:
     """Lists everybody's rentals that are not over; with --month what each person used."""
     if month is not None:
-        _month(core_of(config), month, csv, as_json)
+        _month(context_of(config), month, csv, as_json)
         return
+    from kws_core.rentals.queries import RentalQueries
+
     if csv is not None:
         raise typer.BadParameter("--csv goes with --month")
     rows = [
@@ -114,7 +118,7 @@ def rentals(
             "size": r.size,
             "ends_on": r.ends_on.isoformat(),
         }
-        for r in core_of(config).all_rentals()
+        for r in RentalQueries(context_of(config)).all_rentals()
     ]
     print_rows(rows, as_json, "No rentals.")
 
@@ -133,8 +137,8 @@ def audit(
     from bot.cli import listings
     from kws_core.reports.audit import Audit
 
-    core = core_of(config)
-    zone = core.config.kws.zone
+    context = context_of(config)
+    zone = context.config.kws.zone
     begin = listings.moment(since, zone, "--since") if since is not None else None
     rows = [
         {
@@ -146,18 +150,18 @@ def audit(
             "id": line.rental,
             "more": dict(line.data or {}) if as_json else _told(line.data or {}),
         }
-        for line in Audit(core).trail(rental, person, begin, limit)
+        for line in Audit(context).trail(rental, person, begin, limit)
     ]
     print_rows(rows, as_json, "Nothing happened.")
 
 
-def _node(core: Core, status: NodeStatus) -> dict[str, Any]:
+def _node(context: Context, status: NodeStatus) -> dict[str, Any]:
     room, measured = status.room, status.measured
     row: dict[str, Any] = {
         "name": room.node,
         "state": ("drained" if room.drained else "up") if room.up else "down",
         "up": room.up,
-        "since": _moment(core, status.since),
+        "since": _moment(context, status.since),
         "latency_ms": status.latency_ms,
         "kinds": sorted(room.kinds),
         "rentals": status.lent.rentals,
@@ -174,12 +178,12 @@ def _node(core: Core, status: NodeStatus) -> dict[str, Any]:
         }
     return row | {
         "drained": room.drained,
-        "drained_at": _moment(core, status.drained_at),
-        "reached_at": _moment(core, status.reached_at),
-        "seen_at": _moment(core, status.seen_at),
+        "drained_at": _moment(context, status.drained_at),
+        "reached_at": _moment(context, status.reached_at),
+        "seen_at": _moment(context, status.seen_at),
         "error": status.error,
         "last_error": status.last_error,
-        "last_error_at": _moment(core, status.last_error_at),
+        "last_error_at": _moment(context, status.last_error_at),
     }
 
 
@@ -198,11 +202,11 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
     return shown | {"error": row["error"] or row["last_error"]}
 
 
-def _month(core: Core, text: str, csv: str | None, as_json: bool) -> None:
+def _month(context: Context, text: str, csv: str | None, as_json: bool) -> None:
     from kws_core.reports import usage
 
     month = usage.month_typed(text)
-    rows = usage.rows(month, usage.Usage(core).month(month))
+    rows = usage.rows(month, usage.Usage(context).month(month))
     if csv is None:
         print_rows(rows, as_json, "No rentals in that month.")
     elif csv == "-":
@@ -235,8 +239,8 @@ def _day(option: str, text: str) -> date:
         raise ConfigError([f"{option}: {text!r} is no date; e.g. 2026-12-24"]) from error
 
 
-def _moment(core: Core, moment: datetime | None) -> str | None:
-    return moment.astimezone(core.config.kws.zone).isoformat(" ", "seconds") if moment else None
+def _moment(context: Context, moment: datetime | None) -> str | None:
+    return moment.astimezone(context.config.kws.zone).isoformat(" ", "seconds") if moment else None
 
 
 def _told(data: Any) -> str:

@@ -12,9 +12,9 @@ from bot.slack.messages import MessageClient
 from bot.slack.retries import retry_after
 from bot.text.i18n import Texts, texts_for
 from bot.views import admin_notice, ids
+from kws_core.context import Context
 from kws_core.database.leases import LeaseLost
 from kws_core.outbox.alert_outbox import AlertOutbox
-from kws_core.rentals.service import Core
 from kws_core.tables.alert import AdminAlert
 
 log = logging.getLogger(__name__)
@@ -29,9 +29,9 @@ NOBODY = frozenset(
 class AdminNotices:
     """``deliver_due()`` belongs on a worker thread: it waits for Slack."""
 
-    def __init__(self, core: Core, directory: Directory, post: MessageClient) -> None:
-        self.core = core
-        self.box = AlertOutbox(core)
+    def __init__(self, context: Context, directory: Directory, post: MessageClient) -> None:
+        self.context = context
+        self.box = AlertOutbox(context)
         self.directory = directory
         self.post = post
 
@@ -59,12 +59,12 @@ class AdminNotices:
 
     def texts(self, target: str) -> Texts:
         """The language of a channel (the lab's) or of a person."""
-        if target == self.core.config.kws.admin_channel:
-            return texts_for(None, self.core.config.kws.locale)
+        if target == self.context.config.kws.admin_channel:
+            return texts_for(None, self.context.config.kws.locale)
         return self.directory.texts_of(target)
 
     def _deliver(self, notice: AdminAlert) -> None:
-        channel = self.core.config.kws.admin_channel
+        channel = self.context.config.kws.admin_channel
         for target in [channel] if channel else self.directory.admins():
             if notice.reached.get(target) in (None, TRYING):
                 self._reach(notice, target)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot.slack.directory import Directory
-from kws_core.rentals.service import Core
+from kws_core.context import Context
+from kws_core.rentals.members import Members
 
 EVERY = timedelta(hours=6)
 
 
-def look(core: Core, directory: Directory) -> None:
+def look(context: Context, directory: Directory) -> None:
     """Asks Slack about everybody who has a rental; belongs on a thread that may wait."""
-    if not core.leases.turn("departures", EVERY - timedelta(minutes=1)):
+    if not context.leases.turn("departures", EVERY - timedelta(minutes=1)):
         return  # another process has asked lately
-    for owner in core.owners():
+    for owner in Members(context).owners():
         left = directory.has_left(owner)
         if left is not None:
-            core.note_departure(owner, left=left)
+            Members(context).note_departure(owner, left=left)

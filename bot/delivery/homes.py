@@ -20,11 +20,13 @@ from bot.slack.retries import retry_after
 from bot.text import error_messages
 from bot.text.i18n import Texts
 from bot.views import admin_home, home
+from kws_core.context import Context
 from kws_core.errors import UserError
 from kws_core.outbox.admin_queries import DeskQueries, Search
 from kws_core.outbox.home_state import HomeStates
 from kws_core.people import Actor
-from kws_core.rentals.service import Core
+from kws_core.rentals.queries import RentalQueries
+from kws_core.rentals.service import RentalService
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +36,12 @@ NO_HOME = frozenset({"not_enabled", "user_not_found", "user_disabled", "user_not
 class Homes:
     """Its network calls belong on a worker thread, or on the loop of its own: no message waits for it."""
 
-    def __init__(self, core: Core, directory: Directory, client: WebClient) -> None:
-        self.core = core
-        self.book = HomeStates(core)
-        self.queries = DeskQueries(core)
+    def __init__(self, context: Context, directory: Directory, client: WebClient) -> None:
+        self.context = context
+        self.rental_service = RentalService(self.context)
+        self.rental_queries = RentalQueries(self.context)
+        self.book = HomeStates(context)
+        self.queries = DeskQueries(context)
         self.directory = directory
         self.client = client
         self._stopping = False
@@ -109,17 +113,19 @@ class Homes:
 
     def draw(self, who: Actor, texts: Texts, search: Search) -> View:
         """The view for this person."""
-        offer = self.core.offer(who)
+        offer = self.rental_service.offer(who)
         desk = admin_home.build(self._desk(search), texts) if who.admin else []
-        ends = {rental.id: self.core.ends_at(rental) for rental in offer.mine}
-        return home.build(offer, self.core.config.policy, ends, texts, desk, self.core.turns(offer.mine))
+        ends = {rental.id: self.context.expiry.ends_at(rental) for rental in offer.mine}
+        return home.build(
+            offer, self.context.config.policy, ends, texts, desk, self.rental_queries.turns(offer.mine)
+        )
 
     def _desk(self, search: Search) -> admin_home.AdminHome:
         return admin_home.AdminHome(
             search=search,
             found=self.queries.find(search),
-            last_day=self.core.ends.last_day,
-            nodes=self.core.nodes(),
+            last_day=self.context.expiry.last_day,
+            nodes=self.rental_queries.nodes(),
             missed=self.queries.missed(),
             images=self.queries.images(),
             entries=self.queries.events(),

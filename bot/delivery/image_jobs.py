@@ -43,7 +43,7 @@ class ImageJobs:
         self.images = images
         self.dispatcher = dispatcher
         self.post = post
-        self.syncs = ImageSyncs(dispatcher.core)
+        self.syncs = ImageSyncs(dispatcher.context)
         self.executor = ThreadPoolExecutor(THREADS, thread_name_prefix="images")
         self._running: set[str] = set()
         self._lock = threading.Lock()

@@ -22,10 +22,11 @@ from bot.slack.messages import MessageClient
 from bot.slack.retries import retry_after
 from bot.views import end_notices, ids, rental_card
 from bot.views.rental_card import Message
+from kws_core.context import Context
 from kws_core.database.leases import LeaseLost
 from kws_core.expiry import ExpiryInfo
 from kws_core.outbox.pending_messages import Outbox, PendingMessages
-from kws_core.rentals.service import Core
+from kws_core.rentals.members import Members
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -50,14 +51,15 @@ NO_CHANNEL = frozenset(
 class Notifier:
     """``tick()`` starts the delivery of what is due and returns; rentals wait for nobody but themselves."""
 
-    def __init__(self, core: Core, client: WebClient, directory: Directory, executor: Executor) -> None:
-        self.core = core
-        self.outbox = Outbox(core)
+    def __init__(self, context: Context, client: WebClient, directory: Directory, executor: Executor) -> None:
+        self.context = context
+        self.members = Members(self.context)
+        self.outbox = Outbox(context)
         self.client = client
         self.directory = directory
         self.executor = executor
         self.post = MessageClient(client)
-        self.edits = CardEdits(self.post, core.now)
+        self.edits = CardEdits(self.post, context.now)
         self._guard = threading.Lock()
         self._busy: set[str] = set()
         self._stopping = False
@@ -93,7 +95,7 @@ class Notifier:
         finally:
             with self._guard:
                 self._busy.discard(rental_id)
-            self.core.mail.set()
+            self.context.mail.set()
 
     def deliver(self, rental_id: str) -> None:
         """Tells everything that is untold of one rental, as far as Slack takes it now."""
@@ -123,7 +125,7 @@ class Notifier:
 
     def _unreachable(self, mail: PendingMessages, code: str) -> None:
         if code == LEFT:
-            self.core.note_departure(mail.rental.owner, left=True)
+            self.members.note_departure(mail.rental.owner, left=True)
         self.outbox.unreachable(mail.rental.id, code, tell=code != LEFT)
 
     def _tell(self, mail: PendingMessages) -> None:
@@ -159,7 +161,7 @@ class Notifier:
         """Posts the card, or edits it to what is now; in how long it may be edited, if Slack does not take it now."""
         rental = mail.rental
         message = rental_card.card(
-            rental, mail.events, self.core.ends_at(rental), self.directory.texts(mail.person)
+            rental, mail.events, self.context.expiry.ends_at(rental), self.directory.texts(mail.person)
         )
         if rental.dm_channel is None:
             self._first_card(rental, message)
@@ -230,7 +232,7 @@ class Notifier:
                 self.outbox.closed(event.id)
 
     def _outlook(self, mail: PendingMessages) -> ExpiryInfo:
-        return self.core.ends.outlook(mail.rental, mail.events, self.core.now())
+        return self.context.expiry.outlook(mail.rental, mail.events, self.context.now())
 
     def _give_up_card(self, mail: PendingMessages, event: Event) -> None:
         """The card in the messages of the person who had it says who has it now, and they are told.
@@ -241,7 +243,7 @@ class Notifier:
         if not channel or not card:
             return
         message = rental_card.handed_over(mail.rental, event, self.directory.texts_of(was))
-        person = self.core.person(was)
+        person = self.members.person(was)
         try:
             self.post.edit(channel, card, message)
             if person and person.departed_at:

@@ -39,7 +39,9 @@ class DeskActs:
 
     def __init__(self, dispatcher: Dispatcher, homes: Homes, terms: Extensions) -> None:
         self.dispatcher = dispatcher
-        self.core = dispatcher.core
+        self.context = dispatcher.context
+        self.rental_service = dispatcher.rental_service
+        self.rental_queries = dispatcher.rental_queries
         self.homes = homes
         self.terms = terms
 
@@ -47,11 +49,11 @@ class DeskActs:
         """The form for what was chosen in a row's menu."""
         admins_only(request)
         act, rental_id = ids.parse_act((request.action.get("selected_option") or {}).get("value") or "")
-        rental = self.core.rental(request.who, rental_id)
+        rental = self.rental_queries.rental(request.who, rental_id)
         if not rental.live:
             raise UserError("too_late_to_extend", name=rental.name)
-        missed = rental.placement is not None and self.core.config.node(rental.placement.node) is None
-        form = admin_form.build(act, rental, self.core.today(), request.texts, missed=missed)
+        missed = rental.placement is not None and self.context.config.node(rental.placement.node) is None
+        form = admin_form.build(act, rental, self.context.today(), request.texts, missed=missed)
         request.open_form(form, "/kws admin rentals")
 
     def submitted(
@@ -81,7 +83,7 @@ class DeskActs:
         if filled.act is not ids.RentalAct.EXTEND:
             return {}
         try:
-            check_desk_end(filled.until, self.core.today())
+            check_desk_end(filled.until, self.context.today())
         except UserError as error:
             return {ids.Field.ENDS_ON: error}
         return {} if filled.note else {ids.Field.NOTE: UserError("note_missing")}
@@ -109,7 +111,7 @@ class DeskActs:
             case ids.RentalAct.RESTORE:
                 return self.terms.restore(who, rental_id, via=VIA, note=note)
             case ids.RentalAct.END:
-                return self.core.return_rental(who, rental_id, via=VIA, note=note)
+                return self.rental_service.return_rental(who, rental_id, via=VIA, note=note)
 
     def _member(self, user_id: str) -> str:
         """Guests, strangers and bots can't take a rental over."""

@@ -40,7 +40,7 @@ class Decisions:
     def end(self, request: RequestContext) -> None:
         """The rental is deleted."""
         admins_only(request)
-        self.dispatcher.core.return_rental(request.who, request.value, via=request.via)
+        self.dispatcher.rental_service.return_rental(request.who, request.value, via=request.via)
         self._redraw(request)
 
     def _redraw(self, request: RequestContext) -> None:

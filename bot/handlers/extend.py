@@ -35,7 +35,8 @@ class Extend:
 
     def __init__(self, dispatcher: Dispatcher, terms: Extensions) -> None:
         self.dispatcher = dispatcher
-        self.core = dispatcher.core
+        self.context = dispatcher.context
+        self.rental_queries = dispatcher.rental_queries
         self.terms = terms
 
     def asked(self, request: RequestContext, rest: str) -> None:
@@ -44,7 +45,7 @@ class Extend:
         if not name:
             MyRentals(self.dispatcher).show(request, "")
             return
-        rental = self.core.rental_named(request.who, name.lower())
+        rental = self.rental_queries.rental_named(request.who, name.lower())
         if word.strip():
             until = self._until(rental, word.strip().lower())
             rental = self.terms.extend(request.who, rental.id, until, via="command")
@@ -55,7 +56,7 @@ class Extend:
 
     def open(self, request: RequestContext) -> None:
         """The card's button."""
-        self._open(request, self.core.rental(request.who, request.value))
+        self._open(request, self.rental_queries.rental(request.who, request.value))
 
     def by_button(self, request: RequestContext) -> None:
         """A warning's button; the warning itself is edited to what happened."""
@@ -91,13 +92,13 @@ class Extend:
     def _open(self, request: RequestContext, rental: Rental) -> None:
         if not rental.live:
             raise UserError("too_late_to_extend", name=rental.name)
-        outlook = self.core.ends.outlook(rental, (), self.core.now())
+        outlook = self.context.expiry.outlook(rental, (), self.context.now())
         view = extend_form.build(rental, outlook, request.texts)
         request.open_form(view, f"/kws extend {rental.name}")
 
     def _until(self, rental: Rental, word: str) -> date:
         """``7d`` is a week more than agreed until now; a date is that date."""
-        until = day_meant(word.lstrip("+"), max(rental.ends_on, self.core.today()))
+        until = day_meant(word.lstrip("+"), max(rental.ends_on, self.context.today()))
         if until is None:
             raise UserError("extend_words", word=word)
         return until

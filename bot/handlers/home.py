@@ -59,7 +59,7 @@ class HomeHandler:
         """``/kws admin rentals [PART OF A NAME]``: the first page, as a message."""
         found = self.homes.queries.find(Search(name=words), IN_A_MESSAGE)
         missed = self.homes.queries.missed()
-        rows = admin_home.rows(found, missed, self.dispatcher.core.ends.last_day, request.texts)
+        rows = admin_home.rows(found, missed, self.dispatcher.context.expiry.last_day, request.texts)
         if found.pages > 1:
             rows.append(home.small(request.texts(N_("The App Home has all of them, with a search."))))
         request.say(request.texts(N_("The desk: all rentals")), rows)

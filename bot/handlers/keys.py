@@ -38,7 +38,7 @@ class Keys:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.dispatcher = dispatcher
-        self.ring = KeyRing(dispatcher.core)
+        self.ring = KeyRing(dispatcher.context)
 
     def serve(self, request: RequestContext, rest: str) -> None:
         """``/kws keys``, ``keys add [KEY]``, ``keys remove NAME``; a key alone is added."""

@@ -36,7 +36,8 @@ class MachineHandler:
 
     def __init__(self, dispatcher: Dispatcher, operations: Operations) -> None:
         self.dispatcher = dispatcher
-        self.core = dispatcher.core
+        self.context = dispatcher.context
+        self.rental_queries = dispatcher.rental_queries
         self.operations = operations
 
     def act(self, action: Action) -> Callable[[RequestContext], None]:
@@ -64,7 +65,7 @@ class MachineHandler:
     def new_key(self, request: RequestContext) -> None:
         """Whoever asks for it, it comes to the owner."""
         rental_id, name = self._named(request)
-        if key_rotation.ask(self.core, request.who, rental_id, via=request.via):
+        if key_rotation.ask(self.context, request.who, rental_id, via=request.via):
             text = N_(
                 "A new key for {name} comes into its owner's direct message. Then the server reboots once."
             )
@@ -74,7 +75,7 @@ class MachineHandler:
 
     def _named(self, request: RequestContext) -> tuple[str, str]:
         rental_id = request.value
-        return rental_id, self.core.rental(request.who, rental_id).name
+        return rental_id, self.rental_queries.rental(request.who, rental_id).name
 
     def _told(self, request: RequestContext, text: Callable[[str], Mrkdwn]) -> Done:
         def done(result: str | Exception) -> None:

@@ -32,11 +32,13 @@ class MyRentals:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.dispatcher = dispatcher
-        self.core = dispatcher.core
+        self.context = dispatcher.context
+        self.rental_service = dispatcher.rental_service
+        self.rental_queries = dispatcher.rental_queries
 
     def show(self, request: RequestContext, _rest: str) -> None:
         """Everything that is the person's and not over, the next to end first."""
-        rentals = self.core.my_rentals(request.who)
+        rentals = self.rental_queries.my_rentals(request.who)
         if not rentals:
             request.say(
                 request.texts(N_("You have no rentals. {command} gets you one."), command="/kws rent")
@@ -50,7 +52,7 @@ class MyRentals:
         if not name:
             self.show(request, "")
             return
-        rental = self.core.rental_named(request.who, name.lower())
+        rental = self.rental_queries.rental_named(request.who, name.lower())
         if not rental.live:
             request.say(request.texts(N_("{name} is already being deleted."), name=rental.name))
             return
@@ -70,7 +72,7 @@ class MyRentals:
 
     def return_rental(self, request: RequestContext) -> None:
         """The return was confirmed."""
-        rental = self.core.return_rental(request.who, request.value, via=request.via)
+        rental = self.rental_service.return_rental(request.who, request.value, via=request.via)
         text = request.texts(N_("{name} is being deleted. You get word in your DM."), name=rental.name)
         if _on_card(request.body):
             return  # the card itself is edited
@@ -78,22 +80,22 @@ class MyRentals:
 
     def keep(self, request: RequestContext) -> None:
         """The person thought better of it."""
-        rental = self.core.rental(request.who, request.value)
+        rental = self.rental_queries.rental(request.who, request.value)
         request.say(request.texts(N_("{name} stays as it is."), name=rental.name), replace=True)
 
     def history(self, request: RequestContext) -> None:
         """Everything that happened to it: who, what, when, from where."""
-        rental = self.core.rental(request.who, request.value)
-        events = self.core.history(rental.id)
+        rental = self.rental_queries.rental(request.who, request.value)
+        events = self.rental_queries.history(rental.id)
         sentences = [event_lines.line(event, rental, request.texts) for event in events]
         text = history.of_rental(events, sentences, request.texts)
         request.say(text, [paragraph(text)])
 
     def _entries(self, request: RequestContext, rentals: Sequence[Rental]) -> list[Block]:
         blocks: list[Block] = []
-        turns = self.core.turns(rentals)
+        turns = self.rental_queries.turns(rentals)
         for rental in rentals[:MOST_LISTED]:
-            ends_at, turn = self.core.ends_at(rental), turns.get(rental.id)
+            ends_at, turn = self.context.expiry.ends_at(rental), turns.get(rental.id)
             blocks += [DividerBlock(), *rental_card.list_entry(rental, ends_at, request.texts, turn)]
         return blocks
 

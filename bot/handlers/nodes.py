@@ -44,8 +44,9 @@ class Nodes:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.dispatcher = dispatcher
-        self.core = dispatcher.core
-        self.fleet = NodeMaintenance(dispatcher.core)
+        self.context = dispatcher.context
+        self.rental_queries = dispatcher.rental_queries
+        self.fleet = NodeMaintenance(dispatcher.context)
 
     def serve(self, request: RequestContext, rest: str) -> None:
         """``/kws admin nodes``, ``nodes drain NAME``, ``nodes undrain NAME``."""
@@ -62,9 +63,11 @@ class Nodes:
 
     def show(self, request: RequestContext, *, news: str | None = None, replace: bool = False) -> None:
         """Every node, from what it said last."""
-        this = self.core.today().replace(day=1)
+        this = self.context.today().replace(day=1)
         months = (usage.month_before(this), this)
-        blocks = nodes_list.listing(self.core.nodes(), self.core.missed(), months, request.texts)
+        blocks = nodes_list.listing(
+            self.rental_queries.nodes(), self.rental_queries.missed(), months, request.texts
+        )
         text = news or request.texts(N_("The nodes"))
         request.say(text, [paragraph(news or f"*{text}*"), *blocks], replace=replace)
 
@@ -75,8 +78,8 @@ class Nodes:
 
     def _open(self, request: RequestContext, node: str, *, replace: bool) -> None:
         self.fleet.check_name(node)
-        rentals = next((s.lent.rentals for s in self.core.nodes() if s.room.node == node), 0)
-        origin, today = request.respond.response_url, self.core.today()
+        rentals = next((s.lent.rentals for s in self.rental_queries.nodes() if s.room.node == node), 0)
+        origin, today = request.respond.response_url, self.context.today()
         view = nodes_list.drain_form(node, rentals, origin, today, request.texts, replace=replace)
         request.open_form(view, "/kws admin nodes")
 
@@ -123,7 +126,7 @@ class Nodes:
     def usage(self, request: RequestContext, rest: str) -> None:
         """``/kws admin usage [2026-11]``."""
         try:
-            month = usage.month_of(rest) if rest else self.core.today().replace(day=1)
+            month = usage.month_of(rest) if rest else self.context.today().replace(day=1)
         except ValueError:
             raise UserError("month_words", word=rest) from None
         self._send_usage(request, month)
@@ -134,7 +137,7 @@ class Nodes:
         self.usage(request, request.value)
 
     def _send_usage(self, request: RequestContext, month: date) -> None:
-        used = usage.Usage(self.core).month(month)
+        used = usage.Usage(self.context).month(month)
         table = usage.rows(month, used, _names(request.client, [one.person for one in used]))
         name = f"kws-usage-{month:%Y-%m}.csv"
         title = request.texts.plain(N_("Usage {month} (CSV)"), month=f"{month:%Y-%m}")
@@ -145,7 +148,7 @@ class Nodes:
 
     def audit(self, request: RequestContext, rest: str) -> None:
         """``/kws admin audit [NAME]``: everything, or what is about one rental."""
-        trail = Audit(self.core).trail(rental=rest.lower() or None, limit=MOST_AUDITED)
+        trail = Audit(self.context).trail(rental=rest.lower() or None, limit=MOST_AUDITED)
         text = history.of_trail(trail, request.texts) if trail else request.texts(N_("There is nothing."))
         request.say(text, [paragraph(text)])
 

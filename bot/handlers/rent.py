@@ -37,7 +37,8 @@ class Rent:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.dispatcher = dispatcher
-        self.core = dispatcher.core
+        self.context = dispatcher.context
+        self.rental_service = dispatcher.rental_service
 
     def asked(self, request: RequestContext, rest: str) -> None:
         """``rent``, ``rent container``, or ``rent web01 ubuntu small 14d``."""
@@ -49,18 +50,20 @@ class Rent:
 
     def _open(self, request: RequestContext, kind: Kind) -> None:
         """Opens the form from the last known catalogue, whatever the nodes are doing."""
-        offer = self.core.offer(request.who)
+        offer = self.rental_service.offer(request.who)
         if not any(kind in room.kinds for room in offer.rooms):
             raise UserError("kind_unknown")
         shown = rent_form.Shown(kind=kind)
-        view = rent_form.build(offer, self.core.config.policy, request.texts, shown, admin=request.who.admin)
+        view = rent_form.build(
+            offer, self.context.config.policy, request.texts, shown, admin=request.who.admin
+        )
         request.open_form(view, "/kws rent")
 
     def _rent_words(self, request: RequestContext, rest: str) -> None:
-        form = rent_words.parse(rest, self.core.offer(request.who))
+        form = rent_words.parse(rest, self.rental_service.offer(request.who))
         try:
             key = f"trigger:{request.body['trigger_id']}"
-            rental = self.core.request(request.who, form, key, via=request.via)
+            rental = self.rental_service.request(request.who, form, key, via=request.via)
         except FormError as error:
             lines = [
                 f"• {error_messages.sentence(problem, request.texts)}" for problem in error.fields.values()
@@ -81,8 +84,10 @@ class Rent:
         shown = rent_form.shown_in(view)
         if request.action["action_id"] == ids.Action.MORE:
             shown = replace(shown, more=True)
-        offer = self.core.offer(request.who)
-        drawn = rent_form.build(offer, self.core.config.policy, request.texts, shown, admin=request.who.admin)
+        offer = self.rental_service.offer(request.who)
+        drawn = rent_form.build(
+            offer, self.context.config.policy, request.texts, shown, admin=request.who.admin
+        )
         try:
             request.client.views_update(view_id=view["id"], hash=view["hash"], view=drawn)
         except SlackApiError as error:
@@ -95,7 +100,9 @@ class Rent:
         texts = self.dispatcher.directory.texts_of(user_id)
         try:
             who, texts = self.dispatcher.directory.authorize_known(user_id)
-            self.core.request(who, rent_form.parse(view), request_key=f"view:{view['id']}", via="form")
+            self.rental_service.request(
+                who, rent_form.parse(view), request_key=f"view:{view['id']}", via="form"
+            )
         except FormError as error:
             ack(response_action="errors", errors=_at_fields(error, view, texts))
         except Exception as error:

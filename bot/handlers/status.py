@@ -12,8 +12,8 @@ def register(dispatcher: Dispatcher, commands: Commands, gallery: ChartSender) -
     """Listens for ``/kws status``: the words at once, the picture as soon as it is drawn."""
 
     def show(request: RequestContext, _rest: str) -> None:
-        offer = dispatcher.core.offer(request.who)
-        head = used_line(offer, dispatcher.core.config.policy, request.texts)
+        offer = dispatcher.rental_service.offer(request.who)
+        head = used_line(offer, dispatcher.context.config.policy, request.texts)
         lines = "\n".join(room_line(room, request.texts) for room in offer.rooms)
         request.say(head, [paragraph(head), paragraph(lines)])
         gallery.send_soon(request.client, request.who.id, request.texts)

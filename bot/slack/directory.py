@@ -10,9 +10,10 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.text.i18n import Texts, texts_for
+from kws_core.context import Context
 from kws_core.errors import UserError
 from kws_core.people import Actor
-from kws_core.rentals.service import Core
+from kws_core.rentals.members import Members
 from kws_core.tables.person import Person
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,9 @@ GROUP_KNOWN = timedelta(minutes=10)  # for a form, where there is no time to ask
 class Directory:
     """People as Slack knows them, through the core's memory. Its network calls belong on a worker thread."""
 
-    def __init__(self, core: Core, client: WebClient) -> None:
-        self.core = core
+    def __init__(self, context: Context, client: WebClient) -> None:
+        self.context = context
+        self.members = Members(self.context)
         self.client = client
         self._groups: dict[str, tuple[datetime, frozenset[str]]] = {}
         self._said_at: dict[str, datetime] = {}  # when Slack last said who is in a group
@@ -37,8 +39,8 @@ class Directory:
 
     def authorize(self, user_id: str, team_id: str | None) -> tuple[Actor, Texts]:
         """The person, asked of Slack when not seen lately. UserError for guests and strangers, in ``texts``."""
-        person = self.core.person(user_id)
-        if person is None or self.core.now() - person.seen_at > PERSON_FRESH:
+        person = self.members.person(user_id)
+        if person is None or self.context.now() - person.seen_at > PERSON_FRESH:
             person = self._ask_slack(user_id, team_id) or person
         if person is None:
             raise UserError("slack_silent")
@@ -46,7 +48,7 @@ class Directory:
 
     def authorize_known(self, user_id: str) -> tuple[Actor, Texts]:
         """The person from memory alone, for where there is no time to ask; UserError when never seen."""
-        person = self.core.person(user_id)
+        person = self.members.person(user_id)
         if person is None:
             raise UserError("form_stale")
         return self._checked(person, self._is_known_admin(user_id)), self.texts(person)
@@ -55,15 +57,15 @@ class Directory:
         """The person's language."""
         if person is not None:
             self._locales[person.id] = person.locale
-        return texts_for(person.locale if person else None, self.core.config.kws.locale)
+        return texts_for(person.locale if person else None, self.context.config.kws.locale)
 
     def texts_of(self, user_id: str) -> Texts:
         """The language of a person who may not have been seen yet. It never fails: errors are told in it."""
         try:
-            return self.texts(self.core.person(user_id))
+            return self.texts(self.members.person(user_id))
         except Exception:
             log.exception("the language of %s can't be looked up", user_id)
-            return texts_for(self._locales.get(user_id), self.core.config.kws.locale)
+            return texts_for(self._locales.get(user_id), self.context.config.kws.locale)
 
     def _checked(self, person: Person, admin: bool) -> Actor:
         if person.stranger:
@@ -82,7 +84,9 @@ class Directory:
         teams = {team_id or team, user.get("team_id") or team}
         stranger = bool(user.get("is_stranger")) or teams != {team}
         guest = bool(user.get("is_restricted") or user.get("is_ultra_restricted") or user.get("is_bot"))
-        return self.core.remember_person(user_id, locale=user.get("locale"), guest=guest, stranger=stranger)
+        return self.members.remember_person(
+            user_id, locale=user.get("locale"), guest=guest, stranger=stranger
+        )
 
     def _own_team(self) -> str:
         if self._team is None:
@@ -90,12 +94,12 @@ class Directory:
         return self._team
 
     def _is_admin(self, user_id: str) -> bool:
-        admins = self.core.config.kws.admins
+        admins = self.context.config.kws.admins
         return user_id in admins or any(user_id in self._group(g) for g in admins if g.startswith("S"))
 
     def _is_known_admin(self, user_id: str) -> bool:
         """From memory; whom Slack has not lately called a member of the group is none."""
-        admins, since = self.core.config.kws.admins, self.core.now() - GROUP_KNOWN
+        admins, since = self.context.config.kws.admins, self.context.now() - GROUP_KNOWN
         with self._lock:
             groups = [self._groups[g][1] for g in admins if g in self._groups and self._said_at[g] >= since]
         return user_id in admins or any(user_id in members for members in groups)
@@ -103,7 +107,7 @@ class Directory:
     def admins(self) -> list[str]:
         """Everybody who is an admin now."""
         found: dict[str, None] = {}
-        for entry in self.core.config.kws.admins:
+        for entry in self.context.config.kws.admins:
             found |= dict.fromkeys(sorted(self._group(entry)) if entry.startswith("S") else [entry])
         return list(found)
 
@@ -118,7 +122,7 @@ class Directory:
 
     def _group(self, group_id: str) -> frozenset[str]:
         """Its members as Slack said last; a group that was deleted or disabled has none."""
-        now = self.core.now()
+        now = self.context.now()
         with self._lock:
             ask_at, members = self._groups.get(group_id, (now, frozenset()))
         if now < ask_at:

@@ -25,9 +25,13 @@ from bot.text import error_messages
 from bot.text.i18n import N_, Texts
 from bot.text.units import clip
 from bot.views import ids, notice
+from kws_core.cluster.deliveries import Deliveries
+from kws_core.context import Context
 from kws_core.errors import UserError
 from kws_core.people import Actor
-from kws_core.rentals.service import Core
+from kws_core.rentals.members import Members
+from kws_core.rentals.queries import RentalQueries
+from kws_core.rentals.service import RentalService
 
 log = logging.getLogger(__name__)
 
@@ -107,10 +111,14 @@ Serve = Callable[[RequestContext], None]
 
 
 class Dispatcher:
-    """Takes requests; ``core`` does what is asked."""
+    """Takes requests; the use cases do what is asked."""
 
-    def __init__(self, core: Core, directory: Directory, executor: Executor) -> None:
-        self.core = core
+    def __init__(self, context: Context, directory: Directory, executor: Executor) -> None:
+        self.context = context
+        self.deliveries = Deliveries(context)
+        self.members = Members(context)
+        self.rental_queries = RentalQueries(context)
+        self.rental_service = RentalService(context)
         self.directory = directory
         self.executor = executor
 
@@ -145,7 +153,7 @@ class Dispatcher:
         user_id, team_id = asker(body)
         try:
             trigger = body.get("trigger_id")
-            if not trigger or self.core.first_time(f"trigger:{trigger}"):
+            if not trigger or self.deliveries.first_time(f"trigger:{trigger}"):
                 who, texts = self.directory.authorize(user_id, team_id)
                 serve(RequestContext(who, texts, body, client, respond))
         except Exception as error:

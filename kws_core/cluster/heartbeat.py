@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
+from kws_core.context import Context
 from kws_core.database import job_ledger, leases
 from kws_core.errors import StoreDown
-from kws_core.rentals.service import Core
 from kws_core.scheduling import work_queue
 from kws_core.tables.replica import Replica
 
@@ -34,14 +34,14 @@ class Heartbeat:
     """
 
     def __init__(
-        self, core: Core, time: Callable[[], ColumnElement[datetime]] = func.clock_timestamp
+        self, context: Context, time: Callable[[], ColumnElement[datetime]] = func.clock_timestamp
     ) -> None:
-        self.core = core
+        self.context = context
         self._time = time
 
     def start(self) -> None:
         """To be called before any work; StoreDown when this machine's clock is too wrong to work with."""
-        if self.core.store.single_process:
+        if self.context.store.single_process:
             return
         skew = self.skew()
         if abs(skew) > WRONG_CLOCK:
@@ -53,8 +53,8 @@ class Heartbeat:
 
     def skew(self) -> timedelta:
         """By how much this process's clock is ahead of the database's (PostgreSQL)."""
-        with self.core.store.read() as session:
-            return self.core.now() - self._now(session)
+        with self.context.store.read() as session:
+            return self.context.now() - self._now(session)
 
     def tick(self) -> timedelta:
         """One beat, and a look at the others."""
@@ -65,31 +65,31 @@ class Heartbeat:
 
     def stop(self) -> None:
         """Gives back what this process held, for another to take over at once."""
-        with self.core.store.write() as session:
-            session.execute(delete(Replica).where(Replica.who == self.core.who))
-            release_everything(session, self.core.who)
+        with self.context.store.write() as session:
+            session.execute(delete(Replica).where(Replica.who == self.context.who))
+            release_everything(session, self.context.who)
 
     def _now(self, session: Session) -> datetime:
         return session.execute(select(self._time())).scalar_one()
 
     def _beat(self) -> bool:
         """Whether the beat before this one was in time."""
-        with self.core.store.write() as session:
-            row, now = session.get(Replica, self.core.who, with_for_update=True), self._now(session)
+        with self.context.store.write() as session:
+            row, now = session.get(Replica, self.context.who, with_for_update=True), self._now(session)
             if row is None:
-                session.add(Replica(who=self.core.who, started_at=now, seen_at=now))
+                session.add(Replica(who=self.context.who, started_at=now, seen_at=now))
                 return False
             steady = now - row.seen_at <= 2 * BEAT
             row.seen_at = now
         return steady
 
     def _silent(self) -> list[str]:
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             silent = select(Replica.who).where(Replica.seen_at < self._now(session) - DEAD_AFTER)
             return list(session.scalars(silent))
 
     def _expire_replica(self, who: str) -> None:
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             dead = delete(Replica).where(
                 Replica.who == who, Replica.seen_at < self._now(session) - DEAD_AFTER
             )
@@ -97,8 +97,8 @@ class Heartbeat:
                 return  # it lives after all, or another was faster
             freed = release_everything(session, who)
         log.warning("replica %s is silent: the %d things that it was at are free", who, freed)
-        self.core.work.set()
-        self.core.mail.set()
+        self.context.work.set()
+        self.context.mail.set()
 
 
 def release_everything(session: Session, who: str | None = None) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any, NamedTuple
 
+from kws_core.context import Context
 from kws_core.database import audit_log
-from kws_core.rentals.service import Core
 
 log = logging.getLogger("kws.audit")
 
@@ -18,8 +18,8 @@ class By(NamedTuple):
     where: str
 
 
-def note(core: Core, by: By, what: str, **data: Any) -> None:
+def note(context: Context, by: By, what: str, **data: Any) -> None:
     """One line of the trail, when the act is done or has failed."""
     log.info("%s: %s %s", by.actor, what, " ".join(f"{key}={value!r}" for key, value in data.items()))
-    with core.store.write() as session:
-        audit_log.note_act(session, by.actor, what, by.where, core.now(), **data)
+    with context.store.write() as session:
+        audit_log.note_act(session, by.actor, what, by.where, context.now(), **data)

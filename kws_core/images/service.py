@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
+from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal, UserError
 from kws_core.images import upload
@@ -35,7 +36,6 @@ from kws_core.nodes import Node
 from kws_core.nodes.concurrency import Locks
 from kws_core.nodes.image_store import HIDDEN, LOGIN, TITLE
 from kws_core.nodes.values import Image, StoredImage
-from kws_core.rentals.service import Core
 from kws_core.scheduling import capacity
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
@@ -57,9 +57,9 @@ def _unwatched(name: str, node: str, done: int, total: int) -> None:
 class Images:
     """``nodes`` are those of the configuration; images matter on those that lend servers. ``by``: who asks."""
 
-    def __init__(self, core: Core, nodes: Mapping[str, Node]) -> None:
-        self.core = core
-        servers = [node.name for node in core.config.nodes if Kind.SERVER in node.kinds]
+    def __init__(self, context: Context, nodes: Mapping[str, Node]) -> None:
+        self.context = context
+        servers = [node.name for node in context.config.nodes if Kind.SERVER in node.kinds]
         self.nodes = {name: nodes[name] for name in servers if name in nodes}
         self._locks = Locks()
         self._stopping = threading.Event()
@@ -73,7 +73,7 @@ class Images:
         listed = self._each(self.nodes, lambda node: list(node.shelf.list()), PATIENCE)
         found = {node: result for node, result in listed.items() if not isinstance(result, NodeError)}
         silent = {n: result.reason for n, result in listed.items() if isinstance(result, NodeError)}
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             rentals = [one for one in queries.all_rentals(session) if one.kind is Kind.SERVER]
         return tabulate(found, silent, rentals)
 
@@ -87,8 +87,8 @@ class Images:
 
     def known(self, name: str) -> Image | None:
         """One image as the nodes told it last. Asks no node: for forms that must open at once."""
-        with self.core.store.read() as session:
-            images = capacity.all_images(session, self.core.config)
+        with self.context.store.read() as session:
+            images = capacity.all_images(session, self.context.config)
         return next((image for image in images if image.name == name), None)
 
     def hosts(self) -> set[str]:
@@ -280,7 +280,7 @@ class Images:
             }
         report = ImageReport(name, outcomes)
         shown = {node: outcome.why or outcome.state.value for node, outcome in outcomes.items()}
-        note(self.core, by, what, name=name, nodes=shown, **data)
+        note(self.context, by, what, name=name, nodes=shown, **data)
         self._refresh([node for node, outcome in outcomes.items() if outcome.state is NodeImageState.DONE])
         return report
 
@@ -289,7 +289,7 @@ class Images:
             if isinstance(images, NodeError):
                 log.warning("node %s: its images can't be read anew: %s", name, images)
                 continue
-            with self.core.store.write() as session:
+            with self.context.store.write() as session:
                 capacity.note_images(session, name, images)
 
     def _each(

@@ -19,13 +19,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import NodeError
 from kws_core.legacy.source import LegacyRow
 from kws_core.nodes.importer import Importer, UntaggedMachine
 from kws_core.nodes.values import MachineState
 from kws_core.rentals.admission import CUSTOM, NAME
-from kws_core.rentals.service import Core
 from kws_core.tables.base import new_id
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
@@ -100,8 +100,8 @@ class _Plan:
 class LegacyImporter:
     """``run`` may be repeated: what was taken stays as it is, what was not is tried again."""
 
-    def __init__(self, core: Core, importers: Mapping[str, Importer], terms: ImportOptions) -> None:
-        self.core = core
+    def __init__(self, context: Context, importers: Mapping[str, Importer], terms: ImportOptions) -> None:
+        self.context = context
         self.importers = importers
         self.terms = terms
         self._strays: dict[tuple[str, Kind], Sequence[UntaggedMachine] | NodeError] = {}
@@ -131,18 +131,18 @@ class LegacyImporter:
 
     def _known(self, row: LegacyRow, dry_run: bool) -> Rental | None:
         """Its rental; one that ended before its machine was marked does not count."""
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             rental = queries.rental_by_request(session, row.key)
             if rental is None or rental.live or _adopted(session, rental):
                 return rental
         if not dry_run:
-            with self.core.store.write() as session:
+            with self.context.store.write() as session:
                 session.get_one(Rental, rental.id).request_key = f"{row.key}:{rental.id}"
         return None
 
     def _before(self, row: LegacyRow, rental: Rental, dry_run: bool) -> ImportOutcome:
         """Taken by an earlier run, which may have been cut off before the machine was marked."""
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             done = _adopted(session, rental)
         node = rental.placement.node if rental.placement else ""
         outcome = ImportOutcome(row, Verdict.BEFORE, "", rental.owner, node, rental.ends_on, rental.id)
@@ -173,14 +173,14 @@ class LegacyImporter:
         name = row.name.lower()
         if not NAME.fullmatch(name):
             raise NotTakenError(f"{row.name!r} is no name for a rental")
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             if queries.live_by_name(session, name) is not None:
                 raise NotTakenError(f"another rental is called {name}")
         return name
 
     def _until(self, until: date) -> date:
         """Nobody loses a machine in the first night: who has no time left to be warned in gets some."""
-        today = self.core.today()
+        today = self.context.today()
         return until if until >= today + SOON else max(until, today + timedelta(days=self.terms.days))
 
     def _moved(self, plan: _Plan) -> str:
@@ -220,7 +220,7 @@ class LegacyImporter:
     def _insert(self, plan: _Plan) -> Rental:
         rental = self._rental(plan)
         try:
-            with self.core.store.write() as session:
+            with self.context.store.write() as session:
                 queries.lock_capacity(session)
                 held = select(Placement.rental_id).where(
                     Placement.node == plan.node,
@@ -235,7 +235,7 @@ class LegacyImporter:
         return rental
 
     def _rental(self, plan: _Plan) -> Rental:
-        row, now, size = plan.row, self.core.now(), self._size(plan)
+        row, now, size = plan.row, self.context.now(), self._size(plan)
         rental = Rental(
             id=new_id(), request_key=row.key, kind=row.kind, name=plan.name, owner=plan.owner,
             image=row.image, login=row.name, size=size.name, vcpus=size.vcpus, ram_mb=size.ram_mb,
@@ -252,7 +252,7 @@ class LegacyImporter:
 
     def _size(self, plan: _Plan) -> Size:
         """By the name that nodes.toml has for these figures; a container without limits counts as the smallest."""
-        sizes = self.core.config.all_sizes()
+        sizes = self.context.config.all_sizes()
         machine, known = plan.machine, plan.row.size
         if known is None:
             least = min(sizes, key=lambda size: (size.ram_mb, size.vcpus))
@@ -271,25 +271,25 @@ class LegacyImporter:
         except (NodeError, KeyError) as error:
             log.warning("takeover of %s: %s", row.name, error)
             raise NotTakenError(f"{held.node} could not mark it: repeat it within the hour") from error
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             fresh = queries.rental(session, rental.id, lock=True)
             assert fresh
             was = row.until.isoformat() if row.until != fresh.ends_on and row.until else None
             until = fresh.ends_on.isoformat()
-            fresh.record(EventKind.ADOPTED, self.core.now(), until=until, was=was, node=held.node)
+            fresh.record(EventKind.ADOPTED, self.context.now(), until=until, was=was, node=held.node)
             for placement in fresh.placements:
-                placement.next_check_at = self.core.now()
-        self.core.work.set()
-        self.core.mail.set()
+                placement.next_check_at = self.context.now()
+        self.context.work.set()
+        self.context.mail.set()
 
     def _acquire(self, rental_id: str) -> Placement:
         """Directly before the marking: it is still a rental's, and the loop looks away."""
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             rental = queries.rental(session, rental_id, lock=True)
             held = rental.placement if rental and rental.live else None
             if held is None:
                 raise NotTakenError("it was ended meanwhile")
-            held.next_check_at, held.missing = self.core.now() + LOOK_LATER, 0
+            held.next_check_at, held.missing = self.context.now() + LOOK_LATER, 0
             return held
 
 

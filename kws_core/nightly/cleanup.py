@@ -14,10 +14,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from kws_core.context import Context
 from kws_core.database import job_ledger, queries
 from kws_core.database.alerts import AlertKind, alert_admins
 from kws_core.rentals.lifecycle import end
-from kws_core.rentals.service import Core
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.job_run import JobRun
 from kws_core.tables.node import NodeRecord
@@ -45,29 +45,29 @@ class Pass:
 class Nightly:
     """Warns, ends and sums up."""
 
-    def __init__(self, core: Core, who: str | None = None) -> None:
-        self.core = core
-        self.ends = core.ends
-        self.who = who or core.who
+    def __init__(self, context: Context, who: str | None = None) -> None:
+        self.context = context
+        self.ends = context.expiry
+        self.who = who or context.who
 
     def tick(self) -> None:
         """Everything that is due now; each part by itself, so that one failing part stops no other."""
-        now = self.core.now()
+        now = self.context.now()
         for part in (self.remind, self.run_if_due, self.end_grace, self.sum_up):
             try:
                 part(now)
             except Exception:
                 log.exception("%s failed", part.__name__)
-        self.core.mail.set()
-        self.core.work.set()
+        self.context.mail.set()
+        self.context.work.set()
 
     # -- before the end
 
     def remind(self, now: datetime) -> list[str]:
         """Writes the warnings that are due, each once for an end date; returns the rentals' ids."""
-        window = max([LEAST_WINDOW, *self.core.config.policy.warn_days]) + 1
+        window = max([LEAST_WINDOW, *self.context.config.policy.warn_days]) + 1
         until = self.ends.day_of(now) + timedelta(days=window)
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             rentals = job_ledger.ready_until(session, until)
             told = job_ledger.told_once(session, [rental.id for rental in rentals])
 
@@ -78,7 +78,7 @@ class Nightly:
         return _each(rentals, warn)
 
     def _remind(self, rental_id: str, now: datetime) -> bool:
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             rental = queries.rental(session, rental_id, lock=True)
             reminder = self.ends.due_reminder(rental, now) if rental else None
             if rental is None or rental.status is not Status.READY or reminder is None:
@@ -94,11 +94,13 @@ class Nightly:
     def run_if_due(self, now: datetime) -> Pass | None:
         """The pass of today's date, unless it was run."""
         day = self.ends.day_of(now)
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             if job_ledger.is_finished(session, NIGHT, day):
                 return None
-        with self.core.store.write() as session:
-            if not job_ledger.claim(session, NIGHT, day, self.who, now, alone=self.core.store.single_process):
+        with self.context.store.write() as session:
+            if not job_ledger.claim(
+                session, NIGHT, day, self.who, now, alone=self.context.store.single_process
+            ):
                 return None
         return self.run(now)
 
@@ -108,13 +110,13 @@ class Nightly:
         A date that is still to come keeps its own pass.
         """
         done = Pass(self.ends.day_of(now))
-        in_ledger = done.day <= self.core.today()
+        in_ledger = done.day <= self.context.today()
         if in_ledger:
-            with self.core.store.write() as session:
+            with self.context.store.write() as session:
                 job_ledger.claim(
                     session, NIGHT, done.day, self.who, now, alone=True
                 )  # a pass that was asked for
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             due = job_ledger.maybe_overdue(session, done.day)
         for rental_id in due:
             try:
@@ -123,18 +125,18 @@ class Nightly:
                 log.exception("rental %s: could not be ended", rental_id)
                 done.failed.append(rental_id)
         if in_ledger:
-            with self.core.store.write() as session:
+            with self.context.store.write() as session:
                 job_ledger.finish(
-                    session, NIGHT, done.day, self.who, self.core.now(), done.marked, done.failed
+                    session, NIGHT, done.day, self.who, self.context.now(), done.marked, done.failed
                 )
         log.info("night pass of %s: %d ended, %d waiting, %d failed", done.day, *_counts(done))
-        self.core.work.set()
-        self.core.mail.set()
+        self.context.work.set()
+        self.context.mail.set()
         return done
 
     def would_end(self, now: datetime) -> list[Rental]:
         """What a pass as of ``now`` would set on its way; writes nothing."""
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             due = [
                 queries.rental(session, rental_id)
                 for rental_id in job_ledger.maybe_overdue(session, self.ends.day_of(now))
@@ -144,7 +146,7 @@ class Nightly:
 
     def rentals(self, ids: Iterable[str]) -> dict[str, Rental]:
         """By id, as they are now; for who tells what a pass did."""
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             return {one: found for one in ids if (found := queries.rental(session, one))}
 
     def _waits(self, session: Session, rental: Rental, now: datetime) -> bool:
@@ -153,7 +155,7 @@ class Nightly:
         return not self.ends.may_delete(rental, queries.history(session, rental.id), now)
 
     def _expire(self, rental_id: str, done: Pass, now: datetime) -> None:
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             rental = queries.rental(session, rental_id, lock=True)
             if rental is None or not rental.live or rental.status is Status.STOPPED:
                 return
@@ -162,10 +164,10 @@ class Nightly:
             if self._waits(session, rental, now):
                 done.waiting.append(rental_id)
                 return
-            if rental.status is Status.READY and self.core.config.policy.grace_hours:
-                self._stop(rental, self.core.now())
+            if rental.status is Status.READY and self.context.config.policy.grace_hours:
+                self._stop(rental, self.context.now())
             else:
-                end(rental, Reason.EXPIRED, self.core.now(), event=EventKind.EXPIRED)
+                end(rental, Reason.EXPIRED, self.context.now(), event=EventKind.EXPIRED)
             job_ledger.note_marked(session, NIGHT, done.day, rental_id)
         done.marked.append(rental_id)
 
@@ -180,12 +182,12 @@ class Nightly:
         """Ends what was stopped and nobody restored in time, but not on a quiet day; returns the ids."""
         if self.ends.quiet(self.ends.day_of(now)):
             return []
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             stopped = job_ledger.stopped(session)
         return _each(stopped, lambda rental: self._end_stopped(rental.id, now))
 
     def _end_stopped(self, rental_id: str, now: datetime) -> bool:
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             rental = queries.rental(session, rental_id, lock=True)
             if rental is None or rental.status is not Status.STOPPED or self.ends.grace_over(rental) > now:
                 return False
@@ -196,10 +198,10 @@ class Nightly:
 
     def sum_up(self, now: datetime) -> None:
         """One summary for the admins per pass: when everything is seen gone, or after a while."""
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             if not job_ledger.untold(session, NIGHT):
                 return
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             for run in job_ledger.untold(session, NIGHT):
                 rentals = [found for i in run.marked if (found := queries.rental(session, i))]
                 pending = any(rental.status is Status.ENDING for rental in rentals)

@@ -9,8 +9,9 @@ from typing import Any, Self
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
+from kws_core.context import Context
 from kws_core.nodes.values import Image
-from kws_core.rentals.service import Core
+from kws_core.rentals.queries import RentalQueries
 from kws_core.scheduling import capacity
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
@@ -72,13 +73,14 @@ class Found:
 class DeskQueries:
     """For admins: the caller checks who asks."""
 
-    def __init__(self, core: Core) -> None:
-        self.core = core
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.rental_queries = RentalQueries(self.context)
 
     def find(self, search: Search, size: int = PAGE) -> Found:
         """The page that was asked for, the next to end first."""
         wanted = self._wanted(search)
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             count = session.scalar(select(func.count()).select_from(Rental).where(wanted)) or 0
             page = max(0, min(search.page, -(-count // size) - 1))
             rows = select(Rental).where(wanted).order_by(*_order(search))
@@ -89,18 +91,18 @@ class DeskQueries:
         """What happened last, the newest first; what always happens on the way to a ready rental is left out."""
         query = select(Event, Rental.name).join(Rental, Rental.id == Event.rental_id)
         query = query.where(Event.kind.not_in(ROUTINE))
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             rows = session.execute(query.order_by(Event.id.desc()).limit(most))
             return [Entry(event, name) for event, name in rows]
 
     def missed(self) -> dict[str, int]:
         """Nodes that nodes.toml has no more, and how many rentals are on each nevertheless."""
-        return {name: lent.rentals for name, lent in self.core.missed().items()}
+        return {name: lent.rentals for name, lent in self.rental_queries.missed().items()}
 
     def images(self) -> Sequence[Image]:
         """What servers can be rented with."""
-        with self.core.store.read() as session:
-            return capacity.images(session, self.core.config)
+        with self.context.store.read() as session:
+            return capacity.images(session, self.context.config)
 
     def _wanted(self, search: Search) -> ColumnElement[bool]:
         conditions = [_in_state(search.state)]
@@ -115,7 +117,7 @@ class DeskQueries:
         return and_(*conditions)
 
     def _latest(self, within: int) -> date:
-        return self.core.ends.chosen_by(self.core.today(), within)
+        return self.context.expiry.chosen_by(self.context.today(), within)
 
 
 def _order(search: Search) -> list[Any]:

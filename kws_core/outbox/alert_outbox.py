@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from sqlalchemy import String, cast, or_, select
 
+from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.database.alerts import AlertKind
-from kws_core.rentals.service import Core
 from kws_core.tables.alert import AdminAlert
 from kws_core.tables.rental import Rental
 
@@ -22,32 +22,32 @@ RETRY_MOST = timedelta(minutes=10)
 class AlertOutbox:
     """The deliverer's side."""
 
-    def __init__(self, core: Core) -> None:
-        self.core = core
+    def __init__(self, context: Context) -> None:
+        self.context = context
 
     def due(self) -> Sequence[AdminAlert]:
         """Notices to be delivered now, oldest first."""
-        now = self.core.now()
+        now = self.context.now()
         query = select(AdminAlert).where(
             AdminAlert.delivered_at.is_(None),
             or_(AdminAlert.next_try_at.is_(None), AdminAlert.next_try_at <= now),
         )
-        free = self.core.leases.free(NOTICE + cast(AdminAlert.id, String))
-        with self.core.store.read() as session:
+        free = self.context.leases.free(NOTICE + cast(AdminAlert.id, String))
+        with self.context.store.read() as session:
             return session.scalars(query.where(free).order_by(AdminAlert.id)).all()
 
     def acquire(self, notice: AdminAlert) -> AbstractContextManager[bool]:
         """For the length of the block nobody else delivers it; False: somebody does already."""
-        return self.core.leases.acquire(f"{NOTICE}{notice.id}")
+        return self.context.leases.acquire(f"{NOTICE}{notice.id}")
 
     def notice(self, notice_id: int) -> AdminAlert | None:
         """One notice."""
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             return session.get(AdminAlert, notice_id)
 
     def concerned(self, notice: AdminAlert) -> Sequence[Rental]:
         """The live rentals that a notice asks a decision for."""
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             if notice.kind == AlertKind.DEPARTED:
                 mine = queries.rentals_of(session, notice.data["person"])
             else:
@@ -60,20 +60,20 @@ class AlertOutbox:
 
         LeaseLost when this process was taken for dead meanwhile, and another delivers it.
         """
-        with self.core.store.write() as session:
-            self.core.leases.check(session, f"{NOTICE}{notice_id}")
+        with self.context.store.write() as session:
+            self.context.leases.check(session, f"{NOTICE}{notice_id}")
             notice = session.get_one(AdminAlert, notice_id, with_for_update=True)
             notice.reached = {**notice.reached, target: reached}
 
     def delivered(self, notice_id: int) -> None:
         """Everybody has it."""
-        with self.core.store.write() as session:
-            session.get_one(AdminAlert, notice_id).delivered_at = self.core.now()
+        with self.context.store.write() as session:
+            session.get_one(AdminAlert, notice_id).delivered_at = self.context.now()
 
     def postpone(self, notice_id: int, wait: timedelta | None = None) -> None:
         """Slack did not take it: again after ``wait``, else after ever longer pauses."""
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             notice = session.get_one(AdminAlert, notice_id)
             notice.tries += 1
             pause = wait or min(RETRY_MOST, RETRY_FIRST * 2 ** min(notice.tries - 1, 10))
-            notice.next_try_at = self.core.now() + pause
+            notice.next_try_at = self.context.now() + pause

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
 
+from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.outbox.admin_queries import Search
-from kws_core.rentals.service import Core
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.person import Home
@@ -44,8 +44,8 @@ class Sheet:
 class HomeStates:
     """One method is one transaction."""
 
-    def __init__(self, core: Core) -> None:
-        self.core = core
+    def __init__(self, context: Context) -> None:
+        self.context = context
 
     def opened(self, person: str) -> None:
         """The person looks at it: from now on it is kept fresh for a day. It is shown anew whatever it shows."""
@@ -61,7 +61,7 @@ class HomeStates:
 
     def sheet(self, person: str) -> Sheet | None:
         """What to draw it from; None when the person has never opened it."""
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             home = session.get(Home, person)
             if home is None:
                 return None
@@ -70,27 +70,27 @@ class HomeStates:
 
     def due(self, most: int = 20) -> Sequence[str]:
         """Whose may have to be drawn again now, the longest waiting first."""
-        now = self.core.now()
+        now = self.context.now()
         news = or_(Home.look_at <= now, and_(Home.admin, _anything()), _concerns())
         query = select(Home.person).where(Home.opened_at > now - KEPT_FRESH, Home.next_at <= now, news)
-        free = self.core.leases.free(HOME + Home.person)
-        with self.core.store.read() as session:
+        free = self.context.leases.free(HOME + Home.person)
+        with self.context.store.read() as session:
             return session.scalars(query.where(free).order_by(Home.next_at).limit(most)).all()
 
     def acquire(self, person: str) -> AbstractContextManager[bool]:
         """For the length of the block nobody else draws it: what was drawn last is then what Slack shows."""
-        return self.core.leases.acquire(f"{HOME}{person}")
+        return self.context.leases.acquire(f"{HOME}{person}")
 
     def shown(self, sheet: Sheet, digest: str, *, admin: bool) -> None:
         """It was drawn from that sheet, and this is what Slack has.
 
         If the person has clicked on meanwhile, nobody knows whose publication came last: it is drawn again.
         """
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             home = session.get(Home, sheet.person, with_for_update=True)
             if home is None:
                 return
-            now = self.core.now()
+            now = self.context.now()
             if home.version == sheet.version:
                 home.digest, home.event, home.admin, home.tries = digest, sheet.event, admin, 0
                 home.next_at, home.look_at = now + PAUSE, now + LOOK
@@ -99,31 +99,31 @@ class HomeStates:
 
     def later(self, person: str, wait: timedelta | None = None) -> None:
         """Slack did not take it: again after ``wait``, else after ever longer pauses."""
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             home = session.get(Home, person, with_for_update=True)
             if home is not None:
                 home.tries += 1
                 pause = wait or min(RETRY_MOST, RETRY_FIRST * 2 ** min(home.tries - 1, 10))
-                home.digest, home.next_at = "", self.core.now() + pause
+                home.digest, home.next_at = "", self.context.now() + pause
                 home.look_at = home.next_at
 
     def unsure(self, person: str) -> None:
         """Two have published at once: nobody knows whose came last."""
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             home = session.get(Home, person, with_for_update=True)
             if home is not None:
-                home.digest, home.next_at = "", self.core.now()
+                home.digest, home.next_at = "", self.context.now()
                 home.look_at = home.next_at
                 home.version += 1
 
     def forget(self, person: str) -> None:
         """Slack says that this person has no Home."""
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             session.execute(delete(Home).where(Home.person == person))
 
     def _change(self, person: str, change: Callable[[Home], None]) -> None:
-        now = self.core.now()
-        with self.core.store.write() as session:
+        now = self.context.now()
+        with self.context.store.write() as session:
             queries.insert_once(session, Home, _blank(person, now))
             home = session.get_one(Home, person, with_for_update=True)
             home.opened_at = home.next_at = home.look_at = now

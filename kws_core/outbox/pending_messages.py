@@ -15,11 +15,11 @@ from datetime import timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.database.alerts import AlertKind, alert_admins
 from kws_core.rentals import key_rotation
 from kws_core.rentals.lifecycle import end
-from kws_core.rentals.service import Core
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.person import Person
@@ -56,22 +56,22 @@ class PendingMessages:
 class Outbox:
     """The notifier's side of the core."""
 
-    def __init__(self, core: Core) -> None:
-        self.core = core
+    def __init__(self, context: Context) -> None:
+        self.context = context
 
     def due(self) -> Sequence[str]:
         """Rentals with something to tell now that nobody else is telling, the longest waiting first."""
-        with self.core.store.read() as session:
-            free = self.core.leases.free(MAIL + Event.rental_id)
-            return queries.undelivered(session, self.core.now(), free)
+        with self.context.store.read() as session:
+            free = self.context.leases.free(MAIL + Event.rental_id)
+            return queries.undelivered(session, self.context.now(), free)
 
     def acquire(self, rental_id: str) -> AbstractContextManager[bool]:
         """For the length of the block nobody else tells anything of that rental; False: somebody does already."""
-        return self.core.leases.acquire(f"{MAIL}{rental_id}")
+        return self.context.leases.acquire(f"{MAIL}{rental_id}")
 
     def mail(self, rental_id: str) -> PendingMessages | None:
         """Everything needed to tell it; None when the rental is unknown."""
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             rental = queries.rental(session, rental_id)
             if rental is None:
                 return None
@@ -81,61 +81,61 @@ class Outbox:
 
     def keep_channel(self, rental_id: str, channel: str) -> None:
         """The DM that the card is about to be posted to: from now on it may be there."""
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             self._still_ours(session, rental_id)
             session.execute(update(Rental).where(Rental.id == rental_id).values(dm_channel=channel))
 
     def forget_channel(self, rental_id: str) -> None:
         """That DM is no more: the card is posted anew where the person is now."""
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             session.execute(
                 update(Rental).where(Rental.id == rental_id).values(dm_channel=None, card_ts=None)
             )
 
     def keep_card(self, rental_id: str, ts: str) -> None:
         """The card was posted."""
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             session.execute(update(Rental).where(Rental.id == rental_id).values(card_ts=ts))
 
     def trying(self, event: Event) -> None:
         """This event's own message is about to be posted: from now on it may be there."""
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             self._still_ours(session, event.rental_id)
             session.execute(update(Event).where(Event.id == event.id).values(tries=Event.tries + 1))
 
     def posted(self, event_id: int, ts: str) -> None:
         """Where this event's message is: it has buttons to be taken off one day, or the event comes once more."""
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             session.execute(update(Event).where(Event.id == event_id).values(ts=ts))
 
     def closed(self, event_id: int) -> None:
         """Its buttons are gone."""
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             session.execute(update(Event).where(Event.id == event_id).values(ts=None))
 
     def delivered(self, rental_id: str, upto: int) -> None:
         """The person has seen this rental's events up to that id."""
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             session.execute(
                 update(Event)
                 .where(Event.rental_id == rental_id, Event.id <= upto, Event.delivered_at.is_(None))
-                .values(delivered_at=self.core.now())
+                .values(delivered_at=self.context.now())
             )
 
     def postpone(self, rental_id: str, wait: timedelta | None = None) -> None:
         """Slack did not take it: again after ``wait``, else after ever longer pauses."""
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             events = session.scalars(
                 select(Event).where(Event.rental_id == rental_id, Event.delivered_at.is_(None))
             ).all()
             for event in events:
                 event.tries += 1
                 pause = wait or min(RETRY_MOST, RETRY_FIRST * 2 ** min(event.tries - 1, 10))
-                event.next_try_at = self.core.now() + pause
+                event.next_try_at = self.context.now() + pause
 
     def _still_ours(self, session: Session, rental_id: str) -> None:
         """LeaseLost when this process was taken for dead meanwhile, and another tells it."""
-        self.core.leases.check(session, f"{MAIL}{rental_id}")
+        self.context.leases.check(session, f"{MAIL}{rental_id}")
 
     # -- the key
 
@@ -144,7 +144,7 @@ class Outbox:
 
         False when the key is no longer wanted.
         """
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             self._still_ours(session, rental_id)
             rental = queries.rental(session, rental_id, lock=True)
             if rental is None or not PendingMessages(rental, (), None).wants_key:
@@ -154,27 +154,27 @@ class Outbox:
 
     def key_sent(self, rental_id: str, file_id: str) -> None:
         """Slack has confirmed the file: the server may be made."""
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             rental = queries.rental(session, rental_id, lock=True)
             if rental is None or rental.key_file != file_id or rental.key_sent_at is not None:
                 return
-            rental.key_sent_at = self.core.now()
-            rental.record(EventKind.KEY_SENT, self.core.now(), fingerprint=rental.key_fingerprint)
+            rental.key_sent_at = self.context.now()
+            rental.record(EventKind.KEY_SENT, self.context.now(), fingerprint=rental.key_fingerprint)
             for placement in rental.placements:
                 if placement.state is PlacementState.ACTIVE:
-                    placement.next_check_at = self.core.now()
-        self.core.work.set()
+                    placement.next_check_at = self.context.now()
+        self.context.work.set()
 
     def unreachable(self, rental_id: str, why: str, *, tell: bool = True) -> None:
         """Slack says that this person can't get a DM: the admins are told (``tell``), and all goes on without.
 
         A rental whose first key can't be delivered ends; one that runs only gets no new key.
         """
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             rental = queries.rental(session, rental_id, lock=True)
             if rental is None:
                 return
-            now = self.core.now()
+            now = self.context.now()
             if rental.live and not rental.key_settled:
                 end(rental, Reason.NO_KEY, now, event=EventKind.FAILED, why=why)
             elif rental.rekey is not None and rental.key_sent_at is None:
@@ -188,4 +188,4 @@ class Outbox:
             if tell:
                 told = {"rental": rental.id, "name": rental.name, "owner": rental.owner, "why": why}
                 alert_admins(session, AlertKind.UNREACHABLE, f"{rental.id}:{rental.owner}", now, **told)
-        self.core.work.set()
+        self.context.work.set()

@@ -11,12 +11,12 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import NodeError
 from kws_core.nodes import Node
 from kws_core.nodes.values import Machine, MachineState, RemainingResources
 from kws_core.reconcile.guarded_update import Job, Rows
-from kws_core.rentals.service import Core
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Status
@@ -35,8 +35,8 @@ PASS_EVERY = 10  # looks at a server that is being deleted between two passes of
 class ResourceCleaner:
     """``release`` is one look or one pass, and returns how long to wait before the next."""
 
-    def __init__(self, core: Core, nodes: Mapping[str, Node], rows: Rows) -> None:
-        self.core = core
+    def __init__(self, context: Context, nodes: Mapping[str, Node], rows: Rows) -> None:
+        self.context = context
         self.nodes = nodes
         self.rows = rows
 
@@ -57,7 +57,7 @@ class ResourceCleaner:
         network = job.rental.network_id
         if network is None:
             return RemainingResources()
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             if queries.others_in_network(session, network, job.placement):
                 return RemainingResources()
         return node.release(owner_tag(network))
@@ -71,8 +71,8 @@ class ResourceCleaner:
 
     def _done(self, job: Job) -> timedelta:
         """What was asked for and never answered may still appear: such a node is looked at again, later."""
-        left_at = job.placement.left_at or self.core.now()
-        if job.placement.ambiguous and self.core.now() - left_at < LINGER:
+        left_at = job.placement.left_at or self.context.now()
+        if job.placement.ambiguous and self.context.now() - left_at < LINGER:
             return LINGER / 4
         self.rows.apply(job, self._gone)
         return AT_ONCE
@@ -82,7 +82,7 @@ class ResourceCleaner:
         if rental.status is Status.ENDING and all(
             p.state is PlacementState.DELETED for p in rental.placements
         ):
-            rental.ended_at = self.core.now()
+            rental.ended_at = self.context.now()
             rental.move_to(Status.ENDED, rental.ended_at, event=EventKind.ENDED, why=rental.reason)
             session.flush()
             queries.drop_unused_network(session, rental)

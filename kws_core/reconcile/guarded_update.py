@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from kws_core.context import Context
 from kws_core.database import queries
-from kws_core.rentals.service import Core
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Status
 
@@ -33,8 +33,8 @@ Change = Callable[[Session, Rental, Placement], object]
 class Rows:
     """Where changes of one replica, ``who``, are applied."""
 
-    def __init__(self, core: Core, who: str) -> None:
-        self.core = core
+    def __init__(self, context: Context, who: str) -> None:
+        self.context = context
         self.who = who
 
     def apply(self, job: Job, change: Change) -> bool:
@@ -42,7 +42,7 @@ class Rows:
 
         False when the placement is no longer what it was, or when ``change`` itself says False.
         """
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             rental = queries.rental(session, job.rental.id, lock=True)
             fresh = next((p for p in rental.placements if p.id == job.placement.id), None) if rental else None
             same = fresh is not None and fresh.state is job.placement.state and fresh.leased_by == self.who
@@ -50,5 +50,5 @@ class Rows:
                 return False
             result = change(session, rental, fresh)
         job.rental, job.placement = rental, fresh
-        self.core.mail.set()
+        self.context.mail.set()
         return result is not False

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from kws_core.context import Context
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.nodes import Node
 from kws_core.nodes.values import Action
 from kws_core.reconcile.guarded_update import Job, Rows
 from kws_core.rentals.key_rotation import drop
-from kws_core.rentals.service import Core
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Placement, Rental
 from kws_core.values import Kind
@@ -25,8 +25,8 @@ PATIENCE = timedelta(minutes=10)  # how long a "not now" of the node is taken fo
 class KeyRotator:
     """The reconciler's side."""
 
-    def __init__(self, core: Core, nodes: Mapping[str, Node], rows: Rows) -> None:
-        self.core = core
+    def __init__(self, context: Context, nodes: Mapping[str, Node], rows: Rows) -> None:
+        self.context = context
         self.nodes = nodes
         self.rows = rows
 
@@ -42,9 +42,9 @@ class KeyRotator:
         try:
             if rental.key_put_at is None:
                 node.put_key(machine, rental.public_key)
-                self._apply(job, lambda fresh: setattr(fresh, "key_put_at", self.core.now()))
+                self._apply(job, lambda fresh: setattr(fresh, "key_put_at", self.context.now()))
                 return SETTLES
-            if (wait := rental.key_put_at + SETTLES - self.core.now()) > timedelta(0):
+            if (wait := rental.key_put_at + SETTLES - self.context.now()) > timedelta(0):
                 return wait
             node.act(Kind.SERVER, machine, Action.REBOOT)
         except NodeRefused as error:
@@ -54,11 +54,11 @@ class KeyRotator:
 
     def _refused(self, job: Job, error: NodeRefused) -> timedelta | None:
         since = job.rental.key_put_at or job.rental.key_sent_at
-        if error.reason == Refusal.INVALID and since and self.core.now() - since < PATIENCE:
+        if error.reason == Refusal.INVALID and since and self.context.now() - since < PATIENCE:
             return BUSY  # a stop or a reboot of its owner's is under way
         said = {"node": error.node, "refusal": error.reason}
         if job.rental.key_put_at is None:
-            self._apply(job, lambda fresh: drop(fresh, self.core.now(), **said))
+            self._apply(job, lambda fresh: drop(fresh, self.context.now(), **said))
         else:  # its next boot takes the key, whoever asks for it
             self._apply(job, lambda fresh: self._renewed(fresh, **said))
         return None
@@ -66,7 +66,7 @@ class KeyRotator:
     def _renewed(self, rental: Rental, node: str, refusal: str | None = None) -> None:
         rental.rekey = rental.key_put_at = None
         rental.switched_off = rental.switched_off and refusal is not None
-        rental.record(EventKind.KEY_RENEWED, self.core.now(), node=node, refusal=refusal)
+        rental.record(EventKind.KEY_RENEWED, self.context.now(), node=node, refusal=refusal)
 
     def _apply(self, job: Job, change: Callable[[Rental], object]) -> None:
         """Applies ``change`` to the fresh rental if it still waits for the same key."""

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.database.alerts import AlertKind, alert_admins
 from kws_core.errors import NodeDown, NodeError
@@ -20,7 +21,6 @@ from kws_core.nodes import Node
 from kws_core.nodes.values import RemainingResources
 from kws_core.reconcile import orphans
 from kws_core.reconcile.orphans import SEEN_AGAIN, NodeReport, Orphan
-from kws_core.rentals.service import Core
 from kws_core.tables.orphan import OrphanCandidate
 
 log = logging.getLogger(__name__)
@@ -43,19 +43,19 @@ class Swept:
 class Sweep:
     """``survey`` compares and writes nothing; ``sweep`` also remembers, and deletes what was seen before."""
 
-    def __init__(self, core: Core, nodes: Mapping[str, Node]) -> None:
-        self.core = core
+    def __init__(self, context: Context, nodes: Mapping[str, Node]) -> None:
+        self.context = context
         self.nodes = nodes
         self._passes: dict[str, int] = {}  # sweeps in a row that left something of a leak
 
     def survey(self, name: str) -> NodeReport:
         """Node and database compared, both ways."""
-        node, now = self.nodes[name], self.core.now()
+        node, now = self.nodes[name], self.context.now()
         try:
             marked, machines, flavors = node.marked(), node.machines(), node.tidy(dry_run=True)
         except NodeError as error:
             return NodeReport(name, now, error=str(error))
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             found, elsewhere = orphans.unexplained(session, name, marked)
             lost = orphans.lost(session, name, machines, now)
         return NodeReport(name, now, found, elsewhere, lost, flavors)
@@ -65,13 +65,13 @@ class Sweep:
         report = self.survey(name)
         if report.error:
             return Swept(report, SILENT_AGAIN)
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             _remember(session, report)
             if report.too_many:
                 self._warn(session, report)
         deleted = {} if report.too_many else self._delete_due(report)
         self._tidy(report)
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             self._tell(session, name)
         return Swept(report, self._again(report, deleted), deleted)
 
@@ -95,15 +95,15 @@ class Sweep:
 
     def _delete(self, name: str, leak: Orphan) -> RemainingResources | None:
         """One pass; None when it turned out to be explained, or another process was faster."""
-        with self.core.store.write() as session:
-            if not orphans.begin(session, name, leak, self.core.now()):
+        with self.context.store.write() as session:
+            if not orphans.begin(session, name, leak, self.context.now()):
                 return None
         remains = self.nodes[name].release(leak.mark)
         if not remains:
-            with self.core.store.write() as session:
+            with self.context.store.write() as session:
                 row = session.get(OrphanCandidate, (name, leak.mark), with_for_update=True)
                 if row is not None:
-                    row.gone_at = self.core.now()
+                    row.gone_at = self.context.now()
         return remains
 
     def _tidy(self, report: NodeReport) -> None:
@@ -141,7 +141,7 @@ class Sweep:
 
     def _tell(self, session: Session, name: str) -> None:
         """Once a date and node, when all is gone; what goes later that date is told with the next."""
-        now = self.core.now()
+        now = self.context.now()
         rows = [row for row in orphans.sightings(session, name, lock=True) if row.kinds is not None]
         gone = [row for row in rows if row.gone_at is not None]
         since = min((row.gone_at for row in gone if row.gone_at), default=now)
@@ -154,7 +154,7 @@ class Sweep:
                 session.delete(row)
 
     def _today(self) -> str:
-        return self.core.today().isoformat()
+        return self.context.today().isoformat()
 
 
 def _remember(session: Session, report: NodeReport) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from kws_core.cluster import heartbeat
-from kws_core.context import Executors
+from kws_core.context import Context, Executors
 from kws_core.database import queries
 from kws_core.errors import NodeDown, NodeError, Refusal
 from kws_core.nodes import Node
@@ -23,7 +23,6 @@ from kws_core.reconcile.cleanup import RETRY_MOST
 from kws_core.reconcile.guarded_update import Job
 from kws_core.reconcile.orphan_sweep import EVERY, FIRST, SILENT_AGAIN, Sweep
 from kws_core.reconcile.steps import Steps, waits_for_list
-from kws_core.rentals.service import Core
 from kws_core.scheduling import build_slots, node_alerts, work_queue
 from kws_core.scheduling import capacity as catalogue
 from kws_core.tables.states import PlacementState
@@ -43,14 +42,14 @@ class Reconciler:
     """``tick()`` starts what is due and returns; the work runs on the nodes' executors."""
 
     def __init__(
-        self, core: Core, nodes: Mapping[str, Node], executors: Executors, who: str | None = None
+        self, context: Context, nodes: Mapping[str, Node], executors: Executors, who: str | None = None
     ) -> None:
-        self.core = core
+        self.context = context
         self.nodes = nodes
         self.executors = executors
-        self.who = who or core.who
-        self.steps = Steps(core, nodes, self.who)
-        self.sweep = Sweep(core, nodes)
+        self.who = who or context.who
+        self.steps = Steps(context, nodes, self.who)
+        self.sweep = Sweep(context, nodes)
         self.sweeps = True  # False: leaks are left alone, as where another installation uses the nodes too
         self._guard = threading.Lock()
         self._busy: set[tuple[str, str]] = set()  # (node, sort) under way: one round at a time
@@ -62,11 +61,11 @@ class Reconciler:
 
     def start(self) -> None:
         """To be called once before the first tick: a process that is alone takes its old leases back."""
-        if self.core.store.single_process:
-            with self.core.store.write() as session:
+        if self.context.store.single_process:
+            with self.context.store.write() as session:
                 heartbeat.release_everything(session)
-        with self.core.store.write() as session:
-            node_alerts.tell_missed(session, self.core.config, self.core.now())
+        with self.context.store.write() as session:
+            node_alerts.tell_missed(session, self.context.config, self.context.now())
 
     def stop(self) -> None:
         """No new work is begun; what is under way finishes on its executors."""
@@ -74,10 +73,10 @@ class Reconciler:
 
     def tick(self) -> timedelta:
         """Starts a round on each node with something due; returns how long nothing more is due."""
-        now = self.core.now()
+        now = self.context.now()
         if self._stopping:
             return IDLE
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             due = set(work_queue.due_nodes(session, now))
             following = work_queue.next_look(session)
         for name in self.nodes:
@@ -112,12 +111,12 @@ class Reconciler:
         finally:
             with self._guard:
                 self._busy.discard((name, sort))
-            self.core.work.set()
+            self.context.work.set()
 
     def _reconcile_pass(self, name: str) -> None:
         """One look at the node, shared by all that wait for it; then each placement by itself."""
-        with self.core.store.write() as session:
-            claimed = work_queue.claim_due(session, name, self.core.now(), self.who, LEASE)
+        with self.context.store.write() as session:
+            claimed = work_queue.claim_due(session, name, self.context.now(), self.who, LEASE)
         jobs = [Job(p, p.rental) for p in claimed if self._begin(p.id)]
         machines = self._look(name) if any(map(waits_for_list, jobs)) else {}
         for job in jobs:
@@ -168,46 +167,46 @@ class Reconciler:
     def _release_lease(self, placement_id: int, wait: timedelta) -> None:
         for _ in range(GIVE_BACK_TRIES):
             try:
-                with self.core.store.write() as session:
-                    work_queue.release_lease(session, placement_id, self.who, self.core.now() + wait)
+                with self.context.store.write() as session:
+                    work_queue.release_lease(session, placement_id, self.who, self.context.now() + wait)
                 break
             except Exception:
                 log.exception("placement %s: its lease can't be given back", placement_id)
-        self.core.work.set()
+        self.context.work.set()
 
     def _call_next(self, node: str) -> None:
         """Wakes those whose turn it is to be built."""
         called = False
         try:
-            with self.core.store.read() as session:
-                wanted = build_slots.wanted(session, self.core.config, node)
+            with self.context.store.read() as session:
+                wanted = build_slots.wanted(session, self.context.config, node)
             if not wanted:
                 return
-            with self.core.store.write() as session:
+            with self.context.store.write() as session:
                 queries.lock_capacity(session)
-                called = build_slots.call_next(session, self.core.config, node, self.core.now())
+                called = build_slots.call_next(session, self.context.config, node, self.context.now())
         except Exception:
             log.exception("node %s: nobody is called", node)  # they look by themselves soon
             return
         if called:
-            self.core.work.set()
+            self.context.work.set()
 
     # -- news of nodes
 
     def refresh_soon(self, name: str) -> None:
         """Asks a node anew at the next tick instead of when it is due."""
         self._refresh_at.pop(name, None)
-        self.core.work.set()
+        self.context.work.set()
 
     def _refresh(self, name: str) -> None:
         """Asks a node for its images and capacity; its answer, or its silence, is remembered."""
-        node, now = self.nodes[name], self.core.now()
+        node, now = self.nodes[name], self.context.now()
         try:
             capacity, images, cidrs = node.capacity(), node.images(), node.cidrs()
         except NodeError as error:
             self._note_down(name, error)
             return
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             silent = catalogue.silent_since(session, name)
             if catalogue.note_answer(session, name, images, capacity, cidrs, now):
                 log.info("node %s answers", name)
@@ -225,19 +224,19 @@ class Reconciler:
             log.warning("node %s: %s", name, error)
         else:
             latency = round((time.perf_counter() - begun) * 1000)
-            with self.core.store.write() as session:
-                catalogue.note_ping(session, name, latency, self.core.now())
+            with self.context.store.write() as session:
+                catalogue.note_ping(session, name, latency, self.context.now())
 
     def _sweep(self, name: str) -> None:
         """Deletes what nobody explains; the sweep says when it wants to look again."""
-        with self.core.leases.acquire(f"sweep:{name}") as ours:
+        with self.context.leases.acquire(f"sweep:{name}") as ours:
             again = self.sweep.sweep(name).again if ours else SILENT_AGAIN
-        self._sweep_at[name] = self.core.now() + again
+        self._sweep_at[name] = self.context.now() + again
 
     def _note_down(self, name: str, error: NodeError) -> None:
-        now = self.core.now()
+        now = self.context.now()
         self._refresh_at[name] = now + REFRESH_DOWN
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             since = catalogue.note_failure(session, name, str(error), now)
             node_alerts.tell_down(session, name, error, since, now)
         if since == now:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal
 from kws_core.nodes import Node
@@ -23,7 +24,6 @@ from kws_core.reconcile.guarded_update import Job, Rows
 from kws_core.reconcile.key_rotation import KeyRotator
 from kws_core.reconcile.node_specs import spec_of
 from kws_core.rentals.lifecycle import end, place
-from kws_core.rentals.service import Core
 from kws_core.scheduling import build_slots, capacity, work_queue
 from kws_core.scheduling.placement import PlacementRequest, choose
 from kws_core.tables.event_kinds import EventKind
@@ -60,12 +60,12 @@ def waits_for_list(job: Job) -> bool:
 class Steps:
     """The acts. Every one returns how long to wait before the next look."""
 
-    def __init__(self, core: Core, nodes: Mapping[str, Node], who: str) -> None:
-        self.core = core
+    def __init__(self, context: Context, nodes: Mapping[str, Node], who: str) -> None:
+        self.context = context
         self.nodes = nodes
-        self.rows = Rows(core, who)
-        self.releaser = ResourceCleaner(core, nodes, self.rows)
-        self.renewer = KeyRotator(core, nodes, self.rows)
+        self.rows = Rows(context, who)
+        self.releaser = ResourceCleaner(context, nodes, self.rows)
+        self.renewer = KeyRotator(context, nodes, self.rows)
         self._heard: dict[str, datetime] = {}  # when each node last said that it is there
 
     def step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
@@ -95,12 +95,12 @@ class Steps:
 
     def _ping_once(self, node: Node) -> None:
         """Asks whether the node is there, once for all that begin at the same time."""
-        if not timedelta(0) <= self.core.now() - self._heard.get(node.name, NEVER) < JUST_NOW:
+        if not timedelta(0) <= self.context.now() - self._heard.get(node.name, NEVER) < JUST_NOW:
             node.ping()
-            self._heard[node.name] = self.core.now()
+            self._heard[node.name] = self.context.now()
 
     def _begin(self, session: Session, rental: Rental, placement: Placement) -> None:
-        rental.move_to(Status.BUILDING, self.core.now(), event=EventKind.PLACED, node=placement.node)
+        rental.move_to(Status.BUILDING, self.context.now(), event=EventKind.PLACED, node=placement.node)
         self._tell_line(session, placement, new=rental.id)
 
     def _look_for_key(self, job: Job) -> timedelta:
@@ -108,7 +108,7 @@ class Steps:
         self.rows.apply(job, lambda s, r, p: None)
         if job.rental.key_settled:
             return AT_ONCE
-        if self.core.now() - job.rental.created_at > KEY_DEADLINE:
+        if self.context.now() - job.rental.created_at > KEY_DEADLINE:
             self.rows.apply(job, lambda s, r, p: self._fail(r, Reason.NO_KEY, node=p.node))
         return POLL_KEY
 
@@ -124,8 +124,8 @@ class Steps:
         if placement.server_at is not None:
             return True
         queries.lock_capacity(session)
-        now = self.core.now()
-        if not build_slots.may_start(session, self.core.config, rental, placement.node, now):
+        now = self.context.now()
+        if not build_slots.may_start(session, self.context.config, rental, placement.node, now):
             return False
         placement.server_at = now
         rental.record(EventKind.BUILDING, now, node=placement.node)
@@ -134,7 +134,7 @@ class Steps:
 
     def _tell_line(self, session: Session, placement: Placement, new: str | None = None) -> None:
         session.flush()
-        build_slots.tell(session, self.core.config, placement.node, self.core.now(), new)
+        build_slots.tell(session, self.context.config, placement.node, self.context.now(), new)
 
     def _watch(self, job: Job, machine: Machine | None) -> timedelta:
         """A server that was made: is it there, does it run, does it answer?"""
@@ -155,7 +155,7 @@ class Steps:
         return job.rental.kind is Kind.CONTAINER or self._node(job).answers(_address(job.placement))
 
     def _check_lag(self, placement: Placement) -> None:
-        if placement.server_at and self.core.now() - placement.server_at > LAG:
+        if placement.server_at and self.context.now() - placement.server_at > LAG:
             raise NodeRefused(placement.node, Refusal.FAILED, "the server is not there any more")
 
     def _host_keys(self, job: Job, machine: Machine) -> list[str]:
@@ -168,17 +168,17 @@ class Steps:
             return []
 
     def _ready(self, rental: Rental, placement: Placement, keys: list[str]) -> None:
-        now = self.core.now()
+        now = self.context.now()
         rental.host_keys, rental.ready_at = keys, now
         placement.tries, placement.down_since = 0, None
         rental.move_to(Status.READY, now, event=EventKind.READY, node=placement.node)
 
     def _fail(self, rental: Rental, reason: Reason, **data: Any) -> None:
-        end(rental, reason, self.core.now(), event=EventKind.FAILED, **data)
+        end(rental, reason, self.context.now(), event=EventKind.FAILED, **data)
 
     def _too_late(self, placement: Placement) -> bool:
         since = placement.server_at or placement.held_at
-        return self.core.now() - since > timedelta(seconds=self.core.config.openstack.build_timeout)
+        return self.context.now() - since > timedelta(seconds=self.context.config.openstack.build_timeout)
 
     # -- lent
 
@@ -198,7 +198,7 @@ class Steps:
 
     def _start(self, job: Job, machine: Machine) -> timedelta:
         """A node that is still busy with stopping it says no for a while."""
-        late = self.core.now() - job.rental.end_set_at > START_TRIES
+        late = self.context.now() - job.rental.end_set_at > START_TRIES
         if machine.state is not MachineState.ACTIVE and not late:
             self._switch(job, machine, Action.START)
             return POLL_START
@@ -221,7 +221,7 @@ class Steps:
         return AT_ONCE
 
     def _vanished(self, rental: Rental, placement: Placement) -> None:
-        end(rental, Reason.VANISHED, self.core.now(), event=EventKind.VANISHED, node=placement.node)
+        end(rental, Reason.VANISHED, self.context.now(), event=EventKind.VANISHED, node=placement.node)
 
     # -- failing and moving on
 
@@ -245,7 +245,7 @@ class Steps:
         queries.lock_capacity(
             session
         )  # before any row of placements is written: everybody locks in this order
-        now = self.core.now()
+        now = self.context.now()
         held.down_since = held.down_since or now
         patient = isinstance(error, NodeDown) and held.server_id is not None
         if patient and now - held.down_since < GIVE_UP_NODE:
@@ -261,14 +261,16 @@ class Steps:
         wish = PlacementRequest(
             rental.kind, rental.image, rental.wanted_size, tried, held.node if rental.pinned else None
         )
-        chosen = choose(capacity.rooms(session, self.core.config), wish).node
+        chosen = choose(capacity.rooms(session, self.context.config), wish).node
         if chosen is None:
             return False
-        held.leave(self.core.now())
+        held.leave(self.context.now())
         held.refusal, held.detail = error.reason, error.detail[:2000]
         session.flush()
-        place(rental, chosen, self.core.now())
-        rental.record(EventKind.MOVED, self.core.now(), node=chosen, refused=held.node, refusal=error.reason)
+        place(rental, chosen, self.context.now())
+        rental.record(
+            EventKind.MOVED, self.context.now(), node=chosen, refused=held.node, refusal=error.reason
+        )
         log.info("rental %s: moves from %s to %s (%s)", rental.id, held.node, chosen, error.reason)
         return True
 
@@ -277,7 +279,7 @@ class Steps:
         if isinstance(error, NodeDown) and not self._too_late(held):
             held.tries += 1
             if held.tries == 1:
-                rental.record(EventKind.WAITING, self.core.now(), node=held.node, refusal=error.reason)
+                rental.record(EventKind.WAITING, self.context.now(), node=held.node, refusal=error.reason)
             return min(RETRY_MOST, timedelta(seconds=2 ** min(held.tries, 6)))
         held.refusal, held.detail = error.reason, error.detail[:2000]
         self._fail(rental, Reason.NO_NODE, node=held.node, refusal=error.reason)
@@ -289,15 +291,15 @@ class Steps:
         A thread may still hang in a call to the node; what it finds changed it leaves, and what it made
         is deleted with the placement.
         """
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             waiting = [p.rental_id for p in work_queue.unbuilt_on(session, node)]
         for rental_id in waiting:
-            with self.core.store.write() as session:
+            with self.context.store.write() as session:
                 rental = queries.rental(session, rental_id, lock=True)
                 held = rental.placement if rental else None
                 if rental and held and held.node == node and held.server_id is None:
                     self._move_on(session, rental, held, error)
-            self.core.mail.set()
+            self.context.mail.set()
 
     # -- shared
 

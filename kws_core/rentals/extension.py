@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import update
 
+from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import UserError
 from kws_core.people import Actor
 from kws_core.rentals.admission import check_desk_end, check_end
 from kws_core.rentals.lifecycle import allowed
-from kws_core.rentals.service import Core
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -24,8 +24,8 @@ RESTORED_FOR = timedelta(days=7)
 class Extensions:
     """One method is one use case is one transaction; every act is in the audit trail."""
 
-    def __init__(self, core: Core) -> None:
-        self.core = core
+    def __init__(self, context: Context) -> None:
+        self.context = context
 
     def extend(
         self, who: Actor, rental_id: str, until: date | None, *, via: str, note: str | None = None
@@ -38,7 +38,7 @@ class Extensions:
         """
         if note is not None and not who.admin:
             raise UserError("admins_only")
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.live:
                 raise UserError("too_late_to_extend", name=rental.name)
@@ -47,18 +47,18 @@ class Extensions:
                 raise UserError("end_not_later", name=rental.name, day=rental.ends_on)
             if until > rental.ends_on:
                 self._lengthen(rental, until, who, via=via, note=note)
-        self.core.work.set()
-        self.core.mail.set()
+        self.context.work.set()
+        self.context.mail.set()
         return rental
 
     def restore(self, who: Actor, rental_id: str, *, via: str = "restore", note: str | None = None) -> Rental:
         """Takes a stopped rental out of its grace time, for a week; UserError when it is not stopped."""
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             rental = allowed(queries.rental(session, rental_id), who)
         if rental.status is not Status.STOPPED:
             raise UserError("not_stopped" if rental.live else "too_late_to_extend", name=rental.name)
-        last = self.core.ends.latest(self.core.now())
-        until = min(last, self.core.today() + RESTORED_FOR)
+        last = self.context.expiry.latest(self.context.now())
+        until = min(last, self.context.today() + RESTORED_FOR)
         return self.extend(who, rental_id, until, via=via, note=note)
 
     def transfer(
@@ -67,7 +67,7 @@ class Extensions:
         """Gives the rental to another person, who gets a card of it; for admins. It keeps its end date."""
         if not who.admin:
             raise UserError("admins_only")
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.live:
                 raise UserError("too_late_to_extend", name=rental.name)
@@ -76,16 +76,16 @@ class Extensions:
                 session.flush()
                 told = update(Event).where(Event.rental_id == rental.id)
                 session.execute(told.values(ts=None, key=None))  # the new owner was warned of nothing yet
-        self.core.mail.set()
+        self.context.mail.set()
         return rental
 
     def _checked(self, until: date | None, note: str | None) -> date:
         if note is None:
-            return check_end(until, self.core.today(), self.core.config.policy)
-        return check_desk_end(until, self.core.today())
+            return check_end(until, self.context.today(), self.context.config.policy)
+        return check_desk_end(until, self.context.today())
 
     def _lengthen(self, rental: Rental, until: date, who: Actor, **how: str | None) -> None:
-        now, was = self.core.now(), rental.ends_on
+        now, was = self.context.now(), rental.ends_on
         rental.ends_on, rental.end_set_at = until, now
         data: dict[str, Any] = {"until": until.isoformat(), "was": was.isoformat(), **how}
         if rental.status is not Status.STOPPED:
@@ -98,6 +98,8 @@ class Extensions:
 
     def _hand_over(self, rental: Rental, who: Actor, to: str, **how: str | None) -> None:
         data = {"channel": rental.dm_channel, "card": rental.card_ts, **how}
-        rental.record(EventKind.TRANSFERRED, self.core.now(), actor=who.id, to=to, was=rental.owner, **data)
+        rental.record(
+            EventKind.TRANSFERRED, self.context.now(), actor=who.id, to=to, was=rental.owner, **data
+        )
         rental.owner, rental.dm_channel, rental.card_ts = to, None, None
         rental.key_file = None  # the private key is in the other person's messages

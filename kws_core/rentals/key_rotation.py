@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import UserError
 from kws_core.people import Actor
 from kws_core.rentals.lifecycle import allowed
-from kws_core.rentals.service import Core
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Access, Status
@@ -24,9 +24,9 @@ from kws_core.values import Kind
 KEPT = ("public_key", "key_fingerprint", "key_file", "key_number")  # and two that JSON can't say by itself
 
 
-def ask(core: Core, who: Actor, rental_id: str, *, via: str | None = None) -> bool:
+def ask(context: Context, who: Actor, rental_id: str, *, via: str | None = None) -> bool:
     """Wishes for a new key; False when one is on its way already. UserError when there can't be one."""
-    with core.store.write() as session:
+    with context.store.write() as session:
         rental = allowed(queries.rental(session, rental_id, lock=True), who)
         if rental.kind is Kind.CONTAINER:
             raise UserError("container_key", name=rental.name)
@@ -41,8 +41,8 @@ def ask(core: Core, who: Actor, rental_id: str, *, via: str | None = None) -> bo
         if rental.rekey is not None:
             return False
         _wish(rental)
-        rental.record(EventKind.KEY_WANTED, core.now(), actor=who.id, via=via)
-    core.mail.set()
+        rental.record(EventKind.KEY_WANTED, context.now(), actor=who.id, via=via)
+    context.mail.set()
     return True
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from kws_core.context import Executors
+from kws_core.context import Context, Executors
 from kws_core.database import queries
 from kws_core.errors import NodeError, UserError
 from kws_core.nodes import Node
 from kws_core.nodes.values import Action
 from kws_core.people import Actor
-from kws_core.rentals.service import Core
+from kws_core.rentals.queries import RentalQueries
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
@@ -34,8 +34,9 @@ Done = Callable[[str | Exception], None]  # the console's text, "" for an act, o
 class Operations:
     """``done`` is called on a thread of the node when it has answered."""
 
-    def __init__(self, core: Core, nodes: Mapping[str, Node], executors: Executors) -> None:
-        self.core = core
+    def __init__(self, context: Context, nodes: Mapping[str, Node], executors: Executors) -> None:
+        self.context = context
+        self.rental_queries = RentalQueries(self.context)
         self.nodes = nodes
         self.executors = executors
 
@@ -53,16 +54,16 @@ class Operations:
         self, node: Node, machine: str, rental: Rental, who: Actor, action: Action, via: str | None
     ) -> str:
         node.act(rental.kind, machine, action)
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             fresh = queries.rental(session, rental.id, lock=True)
             if fresh is not None:
                 fresh.switched_off = action is Action.STOP
-                fresh.record(EVENTS[action], self.core.now(), actor=who.id, via=via)
-        self.core.mail.set()
+                fresh.record(EVENTS[action], self.context.now(), actor=who.id, via=via)
+        self.context.mail.set()
         return ""
 
     def _ready(self, who: Actor, rental_id: str) -> Rental:
-        rental = self.core.rental(who, rental_id)
+        rental = self.rental_queries.rental(who, rental_id)
         if (
             rental.status is not Status.READY
             or rental.placement is None

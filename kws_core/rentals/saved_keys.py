@@ -16,8 +16,8 @@ from kws_core.forms.ssh_keys import check_public_key, fingerprint
 from kws_core.tables.saved_key import LONGEST_NAME, SavedKey
 
 if TYPE_CHECKING:
+    from kws_core.context import Context
     from kws_core.people import Actor
-    from kws_core.rentals.service import Core
 
 log = logging.getLogger(__name__)
 
@@ -27,17 +27,17 @@ MOST = 10  # keys a person
 class KeyRing:
     """The use cases. A rental has its own copy of the key, so a removed one still opens what it was rented with."""
 
-    def __init__(self, core: Core) -> None:
-        self.core = core
+    def __init__(self, context: Context) -> None:
+        self.context = context
 
     def list(self, who: Actor) -> Sequence[SavedKey]:
         """The person's keys, by name."""
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             return keys_of(session, who.id)
 
     def get(self, who: Actor, key_id: int) -> SavedKey:
         """One of the person's keys."""
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             return saved_key(session, who.id, key_id)
 
     def named(self, who: Actor, name: str) -> SavedKey:
@@ -62,7 +62,7 @@ class KeyRing:
 
     def remove(self, who: Actor, key_id: int, *, via: str | None = None) -> SavedKey:
         """Forgets a key; what it opens already stays open."""
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             key = saved_key(session, who.id, key_id)
             session.delete(key)
             self._note(session, who, "key_removed", key, via)
@@ -70,10 +70,10 @@ class KeyRing:
         return key
 
     def _note(self, session: Session, who: Actor, what: str, key: SavedKey, via: str | None) -> None:
-        note_act(session, who.id, what, via, self.core.now(), name=key.name, fingerprint=key.fingerprint)
+        note_act(session, who.id, what, via, self.context.now(), name=key.name, fingerprint=key.fingerprint)
 
     def _add(self, who: Actor, name: str | None, text: str, via: str | None) -> SavedKey:
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             mine = keys_of(session, who.id)
             errors, public = {}, ""
             try:
@@ -92,7 +92,7 @@ class KeyRing:
                 name=wanted,
                 public_key=public,
                 fingerprint=fingerprint(public),
-                added_at=self.core.now(),
+                added_at=self.context.now(),
             )
             session.add(key)
             self._note(session, who, "key_saved", key, via)

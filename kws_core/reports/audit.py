@@ -17,7 +17,7 @@ from kws_core.tables.event import Event
 from kws_core.tables.rental import Rental
 
 if TYPE_CHECKING:
-    from kws_core.rentals.service import Core
+    from kws_core.context import Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,13 @@ class Line:
 class Audit:
     """The trail: read, and written where an act is not one transaction."""
 
-    def __init__(self, core: Core) -> None:
-        self.core = core
+    def __init__(self, context: Context) -> None:
+        self.context = context
 
     def note(self, actor: str, what: str, where: str, **data: Any) -> None:
         """Adds an act that was done already, on nodes for example; ``data`` must be JSON."""
-        with self.core.store.write() as session:
-            note_act(session, actor, what, where, self.core.now(), **data)
+        with self.context.store.write() as session:
+            note_act(session, actor, what, where, self.context.now(), **data)
 
     def trail(
         self,
@@ -55,7 +55,7 @@ class Audit:
 
         ``person`` has what that person did, and what happened to their rentals.
         """
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             lines = _events(session, rental, person, since, limit)
             if rental is None:
                 lines += _acts(session, person, since, limit)

@@ -10,8 +10,8 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from kws_core.context import Context
 from kws_core.nightly.cleanup import NIGHT, STUCK
-from kws_core.rentals.service import Core
 from kws_core.scheduling import capacity
 from kws_core.scheduling.capacity import NodeStatus
 from kws_core.tables.alert import AdminAlert
@@ -60,23 +60,23 @@ class Figures:
     night: Night
 
 
-def figures(core: Core) -> Figures:
+def figures(context: Context) -> Figures:
     """Reads them in one transaction; the database's own errors come through."""
-    now = core.now()
-    with core.store.read() as session:
+    now = context.now()
+    with context.store.read() as session:
         leaving = _leaving(session)
         stuck = Counter(node for node, since in leaving if since is not None and now - since > STUCK)
         return Figures(
             at=now,
             rentals=_rentals(session),
-            nodes=capacity.statuses(session, core.config),
+            nodes=capacity.statuses(session, context.config),
             builds=_builds(session),
             deleting=Counter(node for node, _ in leaving),
             stuck=stuck,
             leaks=_leaks(session),
             outbox=_outbox(session, now),
             notices=_notices(session, now),
-            night=_night(session, core, now),
+            night=_night(session, context, now),
         )
 
 
@@ -135,11 +135,11 @@ def _notices(session: Session, now: datetime) -> Waiting:
     return Waiting(*session.execute(query).one())
 
 
-def _night(session: Session, core: Core, now: datetime) -> Night:
+def _night(session: Session, context: Context, now: datetime) -> Night:
     runs = select(JobRun).where(JobRun.job == NIGHT, JobRun.finished_at.is_not(None))
     last = session.scalars(runs.order_by(JobRun.day.desc()).limit(1)).first()
-    today = core.ends.day_of(now)
-    due = None if last is not None and last.day >= today else core.ends.midnight(today)
+    today = context.expiry.day_of(now)
+    due = None if last is not None and last.day >= today else context.expiry.midnight(today)
     if last is None:
         return Night(None, None, 0, 0, due)
     return Night(last.day, last.finished_at, len(last.marked), len(last.failed), due)

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from sqlalchemy import or_, select
 
+from kws_core.context import Context
 from kws_core.errors import ConfigError
-from kws_core.rentals.service import Core
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -78,18 +78,18 @@ def month_before(first: date) -> date:
 class Usage:
     """Asks the database."""
 
-    def __init__(self, core: Core) -> None:
-        self.core = core
+    def __init__(self, context: Context) -> None:
+        self.context = context
 
     def month(self, first: date) -> list[Used]:
         """A month of the lab's zone, up to now."""
         begin, end = self._midnight(first), self._midnight(month_after(first))
-        return summary(self.spans(begin, end), begin, end, self.core.now())
+        return summary(self.spans(begin, end), begin, end, self.context.now())
 
     def spans(self, begin: datetime, end: datetime) -> list[Span]:
         """Every rental that was there in that time, by its owners."""
         there = (Rental.created_at < end, or_(Rental.ended_at.is_(None), Rental.ended_at > begin))
-        with self.core.store.read() as session:
+        with self.context.store.read() as session:
             rentals = session.scalars(select(Rental).where(*there)).all()
             moved = select(Event).where(Event.kind == EventKind.TRANSFERRED).order_by(Event.id)
             transfers: dict[str, list[Event]] = {}
@@ -98,7 +98,7 @@ class Usage:
         return [span for rental in rentals for span in spans_of(rental, transfers.get(rental.id, ()))]
 
     def _midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(0), tzinfo=self.core.config.kws.zone).astimezone(UTC)
+        return datetime.combine(day, time(0), tzinfo=self.context.config.kws.zone).astimezone(UTC)
 
 
 def spans_of(rental: Rental, transfers: Sequence[Event]) -> list[Span]:

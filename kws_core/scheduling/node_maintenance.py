@@ -9,11 +9,11 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.database.audit_log import LONGEST_ACTOR, note_act
 from kws_core.errors import FormError, UserError
 from kws_core.people import Actor
-from kws_core.rentals.service import Core
 from kws_core.scheduling import capacity
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
@@ -27,8 +27,8 @@ LONGEST_REASON = 200
 class NodeMaintenance:
     """One method is one use case is one transaction; every act is in the audit trail."""
 
-    def __init__(self, core: Core) -> None:
-        self.core = core
+    def __init__(self, context: Context) -> None:
+        self.context = context
 
     def drain(
         self,
@@ -47,8 +47,8 @@ class NodeMaintenance:
         if not who.admin:
             raise UserError("admins_only")
         self.check(until, reason, tell=tell)
-        with self.core.store.write() as session:
-            now, record = self.core.now(), self._record(session, node)
+        with self.context.store.write() as session:
+            now, record = self.context.now(), self._record(session, node)
             if not record.drained:
                 record.drained, record.drained_at = True, now
             day = until.isoformat() if until else None
@@ -57,26 +57,26 @@ class NodeMaintenance:
             people = _live_on(session, node) if tell else ()
             told = sum(_tell(session, one, who, key, now, {**word, "via": where}) for one in people)
             note_act(session, who.id, "drain", where, now, **word, told=told)
-        self.core.mail.set()
+        self.context.mail.set()
         return told
 
     def undrain(self, who: Actor, node: str, *, where: str) -> bool:
         """The node gets rentals again; False when it was not drained."""
         if not who.admin:
             raise UserError("admins_only")
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             record = self._record(session, node)
             if not record.drained:
                 return False
             record.drained, record.drained_at = False, None
-            note_act(session, who.id, "undrain", where, self.core.now(), node=node)
-        self.core.work.set()
+            note_act(session, who.id, "undrain", where, self.context.now(), node=node)
+        self.context.work.set()
         return True
 
     def check_name(self, node: str) -> None:
         """UserError when there is no such node, with the one that may be meant."""
-        if self.core.config.node(node) is None:
-            with self.core.store.read() as session:
+        if self.context.config.node(node) is None:
+            with self.context.store.read() as session:
                 raise self._unknown(session, node)
 
     def check(self, until: date | None, reason: str, *, tell: bool) -> None:
@@ -84,8 +84,8 @@ class NodeMaintenance:
         problems: dict[str, UserError] = {}
         if tell and until is None:
             problems["until"] = UserError("drain_day_missing")
-        if until is not None and until < self.core.today():
-            problems["until"] = UserError("end_past", today=self.core.today())
+        if until is not None and until < self.context.today():
+            problems["until"] = UserError("end_past", today=self.context.today())
         if len(reason) > LONGEST_REASON:
             problems["reason"] = UserError("key_name_long", maximum=LONGEST_REASON)
         if problems:
@@ -93,16 +93,16 @@ class NodeMaintenance:
 
     def _record(self, session: Session, node: str) -> NodeRecord:
         """The node's row, locked: requests that are being placed come before or after this."""
-        if self.core.config.node(node) is None:
+        if self.context.config.node(node) is None:
             raise self._unknown(session, node)
         capacity.record_of(session, node)
         session.flush()
         return session.get_one(NodeRecord, node, with_for_update=True, populate_existing=True)
 
     def _unknown(self, session: Session, node: str) -> UserError:
-        if node in capacity.missed(session, self.core.config):
+        if node in capacity.missed(session, self.context.config):
             return UserError("node_missed", node=node)
-        known = [section.name for section in self.core.config.nodes]
+        known = [section.name for section in self.context.config.nodes]
         near = difflib.get_close_matches(node, known, n=1)
         return (
             UserError("word_near", word=node, near=near[0])

@@ -64,7 +64,7 @@ def test_the_key_can_be_saved_and_opens_the_server(sit_down: Sit, tmp_path: Path
         saved[name] = (tmp_path / name).read_bytes()
     public = load_ssh_private_key(saved["kws-web01"], None).public_key()
     line = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-    (rental,) = desk.demo.service.core.all_rentals()
+    (rental,) = desk.demo.service.rental_queries.all_rentals()
     assert line in desk.demo.nodes["node1"].user_data(rental.mark)
     assert saved["kws-web01.ppk"].startswith(b"PuTTY-User-Key-File")
     desk.page.keyboard.press("Escape")

@@ -11,12 +11,12 @@ import pytest
 from harness.contract_kit import Clock, Kit, config_for
 
 from contract.conftest import LAB_CLOUD
+from kws_core.context import Context
 from kws_core.database.store import Store
 from kws_core.nodes.openstack.node import OpenStackNode
 from kws_core.nodes.values import RemainingResources
 from kws_core.reconcile.orphan_sweep import Sweep
 from kws_core.reconcile.orphans import SEEN_AGAIN
-from kws_core.rentals.service import Core
 from kws_core.tables.base import new_id
 from kws_core.values import owner_tag
 
@@ -46,11 +46,11 @@ def node(lab: Kit) -> OpenStackNode:
 
 
 @pytest.fixture
-def core(tmp_path: Path, clock: Clock) -> Iterator[Core]:
+def core(tmp_path: Path, clock: Clock) -> Iterator[Context]:
     """An empty database."""
     store = Store(f"sqlite:///{tmp_path / 'kws.db'}")
     store.upgrade()
-    yield Core(config_for(LAB_CLOUD), store, clock)
+    yield Context(config_for(LAB_CLOUD), store, clock)
     store.close()
 
 
@@ -73,7 +73,7 @@ def plant(node: OpenStackNode, rental: str) -> None:
 
 
 def test_seen_once_is_kept_and_seen_twice_deleted(
-    lab: Kit, node: OpenStackNode, core: Core, clock: Clock
+    lab: Kit, node: OpenStackNode, context: Context, clock: Clock
 ) -> None:
     rental, foreign = new_id(), "kws-monitoring"  # of nearly our form, somebody else's
     mark = owner_tag(rental)
@@ -81,7 +81,7 @@ def test_seen_once_is_kept_and_seen_twice_deleted(
     theirs = node.raw().network.create_security_group(name=foreign)
     try:
         plant(node, rental)
-        sweep = Sweep(core, {LAB_CLOUD: Narrow(node, mark, foreign)})  # type: ignore[dict-item]
+        sweep = Sweep(context, {LAB_CLOUD: Narrow(node, mark, foreign)})  # type: ignore[dict-item]
         first = sweep.sweep(LAB_CLOUD)
         assert [(leak.mark, list(leak.kinds)) for leak in first.report.leaks] == [(mark, KINDS)]
         assert sweep.sweep(LAB_CLOUD).deleted == {}

@@ -15,13 +15,15 @@ from harness.world import Clock as Now
 from harness.world import Inline
 
 from contract.conftest import LAB_CLOUD
+from kws_core.context import Context
 from kws_core.database.store import Store
 from kws_core.legacy import source
 from kws_core.legacy.importer import ImportOptions, LegacyImporter, Verdict
 from kws_core.nodes.pool import Pool
 from kws_core.people import Actor
 from kws_core.reconcile.reconciler import Reconciler
-from kws_core.rentals.service import Core
+from kws_core.rentals.queries import RentalQueries
+from kws_core.rentals.service import RentalService
 from kws_core.tables.states import Status
 from kws_core.values import Kind
 
@@ -30,10 +32,10 @@ MINA = Actor("U0MINA00001")
 
 
 @pytest.fixture
-def core(tmp_path: Path) -> Iterator[Core]:
+def core(tmp_path: Path) -> Iterator[Context]:
     store = Store(f"sqlite:///{tmp_path / 'kws.db'}")
     store.upgrade()
-    yield Core(config_for(LAB_CLOUD, ready_check="active"), store, Now())
+    yield Context(config_for(LAB_CLOUD, ready_check="active"), store, Now())
     store.close()
 
 
@@ -55,44 +57,46 @@ def old(lab_pool: Pool) -> Iterator[tuple[str, str, str]]:
     raw.compute.delete_server(made.id)
 
 
-def test_a_server_of_before(lab_pool: Pool, core: Core, old: tuple[str, str, str], tmp_path: Path) -> None:
+def test_a_server_of_before(
+    lab_pool: Pool, context: Context, old: tuple[str, str, str], tmp_path: Path
+) -> None:
     name, server_id, address = old
     url = f"sqlite:///{tmp_path / 'old.db'}"
     rows = [
-        server(name, core.today() - timedelta(days=3), node="node1", floating_ip=address),
-        server("NotThere1", core.today(), node="node1", floating_ip="192.0.2.1"),
+        server(name, context.today() - timedelta(days=3), node="node1", floating_ip=address),
+        server("NotThere1", context.today(), node="node1", floating_ip="192.0.2.1"),
     ]
     fill(url, rows)
     terms = ImportOptions({"김민아": MINA.id}, nodes={"node1": LAB_CLOUD})
-    takeover = LegacyImporter(core, lab_pool.importers(), terms)
+    takeover = LegacyImporter(context, lab_pool.importers(), terms)
     assert [o.verdict for o in takeover.run(source.read(url), dry_run=True)] == ["not taken", "would take"]
     raw: Any = lab_pool[LAB_CLOUD].openstack
     assert raw.compute.get_server(server_id).metadata == {}
     taken = takeover.run(source.read(url), dry_run=False)[1]
     assert taken.verdict is Verdict.TAKEN
-    (rental,) = core.all_rentals()
+    (rental,) = RentalQueries(context).all_rentals()
     node = lab_pool.nodes()[LAB_CLOUD]
     assert node.machines([Kind.SERVER])[rental.mark].id == server_id
     assert node.marked()[rental.mark].kinds() == ["floating_ip", "port", "server"]
-    assert (rental.name, rental.ends_on) == (name.lower(), core.today() + timedelta(days=7))
-    again = LegacyImporter(core, lab_pool.importers(), terms).run(source.read(url), dry_run=False)
+    assert (rental.name, rental.ends_on) == (name.lower(), context.today() + timedelta(days=7))
+    again = LegacyImporter(context, lab_pool.importers(), terms).run(source.read(url), dry_run=False)
     assert [o.verdict for o in again] == ["not taken", "taken before"]
-    _return(core, lab_pool, rental.id)
+    _return(context, lab_pool, rental.id)
     assert rental.mark not in node.marked()
     assert address not in [ip.floating_ip_address for ip in raw.network.ips()]
     assert raw.compute.find_server(server_id) is None
 
 
-def _return(core: Core, pool: Pool, rental_id: str) -> None:
+def _return(context: Context, pool: Pool, rental_id: str) -> None:
     """As its owner does it; the loop looks first and finds its machine."""
-    clock: Any = core.now
-    loop = Reconciler(core, pool.nodes(), lambda node, sort: Inline())
+    clock: Any = context.now
+    loop = Reconciler(context, pool.nodes(), lambda node, sort: Inline())
     loop.tick()
-    assert core.rental(MINA, rental_id).status is Status.READY
-    core.return_rental(MINA, rental_id)
+    assert RentalQueries(context).rental(MINA, rental_id).status is Status.READY
+    RentalService(context).return_rental(MINA, rental_id)
     for _ in range(60):
         loop.tick()
         clock.advance(seconds=2)
-        if core.rental(MINA, rental_id).status is Status.ENDED:
+        if RentalQueries(context).rental(MINA, rental_id).status is Status.ENDED:
             return
     raise AssertionError("it is still there")

@@ -55,7 +55,7 @@ def all_have_all(lab: CrashLab) -> list[str]:
         ]
         if any(copy.content != source.content or not same(copy.stored, source.stored) for copy in copies):
             wrong.append(f"not everywhere the same bytes of {name}")
-    acts = [line for line in Audit(lab.service.core).trail() if line.what == "image.sync"]
+    acts = [line for line in Audit(lab.service.context).trail() if line.what == "image.sync"]
     return wrong + ([] if len(acts) >= len(IMAGES) else [f"{len(acts)} lines in the trail"])
 
 
@@ -118,7 +118,7 @@ def restored(lab: CrashLab) -> list[str]:
 
 def end(lab: CrashLab) -> None:
     lab.do(
-        lambda: lab.service.core.return_rental(
+        lambda: lab.service.rental_service.return_rental(
             ADMIN, lab.rental().id, via="home", note="The course is over."
         ),
         lambda: lab.rental().status in (Status.ENDING, Status.ENDED),
@@ -143,7 +143,7 @@ def drain(lab: CrashLab) -> None:
             admin.fill_form(fields)
             admin.submit()
 
-    lab.do(deed, lambda: admin.open_view is None and lab.service.core.nodes()[0].room.drained)
+    lab.do(deed, lambda: admin.open_view is None and lab.service.rental_queries.nodes()[0].room.drained)
     lab.settle()
 
 

@@ -68,7 +68,7 @@ def found_as(lab: CrashLab, *wanted: Status) -> list[str]:
 def told_of(lab: CrashLab, kind: EventKind, times: int) -> list[str]:
     found = 0
     for rental in lab.rentals():
-        found += sum(event.kind is kind for event in lab.service.core.history(rental.id))
+        found += sum(event.kind is kind for event in lab.service.rental_queries.history(rental.id))
     return [] if found == times else [f"{found} events {kind.value}, not {times}"]
 
 

@@ -222,7 +222,7 @@ class Bench:
         """Joon returns all that is left; the buttons have stories of their own."""
         for rental in self.rentals():
             if rental.live:
-                self.service.core.return_rental(Actor(rental.owner), rental.id)
+                self.service.rental_service.return_rental(Actor(rental.owner), rental.id)
 
     def look(self) -> None:
         """Remembers what people see now."""
@@ -297,7 +297,7 @@ class RealBench(Bench):
     def _animate(self) -> None:
         self._stack.enter_context(patch("kws_core.reconcile.cleanup.LINGER", LINGER))
         self.service.start()
-        self.until(lambda: all(status.seen_at for status in self.service.core.nodes()), 30)
+        self.until(lambda: all(status.seen_at for status in self.service.rental_queries.nodes()), 30)
 
     def work(self) -> None:
         """Whatever happens by itself."""

@@ -236,7 +236,7 @@ def containers(draw: st.DrawFn) -> dict[str, Any]:
 def cases(draw: st.DrawFn, world: World, way: str, more: st.SearchStrategy[bool]) -> Case:
     """A form as somebody fills it in; the largest part first, while Hypothesis has most to choose from."""
     who, wide = draw(st.sampled_from([MINA, ADMIN])), draw(more)
-    offer = world.core.offer(who)
+    offer = world.rental_service.offer(who)
     config: dict[str, Any] = {}
     if way == CONTAINER:
         values = {"kind": Kind.CONTAINER} | draw(containers())
@@ -257,7 +257,7 @@ def furnish(world: World) -> World:
     """Two people with saved keys and a network of their own."""
     for number, who in enumerate((MINA, ADMIN)):
         for name, key in zip(("laptop", '키 <!here> "x": {y}'), KEYS, strict=False):
-            KeyRing(world.core).add(who, name, key)
+            KeyRing(world.context).add(who, name, key)
         cidr = f"192.168.{50 + number}.0/24"
         world.rent(f"first{number}", who, network=NEW_NETWORK, network_name="n" * 63, cidr=cidr)
     return world

@@ -46,12 +46,12 @@ def stock(story: Story, count: int) -> None:
     people = [story.workspace.person(name).id for name in ("mina", "joon")]
     with story.service.store.write() as session:
         for n in range(count):
-            ends_on = story.service.core.today() + timedelta(days=n)
+            ends_on = story.service.context.today() + timedelta(days=n)
             session.add(made(n, story.clock(), ends_on, owner=people[n % 2], name=f"{'n' * 50}-{n:03}"))
 
 
 def events(story: Story, rental: Rental, kind: EventKind) -> list[Event]:
-    return [event for event in story.service.core.history(rental.id) if event.kind is kind]
+    return [event for event in story.service.rental_queries.history(rental.id) if event.kind is kind]
 
 
 def told(story: Story, admin: Person, text: str) -> None:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness.world import ADMIN, World
 
+from kws_core.context import Context
 from kws_core.images.files import from_file
 from kws_core.images.image_audit import By
 from kws_core.images.reports import ImageReport
 from kws_core.images.service import Images
-from kws_core.rentals.service import Core
+from kws_core.rentals.service import RentalService
 
 if TYPE_CHECKING:
     from harness.storybook import Story
@@ -51,12 +52,12 @@ def copies(world: World | Story, name: str) -> dict[str, list[str]]:
 
 def offered(world: World) -> list[str]:
     """What the form shows."""
-    return offered_by(world.core)
+    return offered_by(world.context)
 
 
-def offered_by(core: Core) -> list[str]:
+def offered_by(context: Context) -> list[str]:
     """The same."""
-    return [image.name for image in core.offer(ADMIN).images]
+    return [image.name for image in RentalService(context).offer(ADMIN).images]
 
 
 def add(images: Images, path: Path, name: str = "rocky-9", **more: Any) -> ImageReport:

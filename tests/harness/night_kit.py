@@ -66,7 +66,7 @@ def status(world: World, *rentals: Rental) -> list[str]:
 
 def when(world: World, rental: Rental, kind: EventKind) -> list[datetime]:
     """At which times that happened to it."""
-    return [event.at for event in world.core.history(rental.id) if event.kind is kind]
+    return [event.at for event in world.rental_queries.history(rental.id) if event.kind is kind]
 
 
 def passes(world: World) -> list[date]:

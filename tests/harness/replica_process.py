@@ -67,7 +67,7 @@ def live(order: dict[str, Any]) -> None:
     nodes: dict[str, Any] = {}
     service = Service(config, environment, nodes, lambda: lab_time(order["offset"]))
     for section in config.nodes:
-        nodes[section.name] = FarNode(section.name, order["line"], os.getpid(), service.core.who)
+        nodes[section.name] = FarNode(section.name, order["line"], os.getpid(), service.context.who)
     nodes[config.nodes[0].name].ping()  # makes its name known before it does anything
     service.start()
     chores = Loop("chores", lambda: _chores(service), threading.Event())

@@ -49,4 +49,4 @@ class Story:
 
     def rentals(self) -> list[Rental]:
         """Everybody's rentals."""
-        return list(self.service.core.all_rentals())
+        return list(self.service.rental_queries.all_rentals())

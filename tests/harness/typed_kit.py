@@ -14,7 +14,7 @@ from harness.world import Clock
 from unit.bot.cli.test_main import GOOD
 
 from bot.cli import main
-from kws_core.rentals.service import Core
+from kws_core.context import Context
 
 NODES = GOOD + GOOD[GOOD.index("[[nodes]]") :].replace("node1", "node2").replace("lab-a", "lab-b")
 
@@ -44,7 +44,7 @@ def typist(
     (folder / "nodes.toml").write_text(NODES)
     patch.chdir(folder)
     patch.setattr("kws_core.nodes.pool.Pool", pool)
-    patch.setattr(Core.__init__, "__defaults__", (clock,))
+    patch.setattr(Context.__init__, "__defaults__", (clock,))
     for name in ("KWS_CONFIG", "KWS_DATABASE_URL", "KWS_LEGACY_URL"):
         patch.delenv(name, raising=False)
 

@@ -10,7 +10,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from kws_core.cluster.deliveries import Deliveries
 from kws_core.config import Config, parse_config
+from kws_core.context import Context
 from kws_core.database.queries import rental
 from kws_core.database.store import Store
 from kws_core.forms import ssh_keys
@@ -21,7 +23,9 @@ from kws_core.outbox.pending_messages import Outbox, PendingMessages
 from kws_core.people import Actor
 from kws_core.reconcile.reconciler import REFRESH_DOWN, Reconciler
 from kws_core.rentals.admission import RentForm
-from kws_core.rentals.service import Core
+from kws_core.rentals.members import Members
+from kws_core.rentals.queries import RentalQueries
+from kws_core.rentals.service import RentalService
 from kws_core.scheduling import work_queue
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
@@ -119,21 +123,41 @@ class World:
     store: Store
     clock: Clock
     nodes: dict[str, FakeNode]
-    core: Core
+    context: Context
     outbox: Outbox
     reconciler: Reconciler
     keys: dict[str, list[str]] = field(default_factory=dict)  # rental id -> public halves handed over
     nightly: Nightly = field(init=False)
 
     def __post_init__(self) -> None:
-        self.nightly = Nightly(self.core)
+        self.nightly = Nightly(self.context)
+
+    @property
+    def rental_service(self) -> RentalService:
+        """Asks for rentals and gives them back."""
+        return RentalService(self.context)
+
+    @property
+    def rental_queries(self) -> RentalQueries:
+        """Reads rentals and nodes."""
+        return RentalQueries(self.context)
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """Which deliveries of Slack were acted on."""
+        return Deliveries(self.context)
+
+    @property
+    def members(self) -> Members:
+        """What is remembered of people."""
+        return Members(self.context)
 
     def restart(self) -> None:
         """The process died and is started again: all that was in memory is gone."""
-        self.core = Core(self.config, self.store, self.clock)
-        self.outbox = Outbox(self.core)
-        self.nightly = Nightly(self.core)
-        self.reconciler = Reconciler(self.core, self.nodes, lambda node, sort: Inline())
+        self.context = Context(self.config, self.store, self.clock)
+        self.outbox = Outbox(self.context)
+        self.nightly = Nightly(self.context)
+        self.reconciler = Reconciler(self.context, self.nodes, lambda node, sort: Inline())
         self.reconciler.start()
 
     def tick(self) -> None:
@@ -188,7 +212,7 @@ class World:
             "ends_on": self.day(14),
         }
         form = RentForm(**{**values, **changes})
-        return self.core.request(who, form, request_key=f"view:{name}:{who.id}:{self.clock.at}")
+        return self.rental_service.request(who, form, request_key=f"view:{name}:{who.id}:{self.clock.at}")
 
     def ready(self, name: str = "web01", who: Actor = MINA, **changes: Any) -> Rental:
         """A rental that is ready."""
@@ -200,23 +224,23 @@ class World:
 
     def look(self, rental: Rental) -> Rental:
         """The rental as it is now."""
-        return self.core.rental(Actor(rental.owner), rental.id)
+        return self.rental_queries.rental(Actor(rental.owner), rental.id)
 
     def day(self, days: int) -> date:
         """The date in so many days."""
-        return self.core.today() + timedelta(days=days)
+        return self.context.today() + timedelta(days=days)
 
     def kinds(self, rental: Rental) -> list[str]:
         """The history in one word a line."""
-        return [event.kind.value for event in self.core.history(rental.id)]
+        return [event.kind.value for event in self.rental_queries.history(rental.id)]
 
     def warned(self, rental: Rental) -> list[str | None]:
         """The keys of its warnings, oldest first."""
-        return [e.key for e in self.core.history(rental.id) if e.kind is EventKind.WARNED]
+        return [e.key for e in self.rental_queries.history(rental.id) if e.kind is EventKind.WARNED]
 
     def notices(self, kind: str) -> list[dict[str, Any]]:
         """What the admins are told of that kind."""
-        return [notice.data for notice in AlertOutbox(self.core).due() if notice.kind == kind]
+        return [notice.data for notice in AlertOutbox(self.context).due() if notice.kind == kind]
 
     def left(self) -> dict[str, Any]:
         """Everything that any node still shows."""

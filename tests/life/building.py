@@ -76,7 +76,7 @@ class Building(RuleBasedStateMachine):
 
         def ask() -> None:
             with suppress(UserError):
-                lab.core.request(who, form, request_key)
+                lab.rental_service.request(who, form, request_key)
 
         if lab.mortal(ask, die_in):
             ask()  # the person sends the same form again
@@ -95,7 +95,7 @@ class Building(RuleBasedStateMachine):
         assert self.lab
         rental = self.one(number)
         if rental:
-            self.lab.core.return_rental(ADMIN if admin else Actor(rental.owner), rental.id)
+            self.lab.rental_service.return_rental(ADMIN if admin else Actor(rental.owner), rental.id)
 
     @rule(number=st.integers(0, 9), die_in=st.none() | st.integers(1, 2))
     def asks_for_a_new_key(self, number: int, die_in: int | None) -> None:
@@ -103,7 +103,7 @@ class Building(RuleBasedStateMachine):
         lab = self.lab
         rental = self.one(number, Status.READY)
         if rental:
-            lab.mortal(lambda: key_rotation.ask(lab.core, Actor(rental.owner), rental.id), die_in)
+            lab.mortal(lambda: key_rotation.ask(lab.context, Actor(rental.owner), rental.id), die_in)
 
     @rule(times=st.integers(1, 3))
     def tick(self, times: int) -> None:

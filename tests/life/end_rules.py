@@ -107,4 +107,4 @@ def _warned(lab: Lab, rental: Rental, history: Sequence[Event], end: date) -> bo
 def _short(lab: Lab, history: Sequence[Event], end: date) -> bool:
     """Whether there were less than twelve hours from ready, or from the last change of the end, to the end."""
     since = max(one.at for one in history if one.kind in (EventKind.READY, *NEW_ENDS))
-    return lab.core.ends.midnight(end + timedelta(days=1)) - since < NOTICE
+    return lab.context.expiry.midnight(end + timedelta(days=1)) - since < NOTICE

@@ -94,7 +94,7 @@ class Lab(World):
         for number in range(processes):
             self._born(number)
         one = self.processes[0]
-        super().__init__(config, one.store, clock, fakes, one.core, one.outbox, one.reconciler)
+        super().__init__(config, one.store, clock, fakes, one.context, one.outbox, one.reconciler)
         self._first()
         self.vanished: set[str] = set()
         self.memory = end_rules.TtlCache()
@@ -120,7 +120,7 @@ class Lab(World):
     def _first(self) -> None:
         """World's names are the first process's."""
         one = self.processes[0]
-        self.store, self.core, self.outbox = one.store, one.core, one.outbox
+        self.store, self.context, self.outbox = one.store, one.context, one.outbox
         self.reconciler, self.nightly, self.fate = one.reconciler, one.nightly, one.fate
 
     def restart(self, number: int = 0) -> None:
@@ -245,7 +245,7 @@ class Lab(World):
             node._faults.clear()
             node._breaks.clear()
         for rental in self.every_rental():
-            self.core.return_rental(Actor(rental.owner), rental.id)
+            self.rental_service.return_rental(Actor(rental.owner), rental.id)
         for number in range(80):
             self.tick()
             if not self.left() and all(rental.status is Status.ENDED for rental in self.every_rental()):

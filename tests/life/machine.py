@@ -105,7 +105,7 @@ class Life(Building):
         mine = [r for r in lab.every_rental() if r.name == name and r.live]
         lab.slack.silent = silent
         for what in happens if mine else []:
-            rental = lab.core.rental(ADMIN, mine[0].id)
+            rental = lab.rental_queries.rental(ADMIN, mine[0].id)
             if what == "extend" and rental.live:
                 self._extend(rental, 4)
             elif what == "hand over" and rental.live:

@@ -124,7 +124,7 @@ def it_moves_on_to_a_node_that_was_tried(patch: pytest.MonkeyPatch) -> None:
 @mutant(scenarios.returned_in_the_middle_of_every_call)
 def what_changed_meanwhile_is_overwritten(patch: pytest.MonkeyPatch) -> None:
     def apply(self: Rows, job: Any, change: Any) -> bool:
-        with self.core.store.write() as session:
+        with self.context.store.write() as session:
             rental = queries.rental(session, job.rental.id, lock=True)
             fresh = next(p for p in rental.placements if p.id == job.placement.id)
             result = change(session, rental, fresh)

@@ -17,13 +17,13 @@ from sqlalchemy import event, literal
 
 from kws_core.cluster.heartbeat import Heartbeat
 from kws_core.config import Config
+from kws_core.context import Context
 from kws_core.database.store import Store
 from kws_core.nightly.cleanup import Nightly
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.outbox.pending_messages import Outbox
 from kws_core.reconcile.reconciler import Reconciler
 from kws_core.rentals.extension import Extensions
-from kws_core.rentals.service import Core
 from kws_core.tables.columns import UtcDateTime
 
 NODE_CALLS = frozenset(
@@ -180,12 +180,16 @@ class Process:
     ) -> None:
         self.number, self.fate = number, Fate()
         self.store = MortalStore(url, self.fate, transactions, alone)
-        self.core = Core(config, self.store, clock)
-        self.who = self.core.who
+        self.context = Context(config, self.store, clock)
+        self.who = self.context.who
         reached = {name: MortalNode(node, self.fate, acting, self.who) for name, node in nodes.items()}
-        self.outbox, self.terms, self.nightly = Outbox(self.core), Extensions(self.core), Nightly(self.core)
-        self.pulse = Heartbeat(self.core, lambda: literal(clock(), UtcDateTime()))
-        self.reconciler = Reconciler(self.core, reached, lambda node, sort: Inline())  # type: ignore[arg-type]
+        self.outbox, self.terms, self.nightly = (
+            Outbox(self.context),
+            Extensions(self.context),
+            Nightly(self.context),
+        )
+        self.pulse = Heartbeat(self.context, lambda: literal(clock(), UtcDateTime()))
+        self.reconciler = Reconciler(self.context, reached, lambda node, sort: Inline())  # type: ignore[arg-type]
 
     def start(self) -> None:
         """As the service starts."""

@@ -41,7 +41,7 @@ def killed_after_the_address_was_made_and_returned(make: MakeLab) -> None:
     lab = make(1)
     rental = lab.rent()
     _dies_at(lab, "ensure_address done")
-    lab.core.return_rental(MINA, rental.id)
+    lab.rental_service.return_rental(MINA, rental.id)
     lab.check()
     lab.end_well()
 
@@ -50,7 +50,7 @@ def returned_from_a_slow_node(make: MakeLab) -> None:
     lab = make(1, delete=20)
     rental = lab.rent()
     lab.settle()
-    lab.core.return_rental(MINA, rental.id)
+    lab.rental_service.return_rental(MINA, rental.id)
     for _ in range(30):
         lab.settle(1)
         lab.check()
@@ -86,7 +86,7 @@ def moved_from_a_dead_node_and_returned(make: MakeLab) -> None:
     moved = lab.look(rental)
     assert moved.placement and moved.placement.node != first
     lab.check()
-    lab.core.return_rental(MINA, rental.id)
+    lab.rental_service.return_rental(MINA, rental.id)
     lab.settle(5)
     lab.check()
     lab.end_well()
@@ -106,7 +106,7 @@ def returned_in_the_middle_of_every_call(make: MakeLab) -> None:
     for call in range(1, 8):
         lab = make(1)
         rental = lab.rent()
-        lab.fate.intruder = lambda lab=lab, rental=rental: lab.core.return_rental(MINA, rental.id)
+        lab.fate.intruder = lambda lab=lab, rental=rental: lab.rental_service.return_rental(MINA, rental.id)
         lab.fate.intrude_in = call
         lab.settle(3)
         lab.check()
@@ -119,7 +119,7 @@ def returned_while_it_is_looked_at(make: MakeLab) -> None:
     rental = lab.rent()
     lab.settle(8)
     lab.clock.advance(minutes=6)
-    lab.fate.intruder = lambda: lab.core.return_rental(MINA, rental.id)
+    lab.fate.intruder = lambda: lab.rental_service.return_rental(MINA, rental.id)
     lab.nodes["node1"].calls.clear()
     while "machines" not in lab.nodes["node1"].calls:
         lab.fate.intrude_in = 1

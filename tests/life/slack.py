@@ -106,10 +106,10 @@ def _asks(process: Process, mail: PendingMessages, one: Event) -> bool:
     if one.kind is not EventKind.WARNED:
         return True
     newest = max(other.id for other in mail.events if other.kind is EventKind.WARNED)
-    last_day = process.core.ends.last_day(mail.rental.ends_on).isoformat()
+    last_day = process.context.expiry.last_day(mail.rental.ends_on).isoformat()
     return mail.rental.status is Status.READY and one.id == newest and one.data["last_day"] == last_day
 
 
 def _seen(mail: PendingMessages, one: Event, process: Process, *, given_up: bool = False) -> Seen:
     rental = mail.rental
-    return Seen(rental.id, rental.owner, one.kind, one.data.get("last_day"), process.core.now(), given_up)
+    return Seen(rental.id, rental.owner, one.kind, one.data.get("last_day"), process.context.now(), given_up)

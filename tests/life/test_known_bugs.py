@@ -59,7 +59,7 @@ def test_a_server_that_a_timed_out_create_still_makes_is_not_left(make_lab: Make
         lab.settle(1)
     del node._ensure_server
     if nodes == 1:
-        lab.core.return_rental(MINA, rental.id)  # else it moves on by itself
+        lab.rental_service.return_rental(MINA, rental.id)  # else it moves on by itself
     lab.tick()
     lab.clock.advance(seconds=3)
     node.ensure_server(late[0], node.ensure_address(late[0]))

@@ -11,6 +11,7 @@ from harness.world import MINA, Clock, Inline, make_config
 from sqlalchemy import literal, select
 
 from kws_core.cluster.heartbeat import BEAT, DEAD_AFTER, Heartbeat
+from kws_core.context import Context
 from kws_core.database.leases import LeaseLost
 from kws_core.database.store import Store
 from kws_core.errors import StoreDown
@@ -19,7 +20,9 @@ from kws_core.nodes.fake.node import FakeNode
 from kws_core.outbox.pending_messages import Outbox
 from kws_core.reconcile.reconciler import Reconciler
 from kws_core.rentals.admission import RentForm
-from kws_core.rentals.service import Core
+from kws_core.rentals.members import Members
+from kws_core.rentals.queries import RentalQueries
+from kws_core.rentals.service import RentalService
 from kws_core.tables.columns import UtcDateTime
 from kws_core.tables.job_run import JobRun
 from kws_core.tables.lease import Lease
@@ -34,11 +37,11 @@ class Life:
 
     def __init__(self, url: str, clock: Clock, nodes: dict[str, FakeNode]) -> None:
         self.store = Store(url)
-        self.core = Core(make_config(1), self.store, clock)
-        self.pulse = Heartbeat(self.core, lambda: literal(clock(), UtcDateTime()))
-        self.outbox = Outbox(self.core)
-        self.nightly = Nightly(self.core)
-        self.reconciler = Reconciler(self.core, nodes, lambda node, sort: Inline())
+        self.context = Context(make_config(1), self.store, clock)
+        self.pulse = Heartbeat(self.context, lambda: literal(clock(), UtcDateTime()))
+        self.outbox = Outbox(self.context)
+        self.nightly = Nightly(self.context)
+        self.reconciler = Reconciler(self.context, nodes, lambda node, sort: Inline())
 
 
 @pytest.fixture
@@ -66,8 +69,8 @@ def born(new_database: Callable[[], str], clock: Clock) -> Iterator[Callable[[],
 
 def rented(life: Life) -> Rental:
     life.reconciler.tick()
-    form = RentForm(name="web01", image="debian-12", size="small", ends_on=life.core.today())
-    return life.core.request(MINA, form, "view:1")
+    form = RentForm(name="web01", image="debian-12", size="small", ends_on=life.context.today())
+    return RentalService(life.context).request(MINA, form, "view:1")
 
 
 def leased_by(life: Life) -> list[str | None]:
@@ -80,7 +83,7 @@ def claim(life: Life, clock: Clock) -> None:
     from kws_core.scheduling import work_queue
 
     with life.store.write() as session:
-        work_queue.claim_due(session, "node1", clock(), life.core.who, LEASE)
+        work_queue.claim_due(session, "node1", clock(), life.context.who, LEASE)
 
 
 def silence(clock: Clock, *living: Life, seconds: float) -> None:
@@ -95,18 +98,18 @@ def test_what_a_dead_one_held_is_free_after_half_a_minute(born: Callable[[], Lif
     dead, other = born(), born()
     rented(dead)
     claim(dead, clock)
-    stuck = dead.core.leases.acquire("mail:x")
+    stuck = dead.context.leases.acquire("mail:x")
     assert stuck.__enter__()
     with dead.store.write() as session:
-        session.add(JobRun(job=NIGHT, day=dead.core.today(), who=dead.core.who, claimed_at=clock()))
+        session.add(JobRun(job=NIGHT, day=dead.context.today(), who=dead.context.who, claimed_at=clock()))
     silence(clock, other, seconds=DEAD_AFTER.total_seconds())
-    assert leased_by(other) == [dead.core.who], "it may still live"
-    with other.core.leases.acquire("mail:x") as ours:
+    assert leased_by(other) == [dead.context.who], "it may still live"
+    with other.context.leases.acquire("mail:x") as ours:
         assert not ours
     assert other.nightly.run_if_due(clock()) is None
     silence(clock, other, seconds=5)
     assert leased_by(other) == [None]
-    with other.core.leases.acquire("mail:x") as ours:
+    with other.context.leases.acquire("mail:x") as ours:
         assert ours
     assert other.nightly.run_if_due(clock()) is not None
 
@@ -115,13 +118,13 @@ def test_one_that_lives_keeps_what_it_holds_for_as_long_as_that_takes(
     born: Callable[[], Life], clock: Clock
 ) -> None:
     slow, other = born(), born()
-    with slow.core.leases.acquire("mail:x") as ours:
+    with slow.context.leases.acquire("mail:x") as ours:
         assert ours
         silence(clock, slow, other, seconds=300)
-        with other.core.leases.acquire("mail:x") as also:
+        with other.context.leases.acquire("mail:x") as also:
             assert not also
         with slow.store.write() as session:
-            slow.core.leases.check(session, "mail:x")
+            slow.context.leases.check(session, "mail:x")
 
 
 def test_one_that_wakes_up_after_its_burial_says_and_does_nothing(
@@ -133,48 +136,48 @@ def test_one_that_wakes_up_after_its_burial_says_and_does_nothing(
     with stalled.outbox.acquire(rental.id) as ours:
         assert ours
         silence(clock, other, seconds=40)
-        event = stalled.core.history(rental.id)[0]
+        event = RentalQueries(stalled.context).history(rental.id)[0]
         with pytest.raises(LeaseLost):
             stalled.outbox.trying(event)
         with pytest.raises(LeaseLost):
             stalled.outbox.keep_channel(rental.id, "D1")
         with pytest.raises(LeaseLost):
             stalled.outbox.offer_key(rental.id, "ssh-ed25519 A", "SHA256:x", "F1")
-    before = stalled.core.rental(MINA, rental.id).status
+    before = RentalQueries(stalled.context).rental(MINA, rental.id).status
     from kws_core.reconcile.guarded_update import Job
 
     with stalled.store.read() as session:
         placement = session.scalars(select(Placement)).one()
         job = Job(placement, session.get_one(Rental, rental.id))
     assert not stalled.reconciler.steps.rows.apply(job, lambda s, r, p: setattr(r, "status", Status.READY))
-    assert stalled.core.rental(MINA, rental.id).status is before
+    assert RentalQueries(stalled.context).rental(MINA, rental.id).status is before
     stalled.pulse.tick()
     with stalled.store.read() as session:
-        assert session.get(Replica, stalled.core.who), "and is one of them again"
+        assert session.get(Replica, stalled.context.who), "and is one of them again"
 
 
 def test_after_the_database_was_away_nobody_is_buried(born: Callable[[], Life], clock: Clock) -> None:
     first, second = born(), born()
-    with first.core.leases.acquire("mail:x"):
+    with first.context.leases.acquire("mail:x"):
         clock.advance(seconds=120)  # nobody could note anything
         second.pulse.tick()
         first.pulse.tick()
         silence(clock, second, first, seconds=10)
         with first.store.write() as session:
-            first.core.leases.check(session, "mail:x")
+            first.context.leases.check(session, "mail:x")
 
 
 def test_one_that_stops_gives_everything_back_at_once(born: Callable[[], Life], clock: Clock) -> None:
     leaving, other = born(), born()
     rented(leaving)
     claim(leaving, clock)
-    leaving.core.leases.turn("departures", timedelta(hours=6))
-    assert not other.core.leases.turn("departures", timedelta(hours=6))
+    leaving.context.leases.turn("departures", timedelta(hours=6))
+    assert not other.context.leases.turn("departures", timedelta(hours=6))
     leaving.pulse.stop()
     assert leased_by(other) == [None]
-    assert other.core.leases.turn("departures", timedelta(hours=6))
+    assert other.context.leases.turn("departures", timedelta(hours=6))
     with other.store.read() as session:
-        assert list(session.scalars(select(Replica.who))) == [other.core.who]
+        assert list(session.scalars(select(Replica.who))) == [other.context.who]
 
 
 def test_what_a_dead_one_was_telling_is_told_by_another(born: Callable[[], Life], clock: Clock) -> None:
@@ -192,7 +195,7 @@ def test_a_clock_that_is_wrong_by_more_than_seconds_is_refused(
 ) -> None:
     life = born()
     clock_of_the_database = clock()
-    life.pulse = Heartbeat(life.core, lambda: literal(clock_of_the_database, UtcDateTime()))
+    life.pulse = Heartbeat(life.context, lambda: literal(clock_of_the_database, UtcDateTime()))
     clock.advance(seconds=20)
     life.pulse.start()
     clock.advance(seconds=20)
@@ -204,16 +207,16 @@ def test_the_databases_own_time_is_asked(born: Callable[[], Life]) -> None:
     from kws_core.context import utcnow
 
     life = born()
-    life.core.now = utcnow
-    assert abs(Heartbeat(life.core).skew()) < timedelta(seconds=30)
+    life.context.now = utcnow
+    assert abs(Heartbeat(life.context).skew()) < timedelta(seconds=30)
 
 
 def test_people_and_nodes_may_be_seen_first_by_all_at_once(born: Callable[[], Life]) -> None:
     lives = [born() for _ in range(4)]
 
     def see(life: Life) -> None:
-        life.core.remember_person("U0NEW", locale="ko-KR", guest=False, stranger=False)
-        life.core.note_departure("U0GONE", left=True)
+        Members(life.context).remember_person("U0NEW", locale="ko-KR", guest=False, stranger=False)
+        Members(life.context).note_departure("U0GONE", left=True)
         life.reconciler.tick()
 
     with ThreadPoolExecutor(4) as threads:
@@ -224,8 +227,8 @@ def test_people_and_nodes_may_be_seen_first_by_all_at_once(born: Callable[[], Li
         assert session.scalars(select(Lease)).all() == []
     from kws_core.outbox.alert_outbox import AlertOutbox
 
-    assert len(AlertOutbox(lives[0].core).due()) == 1
-    assert [node.room.up for node in lives[0].core.nodes()] == [True]
+    assert len(AlertOutbox(lives[0].context).due()) == 1
+    assert [node.room.up for node in RentalQueries(lives[0].context).nodes()] == [True]
 
 
 def test_the_night_pass_runs_once_among_many(born: Callable[[], Life], clock: Clock) -> None:

@@ -182,4 +182,7 @@ def test_all_is_well_afterwards(stage: Stage) -> None:
     bench = stage.bench
     stage.restore("ready")
     bench.settle(30)
-    assert all(r.status in ("ready", "stopped", "ending", "ended") for r in bench.service.core.all_rentals())
+    assert all(
+        r.status in ("ready", "stopped", "ending", "ended")
+        for r in bench.service.rental_queries.all_rentals()
+    )

@@ -28,8 +28,8 @@ def bench(make_module_bench: Callable[..., Bench]) -> Bench:
 
 def rented(bench: Bench) -> Rental:
     mina = bench.person("mina")
-    bench.service.core.request(
-        Actor(mina.id), RentForm("web01", "debian-12", "small", bench.service.core.today()), "first"
+    bench.service.rental_service.request(
+        Actor(mina.id), RentForm("web01", "debian-12", "small", bench.service.context.today()), "first"
     )
     bench.settle()
     return bench.rental("web01")
@@ -90,7 +90,7 @@ def test_an_admin_of_the_group_may_use_those_forms(bench: Bench) -> None:
 def test_a_rental_that_was_handed_over_meanwhile(bench: Bench) -> None:
     """The form of the owner before is open, and so is the old card with its buttons."""
     rental, mina, joon = rented(bench), bench.person("mina"), bench.person("joon")
-    Extensions(bench.service.core).transfer(Actor("U0ADMIN001", admin=True), rental.id, joon.id)
+    Extensions(bench.service.context).transfer(Actor("U0ADMIN001", admin=True), rental.id, joon.id)
     bench.settle(3)
     before, until = bench.rows(), {"date": rental.ends_on.replace(day=20).isoformat()}
     assert "it is not yours" in sent(bench, mina, ids.View.EXTEND, rental.id, ends_on=until)

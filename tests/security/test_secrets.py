@@ -18,6 +18,7 @@ from bot.views import ids
 from kws_core.database.backup import back_up
 from kws_core.database.store import Store
 from kws_core.errors import NodeDown, NodeRefused, Refusal
+from kws_core.rentals.queries import RentalQueries
 from kws_core.reports import usage
 from kws_core.reports.audit import Audit
 from kws_core.reports.retention import forget
@@ -30,7 +31,7 @@ FORMATS = ("json", pytest.param("pretty", marks=pytest.mark.thorough))
 
 def rent(bench: Bench, name: str, metadata: str = "server more", **fields: Any) -> str:
     """Mina sends the form; what it is answered with."""
-    day = {"date": bench.service.core.today().isoformat()}
+    day = {"date": bench.service.context.today().isoformat()}
     values = {"image": {"option": "debian-12"}, "size": {"option": "small"}, **fields}
     view = form(ids.View.RENT, metadata, f"V{name}", name=name, ends_on=day, **values)
     return str(bench.send(bench.submit(bench.person("mina"), view)).body)
@@ -120,10 +121,10 @@ def figures(bench: Bench) -> str:
     seen: list[str] = [str(HealthReport)]
     for path in ("/healthz", "/livez", "/metrics", "/else"):
         seen += [b.decode() for b in pages({"PATH_INFO": path, "REQUEST_METHOD": "GET"}, lambda *_: None)]
-    core = bench.service.core
-    first = core.today().replace(day=1)
-    seen.append(usage.to_csv(usage.rows(first, usage.Usage(core).month(first), {})))
-    seen += [repr(line) for line in Audit(core).trail(limit=500)]
+    context = bench.service.context
+    first = context.today().replace(day=1)
+    seen.append(usage.to_csv(usage.rows(first, usage.Usage(context).month(first), {})))
+    seen += [repr(line) for line in Audit(context).trail(limit=500)]
     return "\n".join(seen)
 
 
@@ -165,19 +166,21 @@ def test_whole_lives(bench: Bench, log_format: str, monkeypatch: pytest.MonkeyPa
 def test_what_a_machine_was_made_of_is_forgotten(bench: Bench, tmp_path: Path) -> None:
     """An hour after it is ready, or at once when it is over: also the bytes in the file and in its log."""
     lives(bench)
-    core = bench.service.core
-    assert {r.status for r in core.all_rentals()} == {Status.READY}
+    context = bench.service.context
+    assert {r.status for r in RentalQueries(context).all_rentals()} == {Status.READY}
     bench.clock.advance(minutes=59)
-    assert forget(core) == 0
+    assert forget(context) == 0
     assert found(TYPED, str(rows(bench)))
     bench.clock.advance(minutes=2)
-    assert forget(core) == 3 and forget(core) == 0
+    assert forget(context) == 3 and forget(context) == 0
     back_up(str(bench.service.environment.database_url), tmp_path / "copy.db")
     assert found(TYPED, str(rows(bench))) == []
     for name, content in {**files_of(bench.folder), **files_of(tmp_path)}.items():
         assert found([*TYPED, "$6$"], content) == [], name
     bench.settle()
-    assert {r.status for r in core.all_rentals()} == {Status.READY}, "and the machines go on"
+    assert {r.status for r in RentalQueries(context).all_rentals()} == {Status.READY}, (
+        "and the machines go on"
+    )
 
 
 def test_a_new_database_is_for_its_user_alone(tmp_path: Path) -> None:
@@ -199,6 +202,6 @@ def test_what_never_became_a_machine_is_forgotten(bench: Bench) -> None:
     for rental_id in names:
         mina = bench.person("mina")
         bench.send(bench.click(mina, ids.Action.RETURN, block=f"card-{rental_id}", value=rental_id))
-    forget(bench.service.core)
+    forget(bench.service.context)
     for name, content in files_of(bench.folder).items():
         assert found([*TYPED, "$6$"], content) == [], name

@@ -34,7 +34,7 @@ Case = Callable[[World, Actor, Rental, int], Any]  # the person asks for mina's 
 
 
 def _operations(world: World) -> Operations:
-    return Operations(world.core, world.nodes, lambda node, sort: Inline())
+    return Operations(world.context, world.nodes, lambda node, sort: Inline())
 
 
 def _form(world: World, **more: Any) -> RentForm:
@@ -42,38 +42,38 @@ def _form(world: World, **more: Any) -> RentForm:
 
 
 USE_CASES: dict[str, tuple[set[str], Case]] = {
-    "service.offer": (OWN, lambda w, who, r, k: w.core.offer(who)),
-    "service.request": (OWN, lambda w, who, r, k: w.core.request(who, _form(w), "second")),
+    "service.offer": (OWN, lambda w, who, r, k: w.rental_service.offer(who)),
+    "service.request": (OWN, lambda w, who, r, k: w.rental_service.request(who, _form(w), "second")),
     "service.request, a chosen node": (
         ADMINS,
-        lambda w, who, r, k: w.core.request(who, _form(w, node="node2"), "x"),
+        lambda w, who, r, k: w.rental_service.request(who, _form(w, node="node2"), "x"),
     ),
     "service.request, her key": (
         OWNER,
-        lambda w, who, r, k: w.core.request(who, _form(w, access=Access.OWN_KEY, saved_key=k), "x"),
+        lambda w, who, r, k: w.rental_service.request(who, _form(w, access=Access.OWN_KEY, saved_key=k), "x"),
     ),
     "service.request, her network": (
         OWNER,
-        lambda w, who, r, k: w.core.request(who, _form(w, network=r.network_id), "x"),
+        lambda w, who, r, k: w.rental_service.request(who, _form(w, network=r.network_id), "x"),
     ),
-    "service.my_rentals": (OWN, lambda w, who, r, k: w.core.my_rentals(who)),
-    "service.rental": (KEEPERS, lambda w, who, r, k: w.core.rental(who, r.id)),
-    "service.rental_named": (OWNER, lambda w, who, r, k: w.core.rental_named(who, r.name)),
-    "service.return_rental": (KEEPERS, lambda w, who, r, k: w.core.return_rental(who, r.id)),
+    "queries.my_rentals": (OWN, lambda w, who, r, k: w.rental_queries.my_rentals(who)),
+    "queries.rental": (KEEPERS, lambda w, who, r, k: w.rental_queries.rental(who, r.id)),
+    "queries.rental_named": (OWNER, lambda w, who, r, k: w.rental_queries.rental_named(who, r.name)),
+    "service.return_rental": (KEEPERS, lambda w, who, r, k: w.rental_service.return_rental(who, r.id)),
     "lifecycle.allowed": (KEEPERS, lambda w, who, r, k: allowed(r, who)),
     "extension.extend": (
         KEEPERS,
-        lambda w, who, r, k: Extensions(w.core).extend(who, r.id, w.day(20), via="x"),
+        lambda w, who, r, k: Extensions(w.context).extend(who, r.id, w.day(20), via="x"),
     ),
     "extension.extend, beyond the policy": (
         ADMINS,
-        lambda w, who, r, k: Extensions(w.core).extend(who, r.id, w.day(400), via="x", note="exam"),
+        lambda w, who, r, k: Extensions(w.context).extend(who, r.id, w.day(400), via="x", note="exam"),
     ),
     "extension.restore": (
         KEEPERS,
-        lambda w, who, r, k: _unless(Extensions(w.core).restore, "not_stopped", who, r.id),
+        lambda w, who, r, k: _unless(Extensions(w.context).restore, "not_stopped", who, r.id),
     ),
-    "extension.transfer": (ADMINS, lambda w, who, r, k: Extensions(w.core).transfer(who, r.id, JOON.id)),
+    "extension.transfer": (ADMINS, lambda w, who, r, k: Extensions(w.context).transfer(who, r.id, JOON.id)),
     "machine_actions.act": (
         KEEPERS,
         lambda w, who, r, k: _operations(w).act(who, r.id, Action.REBOOT, lambda _: None),
@@ -82,24 +82,24 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
         KEEPERS,
         lambda w, who, r, k: _operations(w).console(who, r.id, lambda _: None),
     ),
-    "key_rotation.ask": (KEEPERS, lambda w, who, r, k: key_rotation.ask(w.core, who, r.id)),
-    "saved_keys.list": (OWN, lambda w, who, r, k: KeyRing(w.core).list(who)),
-    "saved_keys.get": (OWNER, lambda w, who, r, k: KeyRing(w.core).get(who, k)),
-    "saved_keys.named": (OWNER, lambda w, who, r, k: KeyRing(w.core).named(who, "laptop")),
+    "key_rotation.ask": (KEEPERS, lambda w, who, r, k: key_rotation.ask(w.context, who, r.id)),
+    "saved_keys.list": (OWN, lambda w, who, r, k: KeyRing(w.context).list(who)),
+    "saved_keys.get": (OWNER, lambda w, who, r, k: KeyRing(w.context).get(who, k)),
+    "saved_keys.named": (OWNER, lambda w, who, r, k: KeyRing(w.context).named(who, "laptop")),
     "saved_keys.add": (
         OWN,
-        lambda w, who, r, k: KeyRing(w.core).add(who, "new", ssh_keys.generate("n").public),
+        lambda w, who, r, k: KeyRing(w.context).add(who, "new", ssh_keys.generate("n").public),
     ),
-    "saved_keys.remove": (OWNER, lambda w, who, r, k: KeyRing(w.core).remove(who, k)),
+    "saved_keys.remove": (OWNER, lambda w, who, r, k: KeyRing(w.context).remove(who, k)),
     "node_maintenance.drain": (
         ADMINS,
-        lambda w, who, r, k: NodeMaintenance(w.core).drain(who, "node1", where="x"),
+        lambda w, who, r, k: NodeMaintenance(w.context).drain(who, "node1", where="x"),
     ),
     "node_maintenance.undrain": (
         ADMINS,
-        lambda w, who, r, k: NodeMaintenance(w.core).undrain(who, "node1", where="x"),
+        lambda w, who, r, k: NodeMaintenance(w.context).undrain(who, "node1", where="x"),
     ),
-    "admission.examine": (OWN, lambda w, who, r, k: w.core.request(who, _form(w), "second")),
+    "admission.examine": (OWN, lambda w, who, r, k: w.rental_service.request(who, _form(w), "second")),
 }
 REFUSALS = {"rental_gone", "rental_unknown", "saved_key_gone", "saved_key_unknown", "network_gone", "node_unknown", "admins_only"}  # fmt: skip
 
@@ -119,7 +119,7 @@ def test_a_use_case_asks_who_it_is(world: World, name: str) -> None:
     may, act = USE_CASES[name]
     network = {"network": "new", "network_name": "mina-net", "cidr": "10.77.0.0/24"}
     rental = world.ready(who=MINA, **network)
-    key = KeyRing(world.core).add(MINA, "laptop", ssh_keys.generate("laptop").public)
+    key = KeyRing(world.context).add(MINA, "laptop", ssh_keys.generate("laptop").public)
     before = world.kinds(rental)
     for role in sorted(EVERYBODY.keys() - may):
         with pytest.raises(UserError) as refused:
@@ -127,19 +127,19 @@ def test_a_use_case_asks_who_it_is(world: World, name: str) -> None:
         error = refused.value
         codes = {one.code for one in error.fields.values()} if isinstance(error, FormError) else {error.code}
         assert codes <= REFUSALS, (role, codes)
-        assert world.kinds(rental) == before and len(KeyRing(world.core).list(MINA)) == 1
+        assert world.kinds(rental) == before and len(KeyRing(world.context).list(MINA)) == 1
     role = "owner" if "owner" in may else sorted(may)[0]
     act(world, EVERYBODY[role], rental, key.id)
 
 
 def test_what_is_ones_own_is_all_that_one_is_shown(world: World) -> None:
     rental = world.ready(who=MINA, network="new", network_name="mina-net", cidr="10.77.0.0/24")
-    KeyRing(world.core).add(MINA, "laptop", ssh_keys.generate("laptop").public)
+    KeyRing(world.context).add(MINA, "laptop", ssh_keys.generate("laptop").public)
     for who in (JOON, ADMIN):
-        offer = world.core.offer(who)
+        offer = world.rental_service.offer(who)
         assert (offer.mine, offer.keys, offer.networks) == ([], [], [])
-        assert world.core.my_rentals(who) == [] and KeyRing(world.core).list(who) == []
-    assert [r.id for r in world.core.offer(MINA).mine] == [rental.id]
+        assert world.rental_queries.my_rentals(who) == [] and KeyRing(world.context).list(who) == []
+    assert [r.id for r in world.rental_service.offer(MINA).mine] == [rental.id]
 
 
 def test_every_use_case_that_takes_a_person_has_a_row() -> None:

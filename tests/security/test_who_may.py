@@ -16,6 +16,7 @@ from kws_core.forms import ssh_keys
 from kws_core.people import Actor
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.saved_keys import KeyRing
+from kws_core.rentals.service import RentalService
 from kws_core.tables.act import Act
 from kws_core.tables.event import Event
 from kws_core.tables.rental import Rental
@@ -57,10 +58,12 @@ def stage(make_module_bench: Callable[..., Bench]) -> Iterator[Stage]:
         bench.send(bench.command(bench.person(name), "help"))
         bench.service.homes.opened(bench.person(name).id, bench.person(name).user.team_id)
     mina = bench.person("mina")
-    core, who = bench.service.core, Actor(mina.id)
-    KeyRing(core).add(who, "laptop", ssh_keys.generate("laptop").public)
-    ends_on, network = core.today(), {"network": "new", "network_name": "mina-net", "cidr": "10.77.0.0/24"}
-    core.request(who, RentForm("web01", "debian-12", "small", ends_on, **network), "first", via="form")
+    context, who = bench.service.context, Actor(mina.id)
+    KeyRing(context).add(who, "laptop", ssh_keys.generate("laptop").public)
+    ends_on, network = context.today(), {"network": "new", "network_name": "mina-net", "cidr": "10.77.0.0/24"}
+    RentalService(context).request(
+        who, RentForm("web01", "debian-12", "small", ends_on, **network), "first", via="form"
+    )
     bench.settle()
     assert bench.rental("web01").status is Status.READY
     stage = Stage(bench)

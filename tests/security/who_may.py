@@ -122,13 +122,13 @@ def _home(bench: Bench, person: Person) -> Json:
 
 def _things(bench: Bench) -> dict[str, Any]:
     """What the payloads name: mina's rental, her key and network, and days to come."""
-    rental, core = bench.rental("web01"), bench.service.core
+    rental, context = bench.rental("web01"), bench.service.context
     with bench.service.store.read() as session:
         key = session.scalars(select(SavedKey.id).where(SavedKey.owner == rental.owner)).first()
         network = session.scalars(select(Network.id).where(Network.owner == rental.owner)).first()
     return {
         "id": rental.id, "name": rental.name, "until": (rental.ends_on + timedelta(days=1)).isoformat(),
-        "end": (core.today() + timedelta(days=3)).isoformat(), "key": key, "network": network,
+        "end": (context.today() + timedelta(days=3)).isoformat(), "key": key, "network": network,
         "fresh": f"web-{len(bench.answers)}", "line": ssh_keys.generate("fresh").public, "to": bench.person("joon").id,
     }  # fmt: skip
 

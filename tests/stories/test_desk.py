@@ -65,7 +65,7 @@ def test_a_node_that_is_in_nodes_toml_no_more(story: Story) -> None:
     stock(story, 3)
     with story.service.store.write() as session:
         lost = made(
-            0, story.clock(), story.service.core.today(), owner=joon.id, name="web09", request_key="lost"
+            0, story.clock(), story.service.context.today(), owner=joon.id, name="web09", request_key="lost"
         )
         lost.placements[0].node, lost.placements[0].server_id = "node9", "s9"
         session.add(lost)
@@ -137,7 +137,7 @@ def act(story: Story, admin: Person, rental: Rental, what: str, **fields: str) -
 def test_beyond_the_policy_with_a_reason(story: Story) -> None:
     rental = rented(story, "joon", "web01")
     admin, joon = opens(story, story.workspace.person("admin")), story.workspace.person("joon")
-    far = (story.service.core.today() + timedelta(days=400)).isoformat()
+    far = (story.service.context.today() + timedelta(days=400)).isoformat()
     act(story, admin, rental, "extend", ends_on=far)
     assert admin.submit().errors, "a reason is required"
     admin.fill_form({"note": "   "})
@@ -166,7 +166,7 @@ def test_end_now_hand_over_and_restore(make_story: Callable[..., Story]) -> None
         row = session.get_one(Rental, third.id)
         row.stopped_at = story.clock()
         row.move_to(Status.STOPPED, story.clock(), event=EventKind.STOPPED, until=story.clock().isoformat())
-        row.ends_on = story.service.core.today() - timedelta(days=1)
+        row.ends_on = story.service.context.today() - timedelta(days=1)
     opens(story, admin)
     act(story, admin, first, "end", note="a miner")
     admin.submit()
@@ -212,7 +212,7 @@ def test_it_is_over_when_the_admin_clicks(story: Story) -> None:
         note="why not",
         ends_on=(rental.ends_on + timedelta(days=1)).isoformat(),
     )
-    story.service.core.return_rental(Actor(rental.owner), rental.id)
+    story.service.rental_service.return_rental(Actor(rental.owner), rental.id)
     admin.submit()
     told(story, admin, "이미 끝났거나")
 

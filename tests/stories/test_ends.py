@@ -32,7 +32,7 @@ def about(person: Person, text: str) -> list[dict[str, Any]]:
 
 def rented(story: Story, name: str = "web01", days: int = 14, who: str = "joon") -> tuple[Any, Rental]:
     person = story.workspace.person(who)
-    story.rent(person, name, ends_on=(story.service.core.today() + timedelta(days=days)).isoformat())
+    story.rent(person, name, ends_on=(story.service.context.today() + timedelta(days=days)).isoformat())
     story.settle()
     rental = next(r for r in story.rentals() if r.name == name)
     assert rental.status is Status.READY
@@ -41,7 +41,7 @@ def rented(story: Story, name: str = "web01", days: int = 14, who: str = "joon")
 
 def now_is(story: Story, day: date, hour: int = 12) -> None:
     """Noon in the lab, or another hour; the night pass and the notifier have their turn."""
-    zone = story.service.core.config.kws.zone
+    zone = story.service.context.config.kws.zone
     story.clock.at = datetime(day.year, day.month, day.day, hour, 1, tzinfo=zone)
     story.night()
 

@@ -103,7 +103,9 @@ def test_it_shows_by_itself_that_a_rental_is_ready(story: Story) -> None:
     later(story)
     assert "ready" in home(joon) and "ssh -i" in home(joon)
     published = [c.args["user_id"] for c in story.workspace.calls_of("views.publish")[before:]]
-    assert 1 <= published.count(joon.id) <= 4 < len(story.service.core.history(story.rentals()[0].id))
+    assert (
+        1 <= published.count(joon.id) <= 4 < len(story.service.rental_queries.history(story.rentals()[0].id))
+    )
     assert mina.id not in published, "not hers"
     before = len(story.workspace.calls)
     later(story, 30)
@@ -134,7 +136,7 @@ def test_slack_says_not_now(story: Story) -> None:
     later(story, 40)
     assert "web01" in home(joon)
     story.workspace.faults.fail("views.publish", error="not_enabled")
-    story.service.core.return_rental(Actor(joon.id), story.rentals()[0].id)
+    story.service.rental_service.return_rental(Actor(joon.id), story.rentals()[0].id)
     before = len(story.workspace.calls_of("views.publish"))
     later(story, 90)
     assert len(story.workspace.calls_of("views.publish")) == before + 1, "there is no Home: left alone"

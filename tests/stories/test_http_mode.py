@@ -22,7 +22,7 @@ SECRET = "0123456789abcdef"
 def url(story: Story) -> Iterator[str]:
     service = story.service
     app = build_app(
-        service.desk,
+        service.dispatcher,
         service.operations,
         service.terms,
         service.admin_notices,

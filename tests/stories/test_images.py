@@ -123,7 +123,7 @@ def test_a_copy_is_one_message_that_is_edited(story: Story, admin: Any, tmp_path
     assert seen == [message["ts"]]
     assert ":white_check_mark: `rocky-9` – node1: had it already · node2: done" in str(message)
     assert copies(story, "rocky-9") == {"node1": ["active"], "node2": ["active"]}
-    acts = [line for line in Audit(story.service.core).trail() if line.what == "image.sync"]
+    acts = [line for line in Audit(story.service.context).trail() if line.what == "image.sync"]
     assert [(line.actor, line.where) for line in acts] == [(admin.id, "message")]
 
 
@@ -150,9 +150,9 @@ def test_hide_and_show_from_the_list(story: Story, admin: Any) -> None:
     admin.click("image_hide", "debian-12", message=listed["ts"])
     wait(story, admin, ":white_check_mark: `debian-12` – node1: done · node2: done")
     assert len(admin.ephemeral()) == 1
-    assert "debian-12" not in offered_by(story.service.core)
+    assert "debian-12" not in offered_by(story.service.context)
     ask(story, admin, "admin images show debian-12", "`debian-12` – node1: done")
-    assert "debian-12" in offered_by(story.service.core)
+    assert "debian-12" in offered_by(story.service.context)
 
 
 def test_describe_and_the_form_honours_it(story: Story, admin: Any) -> None:
@@ -173,7 +173,7 @@ def test_describe_and_the_form_honours_it(story: Story, admin: Any) -> None:
     mina.submit()
     (rental,) = story.rentals()
     assert rental.login == "lab"
-    (act,) = [line for line in Audit(story.service.core).trail() if line.what == "image.describe"]
+    (act,) = [line for line in Audit(story.service.context).trail() if line.what == "image.describe"]
     assert act.where == "form"
     assert act.data and act.data["min_disk"] == 9 and "min_ram" not in act.data
 
@@ -189,7 +189,7 @@ def test_delete_asks_says_who_uses_it_and_is_told(story: Story, admin: Any) -> N
     listed = ask(story, admin, "admin images delete ubuntu-24.04", "ubuntu-24.04")
     admin.click("image_delete", message=listed["ts"], confirm=True)
     wait(story, admin, "`ubuntu-24.04` – node1: done · node2: done")
-    assert offered_by(story.service.core) == ["debian-12"]
+    assert offered_by(story.service.context) == ["debian-12"]
 
 
 @pytest.mark.parametrize("words", ["images frobnicate x", "images hide", "images describe nothing-such"])
@@ -244,7 +244,7 @@ def test_a_copy_whose_process_was_killed_says_so(story: Story, admin: Any, poste
     jobs.close_broken()
     (message,) = told(admin, "KWS was stopped in the middle of it.")
     assert jobs.syncs.broken_off() == []
-    (act,) = [line for line in Audit(story.service.core).trail() if line.what == "image.sync"]
+    (act,) = [line for line in Audit(story.service.context).trail() if line.what == "image.sync"]
     assert act.data == {"name": "alpine", "broken_off": True}
     admin.click("image_sync", "alpine", message=message["ts"])
     story.workspace.wait_for(lambda: told(admin, "Every node has it"))

@@ -22,7 +22,7 @@ def new(comment: str = "joon@laptop") -> str:
 
 
 def saved(story: Story, person: Any) -> list[SavedKey]:
-    return list(KeyRing(story.service.core).list(Actor(person.id)))
+    return list(KeyRing(story.service.context).list(Actor(person.id)))
 
 
 def ask(story: Story, person: Any, command: str, answer: str) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def test_nobody_removes_what_is_not_theirs(story: Story) -> None:
     ask(story, joon, f"/kws keys add {new()}", "is saved.")
     ask(story, mina, f"/kws keys add {new('mina')}", "저장했습니다")
     mine = saved(story, mina)[0]
-    KeyRing(story.service.core).remove(Actor(mina.id), mine.id)
+    KeyRing(story.service.context).remove(Actor(mina.id), mine.id)
     mina.click("key_remove", str(mine.id), where="message", confirm=True)
     wait(story, mina, "본인의 것이 아닌 키입니다")
     ask(story, mina, "/kws keys remove joon@laptop", "그런 이름의 키가 없습니다")

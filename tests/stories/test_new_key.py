@@ -56,7 +56,7 @@ def bells(person: Any) -> list[str]:
 
 
 def kinds(story: Story) -> list[str]:
-    return [event.kind.value for event in story.service.core.history(story.rentals()[0].id)]
+    return [event.kind.value for event in story.service.rental_queries.history(story.rentals()[0].id)]
 
 
 def test_a_lost_key(story: Story) -> None:
@@ -93,7 +93,7 @@ def test_the_key_goes_to_its_owner_whoever_asks(story: Story) -> None:
     mina, admin = story.workspace.person("mina"), story.workspace.person("admin")
     story.rent(mina)
     story.settle()
-    key_rotation.ask(story.service.core, Actor(admin.id, admin=True), story.rentals()[0].id)
+    key_rotation.ask(story.service.context, Actor(admin.id, admin=True), story.rentals()[0].id)
     story.settle(LONG)
     assert len(mina.files()) == 4
     assert admin.files() == [] and admin.dm() == []

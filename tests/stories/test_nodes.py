@@ -11,6 +11,7 @@ from harness.storybook import Story
 
 from kws_core.forms.ssh_keys import generate
 from kws_core.people import Actor
+from kws_core.rentals.queries import RentalQueries
 from slack_workspace import visible_text
 
 
@@ -43,7 +44,7 @@ def test_out_of_service_with_a_word_to_the_people_and_back(story: Story) -> None
     assert "오늘은" in str(admin.submit().errors), "a day that is over"
     admin.fill_form({"until": "2026-12-10"})
     admin.submit()
-    story.workspace.wait_for(lambda: story.service.core.nodes()[0].room.drained)
+    story.workspace.wait_for(lambda: story.service.rental_queries.nodes()[0].room.drained)
     story.settle()
     (notification, _card) = sorted(in_dm(joon, "out of service"), key=len)
     assert "node1 is taken out of service on Thursday, December 10, 2026: new disk. Save what" in notification
@@ -55,7 +56,7 @@ def test_out_of_service_with_a_word_to_the_people_and_back(story: Story) -> None
     }
     assert in_dm(mina, "out of service") == []
     admin.click("node_undrain", "node1", confirm=True)
-    story.workspace.wait_for(lambda: not story.service.core.nodes()[0].room.drained)
+    story.workspace.wait_for(lambda: not story.service.rental_queries.nodes()[0].room.drained)
     story.workspace.wait_for(lambda: said(admin, "다시 대여가 들어갑니다"))
 
 
@@ -72,7 +73,7 @@ def test_to_tell_needs_a_day_and_without_a_word_nobody_is_told(story: Story) -> 
     assert "날짜를 고르세요" in str(admin.submit().errors)
     admin.fill_form({"tell": []})
     admin.submit()
-    story.workspace.wait_for(lambda: story.service.core.nodes()[0].room.drained)
+    story.workspace.wait_for(lambda: story.service.rental_queries.nodes()[0].room.drained)
     story.settle()
     assert in_dm(joon, "out of service") == []
     for answer in ("다시 대여가 들어갑니다", "점검 중이 아니었습니다"):
@@ -161,8 +162,10 @@ def test_the_history_of_a_rental_says_who_and_from_where(story: Story) -> None:
     joon = ready(story)
     (rental,) = story.rentals()
     joon.click("rental_reboot", confirm=True)
-    core = story.service.core
-    story.workspace.wait_for(lambda: "rebooted" in [e.kind.value for e in core.history(rental.id)])
+    context = story.service.context
+    story.workspace.wait_for(
+        lambda: "rebooted" in [e.kind.value for e in RentalQueries(context).history(rental.id)]
+    )
     admin = Actor(story.workspace.person("admin").id, admin=True)
     until = rental.ends_on + timedelta(days=3)
     story.service.terms.extend(admin, rental.id, until, via="command")
@@ -180,7 +183,7 @@ def test_the_trail(story: Story) -> None:
     joon, admin = ready(story), story.workspace.person("admin")
     open_drain(story, admin)
     admin.submit()
-    story.workspace.wait_for(lambda: story.service.core.nodes()[0].room.drained)
+    story.workspace.wait_for(lambda: story.service.rental_queries.nodes()[0].room.drained)
     joon.command(f"/kws keys add {generate('laptop').public}")
     story.workspace.wait_for(lambda: said(joon, "laptop is saved"))
     admin.command("/kws 관리 기록")

@@ -305,7 +305,7 @@ def test_a_person_who_cannot_be_reached_gets_no_server(story: Story) -> None:
     story.rent(mina)
     story.workspace.faults.fail("conversations.open", error="user_disabled", times=5)
     story.settle()
-    rental = story.service.core.rental(_owner(mina), _only_id(story))
+    rental = story.service.rental_queries.rental(_owner(mina), _only_id(story))
     assert (rental.status, rental.reason) == (Status.ENDED, Reason.NO_KEY)
     assert "ensure_server" not in story.nodes["node1"].calls
     assert story.nodes["node1"].resources() == {}

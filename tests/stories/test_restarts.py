@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from bot.delivery.owners import Notifier
 from bot.slack.directory import Directory
+from kws_core.context import Context
 from kws_core.database.store import Store
 from kws_core.nightly.cleanup import Nightly
 from kws_core.nodes.fake.node import FakeNode
@@ -27,7 +28,6 @@ from kws_core.people import Actor
 from kws_core.reconcile.reconciler import Reconciler
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.extension import Extensions
-from kws_core.rentals.service import Core
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
@@ -96,11 +96,11 @@ class Bot:
     """What is in the memory of one process."""
 
     def __init__(self, store: Store, client: WebClient, node: FakeNode, clock: Clock) -> None:
-        self.core = Core(make_config(1, max_rentals=9), store, clock)
-        self.notifier = Notifier(self.core, client, Directory(self.core, client), Inline())
-        self.nightly = Nightly(self.core)
-        self.terms = Extensions(self.core)
-        self.reconciler = Reconciler(self.core, {node.name: node}, lambda node, sort: Inline())
+        self.context = Context(make_config(1, max_rentals=9), store, clock)
+        self.notifier = Notifier(self.context, client, Directory(self.context, client), Inline())
+        self.nightly = Nightly(self.context)
+        self.terms = Extensions(self.context)
+        self.reconciler = Reconciler(self.context, {node.name: node}, lambda node, sort: Inline())
         self.reconciler.start()
 
     def tick(self) -> None:
@@ -150,14 +150,14 @@ class Lab:
 
     def wait_for_a_warning(self) -> None:
         """Until the next moment at which somebody is to be warned."""
-        ends = self.bot.core.ends
+        ends = self.bot.context.expiry
         ahead = [m.at for r in self.rentals() for m in ends.reminders(r) if m.at > self.clock.at]
         if ahead:
             self.clock.at = min(ahead) + timedelta(minutes=self.fate.dice.randint(0, 90))
 
     def extend(self) -> None:
         """What ends soon lasts longer, which re-arms its warnings."""
-        soon = self.bot.core.today() + timedelta(days=1)
+        soon = self.bot.context.today() + timedelta(days=1)
         for rental in self.rentals():
             if rental.ends_on <= soon:
                 until = rental.ends_on + timedelta(days=self.fate.dice.randint(10, 30))
@@ -165,27 +165,27 @@ class Lab:
 
     def rent(self, number: int) -> None:
         owner = PEOPLE[number % 2]
-        self.bot.core.remember_person(owner, locale="en-US", guest=False, stranger=False)
-        ends_on = self.bot.core.today() + timedelta(days=14)
+        self.bot.members.remember_person(owner, locale="en-US", guest=False, stranger=False)
+        ends_on = self.bot.context.today() + timedelta(days=14)
         form = RentForm(name=f"web{number}", image="debian-12", size="small", ends_on=ends_on)
-        self.bot.core.request(Actor(owner), form, f"view:{number}")
+        self.bot.rental_service.request(Actor(owner), form, f"view:{number}")
 
     def note_promises(self) -> None:
         """What everybody must have been told by now: the moments that passed since the end was set."""
-        ends = self.bot.core.ends
+        ends = self.bot.context.expiry
         for rental in self.rentals():
             for reminder in ends.reminders(rental):
                 if reminder.at <= self.clock.at:
                     self.promised.add((rental.id, reminder.last_day.isoformat(), reminder.days))
 
     def rentals(self) -> list[Rental]:
-        return [r for r in self.bot.core.all_rentals() if r.status is Status.READY]
+        return [r for r in self.bot.rental_queries.all_rentals() if r.status is Status.READY]
 
     def shown(self) -> Counter[tuple[str, str, int]]:
         """Every warning that stands in somebody's messages, by what it is about."""
         meant = {}
-        for rental in self.bot.core.all_rentals():
-            for event in self.bot.core.history(rental.id):
+        for rental in self.bot.rental_queries.all_rentals():
+            for event in self.bot.rental_queries.history(rental.id):
                 if event.kind is EventKind.WARNED:
                     meant[f"notice-{event.id}"] = (rental.id, event.data["last_day"], event.data["days"])
         found: Counter[tuple[str, str, int]] = Counter()

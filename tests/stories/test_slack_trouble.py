@@ -101,7 +101,7 @@ def test_a_bug_is_told_with_its_reference(story: Story, caplog: pytest.LogCaptur
     def broken(*_: object) -> None:
         raise RuntimeError("the reactor leaks")
 
-    story.service.core.offer = broken  # type: ignore[method-assign,assignment]
+    story.service.rental_service.offer = broken  # type: ignore[method-assign,assignment]
     joon = story.workspace.person("joon")
     joon.command("/kws rent")
     story.workspace.wait_for(joon.ephemeral)
@@ -115,7 +115,7 @@ def test_a_bug_in_the_form_is_told_at_the_form(story: Story) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the reactor leaks")
 
-    story.service.core.request = broken  # type: ignore[method-assign,assignment]
+    story.service.rental_service.request = broken  # type: ignore[method-assign,assignment]
     joon = story.workspace.person("joon")
     joon.command("/kws rent")
     story.workspace.wait_for(lambda: joon.open_view)
@@ -127,7 +127,7 @@ def test_a_bug_in_the_form_is_told_at_the_form(story: Story) -> None:
 
 def test_the_start_waits_for_slack(story: Story) -> None:
     story.workspace.down()
-    late = Service(story.service.core.config, story.service.environment, story.nodes, story.clock)
+    late = Service(story.service.context.config, story.service.environment, story.nodes, story.clock)
     late.connect()
     story.workspace.up()
     story.workspace.wait_for(lambda: late.connected() == 2, timeout=20)
@@ -153,7 +153,7 @@ def test_news_that_is_no_longer_true_rings_no_bell(story: Story) -> None:
         story.clock.advance(seconds=1)
     rental = story.rentals()[0]
     assert rental.status is Status.READY
-    story.service.core.return_rental(Actor(mina.id), rental.id)
+    story.service.rental_service.return_rental(Actor(mina.id), rental.id)
     story.settle()
     assert "None" not in str(mina.dm())
     assert [":white_check_mark:" in str(m) for m in bells(mina)] == [True], "only that it is gone"

@@ -11,16 +11,17 @@ from kws_core.legacy import source
 from kws_core.legacy.importer import ImportOptions, LegacyImporter
 from kws_core.nodes.fake.importer import FakeImporter
 from kws_core.people import Actor
+from kws_core.rentals.service import RentalService
 from kws_core.values import Kind
 
 
 def test_a_server_from_before_is_shown_extended_and_returned(story: Story, tmp_path: Path) -> None:
-    mina, core = story.workspace.person("mina"), story.service.core
+    mina, context = story.workspace.person("mina"), story.service.context
     adopter = FakeImporter(story.nodes["node1"])
     planted = adopter.plant("Web01", "192.168.0.201")
     url = f"sqlite:///{tmp_path / 'old.db'}"
-    fill(url, [server("Web01", core.today().replace(day=1, month=11))])
-    LegacyImporter(core, {"node1": adopter}, ImportOptions({"김민아": mina.id})).run(
+    fill(url, [server("Web01", context.today().replace(day=1, month=11))])
+    LegacyImporter(context, {"node1": adopter}, ImportOptions({"김민아": mina.id})).run(
         source.read(url), dry_run=False
     )
     story.settle(4)
@@ -36,7 +37,7 @@ def test_a_server_from_before_is_shown_extended_and_returned(story: Story, tmp_p
     assert "12월 15일" in str(mina.dm()) + str(mina.ephemeral())
     rental = story.rentals()[0]
     assert rental.ends_on.day == 15
-    core.return_rental(Actor(rental.owner), rental.id)
+    RentalService(context).return_rental(Actor(rental.owner), rental.id)
     story.settle(8)
     assert story.rentals() == []
     assert planted.id not in str(story.nodes["node1"].resources())

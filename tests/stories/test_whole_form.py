@@ -49,7 +49,7 @@ def give_back_all(story: Story) -> None:
     from kws_core.people import Actor
 
     for rental in story.rentals():
-        story.service.core.return_rental(Actor(rental.owner), rental.id)
+        story.service.rental_service.return_rental(Actor(rental.owner), rental.id)
     story.settle(20)
     assert all(node.resources() == {} for node in story.nodes.values())
 
@@ -166,7 +166,7 @@ def test_a_network_of_ones_own_comes_and_goes_with_its_users(story: Story) -> No
     assert len({rental.network_id for rental in story.rentals()}) == 1
     give_back_all(story)
     assert node.cidrs() == ["10.0.0.0/24"]
-    assert story.service.core.offer(_who(joon)).networks == []
+    assert story.service.rental_service.offer(_who(joon)).networks == []
 
 
 def _who(person: Any) -> Any:
@@ -272,7 +272,7 @@ def test_the_buttons_of_a_card(story: Story, kind: str) -> None:
             for m in joon.ephemeral()
         )
     )
-    assert [e.kind.value for e in story.service.core.history(story.rentals()[0].id)][-3:] == [
+    assert [e.kind.value for e in story.service.rental_queries.history(story.rentals()[0].id)][-3:] == [
         "switched_off", "switched_on", "rebooted",
     ]  # fmt: skip
 

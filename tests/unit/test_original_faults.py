@@ -141,7 +141,7 @@ def test_fault_11_custom_flavors_and_networks_leak(world: World, stub: Stub, nod
     assert status(world, first, second) == ["ended", "ready"]
     assert _networks(world) == ["node1"]
     night(world)
-    assert (_networks(world), world.core.offer(MINA).networks) == ([], [])
+    assert (_networks(world), world.rental_service.offer(MINA).networks) == ([], [])
 
 
 def _in_one_network(world: World, *nodes: str) -> list[Rental]:

@@ -33,6 +33,7 @@ from kws_core.nodes import Node
 from kws_core.nodes.values import Address, Image, ServerSpec
 from kws_core.people import Actor
 from kws_core.rentals.extension import Extensions
+from kws_core.rentals.service import RentalService
 from kws_core.tables.states import Access
 from kws_core.values import Kind, Size
 
@@ -76,16 +77,16 @@ def test_fault_06_dates_shift_by_a_day_in_korea_before_nine(world: World) -> Non
     """'date.toISOString().split("T")[0]: before 09:00 KST the date sent is yesterday's.'"""
     world.clock.at = ONE_IN_SEOUL
     policy, texts = world.config.policy, Texts("ko")
-    proposed, view = _picked(rent_form.build(world.core.offer(MINA), policy, texts), "web01")
+    proposed, view = _picked(rent_form.build(world.rental_service.offer(MINA), policy, texts), "web01")
     assert proposed == "2026-12-16"  # 14 days from the 2nd
-    rental = world.core.request(MINA, rent_form.parse(view), "view:1")
+    rental = world.rental_service.request(MINA, rent_form.parse(view), "view:1")
     assert rental.ends_on == date(2026, 12, 16)
-    assert world.core.ends_at(rental).isoformat() == "2026-12-17T00:00:00+09:00"
-    outlook = world.core.ends.outlook(rental, (), world.clock())
+    assert world.context.expiry.ends_at(rental).isoformat() == "2026-12-17T00:00:00+09:00"
+    outlook = world.context.expiry.outlook(rental, (), world.clock())
     proposed, view = _picked(extend_form.build(rental, outlook, texts))
     assert proposed == "2026-12-23"
     _, until = extend_form.parse(view)
-    assert Extensions(world.core).extend(MINA, rental.id, until, via="form").ends_on == date(2026, 12, 23)
+    assert Extensions(world.context).extend(MINA, rental.id, until, via="form").ends_on == date(2026, 12, 23)
     assert world.rent("today", ends_on=date(2026, 12, 2))
     with pytest.raises(FormError):
         world.rent("over", ends_on=date(2026, 12, 1))
@@ -100,13 +101,13 @@ def test_fault_08_without_the_key_there_is_no_extension_and_no_return(world: Wor
         fake.go_down()
         fake.calls.clear()
     world.restart()
-    Extensions(world.core).extend(MINA, first.id, world.day(3), via="test")
-    world.core.return_rental(MINA, first.id)
+    Extensions(world.context).extend(MINA, first.id, world.day(3), via="test")
+    world.rental_service.return_rental(MINA, first.id)
     assert status(world, first) == ["ending"]
     assert [call for fake in world.nodes.values() for call in fake.calls] == []
-    assert [rental.name for rental in world.core.my_rentals(MINA)] == ["web01"]
+    assert [rental.name for rental in world.rental_queries.my_rentals(MINA)] == ["web01"]
     with pytest.raises(UserError):
-        world.core.rental(MINA, second.id)
+        world.rental_queries.rental(MINA, second.id)
     assert str(first.password_hash).startswith("$6$") and first.password_hash != second.password_hash
 
 
@@ -115,7 +116,7 @@ def test_fault_09_an_extension_has_no_limit_and_an_end_may_be_in_the_past(world:
     rental = lent(world, days=5)
     for days, code in ((91, "end_late"), (3650, "end_late"), (-1, "end_past"), (4, "end_not_later")):
         with pytest.raises(UserError) as caught:
-            Extensions(world.core).extend(MINA, rental.id, world.day(days), via="test")
+            Extensions(world.context).extend(MINA, rental.id, world.day(days), via="test")
         assert caught.value.code == code
     for days, code in ((91, "end_late"), (-1, "end_past")):
         with pytest.raises(FormError) as form:
@@ -163,7 +164,7 @@ def test_fault_14_images_are_read_from_the_first_node_only(world: World) -> None
     world.nodes["node2"]._images.append(Image(id="x", name="fedora-43"))
     world.clock.advance(minutes=2)
     world.tick()
-    assert "fedora-43" in [image.name for image in world.core.offer(MINA).images]
+    assert "fedora-43" in [image.name for image in world.rental_service.offer(MINA).images]
     assert world.rent("web01", image="fedora-43").placements[0].node == "node2"
 
 
@@ -179,14 +180,14 @@ def test_fault_15_any_exception_is_shown_to_the_student(
     directory = SimpleNamespace(
         texts_of=lambda user: Texts("en"),
         authorize_known=lambda user: (MINA, Texts("en")),
-        admit=lambda *_: fails(),
+        authorize=lambda *_: fails(),
     )
-    desk = Dispatcher(world.core, directory, Inline())  # type: ignore[arg-type]
+    desk = Dispatcher(world.context, directory, Inline())  # type: ignore[arg-type]
     respond = Respond(response_url="https://hooks.slack.com/commands/1")
     monkeypatch.setattr(Respond, "__call__", lambda self, **said: told.append(str(said)))
     context = {"respond": respond}
-    desk.take(lambda visit: None, body={"user_id": MINA.id}, client=None, context=context)  # type: ignore[arg-type]
-    monkeypatch.setattr(world.core, "request", fails)
+    desk.dispatch(lambda visit: None, body={"user_id": MINA.id}, client=None, context=context)  # type: ignore[arg-type]
+    monkeypatch.setattr(RentalService, "request", fails)
     view = {"id": "V1", "blocks": [], "state": {"values": {}}}
     Rent(desk).submitted(lambda **said: told.append(str(said)), {"user": {"id": MINA.id}}, view)  # type: ignore[arg-type]
     monkeypatch.undo()
@@ -195,10 +196,12 @@ def test_fault_15_any_exception_is_shown_to_the_student(
         one.fail_next("ensure_server", NodeRefused(one.name, Refusal.QUOTA, SECRET), times=9)
     rental = world.rent()
     world.settle(20)
-    card = rental_card.card(world.look(rental), world.core.history(rental.id), world.clock(), Texts("en"))
+    card = rental_card.card(
+        world.look(rental), world.rental_queries.history(rental.id), world.clock(), Texts("en")
+    )
     told += [
         str([block.to_dict() for block in card.blocks]),
-        str([asdict(n.room) for n in world.core.nodes()]),
+        str([asdict(n.room) for n in world.rental_queries.nodes()]),
     ]
     assert len(told) == 4
     for word in ("HttpException", "10.9.8.7", "admin_project", "Traceback", "ConflictException"):

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from harness.world import World
 
+from kws_core.context import Context
 from kws_core.database.backup import back_up
 from kws_core.database.store import Store
 from kws_core.errors import ConfigError, StoreDown
 from kws_core.people import Actor
-from kws_core.rentals.service import Core
+from kws_core.rentals.queries import RentalQueries
 
 
 def test_a_copy_made_in_the_middle_of_a_write(world: World, tmp_path: Path) -> None:
@@ -23,7 +24,7 @@ def test_a_copy_made_in_the_middle_of_a_write(world: World, tmp_path: Path) -> N
         assert back_up(url, copy) == copy.stat().st_size
     restored = Store(f"sqlite:///{copy}")
     restored.upgrade()
-    found = Core(world.config, restored, world.clock).rental(Actor(rental.owner), rental.id)
+    found = RentalQueries(Context(world.config, restored, world.clock)).rental(Actor(rental.owner), rental.id)
     assert (found.name, found.status, found.placement and found.placement.node) == (
         "web01",
         rental.status,

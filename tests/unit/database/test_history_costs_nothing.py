@@ -56,7 +56,7 @@ def life(world: World) -> None:
     """A rental with a network of its own from the form to the end."""
     network = {"network": NEW_NETWORK, "network_name": "mine", "cidr": "10.77.0.0/24"}
     rental = world.ready("web02", **network)
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle(20)
 
 
@@ -72,11 +72,11 @@ def night(world: World) -> None:
     world.clock.advance(days=1)
     world.nightly.tick()
     with world.store.read() as session:
-        maybe_overdue(session, world.core.today())
+        maybe_overdue(session, world.context.today())
 
 
 def homes(world: World) -> None:
-    book, desk = HomeStates(world.core), DeskQueries(world.core)
+    book, desk = HomeStates(world.context), DeskQueries(world.context)
     book.opened(MINA.id)
     book.due()
     assert book.sheet(MINA.id)
@@ -87,13 +87,13 @@ def homes(world: World) -> None:
 
 
 def people(world: World) -> None:
-    world.core.offer(MINA)
-    world.core.my_rentals(MINA)
-    world.core.rental_named(MINA, "web01")
-    world.core.nodes()
-    world.core.owners()
-    world.core.first_time("trigger:1")
-    world.core.forget_old_deliveries()
+    world.rental_service.offer(MINA)
+    world.rental_queries.my_rentals(MINA)
+    world.rental_queries.rental_named(MINA, "web01")
+    world.rental_queries.nodes()
+    world.members.owners()
+    world.deliveries.first_time("trigger:1")
+    world.deliveries.forget_old_deliveries()
 
 
 def loops(world: World) -> None:

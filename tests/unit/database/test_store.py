@@ -95,11 +95,11 @@ def test_concurrent_read_then_write_loses_no_update(tmp_path: Path) -> None:
 
 def test_a_delivery_is_acted_on_once(world: World) -> None:
     with ThreadPoolExecutor(8) as pool:
-        firsts = list(pool.map(lambda _: world.core.first_time("trigger:1"), range(8)))
+        firsts = list(pool.map(lambda _: world.deliveries.first_time("trigger:1"), range(8)))
     assert firsts.count(True) == 1
     world.clock.advance(days=8)
-    world.core.forget_old_deliveries()
-    assert world.core.first_time("trigger:1")
+    world.deliveries.forget_old_deliveries()
+    assert world.deliveries.first_time("trigger:1")
 
 
 def test_only_what_a_power_cut_may_undo_does_not_wait_for_the_disk(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ BOTH_ACTIVE = {"node1": ["active"], "node2": ["active"]}
 
 @pytest.fixture
 def images(world: World) -> Images:
-    return Images(world.core, world.nodes)
+    return Images(world.context, world.nodes)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_new_image_is_on_every_node_and_in_the_form_at_once(
     about = About("Rocky 9", "rocky", 3, 512)
     report = add(images, disk, about=about, watch=lambda *step: seen.append(step))
     assert states(report) == {"node1": "done", "node2": "done"}
-    (image,) = [one for one in world.core.offer(JOON).images if one.name == "rocky-9"]
+    (image,) = [one for one in world.rental_service.offer(JOON).images if one.name == "rocky-9"]
     assert (image.title, image.login, image.min_disk_gb, image.min_ram_mb) == ("Rocky 9", "rocky", 3, 512)
     row = images.table().row("rocky-9")
     assert row and not row.differences
@@ -310,7 +310,7 @@ def test_the_copy_comes_from_another_node_when_one_breaks_off(
     make_world: Callable[..., World], disk: Path
 ) -> None:
     world = make_world(3)
-    images = Images(world.core, world.nodes)
+    images = Images(world.context, world.nodes)
     world.nodes["node3"].fail_next("image_create", DOWN)
     add(images, disk)
     world.nodes["node1"].fail_next("image_chunk", NodeDown("node1", Refusal.DOWN, "cut"))
@@ -333,7 +333,7 @@ def test_rename_describe_hide_protect_and_delete(world: World, images: Images, d
     add(images, disk)
     assert images.rename(BY, "rocky-9", "rocky-9.4").ok
     assert images.describe(BY, "rocky-9.4", Description("Rocky", "rocky", 4, 1024)).ok
-    (image,) = [one for one in world.core.offer(JOON).images if one.name == "rocky-9.4"]
+    (image,) = [one for one in world.rental_service.offer(JOON).images if one.name == "rocky-9.4"]
     assert (image.title, image.login, image.min_disk_gb, image.min_ram_mb) == ("Rocky", "rocky", 4, 1024)
     assert images.describe(BY, "rocky-9.4", Description(title="")).ok
     assert images.hide(BY, "rocky-9.4").ok
@@ -386,7 +386,7 @@ def test_an_image_in_use_stays_and_it_says_whose(world: World, images: Images) -
     rental = world.ready("web01", JOON)
     error = refused(lambda: images.delete(BY, "debian-12"))
     assert (error.code, error.data["users"]) == ("image_in_use", [("web01", JOON.id)])
-    world.core.return_rental(JOON, rental.id)
+    world.rental_service.return_rental(JOON, rental.id)
     world.settle()
     assert images.delete(BY, "debian-12").ok
 
@@ -414,7 +414,7 @@ def test_every_act_is_in_the_trail_with_who_where_and_what_became_of_it(
     images.delete(BY, "rocky-9")
     with pytest.raises(UserError):
         images.delete(BY, "rocky-9")
-    added, described, deleted = Audit(world.core).trail()
+    added, described, deleted = Audit(world.context).trail()
     assert (added.actor, added.where, added.what, added.at) == (*BY, "image.add", world.clock())
     assert added.data and added.data["name"] == "rocky-9"
     assert added.data["sha512"] == hashlib.sha512(disk.read_bytes()).hexdigest()
@@ -426,7 +426,7 @@ def test_every_act_is_in_the_trail_with_who_where_and_what_became_of_it(
 def test_what_one_node_says_counts_in_the_form(world: World, images: Images) -> None:
     world.nodes["node2"].fail_next("image_change", DOWN)
     images.describe(BY, "debian-12", Description(min_disk_gb=7, min_ram_mb=700))
-    (image,) = [one for one in world.core.offer(JOON).images if one.name == "debian-12"]
+    (image,) = [one for one in world.rental_service.offer(JOON).images if one.name == "debian-12"]
     assert (image.min_disk_gb, image.min_ram_mb) == (7, 700), "the larger minimum is good for every node"
     world.nodes["node1"].fail_next("image_change", DOWN)
     images.hide(BY, "debian-12")

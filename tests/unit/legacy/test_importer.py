@@ -42,12 +42,12 @@ class Move:
         fill(self.url, servers, containers)
 
     def run(self, terms: ImportOptions = TERMS, dry_run: bool = False) -> list[ImportOutcome]:
-        return LegacyImporter(self.world.core, self.importers, terms).run(
+        return LegacyImporter(self.world.context, self.importers, terms).run(
             source.read(self.url), dry_run=dry_run
         )
 
     def rental(self) -> Rental:
-        (rental,) = self.world.core.all_rentals()
+        (rental,) = self.world.rental_queries.all_rentals()
         return rental
 
     def kinds(self) -> list[str]:
@@ -97,7 +97,7 @@ def test_a_dry_run_only_looks(move: Move) -> None:
     (outcome,) = move.run(dry_run=True)
     assert (outcome.verdict, outcome.until) == (Verdict.WOULD_TAKE, move.day(7))
     assert outcome.why == f"its end was {move.day(-5)}"
-    assert list(move.world.core.all_rentals()) == []
+    assert list(move.world.rental_queries.all_rentals()) == []
     assert move.world.left() == {}
     assert "adopt" not in move.world.nodes["node1"].calls
 
@@ -134,7 +134,11 @@ def test_nobody_loses_a_machine_in_the_first_night(
     world.midnight(1, minutes=1)
     world.nightly.tick()
     assert move.rental().status is Status.ENDING
-    assert any(e.key and e.delivered_at for e in world.core.history(rental.id) if e.kind is EventKind.WARNED)
+    assert any(
+        e.key and e.delivered_at
+        for e in world.rental_queries.history(rental.id)
+        if e.kind is EventKind.WARNED
+    )
     world.settle()
     assert world.left() == {}
 
@@ -160,7 +164,7 @@ def test_only_what_is_really_there(move: Move, plant: dict[str, object], why: st
         move.importers["node1"].plant(**plant)  # type: ignore[arg-type]
     (outcome,) = move.run()
     assert outcome.verdict is Verdict.NOT_TAKEN and outcome.why.startswith(why)
-    assert list(move.world.core.all_rentals()) == []
+    assert list(move.world.rental_queries.all_rentals()) == []
 
 
 def test_two_of_one_name_and_address_are_nobodys(move: Move) -> None:
@@ -195,7 +199,7 @@ def test_each_reason_is_told_and_the_others_are_taken(move: Move) -> None:
     again = {outcome.row.name: outcome for outcome in move.run(terms)}
     assert {name for name, o in again.items() if o.verdict is Verdict.TAKEN} == {"stranger", "far", "silent"}
     assert (again["far"].node, again["stranger"].owner) == ("node2", "U0LAB")
-    sized = next(r for r in world.core.all_rentals() if r.name == "sized")
+    sized = next(r for r in world.rental_queries.all_rentals() if r.name == "sized")
     assert (sized.size, sized.vcpus, sized.ram_mb, sized.disk_gb) == ("custom", 3, 3000, 7)
 
 
@@ -247,7 +251,7 @@ def test_what_was_given_up_before_it_was_marked_can_be_taken_again(move: Move) -
     move.run()
     move.world.clock.advance(hours=2)
     move.world.settle(15)  # the loop found no machine with its mark
-    assert list(move.world.core.all_rentals()) == []
+    assert list(move.world.rental_queries.all_rentals()) == []
     assert len(move.importers["node1"].strays(Kind.SERVER)) == 1  # and touched nothing
     assert move.run()[0].verdict is Verdict.TAKEN
     assert move.rental().status is Status.READY
@@ -256,7 +260,7 @@ def test_what_was_given_up_before_it_was_marked_can_be_taken_again(move: Move) -
 def test_what_was_taken_and_returned_stays_returned(move: Move) -> None:
     one(move)
     move.run()
-    move.world.core.return_rental(MINA, move.rental().id)
+    move.world.rental_service.return_rental(MINA, move.rental().id)
     move.world.settle()
     assert move.world.left() == {}
     (again,) = move.run()
@@ -273,12 +277,12 @@ def test_a_stopped_one_stays_stopped(move: Move) -> None:
 
 def test_it_holds_capacity_once_and_is_no_build(move: Move) -> None:
     one(move)
-    before = move.world.core.nodes()[0].room.free_vcpus
+    before = move.world.rental_queries.nodes()[0].room.free_vcpus
     move.run()
     move.world.clock.advance(minutes=2)
     move.world.settle(3)
-    assert move.world.core.nodes()[0].room.free_vcpus == before - 1
-    assert figures(move.world.core).builds == {}
+    assert move.world.rental_queries.nodes()[0].room.free_vcpus == before - 1
+    assert figures(move.world.context).builds == {}
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql+nodriver://h/d", "sqlite:///nowhere.db"])

@@ -74,14 +74,14 @@ def whole_story(typed: Typed, world: World, url: str) -> None:
     assert {name: row["result"] for name, row in rows.items()} == {
         "web1": "would take", "gone1": "not taken", "nginx1": "would take",
     }  # fmt: skip
-    assert world.core.all_rentals() == []
+    assert world.rental_queries.all_rentals() == []
     code, out, _ = typed(url, "--owners", "owners.csv", "--json")
     rows = {row["name"]: row for row in json.loads(out)}
     assert (code, rows["web1"]["until"], rows["web1"]["owner"]) == (1, "2026-12-24", MINA.id)
     assert (rows["nginx1"]["result"], rows["nginx1"]["until"]) == ("taken", "2026-12-08")
     assert rows["nginx1"]["why"] == "its end was 2026-11-02"
     assert rows["gone1"]["why"].startswith("node1 has no server of that name")
-    assert sorted(r.name for r in world.core.all_rentals()) == ["nginx1", "web1"]
+    assert sorted(r.name for r in world.rental_queries.all_rentals()) == ["nginx1", "web1"]
     code, out, _ = typed(url, "--owners", "owners.csv")
     assert code == 1
     assert out.count("taken before") == 2
@@ -100,9 +100,9 @@ def test_it_asks_on_a_terminal(
     monkeypatch.setattr("typer.confirm", lambda *_, **__: (_ for _ in ()).throw(SystemExit(1)))
     code, out, _ = typed(url, "--owners", "owners.csv")
     assert (code, out.count("would take")) == (1, 2)
-    assert world.core.all_rentals() == []
+    assert world.rental_queries.all_rentals() == []
     assert typed(url, "--owners", "owners.csv", "--yes")[0] == 1
-    assert len(world.core.all_rentals()) == 2
+    assert len(world.rental_queries.all_rentals()) == 2
 
 
 def test_every_wrong_line_of_the_owners_at_once(typed: Typed, tmp_path: Path) -> None:

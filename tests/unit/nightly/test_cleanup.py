@@ -113,11 +113,11 @@ def test_one_pass_a_date_wherever_the_clocks_change(
     for tick in ticks:
         world.clock.at = tick
         world.nightly.tick()
-    days = sorted({world.core.ends.day_of(tick) for tick in ticks})
+    days = sorted({world.context.expiry.day_of(tick) for tick in ticks})
     assert passes(world) == days
-    assert [world.core.ends.day_of(run) for run in runs] == days
+    assert [world.context.expiry.day_of(run) for run in runs] == days
     for rental in rentals:
-        first = next((tick for tick in ticks if world.core.ends.day_of(tick) > rental.ends_on), None)
+        first = next((tick for tick in ticks if world.context.expiry.day_of(tick) > rental.ends_on), None)
         assert when(world, rental, EventKind.EXPIRED) == ([first] if first else [])
 
 
@@ -137,7 +137,7 @@ def test_the_labs_midnight_counts_not_the_machines(world: World, monkeypatch: py
 def test_of_two_replicas_one_runs_it(world: World, runs: list[datetime]) -> None:
     rental = lent(world)
     world.midnight()
-    for one in (Nightly(world.core, "a"), Nightly(world.core, "b"), Nightly(world.core, "a")):
+    for one in (Nightly(world.context, "a"), Nightly(world.context, "b"), Nightly(world.context, "a")):
         one.tick()
     assert len(runs) == 1
     assert world.kinds(rental).count("expired") == 1
@@ -149,7 +149,7 @@ def test_a_replica_waits_before_it_takes_a_pass_over(world: World, monkeypatch: 
     world.midnight()
     with world.store.write() as session:
         assert job_ledger.claim(session, NIGHT, world.day(0), "a", world.clock(), alone=False)
-    other = Nightly(world.core, "b")
+    other = Nightly(world.context, "b")
     for _ in range(11):
         assert status(world, rental) == ["ready"]
         other.tick()
@@ -291,7 +291,7 @@ def test_a_part_that_fails_stops_no_other(world: World, part: str, monkeypatch: 
 
 def test_a_pass_of_a_night_to_come_leaves_that_night_its_own(world: World) -> None:
     today = lent(world)
-    midnight = world.core.ends.over_at(today)
+    midnight = world.context.expiry.over_at(today)
     assert world.nightly.run(midnight).marked == [today.id]
     world.tick()
     assert status(world, today) == ["ended"], "it is deleted now, not when that night comes"

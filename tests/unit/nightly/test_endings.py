@@ -132,7 +132,7 @@ def test_a_night_without_news_is_not_told(world: World) -> None:
 def test_a_node_that_was_away_is_asked_to_delete_as_soon_as_it_is_back(world: World) -> None:
     rental = ready(world)
     node = world.nodes["node1"]
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     node.go_down()
     for _ in range(8):
         world.clock.advance(minutes=1)

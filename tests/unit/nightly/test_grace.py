@@ -27,7 +27,7 @@ def state(world: World, rental: Rental) -> MachineState:
 
 
 def restore(world: World, rental: Rental) -> Rental:
-    restored = Extensions(world.core).restore(MINA, rental.id)
+    restored = Extensions(world.context).restore(MINA, rental.id)
     world.settle(3)
     return restored
 
@@ -55,7 +55,7 @@ def test_in_the_grace_time_it_is_stopped_and_then_deleted(
 
 
 def _events(world: World, rental: Rental, kind: EventKind) -> list[Event]:
-    return [event for event in world.core.history(rental.id) if event.kind is kind]
+    return [event for event in world.rental_queries.history(rental.id) if event.kind is kind]
 
 
 def test_a_machine_that_refuses_to_stop_is_deleted_all_the_same(make_world: MakeWorld) -> None:
@@ -102,7 +102,7 @@ def test_restored_by_an_extension(make_world: MakeWorld) -> None:
     world = make_world(policy=GRACE)
     rental = ready(world)
     night(world)
-    Extensions(world.core).extend(MINA, rental.id, world.day(3), via="test")
+    Extensions(world.context).extend(MINA, rental.id, world.day(3), via="test")
     world.settle(3)
     assert (status(world, rental), state(world, rental)) == (["ready"], MachineState.ACTIVE)
     assert world.look(rental).ends_on == world.day(3)
@@ -121,7 +121,7 @@ def test_what_its_owner_had_switched_off_stays_off(make_world: MakeWorld) -> Non
     world = make_world(policy=GRACE)
     rental = ready(world)
     done: list[object] = []
-    operations = Operations(world.core, world.nodes, world.reconciler.executors)
+    operations = Operations(world.context, world.nodes, world.reconciler.executors)
     operations.act(MINA, rental.id, Action.STOP, done.append)
     assert done == [""]
     node_of(world, rental).calls.clear()
@@ -152,7 +152,7 @@ def test_what_reaches_its_end_again_before_it_was_started_stays_off(make_world: 
     night(world)
     node = node_of(world, rental)
     node.go_down()
-    Extensions(world.core).extend(MINA, rental.id, world.day(0), via="test")
+    Extensions(world.context).extend(MINA, rental.id, world.day(0), via="test")
     world.settle(2)
     world.deliver_all()
     night(world)
@@ -169,7 +169,7 @@ def test_what_reaches_its_end_again_before_it_was_started_stays_off(make_world: 
 def test_who_may_restore_what(make_world: MakeWorld) -> None:
     world = make_world(policy=GRACE)
     rental = ready(world)
-    terms = Extensions(world.core)
+    terms = Extensions(world.context)
 
     def refused(who: Any) -> str:
         with pytest.raises(UserError) as caught:
@@ -180,7 +180,7 @@ def test_who_may_restore_what(make_world: MakeWorld) -> None:
     night(world)
     assert refused(JOON) == "rental_gone"
     terms.restore(ADMIN, rental.id)
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     assert refused(MINA) == "too_late_to_extend"
 
 
@@ -188,7 +188,7 @@ def test_it_can_be_returned_in_the_grace_time(make_world: MakeWorld) -> None:
     world = make_world(policy=GRACE)
     rental = ready(world)
     night(world)
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle(2)
     assert status(world, rental) == ["ended"]
     assert world.left() == {}

@@ -20,7 +20,7 @@ MakeWorld = Callable[..., World]
 
 
 def extend(world: World, rental: Rental, days: int, who: object = MINA) -> Rental:
-    return Extensions(world.core).extend(who, rental.id, world.day(days), via="test")  # type: ignore[arg-type]
+    return Extensions(world.context).extend(who, rental.id, world.day(days), via="test")  # type: ignore[arg-type]
 
 
 def refused(world: World, rental: Rental, days: int, who: object = MINA) -> str:
@@ -55,7 +55,7 @@ def test_each_warning_is_written_once(world: World) -> None:
 
 def test_two_replicas_write_a_warning_once(world: World) -> None:
     rental = lent(world, days=1, warned=False)
-    first, second = world.nightly, type(world.nightly)(world.core)
+    first, second = world.nightly, type(world.nightly)(world.context)
     assert first.remind(world.clock()) == [rental.id]
     assert second.remind(world.clock()) == []
     assert not second._remind(rental.id, world.clock()), "also when both had read that it is to be written"
@@ -70,7 +70,7 @@ def test_what_was_overlooked_is_not_made_up_for(world: World) -> None:
 
 def test_only_what_is_in_use_is_warned(world: World) -> None:
     rental = lent(world, days=1, warned=False)
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     waiting = world.rent("new", ends_on=world.day(0))
     world.clock.advance(hours=1)
     world.nightly.tick()
@@ -102,7 +102,7 @@ def test_it_goes_when_the_warning_said(world: World) -> None:
     world.clock.advance(hours=8)
     world.nightly.tick()
     world.deliver_all()
-    told = world.core.ends.deleted_at(rental, world.core.history(rental.id), world.clock())
+    told = world.context.expiry.deleted_at(rental, world.rental_queries.history(rental.id), world.clock())
     world.midnight(hours=12)
     world.restart()
     world.nightly.tick()
@@ -153,7 +153,7 @@ def test_what_is_not_ready_yet_needs_no_warning(make_world: MakeWorld) -> None:
 
 def test_somebody_who_cannot_be_reached_loses_it_at_its_date(world: World) -> None:
     rental = lent(world, days=1, warned=False)
-    outbox = Outbox(world.core)
+    outbox = Outbox(world.context)
     world.nightly.tick()
     outbox.unreachable(rental.id, "user_disabled")
     world.midnight(hours=11)
@@ -211,7 +211,7 @@ def test_how_far_an_extension_may_go(world: World) -> None:
     assert refused(world, rental, 91) == "end_late"
     assert extend(world, rental, 90).ends_on == world.day(90)
     with pytest.raises(UserError) as caught:
-        Extensions(world.core).extend(MINA, rental.id, None, via="test")
+        Extensions(world.context).extend(MINA, rental.id, None, via="test")
     assert caught.value.code == "end_missing"
 
 
@@ -219,7 +219,7 @@ def test_whose_rental_may_be_extended(world: World) -> None:
     rental = lent(world)
     assert refused(world, rental, 5, JOON) == "rental_gone"
     assert extend(world, rental, 5, ADMIN).ends_on == world.day(5)
-    event = world.core.history(rental.id)[-1]
+    event = world.rental_queries.history(rental.id)[-1]
     assert (event.kind, event.actor) == (EventKind.EXTENDED, ADMIN.id)
 
 
@@ -251,7 +251,7 @@ def test_an_extension_in_the_quiet_days_moves_with_them(make_world: MakeWorld) -
     extend(world, rental, 5)  # the 6th: it lasts to the 9th
     nights(world, 8, slack=True)
     assert world.warned(rental) == [f"warned:2026-12-09:{days}" for days in (3, 1)]
-    (warning,) = [e for e in world.core.history(rental.id) if e.key == "warned:2026-12-09:1"]
+    (warning,) = [e for e in world.rental_queries.history(rental.id) if e.key == "warned:2026-12-09:1"]
     assert warning.data == {"days": 1, "last_day": "2026-12-09"}
     assert status(world, rental) == ["ready"]
     nights(world, 1, slack=True)
@@ -269,17 +269,17 @@ def test_whoever_gets_a_rental_is_warned_too(world: World, reached: bool) -> Non
     if reached:
         world.deliver_all()
     else:
-        Outbox(world.core).unreachable(rental.id, "user_disabled")
+        Outbox(world.context).unreachable(rental.id, "user_disabled")
     world.clock.advance(hours=11)
-    Extensions(world.core).transfer(ADMIN, rental.id, JOON.id)
-    moved = world.core.rental(JOON, rental.id)
+    Extensions(world.context).transfer(ADMIN, rental.id, JOON.id)
+    moved = world.rental_queries.rental(JOON, rental.id)
     world.clock.advance(minutes=1)
     world.nightly.tick()
     world.deliver_all()
     world.midnight()
     world.nightly.tick()
     assert status(world, moved) == ["ready"]
-    assert len([e for e in world.core.history(rental.id) if e.kind is EventKind.WARNED]) == 2
+    assert len([e for e in world.rental_queries.history(rental.id) if e.kind is EventKind.WARNED]) == 2
     world.midnight()
     world.nightly.tick()
     assert status(world, moved) == ["ending"]
@@ -288,10 +288,10 @@ def test_whoever_gets_a_rental_is_warned_too(world: World, reached: bool) -> Non
 def test_a_transfer_keeps_the_end_and_is_for_admins(world: World) -> None:
     rental = lent(world, days=5)
     with pytest.raises(UserError) as caught:
-        Extensions(world.core).transfer(MINA, rental.id, JOON.id)
+        Extensions(world.context).transfer(MINA, rental.id, JOON.id)
     assert caught.value.code == "admins_only"
-    moved = Extensions(world.core).transfer(ADMIN, rental.id, JOON.id)
+    moved = Extensions(world.context).transfer(ADMIN, rental.id, JOON.id)
     assert (moved.owner, moved.ends_on) == (JOON.id, rental.ends_on)
-    Extensions(world.core).transfer(ADMIN, rental.id, JOON.id)
+    Extensions(world.context).transfer(ADMIN, rental.id, JOON.id)
     assert world.kinds(moved).count("transferred") == 1
     assert world.clock() - moved.end_set_at > timedelta(days=29)

@@ -31,7 +31,7 @@ def stock(world: World, count: int) -> None:
 
 def names(world: World, **search: Any) -> list[str]:
     """All pages, in their order."""
-    desk, found, page = DeskQueries(world.core), [], 0
+    desk, found, page = DeskQueries(world.context), [], 0
     while True:
         got = desk.find(Search(**search, page=page), size=7)
         assert got.page == page
@@ -69,10 +69,10 @@ def test_filters(world: World, search: dict[str, Any], fits: Callable[[int], boo
 
 def test_a_page_that_is_no_more_is_the_last_one(world: World) -> None:
     stock(world, 20)
-    found = DeskQueries(world.core).find(Search(page=99))
+    found = DeskQueries(world.context).find(Search(page=99))
     assert (found.page, len(found.rentals)) == (1, 5)
-    assert DeskQueries(world.core).find(Search(page=-3)).page == 0
-    assert DeskQueries(world.core).find(Search(name="none")).rentals == []
+    assert DeskQueries(world.context).find(Search(page=-3)).page == 0
+    assert DeskQueries(world.context).find(Search(name="none")).rentals == []
 
 
 def test_a_page_reads_only_its_rows(world: World) -> None:
@@ -81,14 +81,14 @@ def test_a_page_reads_only_its_rows(world: World) -> None:
     event.listen(
         world.store.engine, "before_cursor_execute", lambda c, u, s, p, x, m: read.append(str((s, p)))
     )
-    assert len(DeskQueries(world.core).find(Search(page=3)).rentals) == 15
+    assert len(DeskQueries(world.context).find(Search(page=3)).rentals) == 15
     assert len(read) < 8
     assert any("LIMIT" in one and "45" in one for one in read)
 
 
 def test_what_is_over_is_found_when_it_is_asked_for(world: World) -> None:
     rental = world.ready()
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle()
     assert names(world) == []
     assert names(world, state=Status.ENDED) == ["web01"]
@@ -97,12 +97,12 @@ def test_what_is_over_is_found_when_it_is_asked_for(world: World) -> None:
 
 def test_what_happened_last_without_the_routine(world: World) -> None:
     rental = world.ready()
-    Extensions(world.core).extend(MINA, rental.id, world.day(20), via="test")
-    entries = DeskQueries(world.core).events()
+    Extensions(world.context).extend(MINA, rental.id, world.day(20), via="test")
+    entries = DeskQueries(world.context).events()
     assert [(one.event.kind, one.name) for one in entries] == [
         (EventKind.EXTENDED, "web01"), (EventKind.READY, "web01"), (EventKind.REQUESTED, "web01")
     ]  # fmt: skip
-    assert len(DeskQueries(world.core).events(most=2)) == 2
+    assert len(DeskQueries(world.context).events(most=2)) == 2
 
 
 def test_rentals_on_a_node_that_nodes_toml_has_no_more(world: World) -> None:
@@ -110,7 +110,7 @@ def test_rentals_on_a_node_that_nodes_toml_has_no_more(world: World) -> None:
     with world.store.write() as session:
         for one in session.scalars(select(Placement).where(Placement.node == "node2")):
             one.node = "node9"
-    desk = DeskQueries(world.core)
+    desk = DeskQueries(world.context)
     assert desk.missed() == {"node9": 2}
     assert desk.find(Search(node="node9")).count == 2
 
@@ -120,7 +120,7 @@ def test_quiet_days_count_for_what_ends_soon(make_world: Callable[..., World]) -
     ends = ExpiryPolicy(world.config)
     for days in range(15):
         limit = world.day(days)
-        chosen = ends.chosen_by(world.core.today(), days)
+        chosen = ends.chosen_by(world.context.today(), days)
         assert ends.last_day(chosen) <= limit
         assert ends.last_day(chosen + timedelta(days=1)) > limit
 
@@ -135,7 +135,7 @@ def test_a_search_survives_the_database_and_another_version() -> None:
 
 
 def test_an_admin_extends_beyond_the_policy_with_a_reason(world: World) -> None:
-    rental, terms = world.ready(), Extensions(world.core)
+    rental, terms = world.ready(), Extensions(world.context)
     far = world.day(400)
     with pytest.raises(UserError, match="end_late"):
         terms.extend(ADMIN, rental.id, far, via="desk")
@@ -148,7 +148,7 @@ def test_an_admin_extends_beyond_the_policy_with_a_reason(world: World) -> None:
     with pytest.raises(UserError, match="end_not_later"):
         terms.extend(ADMIN, rental.id, world.day(1), via="desk", note="a slip")
     assert terms.extend(ADMIN, rental.id, far, via="desk", note="a thesis").ends_on == far
-    done = world.core.history(rental.id)[-1]
+    done = world.rental_queries.history(rental.id)[-1]
     assert (done.kind, done.actor) == (EventKind.EXTENDED, ADMIN.id)
     assert done.data == {
         "until": far.isoformat(),
@@ -159,11 +159,11 @@ def test_an_admin_extends_beyond_the_policy_with_a_reason(world: World) -> None:
 
 
 def test_acts_of_admins_keep_where_from_and_why(world: World) -> None:
-    rental, terms = world.ready(), Extensions(world.core)
+    rental, terms = world.ready(), Extensions(world.context)
     terms.transfer(ADMIN, rental.id, JOON.id, via="desk", note="she left")
-    ended = world.core.return_rental(ADMIN, rental.id, via="desk", note="miner")
+    ended = world.rental_service.return_rental(ADMIN, rental.id, via="desk", note="miner")
     assert ended.reason is Reason.ADMIN
-    handed, returned = world.core.history(rental.id)[-2:]
+    handed, returned = world.rental_queries.history(rental.id)[-2:]
     assert (handed.kind, handed.data["via"], handed.data["note"]) == (
         EventKind.TRANSFERRED,
         "desk",
@@ -186,7 +186,7 @@ def shown(world: World, book: HomeStates, person: str, *, admin: bool = False) -
 
 
 def test_homes_of_those_concerned_are_due_and_not_too_often(world: World) -> None:
-    book = HomeStates(world.core)
+    book = HomeStates(world.context)
     for who in (MINA, JOON, ADMIN):
         book.opened(who.id)
         shown(world, book, who.id, admin=who.admin)
@@ -195,7 +195,7 @@ def test_homes_of_those_concerned_are_due_and_not_too_often(world: World) -> Non
     rental = world.rent(who=JOON)
     assert set(book.due()) == {JOON.id, ADMIN.id}
     shown(world, book, JOON.id)
-    Extensions(world.core).extend(JOON, rental.id, world.day(30), via="test")
+    Extensions(world.context).extend(JOON, rental.id, world.day(30), via="test")
     assert set(book.due()) == {ADMIN.id}, "at most once in four seconds"
     world.clock.advance(seconds=5)
     assert set(book.due()) == {JOON.id, ADMIN.id}
@@ -206,16 +206,16 @@ def test_homes_of_those_concerned_are_due_and_not_too_often(world: World) -> Non
 
 
 def test_the_old_owner_is_concerned_by_a_transfer(world: World) -> None:
-    book, rental = HomeStates(world.core), world.ready()
+    book, rental = HomeStates(world.context), world.ready()
     book.opened(MINA.id)
     shown(world, book, MINA.id)
     world.clock.advance(seconds=5)
-    Extensions(world.core).transfer(ADMIN, rental.id, JOON.id)
+    Extensions(world.context).transfer(ADMIN, rental.id, JOON.id)
     assert book.due() == [MINA.id]
 
 
 def test_a_click_while_it_is_drawn_has_it_drawn_again(world: World) -> None:
-    book = HomeStates(world.core)
+    book = HomeStates(world.context)
     book.opened(ADMIN.id)
     sheet = book.sheet(ADMIN.id)
     assert sheet
@@ -228,7 +228,7 @@ def test_a_click_while_it_is_drawn_has_it_drawn_again(world: World) -> None:
 
 
 def test_failures_wait_longer_and_longer(world: World) -> None:
-    book = HomeStates(world.core)
+    book = HomeStates(world.context)
     book.opened(MINA.id)
     for seconds in (5, 10, 20):
         book.later(MINA.id)

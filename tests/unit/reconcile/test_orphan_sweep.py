@@ -34,7 +34,7 @@ FOREIGN = (
 
 @pytest.fixture
 def sweep(world: World) -> Sweep:
-    return Sweep(world.core, world.nodes)
+    return Sweep(world.context, world.nodes)
 
 
 def rows(world: World, node: str | None = None) -> list[str]:
@@ -137,9 +137,9 @@ class Meanwhile(FakeNode):
 def test_a_rental_requested_while_the_node_is_listed_is_no_leak(world: World) -> None:
     node = Meanwhile("node1", world.clock, vcpus=64, ram_mb=65536)
     world.nodes["node1"] = node
-    world.reconciler = Reconciler(world.core, world.nodes, lambda name, sort: Inline())
+    world.reconciler = Reconciler(world.context, world.nodes, lambda name, sort: Inline())
     world.tick()
-    sweep = Sweep(world.core, world.nodes)
+    sweep = Sweep(world.context, world.nodes)
     made = []
 
     def rent() -> None:
@@ -167,7 +167,7 @@ def test_what_is_explained_just_before_its_deletion_stays(world: World, sweep: S
     rental = world.ready()
     assert rental.placement
     name, node = rental.placement.node, world.nodes[rental.placement.node]
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle()
     node.plant(rental.mark)
     sweep.sweep(name)
@@ -214,10 +214,10 @@ def test_a_few_at_once_are_deleted_and_told_in_one_notice(world: World, sweep: S
 
 def test_the_process_may_die_between_the_sights(world: World) -> None:
     world.nodes["node1"].plant(LEAK)
-    Sweep(world.core, world.nodes).sweep("node1")
+    Sweep(world.context, world.nodes).sweep("node1")
     world.restart()
     world.clock.advance(minutes=10)
-    Sweep(world.core, world.nodes).sweep("node1")
+    Sweep(world.context, world.nodes).sweep("node1")
     assert world.left() == {}
 
 
@@ -251,14 +251,14 @@ def test_a_look_that_is_cut_off_changes_nothing(world: World, sweep: Sweep, meth
 
 def test_a_deletion_that_takes_time_is_finished_by_later_passes(make_world: Callable[..., World]) -> None:
     world = make_world(fakes={"delete_seconds": 25})
-    sweep = Sweep(world.core, world.nodes)
+    sweep = Sweep(world.context, world.nodes)
     plant_all(world.nodes["node1"])
     world.clock.advance(seconds=sweep.sweep("node1").again.total_seconds())
     swept = sweep.sweep("node1")
     assert swept.deleted[LEAK].kinds() == ["network", "port", "security_group", "server"]
     assert swept.again == timedelta(seconds=10)
     world.restart()
-    sweep = Sweep(world.core, world.nodes)
+    sweep = Sweep(world.context, world.nodes)
     for _ in range(3):
         assert notices(world) == []
         world.clock.advance(seconds=sweep.sweep("node1").again.total_seconds())
@@ -307,7 +307,7 @@ def test_what_is_left_of_a_rental_that_is_gone_there_is_a_leak(world: World, swe
     rental = world.ready()
     assert rental.placement
     node = world.nodes[rental.placement.node]
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle()
     node.plant(rental.mark)
     found = sweep.sweep(node.name).report.leaks
@@ -337,13 +337,13 @@ def test_what_a_node_was_left_for_and_shows_late_is_a_leak_though_the_rental_liv
 @pytest.mark.parametrize("ticks", [0, 1, 2, 3, 12])
 def test_nothing_of_a_rental_at_any_stage_is_a_leak(make_world: Callable[..., World], ticks: int) -> None:
     world = make_world(fakes={"build_seconds": 5, "delete_seconds": 5})
-    sweep = Sweep(world.core, world.nodes)
+    sweep = Sweep(world.context, world.nodes)
     rental = world.rent(**OWN)
     world.settle(ticks)
     for name in world.nodes:
         assert sweep.survey(name).leaks == []
     world.settle(12)
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle(ticks)
     for name in world.nodes:
         assert sweep.survey(name).leaks == []
@@ -369,7 +369,7 @@ def test_a_persons_network_that_was_left_behind_goes(world: World, sweep: Sweep)
     assert rental.placement
     assert rental.network_id
     node, mark = world.nodes[rental.placement.node], owner_tag(rental.network_id)
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle()
     node.ensure_address(
         ServerSpec(
@@ -387,7 +387,7 @@ def test_a_node_that_was_renamed_keeps_what_lives_on_it(world: World, sweep: Swe
     rental = world.ready(**OWN)
     assert rental.placement
     assert rental.network_id
-    renamed = Sweep(world.core, {"pc7": world.nodes[rental.placement.node]})
+    renamed = Sweep(world.context, {"pc7": world.nodes[rental.placement.node]})
     for _ in range(3):
         report = renamed.sweep("pc7").report
         world.clock.advance(minutes=10)
@@ -460,14 +460,14 @@ def test_a_machine_deleted_behind_our_back_ends_its_rental_with_the_reason_told(
             )
     assert rental.placement
     world.nodes[rental.placement.node].vanish(rental.mark, kind.value)
-    assert [one.mark for one in Sweep(world.core, world.nodes).survey(rental.placement.node).lost] == [
+    assert [one.mark for one in Sweep(world.context, world.nodes).survey(rental.placement.node).lost] == [
         rental.mark
     ]
     world.clock.advance(minutes=6)
     world.settle(30)
     rental = world.look(rental)
     assert (rental.status, rental.reason) == (Status.ENDED, Reason.VANISHED)
-    told = [(event.kind.value, event.data) for event in world.core.history(rental.id)][-2:]
+    told = [(event.kind.value, event.data) for event in world.rental_queries.history(rental.id)][-2:]
     assert told[0][0] == "vanished"
     assert told[0][1]["reason"] == "vanished"
     assert told[1] == ("ended", {"why": "vanished"})

@@ -77,7 +77,7 @@ def test_a_machine_that_never_answers_fails_after_the_deadline(make_world: Calla
 
 def test_a_return_leaves_nothing(world: World) -> None:
     rental = world.ready()
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle()
     rental = world.look(rental)
     assert (rental.status, rental.reason) == (Status.ENDED, Reason.RETURNED)
@@ -87,7 +87,7 @@ def test_a_return_leaves_nothing(world: World) -> None:
 def test_a_return_is_finished_only_when_the_node_shows_nothing(make_world: Callable[..., World]) -> None:
     world = make_world(fakes={"delete_seconds": 40})
     rental = world.ready()
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle(20)
     assert world.look(rental).status is Status.ENDING
     world.settle(60)
@@ -97,10 +97,10 @@ def test_a_return_is_finished_only_when_the_node_shows_nothing(make_world: Calla
 
 def test_returning_twice_is_returning_once(world: World) -> None:
     rental = world.ready()
-    world.core.return_rental(MINA, rental.id)
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle()
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     assert world.kinds(rental).count("returned") == 1
 
 
@@ -110,7 +110,7 @@ def test_a_return_in_the_middle_of_a_build_wins(world: World, ticks: int) -> Non
     for _ in range(ticks):
         world.tick()
         world.clock.advance(milliseconds=300)
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle()
     assert world.look(rental).status is Status.ENDED
     assert world.left() == {}
@@ -119,9 +119,9 @@ def test_a_return_in_the_middle_of_a_build_wins(world: World, ticks: int) -> Non
 def test_only_the_owner_and_admins_return_it(world: World) -> None:
     rental = world.ready()
     with pytest.raises(UserError) as caught:
-        world.core.return_rental(JOON, rental.id)
+        world.rental_service.return_rental(JOON, rental.id)
     assert caught.value.code == "rental_gone"
-    world.core.return_rental(ADMIN, rental.id)
+    world.rental_service.return_rental(ADMIN, rental.id)
     assert world.look(rental).reason is Reason.ADMIN
 
 
@@ -139,7 +139,7 @@ def test_a_refusal_moves_on_and_says_so(world: World, method: str, refusal: Refu
     rental = world.look(rental)
     assert rental.status is Status.READY
     assert rental.placement and rental.placement.node == "node2"
-    moved = next(event for event in world.core.history(rental.id) if event.kind == "moved")
+    moved = next(event for event in world.rental_queries.history(rental.id) if event.kind == "moved")
     assert moved.data == {"node": "node2", "refused": "node1", "refusal": refusal.value}
     assert set(world.left()) == {"node2"}
     assert [p.state for p in rental.placements] == [PlacementState.DELETED, PlacementState.ACTIVE]
@@ -175,7 +175,7 @@ def test_a_dead_node_keeps_what_is_there_until_it_comes_back(world: World) -> No
     assert rental.placement
     node = world.nodes[rental.placement.node]
     node.go_down()
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle(100)
     assert world.look(rental).status is Status.ENDING
     node.come_back()
@@ -237,7 +237,7 @@ def test_a_machine_deleted_behind_our_back_ends_its_rental(world: World) -> None
 def test_a_foreign_resource_is_never_touched(world: World) -> None:
     world.nodes["node1"].plant("somebody-else")
     rental = world.ready()
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle()
     assert set(world.left()["node1"]) == {"somebody-else"}
 
@@ -253,7 +253,7 @@ def test_at_most_max_builds_are_built_on_a_node_at_a_time(make_world: Callable[.
         states = [m.state.value for m in world.nodes["node1"].machines().values()]
         most = max(most, states.count("building"))
     assert most == 2
-    assert {r.status for r in world.core.all_rentals()} == {Status.READY}
+    assert {r.status for r in world.rental_queries.all_rentals()} == {Status.READY}
 
 
 def test_builds_of_a_node_are_polled_with_one_list_call(make_world: Callable[..., World]) -> None:
@@ -274,7 +274,7 @@ def test_builds_of_a_node_are_polled_with_one_list_call(make_world: Callable[...
 def test_only_listed_moves_are_possible(world: World) -> None:
     rental = world.ready()
     with pytest.raises(IllegalMoveError):
-        rental.move_to(Status.ENDED, world.clock(), event=world.core.history(rental.id)[0].kind)
+        rental.move_to(Status.ENDED, world.clock(), event=world.rental_queries.history(rental.id)[0].kind)
     assert TRANSITIONS[Status.ENDED] == frozenset()
 
 
@@ -321,7 +321,7 @@ def test_a_server_that_is_being_deleted_is_watched_by_the_shared_list(
     world = make_world(fakes={"delete_seconds": 8})
     rentals = [world.ready(name) for name in ("a", "b", "c")]
     for rental in rentals:
-        world.core.return_rental(MINA, rental.id)
+        world.rental_service.return_rental(MINA, rental.id)
     world.settle(25)
     assert world.left() == {}
     assert sum(node.calls.count("release") for node in world.nodes.values()) <= 3 * len(rentals)
@@ -383,7 +383,7 @@ def test_room_is_known_as_soon_as_something_is_gone(make_world: Callable[..., Wo
     rental = world.ready("a")
     world.clock.advance(minutes=2)
     world.settle(2)
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle(6)
     assert world.rent("b")
 
@@ -415,7 +415,7 @@ def test_many_that_are_deleted_at_once_are_looked_at_less_often_each(
         rentals = [world.rent(f"web{n}", who) for n, who in enumerate(people)]
         world.settle(60)
         for who, rental in zip(people, rentals, strict=True):
-            world.core.return_rental(who, rental.id)
+            world.rental_service.return_rental(who, rental.id)
         world.settle(30)
         looks[number] = max(world.look(rental).placements[0].tries for rental in rentals)
         world.settle(60)

@@ -59,7 +59,7 @@ def test_all_fields_are_checked_at_once(world: World) -> None:
         public_key="rubbish",
     )
     with pytest.raises(FormError) as caught:
-        world.core.request(MINA, form, "view:1")
+        world.rental_service.request(MINA, form, "view:1")
     codes = {name: error.code for name, error in caught.value.fields.items()}
     assert codes == {
         "name": "name_invalid",
@@ -72,7 +72,7 @@ def test_all_fields_are_checked_at_once(world: World) -> None:
 
 def test_an_empty_form(world: World) -> None:
     with pytest.raises(FormError) as caught:
-        world.core.request(MINA, RentForm(), "view:1")
+        world.rental_service.request(MINA, RentForm(), "view:1")
     assert set(caught.value.fields) == {"name", "image", "size", "ends_on"}
 
 
@@ -85,13 +85,13 @@ def test_dates_within_policy(world: World) -> None:
 
 def test_today_is_the_labs_today(world: World) -> None:
     world.clock.at = world.clock.at.replace(hour=15, minute=30)  # 00:30 of the next day in Seoul
-    assert str(world.core.today()) == "2026-12-02"
+    assert str(world.context.today()) == "2026-12-02"
 
 
 def test_a_name_is_taken_while_its_rental_lives(world: World) -> None:
     rental = world.ready()
     assert refused(world, who=JOON) == {"name": "name_taken"}
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     assert world.rent(who=JOON)
 
 
@@ -108,22 +108,24 @@ def test_quota_of_rentals_and_of_cores_and_of_memory(make_world: Callable[..., W
 def test_a_returned_rental_frees_the_quota_at_once(world: World) -> None:
     rentals = [world.rent(name) for name in ("a", "b", "c")]
     world.settle()
-    world.core.return_rental(MINA, rentals[0].id)
+    world.rental_service.return_rental(MINA, rentals[0].id)
     assert world.rent("d")
 
 
 def test_one_form_makes_one_rental(world: World) -> None:
     form = RentForm(name="web01", image="debian-12", size="small", ends_on=world.day(3))
-    first = world.core.request(MINA, form, "view:V1")
-    second = world.core.request(MINA, form, "view:V1")
+    first = world.rental_service.request(MINA, form, "view:V1")
+    second = world.rental_service.request(MINA, form, "view:V1")
     assert first.id == second.id
-    assert len(world.core.my_rentals(MINA)) == 1
+    assert len(world.rental_queries.my_rentals(MINA)) == 1
 
 
 def test_the_same_form_twice_at_once_makes_one_rental(world: World) -> None:
     form = RentForm(name="web01", image="debian-12", size="small", ends_on=world.day(3))
     with ThreadPoolExecutor(8) as pool:
-        ids = {r.id for r in pool.map(lambda _: world.core.request(MINA, form, "view:V1"), range(8))}
+        ids = {
+            r.id for r in pool.map(lambda _: world.rental_service.request(MINA, form, "view:V1"), range(8))
+        }
     assert len(ids) == 1
 
 
@@ -181,7 +183,7 @@ def test_a_dead_node_gets_nothing_and_the_form_still_has_its_images(world: World
     world.clock.advance(minutes=2)
     world.tick()
     assert {world.rent(f"w{n}").placements[0].node for n in range(3)} == {"node1"}
-    assert [image.name for image in world.core.offer(MINA).images] == ["debian-12", "ubuntu-24.04"]
+    assert [image.name for image in world.rental_service.offer(MINA).images] == ["debian-12", "ubuntu-24.04"]
 
 
 def test_no_node_answers(world: World) -> None:
@@ -209,7 +211,7 @@ def test_a_hidden_image_is_not_offered(world: World) -> None:
         node._images = [Image(id="x", name="debian-12", hidden=True), Image(id="y", name="ubuntu-24.04")]
     world.clock.advance(minutes=2)
     world.tick()
-    assert [image.name for image in world.core.offer(MINA).images] == ["ubuntu-24.04"]
+    assert [image.name for image in world.rental_service.offer(MINA).images] == ["ubuntu-24.04"]
     assert refused(world) == {"image": "image_unknown"}
 
 
@@ -217,7 +219,7 @@ def test_the_last_known_catalogue_survives_a_restart_with_dead_nodes(world: Worl
     for node in world.nodes.values():
         node.go_down()
     world.restart()
-    assert [image.name for image in world.core.offer(MINA).images] == ["debian-12", "ubuntu-24.04"]
+    assert [image.name for image in world.rental_service.offer(MINA).images] == ["debian-12", "ubuntu-24.04"]
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def assert_renewed(world: World, rental: Rental) -> None:
 def test_a_new_key_takes_the_place_of_the_lost_one(world: World) -> None:
     rental = world.ready()
     before = world.look(rental)
-    assert key_rotation.ask(world.core, MINA, rental.id)
+    assert key_rotation.ask(world.context, MINA, rental.id)
     world.settle(LONG)
     assert_renewed(world, rental)
     now = world.look(rental)
@@ -69,7 +69,7 @@ def test_a_new_key_takes_the_place_of_the_lost_one(world: World) -> None:
 def test_and_once_more(world: World) -> None:
     rental = world.ready()
     for number in (2, 3):
-        assert key_rotation.ask(world.core, MINA, rental.id)
+        assert key_rotation.ask(world.context, MINA, rental.id)
         world.settle(LONG)
         assert_renewed(world, rental)
         assert world.look(rental).key_number == number
@@ -77,7 +77,7 @@ def test_and_once_more(world: World) -> None:
 
 def test_nothing_is_asked_of_the_node_before_slack_has_confirmed(world: World) -> None:
     rental = world.ready()
-    key_rotation.ask(world.core, MINA, rental.id)
+    key_rotation.ask(world.context, MINA, rental.id)
     for number in range(20):
         world.reconciler.tick()
         world.clock.advance(minutes=6)
@@ -93,7 +93,7 @@ def test_nothing_is_asked_of_the_node_before_slack_has_confirmed(world: World) -
 
 def test_the_reboot_waits_until_the_metadata_service_has_forgotten_what_it_said(world: World) -> None:
     rental = world.ready()
-    key_rotation.ask(world.core, MINA, rental.id)
+    key_rotation.ask(world.context, MINA, rental.id)
     world.settle(15)
     assert asked(world, rental) == ["put_key"]
     assert opens(world, rental, 0)
@@ -103,10 +103,10 @@ def test_the_reboot_waits_until_the_metadata_service_has_forgotten_what_it_said(
 
 def test_asked_twice_it_is_one_wish(world: World) -> None:
     rental = world.ready()
-    assert key_rotation.ask(world.core, MINA, rental.id)
-    assert not key_rotation.ask(world.core, MINA, rental.id)
+    assert key_rotation.ask(world.context, MINA, rental.id)
+    assert not key_rotation.ask(world.context, MINA, rental.id)
     world.settle(3)
-    assert not key_rotation.ask(world.core, ADMIN, rental.id)
+    assert not key_rotation.ask(world.context, ADMIN, rental.id)
     world.settle(LONG)
     assert world.kinds(rental).count("key_wanted") == 1
     assert len(world.keys[rental.id]) == 2
@@ -116,10 +116,10 @@ def test_asked_twice_it_is_one_wish(world: World) -> None:
 def test_who_may_ask(world: World) -> None:
     rental = world.ready()
     with pytest.raises(UserError) as caught:
-        key_rotation.ask(world.core, JOON, rental.id)
+        key_rotation.ask(world.context, JOON, rental.id)
     assert caught.value.code == "rental_gone"
-    key_rotation.ask(world.core, ADMIN, rental.id)
-    event = next(e for e in world.core.history(rental.id) if e.kind == "key_wanted")
+    key_rotation.ask(world.context, ADMIN, rental.id)
+    event = next(e for e in world.rental_queries.history(rental.id) if e.kind == "key_wanted")
     assert event.actor == ADMIN.id
     assert world.look(rental).owner == MINA.id
 
@@ -127,10 +127,10 @@ def test_who_may_ask(world: World) -> None:
 def test_only_for_a_server_that_is_ready(world: World) -> None:
     rental = world.rent()
     codes = []
-    for act in (lambda: None, lambda: world.core.return_rental(MINA, rental.id)):
+    for act in (lambda: None, lambda: world.rental_service.return_rental(MINA, rental.id)):
         act()
         with pytest.raises(UserError) as caught:
-            key_rotation.ask(world.core, MINA, rental.id)
+            key_rotation.ask(world.context, MINA, rental.id)
         codes.append(caught.value.code)
     assert codes == ["not_ready", "not_ready"]
     assert "key_wanted" not in world.kinds(rental)
@@ -139,7 +139,7 @@ def test_only_for_a_server_that_is_ready(world: World) -> None:
 def test_a_container_has_no_key(world: World) -> None:
     rental = world.ready(kind=Kind.CONTAINER, image="nginx:latest", size="small")
     with pytest.raises(UserError) as caught:
-        key_rotation.ask(world.core, MINA, rental.id)
+        key_rotation.ask(world.context, MINA, rental.id)
     assert caught.value.code == "container_key"
 
 
@@ -150,7 +150,7 @@ def test_a_server_that_began_with_a_password_or_a_key_of_its_owners(world: World
         world.ready("web02", access=Access.OWN_KEY, public_key=own),
     ]
     for rental in rentals:
-        key_rotation.ask(world.core, MINA, rental.id)
+        key_rotation.ask(world.context, MINA, rental.id)
         world.settle(LONG)
         assert_renewed(world, rental)
         assert world.look(rental).key_number == 1, "the first that KWS made"
@@ -161,7 +161,7 @@ def test_a_server_that_is_off_is_started(world: World) -> None:
     rental = world.ready()
     with world.store.write() as session:
         session.merge(world.look(rental)).switched_off = True
-    key_rotation.ask(world.core, MINA, rental.id)
+    key_rotation.ask(world.context, MINA, rental.id)
     world.settle(LONG)
     assert_renewed(world, rental)
     assert not world.look(rental).switched_off
@@ -176,7 +176,7 @@ def test_a_node_that_does_not_answer_is_asked_again(world: World, call: str, aft
     rental = world.ready()
     node = node_of(world, rental)
     node.fail_next(call, NodeDown(node.name, Refusal.DOWN, "timeout"), after=after, times=3)
-    key_rotation.ask(world.core, MINA, rental.id)
+    key_rotation.ask(world.context, MINA, rental.id)
     world.settle(90)
     assert_renewed(world, rental)
     assert len(world.keys[rental.id]) == 2
@@ -186,7 +186,7 @@ def test_a_node_that_is_away_gets_it_when_it_is_back(world: World) -> None:
     rental = world.ready()
     node = node_of(world, rental)
     node.go_down()
-    key_rotation.ask(world.core, MINA, rental.id)
+    key_rotation.ask(world.context, MINA, rental.id)
     world.settle(100)
     assert world.look(rental).rekey is not None
     assert opens(world, rental, 0) and not opens(world, rental, 1)
@@ -203,7 +203,7 @@ def test_a_node_that_refuses_the_key_leaves_everything_as_it_was(world: World, a
     before = world.look(rental)
     node = node_of(world, rental)
     node.fail_next("put_key", NodeRefused(node.name, Refusal.QUOTA, "no"))
-    key_rotation.ask(world.core, MINA, rental.id)
+    key_rotation.ask(world.context, MINA, rental.id)
     world.settle(LONG)
     now = world.look(rental)
     for field in (
@@ -217,12 +217,12 @@ def test_a_node_that_refuses_the_key_leaves_everything_as_it_was(world: World, a
     ):
         assert getattr(now, field) == getattr(before, field), field
     assert now.status is Status.READY
-    dropped = world.core.history(rental.id)[-1]
+    dropped = world.rental_queries.history(rental.id)[-1]
     assert (dropped.kind, dropped.data) == ("key_dropped", {"node": node.name, "refusal": "quota"})
     assert asked(world, rental) == ["put_key"]
     if access is Access.GENERATED:
         assert opens(world, rental, 0)
-    assert key_rotation.ask(world.core, MINA, rental.id), "and may be asked for again"
+    assert key_rotation.ask(world.context, MINA, rental.id), "and may be asked for again"
     world.settle(LONG)
     assert_renewed(world, rental)
 
@@ -232,7 +232,7 @@ def test_not_now_is_tried_again(world: World, call: str) -> None:
     rental = world.ready()
     node = node_of(world, rental)
     node.fail_next(call, NodeRefused(node.name, Refusal.INVALID, "powering-off"), times=5)
-    key_rotation.ask(world.core, MINA, rental.id)
+    key_rotation.ask(world.context, MINA, rental.id)
     world.settle(120)
     assert_renewed(world, rental)
 
@@ -241,7 +241,7 @@ def test_not_now_is_not_waited_for_without_end(world: World) -> None:
     rental = world.ready()
     node = node_of(world, rental)
     node.fail_next("put_key", NodeRefused(node.name, Refusal.INVALID, "paused"), times=500)
-    key_rotation.ask(world.core, MINA, rental.id)
+    key_rotation.ask(world.context, MINA, rental.id)
     for _ in range(70):
         world.settle(1)
         world.clock.advance(seconds=10)
@@ -253,9 +253,9 @@ def test_a_node_that_refuses_the_reboot_has_the_key_for_the_next_one(world: Worl
     rental = world.ready()
     node = node_of(world, rental)
     node.fail_next("act", NodeRefused(node.name, Refusal.AUTH, "no"))
-    key_rotation.ask(world.core, MINA, rental.id)
+    key_rotation.ask(world.context, MINA, rental.id)
     world.settle(LONG)
-    event = world.core.history(rental.id)[-1]
+    event = world.rental_queries.history(rental.id)[-1]
     assert (event.kind, event.data) == ("key_renewed", {"node": node.name, "refusal": "auth"})
     held = world.look(rental).placement
     assert held and held.server_id
@@ -266,7 +266,7 @@ def test_a_node_that_refuses_the_reboot_has_the_key_for_the_next_one(world: Worl
 def test_a_server_that_vanishes_meanwhile_ends_its_rental(world: World) -> None:
     rental = world.ready()
     node_of(world, rental).vanish(rental.mark)
-    key_rotation.ask(world.core, MINA, rental.id)
+    key_rotation.ask(world.context, MINA, rental.id)
     world.clock.advance(minutes=6)
     world.settle(60)
     assert world.look(rental).reason is Reason.VANISHED
@@ -279,14 +279,14 @@ def test_a_server_that_vanishes_meanwhile_ends_its_rental(world: World) -> None:
 def test_a_person_who_cannot_be_reached_keeps_the_server(world: World) -> None:
     rental = world.ready()
     before = world.look(rental)
-    key_rotation.ask(world.core, MINA, rental.id)
+    key_rotation.ask(world.context, MINA, rental.id)
     world.outbox.offer_key(rental.id, ssh_keys.generate("x").public, "SHA256:x", "F9")
     world.outbox.unreachable(rental.id, "user_disabled")
     world.settle(LONG)
     now = world.look(rental)
     assert now.status is Status.READY
     assert (now.public_key, now.key_file, now.rekey) == (before.public_key, before.key_file, None)
-    event = world.core.history(rental.id)[-1]
+    event = world.rental_queries.history(rental.id)[-1]
     assert (event.kind, event.data) == ("key_dropped", {"why": "user_disabled"})
     assert asked(world, rental) == []
     assert len(world.keys[rental.id]) == 1
@@ -294,7 +294,7 @@ def test_a_person_who_cannot_be_reached_keeps_the_server(world: World) -> None:
 
 def test_a_person_who_cannot_be_reached_after_the_key_came_has_it(world: World) -> None:
     rental = world.ready()
-    key_rotation.ask(world.core, MINA, rental.id)
+    key_rotation.ask(world.context, MINA, rental.id)
     world.deliver_key(rental.id)
     world.outbox.unreachable(rental.id, "user_disabled")
     world.settle(LONG)
@@ -304,9 +304,9 @@ def test_a_person_who_cannot_be_reached_after_the_key_came_has_it(world: World) 
 @pytest.mark.parametrize("ticks", [0, 1, 2, 10, 21, 22])
 def test_a_return_meanwhile_wins(world: World, ticks: int) -> None:
     rental = world.ready()
-    key_rotation.ask(world.core, MINA, rental.id)
+    key_rotation.ask(world.context, MINA, rental.id)
     world.settle(ticks)
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle(LONG)
     assert world.look(rental).status is Status.ENDED
     assert world.left() == {}
@@ -377,7 +377,7 @@ class Fate:
 
 def granted(world: World, rental: Rental) -> None:
     """A click, and what follows from it."""
-    key_rotation.ask(world.core, MINA, rental.id)
+    key_rotation.ask(world.context, MINA, rental.id)
     follows(world, rental)
 
 

@@ -18,7 +18,7 @@ from kws_core.rentals.saved_keys import MOST, KeyRing
 
 @pytest.fixture
 def ring(world: World) -> KeyRing:
-    return KeyRing(world.core)
+    return KeyRing(world.context)
 
 
 def public(comment: str = "mina@laptop") -> str:

@@ -64,8 +64,8 @@ def test_a_month_is_that_of_the_lab(world: World) -> None:
     world.ready()
     world.clock.advance(hours=1)
     (november,), (december,) = (
-        Usage(world.core).month(date(2026, 11, 1)),
-        Usage(world.core).month(date(2026, 12, 1)),
+        Usage(world.context).month(date(2026, 11, 1)),
+        Usage(world.context).month(date(2026, 12, 1)),
     )
     assert (november.rentals, december.rentals) == (1, 0), "counted where it began, used in both"
     assert november.vcpu_hours == pytest.approx(0.5, abs=0.01)
@@ -75,12 +75,12 @@ def test_a_month_is_that_of_the_lab(world: World) -> None:
 def test_what_was_handed_over_counts_for_each_in_turn(world: World) -> None:
     rental = world.ready()
     world.clock.advance(hours=2)
-    Extensions(world.core).transfer(ADMIN, rental.id, JOON.id, via="command")
+    Extensions(world.context).transfer(ADMIN, rental.id, JOON.id, via="command")
     world.clock.advance(hours=3)
-    world.core.return_rental(JOON, rental.id)
+    world.rental_service.return_rental(JOON, rental.id)
     world.settle()
     world.clock.advance(hours=4)
-    used = {one.person: one for one in Usage(world.core).month(date(2026, 12, 1))}
+    used = {one.person: one for one in Usage(world.context).month(date(2026, 12, 1))}
     assert used[MINA.id].vcpu_hours == pytest.approx(2, abs=0.02)
     assert used[JOON.id].vcpu_hours == pytest.approx(3, abs=0.02)
     assert (used[MINA.id].rentals, used[JOON.id].rentals) == (1, 0)
@@ -88,9 +88,9 @@ def test_what_was_handed_over_counts_for_each_in_turn(world: World) -> None:
 
 def test_a_rental_that_was_never_ready_used_nothing(world: World) -> None:
     rental = world.rent()
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle()
-    (used,) = Usage(world.core).month(date(2026, 12, 1))
+    (used,) = Usage(world.context).month(date(2026, 12, 1))
     assert (used.rentals, used.rental_days, used.vcpu_hours) == (1, 0, 0)
 
 

@@ -42,7 +42,7 @@ def asks(world: World, name: str, who: Actor, **changes: Any) -> Rental:
 
 def told(world: World, rental: Rental) -> list[int]:
     """The positions that its owner was told."""
-    events = world.core.history(rental.id)
+    events = world.rental_queries.history(rental.id)
     return [event.data["position"] for event in events if event.kind is EventKind.QUEUED]
 
 
@@ -53,7 +53,7 @@ def test_first_turns_come_before_second_ones(busy: World) -> None:
     asks(busy, "zoe0", ZOE)
     busy.settle(70)
     assert begun(busy) == ["mina0", "joon0", "zoe0", "mina1", "mina2"]
-    assert {rental.status for rental in busy.core.all_rentals()} == {Status.READY}
+    assert {rental.status for rental in busy.rental_queries.all_rentals()} == {Status.READY}
 
 
 def test_the_line_moves_and_people_are_told(busy: World) -> None:
@@ -63,10 +63,10 @@ def test_the_line_moves_and_people_are_told(busy: World) -> None:
     busy.settle(2)
     assert [told(busy, rental) for rental in waiting] == [[1], [2], [3], [4], [5], [6]]
     last = waiting[-1]
-    assert busy.core.turns([busy.look(last)])[last.id] == QueuePosition(6, 6)
+    assert busy.rental_queries.turns([busy.look(last)])[last.id] == QueuePosition(6, 6)
     busy.settle(70)
     assert told(busy, last) == [6, 3, 1]
-    assert busy.core.turns([busy.look(last)]) == {}
+    assert busy.rental_queries.turns([busy.look(last)]) == {}
 
 
 def test_a_slot_given_back_calls_the_next_at_once(busy: World) -> None:
@@ -74,7 +74,7 @@ def test_a_slot_given_back_calls_the_next_at_once(busy: World) -> None:
     busy.settle(3)
     busy.rent("joon0", JOON)
     busy.settle(3)
-    busy.core.return_rental(MINA, first.id)
+    busy.rental_service.return_rental(MINA, first.id)
     busy.settle(3)
     assert begun(busy) == ["mina0", "joon0"]
 
@@ -83,10 +83,10 @@ def test_who_waits_does_not_keep_the_database_busy(busy: World) -> None:
     for number in range(4):
         busy.rent(f"web{number}", Actor(f"U0PERSON{number:03d}"))
     busy.settle(4)
-    with busy.core.store.read() as session:
+    with busy.context.store.read() as session:
         waiting = {wish.rental for wish in build_slots.order(session)}
     assert len(waiting) == 3
-    for rental in (busy.core.rental(Actor("", admin=True), one) for one in waiting):
+    for rental in (busy.rental_queries.rental(Actor("", admin=True), one) for one in waiting):
         assert rental.placement
         assert rental.placement.next_check_at - busy.clock.at > timedelta(seconds=10)
 

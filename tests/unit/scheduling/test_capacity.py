@@ -24,7 +24,7 @@ def test_sums_say_what_a_count_says(
     for number in range(3):
         world.rent(f"new{number}", size="large")
         world.settle(3)
-    world.core.return_rental(MINA, world.core.rental_named(MINA, "old0").id)
+    world.rental_service.return_rental(MINA, world.rental_queries.rental_named(MINA, "old0").id)
     world.rent("asked-now")  # no server yet
 
     def look() -> tuple[list[capacity.NodeStatus], int]:

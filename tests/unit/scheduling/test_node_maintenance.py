@@ -18,12 +18,12 @@ from kws_core.tables.states import Status
 
 
 def told(world: World, rental: Rental) -> list[dict[str, str]]:
-    events = world.core.history(rental.id)
+    events = world.rental_queries.history(rental.id)
     return [event.data for event in events if event.kind is EventKind.NODE_DRAINED]
 
 
 def test_a_drained_node_gets_nothing_and_keeps_what_it_has(world: World) -> None:
-    fleet = NodeMaintenance(world.core)
+    fleet = NodeMaintenance(world.context)
     first = world.ready("first")
     assert first.placement
     node = first.placement.node
@@ -43,7 +43,7 @@ def test_a_drained_node_gets_nothing_and_keeps_what_it_has(world: World) -> None
 
 
 def test_nothing_moves_to_a_drained_node(world: World) -> None:
-    NodeMaintenance(world.core).drain(ADMIN, "node2", where="cli")
+    NodeMaintenance(world.context).drain(ADMIN, "node2", where="cli")
     rental = world.rent()
     assert rental.placement
     assert rental.placement.node == "node1"
@@ -55,14 +55,14 @@ def test_nothing_moves_to_a_drained_node(world: World) -> None:
 
 def test_when_all_are_drained_a_request_says_so(world: World) -> None:
     for node in world.nodes:
-        NodeMaintenance(world.core).drain(ADMIN, node, where="cli")
+        NodeMaintenance(world.context).drain(ADMIN, node, where="cli")
     with pytest.raises(FormError) as refused:
         world.rent()
     assert "no_node" in str(refused.value.fields)
 
 
 def test_the_people_on_it_are_told_once_per_drain_and_date(world: World) -> None:
-    fleet = NodeMaintenance(world.core)
+    fleet = NodeMaintenance(world.context)
     mine, joons = world.ready("mine"), world.ready("joons", JOON)
     assert mine.placement
     assert joons.placement
@@ -82,7 +82,7 @@ def test_the_people_on_it_are_told_once_per_drain_and_date(world: World) -> None
 
 
 def test_who_may_and_what_is_refused(world: World) -> None:
-    fleet = NodeMaintenance(world.core)
+    fleet = NodeMaintenance(world.context)
     with pytest.raises(UserError, match="admins_only"):
         fleet.drain(MINA, "node1", where="command")
     with pytest.raises(UserError, match="admins_only"):
@@ -97,8 +97,8 @@ def test_who_may_and_what_is_refused(world: World) -> None:
     with pytest.raises(FormError) as wrong:
         fleet.drain(ADMIN, "node1", tell=True, until=world.day(-1), reason="x" * 201, where="form")
     assert set(wrong.value.fields) == {"until", "reason"}
-    assert not any(status.room.drained for status in world.core.nodes())
-    assert Audit(world.core).trail() == []
+    assert not any(status.room.drained for status in world.rental_queries.nodes())
+    assert Audit(world.context).trail() == []
 
 
 # -- silence
@@ -121,7 +121,7 @@ def test_down_is_told_once_and_so_is_back(world: World) -> None:
         world.tick()
     (up,) = world.notices("node_up")
     assert up["since"] == down["since"]
-    (first, _) = world.core.nodes()
+    (first, _) = world.rental_queries.nodes()
     assert first.room.up
     assert first.error is None
     assert "switched off" in str(first.last_error)
@@ -142,7 +142,7 @@ def test_a_blink_is_not_told(world: World) -> None:
 
 
 def test_two_replicas_tell_once(world: World) -> None:
-    other = Reconciler(world.core, world.nodes, world.reconciler.executors)
+    other = Reconciler(world.context, world.nodes, world.reconciler.executors)
     world.nodes["node1"].go_down()
     for number in range(25):
         world.clock.advance(seconds=5)
@@ -158,7 +158,7 @@ def test_two_replicas_tell_once(world: World) -> None:
 def test_latency_is_remembered(world: World) -> None:
     world.clock.advance(seconds=11)
     world.tick()
-    (first, _) = world.core.nodes()
+    (first, _) = world.rental_queries.nodes()
     assert first.latency_ms is not None
     assert 0 <= first.latency_ms < 1000
     assert first.reached_at == world.clock()
@@ -179,15 +179,15 @@ def test_a_node_that_was_taken_out_of_the_file_is_told_once(make_world: Callable
         world.restart()
         world.clock.advance(minutes=5)
     assert world.notices("node_missed") == [{"node": "node1", "rentals": 1}]
-    assert world.core.missed()["node1"].vcpus == 1
+    assert world.rental_queries.missed()["node1"].vcpus == 1
     with pytest.raises(UserError, match="node_missed"):
-        NodeMaintenance(world.core).drain(ADMIN, "node1", where="cli")
-    assert [status.room.node for status in world.core.nodes()] == ["node2"]
+        NodeMaintenance(world.context).drain(ADMIN, "node1", where="cli")
+    assert [status.room.node for status in world.rental_queries.nodes()] == ["node2"]
     assert world.look(rental).status is Status.READY
     world.config = whole
     world.restart()
-    assert world.core.missed() == {}
-    world.core.return_rental(MINA, rental.id)
+    assert world.rental_queries.missed() == {}
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle()
     assert world.left() == {}
     assert len(world.notices("node_missed")) == 1
@@ -200,10 +200,10 @@ def test_who_what_when_from_where(world: World) -> None:
     rental = world.ready()
     begun = world.clock()
     world.clock.advance(minutes=1)
-    NodeMaintenance(world.core).drain(ADMIN, "node1", where="cli", reason="new disk")
+    NodeMaintenance(world.context).drain(ADMIN, "node1", where="cli", reason="new disk")
     world.clock.advance(minutes=1)
-    world.core.return_rental(MINA, rental.id, via="card")
-    audit = Audit(world.core)
+    world.rental_service.return_rental(MINA, rental.id, via="card")
+    audit = Audit(world.context)
     everything = audit.trail()
     assert [line.at for line in everything] == sorted(line.at for line in everything)
     acts = [(line.actor, line.what, line.where) for line in everything if line.at > begun]

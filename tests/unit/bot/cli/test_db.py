@@ -106,7 +106,7 @@ def test_a_dry_run_says_what_the_next_sweep_would_do(world: World, typed: Typed)
 def test_what_was_known_once_is_called_by_its_name(world: World, typed: Typed) -> None:
     rental = world.ready()
     assert rental.placement
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     world.settle()
     world.nodes[rental.placement.node].plant(rental.mark)
     row = typed("reconcile", "--dry-run", "--json").rows[0]
@@ -208,7 +208,7 @@ def test_a_dry_run_beside_a_running_bot_sees_what_it_just_wrote(world: World, ty
     rental = world.ready()
     assert typed("reconcile", "--dry-run", "--json").rows == []
     assert rental.placement
-    world.core.return_rental(MINA, rental.id)
+    world.rental_service.return_rental(MINA, rental.id)
     assert typed("reconcile", "--dry-run", "--json").rows == []
 
 
@@ -230,7 +230,7 @@ def test_real_nodes_that_do_not_answer(tmp_path: Path) -> None:
 def over(world: World, name: str = "web01") -> Rental:
     """A rental whose last day, and whose warning, is long enough ago."""
     rental = world.ready(name, ends_on=world.day(3))
-    Nightly(world.core).remind(world.clock() + timedelta(days=3))
+    Nightly(world.context).remind(world.clock() + timedelta(days=3))
     world.deliver_all()
     return rental
 

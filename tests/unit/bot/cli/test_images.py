@@ -39,9 +39,9 @@ def test_a_file_with_its_progress(world: World, images: Typed, disk: Path) -> No
         "rocky-9 node2: 2 of 2 MB",
     ):
         assert words in lines
-    (image,) = [one for one in world.core.offer(JOON).images if one.name == "rocky-9"]
+    (image,) = [one for one in world.rental_service.offer(JOON).images if one.name == "rocky-9"]
     assert (image.title, image.login, image.min_disk_gb) == ("Rocky 9", "rocky", 3)
-    (act,) = Audit(world.core).trail()
+    (act,) = Audit(world.context).trail()
     assert act.actor.startswith("cli:")
     assert (act.what, act.where) == ("image.add", "cli")
 

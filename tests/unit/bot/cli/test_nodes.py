@@ -40,7 +40,7 @@ def test_drain_and_undrain(world: World, typed: Typed) -> None:
         0,
         f"{node} gets no new rentals. Told now: 1.\nThe running bot delivers it.\n",
     )
-    (told,) = [e.data for e in world.core.history(rental.id) if e.kind is EventKind.NODE_DRAINED]
+    (told,) = [e.data for e in world.rental_queries.history(rental.id) if e.kind is EventKind.NODE_DRAINED]
     assert told == {"node": node, "until": "2026-12-10", "reason": "new disk", "via": "cli"}
     assert {row["name"]: row["state"] for row in typed("nodes", "--json").rows}[node] == "drained"
     assert typed("nodes", "drain", node).out == f"{node} gets no new rentals.\n"
@@ -62,7 +62,7 @@ def test_drain_and_undrain(world: World, typed: Typed) -> None:
 def test_what_is_refused(typed: Typed, world: World, typed_words: tuple[str, ...], said: str) -> None:
     result = typed("nodes", *typed_words)
     assert (result.code, result.err) == (2, said)
-    assert not any(status.room.drained for status in world.core.nodes())
+    assert not any(status.room.drained for status in world.rental_queries.nodes())
 
 
 def test_a_node_that_nodes_toml_has_no_more(world: World, typed: Typed, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_month_as_table_json_and_csv(world: World, typed: Typed, tmp_path: Pat
 def test_audit(world: World, typed: Typed) -> None:
     me = f"cli:{getpass.getuser()}"
     rental = world.ready()
-    key = KeyRing(world.core).add(MINA, "laptop", generate("x").public, via="form")
+    key = KeyRing(world.context).add(MINA, "laptop", generate("x").public, via="form")
     typed("nodes", "drain", "node2", "--reason", "old")
     typed("nightly")
     rows = typed("audit", "--json").rows

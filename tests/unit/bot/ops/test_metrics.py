@@ -23,7 +23,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def metrics_of(world: World) -> Metrics:
-    return Metrics(lambda: figures(world.core), [], lambda: (2, 2))
+    return Metrics(lambda: figures(world.context), [], lambda: (2, 2))
 
 
 def scrape(metrics: Metrics) -> Samples:
@@ -66,7 +66,7 @@ def test_a_build_is_counted_on_its_node_with_its_time(make_world: Callable[..., 
 
 def test_builds_stay_counted_when_rentals_are_over_and_after_a_restart(world: World) -> None:
     rental = world.ready()
-    world.core.return_rental(Actor(rental.owner), rental.id)
+    world.rental_service.return_rental(Actor(rental.owner), rental.id)
     world.settle()
     world.restart()
     samples = scrape(metrics_of(world))
@@ -88,7 +88,7 @@ def test_a_dead_node_and_a_stuck_deletion(world: World) -> None:
     assert rental.placement
     node = rental.placement.node
     world.nodes[node].go_down()
-    world.core.return_rental(Actor(rental.owner), rental.id)
+    world.rental_service.return_rental(Actor(rental.owner), rental.id)
     world.settle(15)
     samples = scrape(metrics_of(world))
     assert value(samples, "kws_node_up", node=node) == 0

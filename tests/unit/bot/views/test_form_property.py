@@ -58,7 +58,7 @@ def names_of(form: RentForm) -> list[str]:
 
 def drawn(world: World, case: Case, texts: Texts, shown: rent_form.Shown) -> dict[str, Any]:
     """The view in Slack's JSON, with the form's values as the initial ones of its fields."""
-    offer, policy = world.core.offer(case.who), world.config.policy
+    offer, policy = world.rental_service.offer(case.who), world.config.policy
     view = json.loads(
         json.dumps(rent_form.build(offer, policy, texts, shown, admin=case.who.admin).to_dict())
     )
@@ -97,7 +97,7 @@ def check_accepted(world: World, case: Case) -> None:
     with world.store.read() as session:
         images = {image.name: image for image in capacity.images(session, world.config)}
         try:
-            examine(session, world.config, case.who, case.form, images, world.core.today())
+            examine(session, world.config, case.who, case.form, images, world.context.today())
         except FormError:
             reject()
 
@@ -128,7 +128,7 @@ OWNERS = ("ssh_import_id", "groups", "gecos")  # with ssh_authorized_keys what a
 def settled(world: World, case: Case, number: int) -> Rental:
     """The rental whose owner has what opens it."""
     try:
-        rental = world.core.request(case.who, case.form, f"view:{number}")
+        rental = world.rental_service.request(case.who, case.form, f"view:{number}")
     except FormError:
         reject()
     if rental.access is Access.GENERATED:

@@ -1,0 +1,71 @@
+"""What people and admins may see of rentals and nodes; nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from kws_core.context import Context
+from kws_core.database import queries
+from kws_core.errors import UserError
+from kws_core.people import Actor
+from kws_core.rentals.lifecycle import allowed
+from kws_core.scheduling import build_slots, capacity
+from kws_core.scheduling.fair_queue import QueuePosition
+from kws_core.tables.event import Event
+from kws_core.tables.rental import Rental
+
+FORGET_AFTER = timedelta(days=7)
+
+
+class RentalQueries:
+    """Reads what the database knows; asks no node."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def my_rentals(self, who: Actor) -> Sequence[Rental]:
+        """The person's rentals that are not over."""
+        with self.context.store.read() as session:
+            return queries.rentals_of(session, who.id)
+
+    def turns(self, rentals: Iterable[Rental]) -> dict[str, QueuePosition]:
+        """By id, the place in the line of those that wait for a build slot (and of others in the same lines)."""
+        nodes = {rental.placement.node for rental in rentals if rental.awaits_slot and rental.placement}
+        if not nodes:
+            return {}
+        with self.context.store.read() as session:
+            return build_slots.turns_on(session, self.context.config, nodes)
+
+    def all_rentals(self) -> Sequence[Rental]:
+        """Everybody's rentals that are not over (for admins: the caller checks)."""
+        with self.context.store.read() as session:
+            return queries.all_rentals(session)
+
+    def rental(self, who: Actor, rental_id: str) -> Rental:
+        """One rental, if this person may see it; UserError otherwise, the same for absent and forbidden."""
+        with self.context.store.read() as session:
+            return allowed(queries.rental(session, rental_id), who)
+
+    def rental_named(self, who: Actor, name: str) -> Rental:
+        """The person's own rental of that name that is not over."""
+        mine = self.my_rentals(who)
+        for rental in sorted(mine, key=lambda r: not r.live):
+            if rental.name == name:
+                return rental
+        raise UserError("rental_unknown", name=name, mine=[r.name for r in mine if r.live])
+
+    def history(self, rental_id: str) -> Sequence[Event]:
+        """A rental's events, oldest first."""
+        with self.context.store.read() as session:
+            return queries.history(session, rental_id)
+
+    def nodes(self) -> list[capacity.NodeStatus]:
+        """Every configured node as it was seen last."""
+        with self.context.store.read() as session:
+            return capacity.statuses(session, self.context.config)
+
+    def missed(self) -> dict[str, capacity.AllocatedCapacity]:
+        """Nodes that nodes.toml has no more although rentals are on them."""
+        with self.context.store.read() as session:
+            return capacity.missed(session, self.context.config)
