@@ -22,7 +22,7 @@ from bot.text.i18n import N_
 from bot.views import ids
 from bot.views.image_list import Progress
 from bot.views.rental_card import Message
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.images.image_audit import By
 from kws_core.images.service import Images
 from kws_core.images.syncs import ImageSyncs
@@ -89,7 +89,7 @@ class ImageJobs:
     def _close(self, sync: ImageSync) -> None:
         block_id = ids.IMAGE_SYNC + str(sync.id)
         texts = self.dispatcher.directory.texts_of(sync.person)
-        problem = self.dispatcher.explain(UserError("images_stopped"), texts, sync.person)
+        problem = self.dispatcher.explain(UserError(ErrorCode.IMAGES_STOPPED), texts, sync.person)
         try:
             ts = sync.ts or self.post.find(sync.channel, block_id)
         except TROUBLE as error:
@@ -111,7 +111,7 @@ class ImageJobs:
     def _alone(self, wanted: str) -> Iterator[None]:
         with self._lock:
             if wanted in self._running:
-                raise UserError("image_sync_running")
+                raise UserError(ErrorCode.IMAGE_SYNC_RUNNING)
             self._running.add(wanted)
         try:
             yield

@@ -9,7 +9,7 @@ from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph
 from bot.text import prose
 from bot.text.i18n import N_
 from bot.views import ids
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 
 ALIASES = {
     "노드": "nodes",
@@ -43,14 +43,14 @@ class AdminCommands:
             return
         near = difflib.get_close_matches(name, [*self._table, *ALIASES], n=1)
         if near:
-            raise UserError("word_near", word=word, near=near[0])
-        raise UserError("word_unknown", word=word, known=sorted(self._table))
+            raise UserError(ErrorCode.WORD_NEAR, word=word, near=near[0])
+        raise UserError(ErrorCode.WORD_UNKNOWN, word=word, known=sorted(self._table))
 
 
 def admins_only(request: RequestContext) -> None:
     """UserError for everybody else; to be asked at each click anew."""
     if not request.who.admin:
-        raise UserError("admins_only")
+        raise UserError(ErrorCode.ADMINS_ONLY)
 
 
 def _help(request: RequestContext, _rest: str) -> None:

@@ -13,7 +13,7 @@ from bot.slack.dispatcher import Dispatcher, RequestContext
 from bot.text.i18n import N_, Mrkdwn
 from bot.views import admin_form, ids
 from bot.views.admin_form import Filled
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.rentals.admission import check_desk_end
 from kws_core.rentals.extension import Extensions
 from kws_core.tables.rental import Rental
@@ -51,7 +51,7 @@ class DeskActs:
         act, rental_id = ids.parse_act((request.action.get("selected_option") or {}).get("value") or "")
         rental = self.rental_queries.rental(request.who, rental_id)
         if not rental.live:
-            raise UserError("too_late_to_extend", name=rental.name)
+            raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
         missed = rental.placement is not None and self.context.config.node(rental.placement.node) is None
         form = admin_form.build(act, rental, self.context.today(), request.texts, missed=missed)
         request.open_form(form, "/kws admin rentals")
@@ -86,7 +86,7 @@ class DeskActs:
             check_desk_end(filled.until, self.context.today())
         except UserError as error:
             return {ids.Field.ENDS_ON: error}
-        return {} if filled.note else {ids.Field.NOTE: UserError("note_missing")}
+        return {} if filled.note else {ids.Field.NOTE: UserError(ErrorCode.NOTE_MISSING)}
 
     def _act(self, request: RequestContext, filled: Filled) -> None:
         admins_only(request)
@@ -119,6 +119,6 @@ class DeskActs:
             self.dispatcher.directory.authorize(user_id, None)
         except UserError as error:
             if error.code in ("guest", "stranger"):
-                raise UserError("no_member", person=Mrkdwn(f"<@{user_id}>")) from error
+                raise UserError(ErrorCode.NO_MEMBER, person=Mrkdwn(f"<@{user_id}>")) from error
             raise
         return user_id

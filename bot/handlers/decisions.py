@@ -8,7 +8,7 @@ from bot.delivery.admins import AdminNotices
 from bot.handlers.admin import admins_only
 from bot.slack.dispatcher import NUMBER, Dispatcher, RequestContext
 from bot.views import admin_notice, ids
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.rentals.extension import Extensions
 
 
@@ -32,7 +32,7 @@ class Decisions:
         admins_only(request)
         action, to = request.action, request.action.get("selected_user")
         if to is None:
-            raise UserError("button_stale")
+            raise UserError(ErrorCode.BUTTON_STALE)
         self.dispatcher.directory.authorize(to, None)
         self.terms.transfer(request.who, action["block_id"].removeprefix(ids.HANDOVER), to)
         self._redraw(request)

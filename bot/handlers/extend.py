@@ -14,7 +14,7 @@ from bot.handlers.rent_words import day_meant
 from bot.slack.dispatcher import Dispatcher, RequestContext
 from bot.text.i18n import N_
 from bot.views import extend_form, ids
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.rentals.extension import Extensions
 from kws_core.tables.rental import Rental
 
@@ -91,7 +91,7 @@ class Extend:
 
     def _open(self, request: RequestContext, rental: Rental) -> None:
         if not rental.live:
-            raise UserError("too_late_to_extend", name=rental.name)
+            raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
         outlook = self.context.expiry.outlook(rental, (), self.context.now())
         view = extend_form.build(rental, outlook, request.texts)
         request.open_form(view, f"/kws extend {rental.name}")
@@ -100,5 +100,5 @@ class Extend:
         """``7d`` is a week more than agreed until now; a date is that date."""
         until = day_meant(word.lstrip("+"), max(rental.ends_on, self.context.today()))
         if until is None:
-            raise UserError("extend_words", word=word)
+            raise UserError(ErrorCode.EXTEND_WORDS, word=word)
         return until

@@ -16,7 +16,7 @@ from bot.slack.dispatcher import Dispatcher, RequestContext
 from bot.text import error_messages
 from bot.text.i18n import N_
 from bot.views import ids, image_form, image_list
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.images.image_audit import By
 from kws_core.images.reports import Description, ImageReport
 
@@ -73,7 +73,7 @@ class ImagesHandler:
         elif word in self._words and name:
             self._words[word](request, name)
         else:
-            raise UserError("images_words")
+            raise UserError(ErrorCode.IMAGES_WORDS)
 
     def by_button(self, act: Callable[[RequestContext, str], None]) -> Callable[[RequestContext], None]:
         """The act on the image that a button names."""
@@ -128,7 +128,7 @@ class ImagesHandler:
         """Opens the form, from what the nodes said last."""
         image = self.images.known(name)
         if image is None:
-            raise UserError("image_not_there", name=name, silent=[])
+            raise UserError(ErrorCode.IMAGE_NOT_THERE, name=name, silent=[])
         view = image_form.build(image, request.respond.response_url, request.texts)
         request.open_form(view, f"/kws admin images describe {name}")
 
@@ -157,7 +157,7 @@ class ImagesHandler:
     def _describe(self, request: RequestContext, name: str, wanted: Description) -> None:
         admins_only(request)
         if wanted == Description():
-            raise UserError("nothing_changed")
+            raise UserError(ErrorCode.NOTHING_CHANGED)
         self._act(request, lambda by: self.images.describe(by, name, wanted))
 
     def _act(self, request: RequestContext, act: Callable[[By], ImageReport]) -> None:

@@ -15,7 +15,7 @@ from bot.text import error_messages
 from bot.text.i18n import N_, Texts
 from bot.views import ids, keys_form
 from bot.views.keys_form import Origin
-from kws_core.errors import FormError, UserError
+from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.rentals.saved_keys import KeyRing
 from kws_core.tables.saved_key import SavedKey
 
@@ -58,7 +58,7 @@ class Keys:
                     key = self.ring.named(request.who, words)
                     self._removed(request, self.ring.remove(request.who, key.id, via=request.via))
                 case _:
-                    raise UserError("keys_words")
+                    raise UserError(ErrorCode.KEYS_WORDS)
 
     def on_add(self, ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
         """[Add a key] opens the form."""

@@ -58,7 +58,8 @@ class MachineHandler:
             if not lines.strip():
                 return request.texts(N_("{name} has written nothing yet."), name=name)
             shown = request.texts("{lines}", lines=lines.rstrip()[-MOST_CONSOLE:])
-            return Mrkdwn(f"{request.texts(N_('The last lines of {name}:'), name=name)}\n```{shown}```")
+            head = request.texts(N_("The last lines of {name}:"), name=name)
+            return Mrkdwn(f"{head}\n```{shown}```")
 
         self.operations.console(request.who, rental_id, self._told(request, text))
 

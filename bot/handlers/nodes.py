@@ -17,7 +17,7 @@ from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph
 from bot.text import error_messages
 from bot.text.i18n import N_
 from bot.views import history, ids, nodes_list
-from kws_core.errors import FormError, UserError
+from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.reports import usage
 from kws_core.reports.audit import Audit
 from kws_core.scheduling.node_maintenance import NodeMaintenance
@@ -59,7 +59,7 @@ class Nodes:
             case "undrain" if node:
                 self._undrain(request, node.strip(), replace=False)
             case _:
-                raise UserError("nodes_words", word=rest)
+                raise UserError(ErrorCode.NODES_WORDS, word=rest)
 
     def show(self, request: RequestContext, *, news: str | None = None, replace: bool = False) -> None:
         """Every node, from what it said last."""
@@ -128,7 +128,7 @@ class Nodes:
         try:
             month = usage.month_of(rest) if rest else self.context.today().replace(day=1)
         except ValueError:
-            raise UserError("month_words", word=rest) from None
+            raise UserError(ErrorCode.MONTH_WORDS, word=rest) from None
         self._send_usage(request, month)
 
     def usage_button(self, request: RequestContext) -> None:

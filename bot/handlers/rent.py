@@ -15,7 +15,7 @@ from bot.slack.dispatcher import Dispatcher, RequestContext
 from bot.text import error_messages
 from bot.text.i18n import N_, Texts
 from bot.views import ids, rent_form
-from kws_core.errors import FormError, UserError
+from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.values import Kind
 
 CHANGED = frozenset({"hash_conflict", "not_found"})  # the person typed on, or closed the form
@@ -52,7 +52,7 @@ class Rent:
         """Opens the form from the last known catalogue, whatever the nodes are doing."""
         offer = self.rental_service.offer(request.who)
         if not any(kind in room.kinds for room in offer.rooms):
-            raise UserError("kind_unknown")
+            raise UserError(ErrorCode.KIND_UNKNOWN)
         shown = rent_form.Shown(kind=kind)
         view = rent_form.build(
             offer, self.context.config.policy, request.texts, shown, admin=request.who.admin
@@ -80,7 +80,7 @@ class Rent:
     def _redraw(self, request: RequestContext) -> None:
         view = request.body.get("view")
         if view is None:  # no form of ours
-            raise UserError("form_stale")
+            raise UserError(ErrorCode.FORM_STALE)
         shown = rent_form.shown_in(view)
         if request.action["action_id"] == ids.Action.MORE:
             shown = replace(shown, more=True)

@@ -9,7 +9,7 @@ import difflib
 import re
 from datetime import date, timedelta
 
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.service import FormOptions
 
@@ -52,5 +52,5 @@ def day_meant(word: str, today: date) -> date | None:
 def _unknown(word: str, known: list[str]) -> UserError:
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     if near:
-        return UserError("word_near", word=word, near=near[0])
-    return UserError("word_unknown", word=word, known=known)
+        return UserError(ErrorCode.WORD_NEAR, word=word, near=near[0])
+    return UserError(ErrorCode.WORD_UNKNOWN, word=word, known=known)

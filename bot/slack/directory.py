@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.text.i18n import Texts, texts_for
 from kws_core.context import Context
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.rentals.members import Members
 from kws_core.tables.person import Person
@@ -43,14 +43,14 @@ class Directory:
         if person is None or self.context.now() - person.seen_at > PERSON_FRESH:
             person = self._ask_slack(user_id, team_id) or person
         if person is None:
-            raise UserError("slack_silent")
+            raise UserError(ErrorCode.SLACK_SILENT)
         return self._checked(person, self._is_admin(user_id)), self.texts(person)
 
     def authorize_known(self, user_id: str) -> tuple[Actor, Texts]:
         """The person from memory alone, for where there is no time to ask; UserError when never seen."""
         person = self.members.person(user_id)
         if person is None:
-            raise UserError("form_stale")
+            raise UserError(ErrorCode.FORM_STALE)
         return self._checked(person, self._is_known_admin(user_id)), self.texts(person)
 
     def texts(self, person: Person | None) -> Texts:
@@ -69,9 +69,9 @@ class Directory:
 
     def _checked(self, person: Person, admin: bool) -> Actor:
         if person.stranger:
-            raise UserError("stranger")
+            raise UserError(ErrorCode.STRANGER)
         if person.guest:
-            raise UserError("guest")
+            raise UserError(ErrorCode.GUEST)
         return Actor(person.id, admin=admin)
 
     def _ask_slack(self, user_id: str, team_id: str | None) -> Person | None:

@@ -27,7 +27,7 @@ from bot.text.units import clip
 from bot.views import ids, notice
 from kws_core.cluster.deliveries import Deliveries
 from kws_core.context import Context
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.rentals.members import Members
 from kws_core.rentals.queries import RentalQueries
@@ -83,7 +83,7 @@ class RequestContext:
         """Of the button that was clicked; UserError for one that never was ours."""
         value = self.action.get("value")
         if not isinstance(value, str):
-            raise UserError("button_stale")
+            raise UserError(ErrorCode.BUTTON_STALE)
         return value
 
     @property
@@ -210,7 +210,7 @@ def answer(
 def whole(text: str | None) -> int:
     """The number that a button of ours carries; UserError for anything else."""
     if text is None or not NUMBER.fullmatch(text):
-        raise UserError("button_stale")
+        raise UserError(ErrorCode.BUTTON_STALE)
     return int(text)
 
 

@@ -3,48 +3,60 @@
 from __future__ import annotations
 
 from bot.text.i18n import N_, Texts
-from kws_core.errors import Refusal
+from kws_core.errors import ErrorCode, Refusal
 from kws_core.images.reports import DIFFERS, NO_SOURCE, ImageOutcome, NodeImageState
 from kws_core.images.table import Difference
 from kws_core.images.upload import SLOW, SPOILED, TAKEN
 
-SENTENCES: dict[str, str] = {
-    "image_empty": N_("This is empty, so it is no image."),
-    "image_no_disk": N_(
+SENTENCES: dict[ErrorCode, str] = {
+    ErrorCode.IMAGE_EMPTY: N_("This is empty, so it is no image."),
+    ErrorCode.IMAGE_NO_DISK: N_(
         "This is no image of a disk that KWS knows. Known: qcow2, VMDK, VDI, VHD, VHDX, and raw with a partition table."
     ),
-    "image_packed": N_("This is compressed. Unpack it first."),
-    "image_iso": N_("This is an installation CD (ISO). Servers need the image of a disk."),
-    "image_refers": N_("This qcow2 is based on another file. Make one that stands alone: qemu-img convert."),
-    "image_large": N_("The image is larger than {gib} GiB."),
-    "image_no_room": N_("There is too little room in {folder}, where images are kept on their way."),
-    "image_unreadable": N_("{file} can't be read: {why}"),
-    "image_name_invalid": N_(
+    ErrorCode.IMAGE_PACKED: N_("This is compressed. Unpack it first."),
+    ErrorCode.IMAGE_ISO: N_("This is an installation CD (ISO). Servers need the image of a disk."),
+    ErrorCode.IMAGE_REFERS: N_(
+        "This qcow2 is based on another file. Make one that stands alone: qemu-img convert."
+    ),
+    ErrorCode.IMAGE_LARGE: N_("The image is larger than {gib} GiB."),
+    ErrorCode.IMAGE_NO_ROOM: N_("There is too little room in {folder}, where images are kept on their way."),
+    ErrorCode.IMAGE_UNREADABLE: N_("{file} can't be read: {why}"),
+    ErrorCode.IMAGE_NAME_INVALID: N_(
         "Use letters (a-z, A-Z), digits and ._+- for the name of an image, 128 at most; a letter or a digit first."
     ),
-    "image_name_taken": N_(
+    ErrorCode.IMAGE_NAME_TAKEN: N_(
         "Another image is called {name} on {nodes}. Choose another name, or delete that one."
     ),
-    "image_title_invalid": N_("A title has at most {most} characters, on one line."),
-    "image_login_invalid": N_("A user's name has only a-z, 0-9, _ and -, 32 at most, and no digit first."),
-    "image_not_there": N_("No node that answers has an image called {name}. {hint}"),
-    "image_in_use": N_("{name} is in use: {users}. Try again when these rentals are over."),
-    "image_protected": N_("{name} is protected on {nodes}. Take the protection off first: unprotect {name}"),
-    "image_sync_running": N_("That is being copied already; how far it is stands in a direct message."),
-    "images_stopped": N_("KWS was stopped in the middle of it."),
-    "images_words": N_(
+    ErrorCode.IMAGE_TITLE_INVALID: N_("A title has at most {most} characters, on one line."),
+    ErrorCode.IMAGE_LOGIN_INVALID: N_(
+        "A user's name has only a-z, 0-9, _ and -, 32 at most, and no digit first."
+    ),
+    ErrorCode.IMAGE_NOT_THERE: N_("No node that answers has an image called {name}. {hint}"),
+    ErrorCode.IMAGE_IN_USE: N_("{name} is in use: {users}. Try again when these rentals are over."),
+    ErrorCode.IMAGE_PROTECTED: N_(
+        "{name} is protected on {nodes}. Take the protection off first: unprotect {name}"
+    ),
+    ErrorCode.IMAGE_SYNC_RUNNING: N_(
+        "That is being copied already; how far it is stands in a direct message."
+    ),
+    ErrorCode.IMAGES_STOPPED: N_("KWS was stopped in the middle of it."),
+    ErrorCode.IMAGES_WORDS: N_(
         "Please type: images, or images and one of sync, describe, hide, show, protect, unprotect, delete with a name."
     ),
-    "nothing_changed": N_("Nothing was changed."),
-    "url_invalid": N_("This is no URL."),
-    "url_scheme": N_("Only URLs with http and https are possible, not with {scheme}."),
-    "url_password": N_("A URL with a password in it is not accepted: it would be shown and logged."),
-    "url_unknown_host": N_("There is no host called {host}."),
-    "url_forbidden": N_("{host} is {address}: nothing is fetched from this machine, nor from its own link."),
-    "url_node": N_("{host} is {address}: that is a node's own interface. Nothing is fetched from there."),
-    "url_refused": N_("{host} answered with the status {status}."),
-    "url_redirects": N_("That URL redirects more than {most} times."),
-    "url_broken": N_("The download from {host} failed: {why}"),
+    ErrorCode.NOTHING_CHANGED: N_("Nothing was changed."),
+    ErrorCode.URL_INVALID: N_("This is no URL."),
+    ErrorCode.URL_SCHEME: N_("Only URLs with http and https are possible, not with {scheme}."),
+    ErrorCode.URL_PASSWORD: N_("A URL with a password in it is not accepted: it would be shown and logged."),
+    ErrorCode.URL_UNKNOWN_HOST: N_("There is no host called {host}."),
+    ErrorCode.URL_FORBIDDEN: N_(
+        "{host} is {address}: nothing is fetched from this machine, nor from its own link."
+    ),
+    ErrorCode.URL_NODE: N_(
+        "{host} is {address}: that is a node's own interface. Nothing is fetched from there."
+    ),
+    ErrorCode.URL_REFUSED: N_("{host} answered with the status {status}."),
+    ErrorCode.URL_REDIRECTS: N_("That URL redirects more than {most} times."),
+    ErrorCode.URL_BROKEN: N_("The download from {host} failed: {why}"),
 }
 
 STATES = {

@@ -21,8 +21,7 @@ from bot.text.i18n import N_, Mrkdwn, Texts, code
 from bot.text.units import clip
 from bot.views import ids, node_notices
 from bot.views.rental_card import Message
-from kws_core.database.alerts import AlertKind
-from kws_core.tables.alert import AdminAlert
+from kws_core.tables.alert import AdminAlert, AlertKind
 from kws_core.tables.rental import Rental
 
 MOST_NAMES = 40

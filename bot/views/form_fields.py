@@ -20,7 +20,7 @@ from slack_sdk.models.blocks import (
 from bot.text.i18n import N_, Texts
 from bot.text.units import clip
 from bot.views import ids
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.nodes.values import Image
 from kws_core.rentals.service import FormOptions
 
@@ -171,7 +171,7 @@ def kept(view: Mapping[str, Any], *kinds: type | UnionType) -> list[Any]:
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, list) or len(values) != len(kinds) or not all(map(isinstance, values, kinds)):
-        raise UserError("form_stale")
+        raise UserError(ErrorCode.FORM_STALE)
     return values
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from enum import StrEnum
 
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 
 COMMAND = "/kws"
 
@@ -124,7 +124,7 @@ def parse_until(value: str) -> tuple[str, date]:
     try:
         return rental_id, date.fromisoformat(until)
     except ValueError:
-        raise UserError("rental_gone") from None
+        raise UserError(ErrorCode.RENTAL_GONE) from None
 
 
 def act_value(act: RentalAct, rental_id: str) -> str:
@@ -136,5 +136,5 @@ def parse_act(value: str) -> tuple[RentalAct, str]:
     """What is to be done and with which rental; UserError for anything else."""
     act, _, rental_id = value.partition("|")
     if act not in list(RentalAct):
-        raise UserError("rental_gone")
+        raise UserError(ErrorCode.RENTAL_GONE)
     return RentalAct(act), rental_id

@@ -19,7 +19,7 @@ from slack_sdk.models.views import View
 from bot.text.i18n import N_, Texts, code
 from bot.views import form_fields as fields
 from bot.views import ids
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.images.reports import LONGEST_TITLE, MOST_GB, MOST_MB, Description
 from kws_core.nodes.image_store import LOGIN
 from kws_core.nodes.values import Image
@@ -62,7 +62,7 @@ def parse(view: Mapping[str, Any]) -> Asked:
     title, login = (fields.typed(values, field) or "" for field in (ids.Field.TITLE, ids.Field.LOGIN))
     disk, ram = (_whole(values, field) for field in (ids.Field.MIN_DISK_GB, ids.Field.MIN_RAM_MB))
     if list(map(type, before)) != [str, str, int, int]:
-        raise UserError("form_stale")
+        raise UserError(ErrorCode.FORM_STALE)
     was = Description(*before)
     return Asked(
         name,

@@ -6,8 +6,7 @@ from datetime import datetime
 
 from bot.text.i18n import N_, Texts, code, slack_time
 from bot.views.event_lines import REFUSALS
-from kws_core.database.alerts import AlertKind
-from kws_core.tables.alert import AdminAlert
+from kws_core.tables.alert import AdminAlert, AlertKind
 
 KINDS = frozenset({AlertKind.NODE_DOWN, AlertKind.NODE_UP, AlertKind.NODE_MISSED})
 

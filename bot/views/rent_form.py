@@ -28,7 +28,7 @@ from bot.text.units import clip, size_line, used_line
 from bot.views import form_fields as fields
 from bot.views import ids
 from kws_core.config import Policy
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.forms.passwords import Secret
 from kws_core.forms.ports import format_ports
 from kws_core.rentals.admission import CUSTOM, NEW_NETWORK, RentForm
@@ -61,7 +61,7 @@ def shown_in(view: Mapping[str, Any]) -> Shown:
     """What the form shows, or should after what was just chosen in it; UserError for no form of ours."""
     words = str(view.get("private_metadata") or Kind.SERVER.value).split(" ")
     if words[0] not in list(Kind):
-        raise UserError("form_stale")
+        raise UserError(ErrorCode.FORM_STALE)
     values = fields.values_of(view)
     return Shown(
         kind=Kind(words[0]),

@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from kws_core.database.store import Store
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.tables.base import Base
 from kws_core.tables.delivery import Delivery
 from kws_core.tables.event import Event
@@ -43,7 +43,7 @@ def saved_key(session: Session, owner: str, key_id: int) -> SavedKey:
     """One of the person's keys; UserError otherwise, the same for absent and somebody else's."""
     key = session.get(SavedKey, key_id)
     if key is None or key.owner != owner:
-        raise UserError("saved_key_gone")
+        raise UserError(ErrorCode.SAVED_KEY_GONE)
     return key
 
 

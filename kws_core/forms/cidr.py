@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from ipaddress import IPv4Interface, IPv4Network, ip_interface, ip_network
 
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 
 WIDEST, NARROWEST = 16, 29  # prefix lengths: 65,536 addresses down to 8 (gateway, DHCP, a few machines)
 PRIVATE = tuple(IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))  # RFC 1918
@@ -17,9 +17,9 @@ def check_network_name(text: str) -> str:
     """The name without the space round it, if it is a label such as ``lab-net1``."""
     name = text.strip()
     if not name:
-        raise UserError("network_name_missing")
+        raise UserError(ErrorCode.NETWORK_NAME_MISSING)
     if not _LABEL.fullmatch(name):
-        raise UserError("network_name_invalid", name=name[:80])
+        raise UserError(ErrorCode.NETWORK_NAME_INVALID, name=name[:80])
     return name
 
 
@@ -34,28 +34,28 @@ def check_cidr(text: str, taken: Iterable[str] = ()) -> IPv4Network:
     network = asked.network
     _check_block(network)
     if not WIDEST <= network.prefixlen <= NARROWEST:
-        raise UserError("cidr_prefix", cidr=str(asked), widest=WIDEST, narrowest=NARROWEST)
+        raise UserError(ErrorCode.CIDR_PREFIX, cidr=str(asked), widest=WIDEST, narrowest=NARROWEST)
     if asked.ip != network.network_address:
-        raise UserError("cidr_host_bits", cidr=str(asked), right=str(network))
+        raise UserError(ErrorCode.CIDR_HOST_BITS, cidr=str(asked), right=str(network))
     if not any(network.subnet_of(block) for block in PRIVATE):
-        raise UserError("cidr_public", cidr=str(network), private=", ".join(map(str, PRIVATE)))
+        raise UserError(ErrorCode.CIDR_PUBLIC, cidr=str(network), private=", ".join(map(str, PRIVATE)))
     for other in _readable(taken):
         if network.overlaps(other):
-            raise UserError("cidr_overlap", cidr=str(network), other=str(other))
+            raise UserError(ErrorCode.CIDR_OVERLAP, cidr=str(network), other=str(other))
     return network
 
 
 def _interface(text: str) -> IPv4Interface:
     if not text:
-        raise UserError("cidr_missing")
+        raise UserError(ErrorCode.CIDR_MISSING)
     if "/" not in text:  # ipaddress would read one address, /32
-        raise UserError("cidr_invalid", cidr=text[:80])
+        raise UserError(ErrorCode.CIDR_INVALID, cidr=text[:80])
     try:
         asked = ip_interface(text)
     except ValueError as error:
-        raise UserError("cidr_invalid", cidr=text[:80]) from error
+        raise UserError(ErrorCode.CIDR_INVALID, cidr=text[:80]) from error
     if not isinstance(asked, IPv4Interface):
-        raise UserError("cidr_ipv6", cidr=text[:80])
+        raise UserError(ErrorCode.CIDR_IPV6, cidr=text[:80])
     return asked
 
 
@@ -68,7 +68,7 @@ def _check_block(network: IPv4Network) -> None:
     }
     for sort, true in sorts.items():
         if true:
-            raise UserError("cidr_special", cidr=str(network), sort=sort)
+            raise UserError(ErrorCode.CIDR_SPECIAL, cidr=str(network), sort=sort)
 
 
 def _readable(taken: Iterable[str]) -> Iterable[IPv4Network]:

@@ -41,7 +41,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.forms import boot_script, yaml_subset
 
 MAX_USER_DATA = 49_149  # bytes that fit Nova's 65,535 characters of base64
@@ -67,14 +67,14 @@ KNOWN: dict[str, tuple[type, ...]] = _by_word({
     (str, bool, int): "apt_pipelining",
     (list, dict, str): "groups",
 })  # fmt: skip
-REFUSED: dict[str, str] = _by_word({
-    "cloud_init_access": "allow_public_ssh_keys chpasswd disable_root disable_root_opts ssh_pwauth user",
-    "cloud_init_name": "create_hostname_file fqdn hostname prefer_fqdn_over_hostname preserve_hostname",
-    "cloud_init_host_keys": """output ssh ssh_deletekeys ssh_fp_console_blacklist ssh_genkeytypes
+REFUSED: dict[str, ErrorCode] = _by_word({
+    ErrorCode.CLOUD_INIT_ACCESS: "allow_public_ssh_keys chpasswd disable_root disable_root_opts ssh_pwauth user",
+    ErrorCode.CLOUD_INIT_NAME: "create_hostname_file fqdn hostname prefer_fqdn_over_hostname preserve_hostname",
+    ErrorCode.CLOUD_INIT_HOST_KEYS: """output ssh ssh_deletekeys ssh_fp_console_blacklist ssh_genkeytypes
         ssh_key_console_blacklist ssh_keys ssh_publish_hostkeys ssh_quiet_keygen""",
-    "cloud_init_secret": "password rh_subscription",
-    "cloud_init_disk": "autoinstall device_aliases disk_setup fs_setup",
-    "cloud_init_machinery": """cloud_config_modules cloud_final_modules cloud_init_modules datasource
+    ErrorCode.CLOUD_INIT_SECRET: "password rh_subscription",
+    ErrorCode.CLOUD_INIT_DISK: "autoinstall device_aliases disk_setup fs_setup",
+    ErrorCode.CLOUD_INIT_MACHINERY: """cloud_config_modules cloud_final_modules cloud_init_modules datasource
         datasource_list disable_ec2_metadata launch-index manage_resolv_conf merge_how merge_type migrate
         network reporting resolv_conf system_info updates vendor_data version""",
 })  # fmt: skip
@@ -94,9 +94,9 @@ _OWNERS_FIELDS = _KEYS | {"gecos", "groups"}  # what a person may say of the log
 _LOGIN = re.compile(r"[a-z_][a-z0-9_-]{0,31}")  # of users and groups
 _CRYPT = re.compile(r"\$[0-9a-z]+\$[^\s:]+|[!*]+")
 _FORMATS = _by_word({
-    "cloud_init_template": "##template:",
-    "cloud_init_script": "#!",
-    "cloud_init_format": "#include #cloud-boothook #part-handler #cloud-config- content-type: mime-version:",
+    ErrorCode.CLOUD_INIT_TEMPLATE: "##template:",
+    ErrorCode.CLOUD_INIT_SCRIPT: "#!",
+    ErrorCode.CLOUD_INIT_FORMAT: "#include #cloud-boothook #part-handler #cloud-config- content-type: mime-version:",
 })  # fmt: skip
 
 _templates = Environment(
@@ -195,7 +195,7 @@ def parse_cloud_init(text: str) -> dict[str, Any]:
     _check_format(text)
     config = yaml_subset.read(text)
     if not isinstance(config, dict):
-        raise UserError("cloud_init_mapping", found=_KIND_WORDS[type(config)])
+        raise UserError(ErrorCode.CLOUD_INIT_MAPPING, found=_KIND_WORDS[type(config)])
     for key, value in config.items():
         if key in REFUSED:
             raise UserError(REFUSED[key], key=key)
@@ -210,7 +210,7 @@ def parse_cloud_init(text: str) -> dict[str, Any]:
 def _check_size(text: str, limit: int) -> None:
     size = len(text.encode(errors="replace"))
     if size > limit:
-        raise UserError("cloud_init_long", size=size, limit=limit)
+        raise UserError(ErrorCode.CLOUD_INIT_LONG, size=size, limit=limit)
 
 
 def _check_format(text: str) -> None:
@@ -226,14 +226,16 @@ def _check_kind(table: Mapping[str, tuple[type, ...]], name: str, value: Any, pl
     key = f"{place}{name[:40]}"
     if name not in table:
         words = get_close_matches(name.lower().replace("-", "_"), table if place else [*KNOWN, *REFUSED], 1)
-        raise UserError("cloud_init_unknown", key=key, guess=words[0] if words else None)
+        raise UserError(ErrorCode.CLOUD_INIT_UNKNOWN, key=key, guess=words[0] if words else None)
     kinds, found = table[name], type(value)
     if not issubclass(found, kinds) or (found is bool and bool not in kinds):
-        raise UserError("cloud_init_kind", key=key, wanted=_KIND_WORDS[kinds[0]], found=_KIND_WORDS[found])
+        raise UserError(
+            ErrorCode.CLOUD_INIT_KIND, key=key, wanted=_KIND_WORDS[kinds[0]], found=_KIND_WORDS[found]
+        )
     lines = value if place or name in _KEYS else ()
     wrong = isinstance(lines, list) and not all(isinstance(v, str) and v and v.isprintable() for v in lines)
     if wrong or (name == "groups" and not _groups_fit(value)):
-        raise UserError("cloud_init_value", key=key)
+        raise UserError(ErrorCode.CLOUD_INIT_VALUE, key=key)
 
 
 def _check_users(users: list[Any]) -> None:
@@ -243,18 +245,18 @@ def _check_users(users: list[Any]) -> None:
         fields = {"name": entry} if isinstance(entry, str) else entry
         name = fields.get("name") if isinstance(fields, dict) else None
         if not isinstance(name, str) or not _LOGIN.fullmatch(name) or name in names:
-            raise UserError("cloud_init_user_name", name=str(name)[:40])
+            raise UserError(ErrorCode.CLOUD_INIT_USER_NAME, name=str(name)[:40])
         names.add(name)
         for field, value in fields.items():
             key = f"users.{name}.{field[:40]}"
             hashed = field in ("passwd", "hashed_passwd") and _CRYPT.fullmatch(str(value))
             if field.endswith("passwd") and not field.startswith("lock") and not hashed:
-                raise UserError("cloud_init_secret", key=key)
+                raise UserError(ErrorCode.CLOUD_INIT_SECRET, key=key)
             _check_kind(_USER_FIELDS, field, value, f"users.{name}.")
             if isinstance(value, str) and not (value.isprintable() and (":" not in value or field == "sudo")):
-                raise UserError("cloud_init_value", key=key)
+                raise UserError(ErrorCode.CLOUD_INIT_VALUE, key=key)
         if (fields.get("system") or fields.get("no_create_home")) and not _KEYS.isdisjoint(fields):
-            raise UserError("cloud_init_user_home", user=name)
+            raise UserError(ErrorCode.CLOUD_INIT_USER_HOME, user=name)
 
 
 def _groups_fit(groups: Any) -> bool:
@@ -270,20 +272,20 @@ def _check_entries(config: Mapping[str, Any]) -> None:
     """``- echo a: b`` without quotes is a mapping, and one of those makes cloud-init run none at all."""
     mode = config.get("power_state", {"mode": "reboot"}).get("mode")
     if mode != "reboot":
-        raise UserError("cloud_init_power", mode=str(mode)[:40])
+        raise UserError(ErrorCode.CLOUD_INIT_POWER, mode=str(mode)[:40])
     for key in ("bootcmd", "runcmd"):
         for number, command in enumerate(config.get(key, []), 1):
             words = command if isinstance(command, list) else [command]
             if not all(isinstance(word, str | int | float) for word in words):
-                raise UserError("cloud_init_command", key=key, number=number)
+                raise UserError(ErrorCode.CLOUD_INIT_COMMAND, key=key, number=number)
     for number, entry in enumerate(config.get("write_files", []), 1):
         path = entry.get("path") if isinstance(entry, dict) else None
         if not isinstance(path, str) or not path.startswith("/"):
-            raise UserError("cloud_init_file", number=number)
+            raise UserError(ErrorCode.CLOUD_INIT_FILE, number=number)
         if boot_script.is_ours(entry):
-            raise UserError("cloud_init_path", path=path[:80])
+            raise UserError(ErrorCode.CLOUD_INIT_PATH, path=path[:80])
         if path.startswith("/home/") and entry.get("defer") is not True:
-            raise UserError("cloud_init_defer", path=path[:80])
+            raise UserError(ErrorCode.CLOUD_INIT_DEFER, path=path[:80])
 
 
 @functools.cache
@@ -302,4 +304,4 @@ def _check_schema(config: Mapping[str, Any]) -> None:
         user.pop("sudo", None) if isinstance(user, dict) else None
     for error in _validator().iter_errors(plain) if _validator() else ():
         where = ".".join(str(step) for step in error.absolute_path)
-        raise UserError("cloud_init_schema", key=where[:80], problem=str(error.message)[:200])
+        raise UserError(ErrorCode.CLOUD_INIT_SCHEMA, key=where[:80], problem=str(error.message)[:200])

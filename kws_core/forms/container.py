@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 
 MAX_COMMAND = 4096  # bytes
 MAX_ENVIRONMENT = 8192  # bytes
@@ -33,7 +33,7 @@ def parse_command(text: str) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(text))
     except ValueError as error:
-        raise UserError("command_quotes") from error
+        raise UserError(ErrorCode.COMMAND_QUOTES) from error
 
 
 def format_command(words: Iterable[str]) -> str:
@@ -54,14 +54,14 @@ def parse_environment(text: str) -> dict[str, str]:
             continue
         name, equals, value = line.lstrip().partition("=")
         if not equals:
-            raise UserError("environment_no_equals", line=number, text=name[:40])
+            raise UserError(ErrorCode.ENVIRONMENT_NO_EQUALS, line=number, text=name[:40])
         if not _VARIABLE.fullmatch(name):
-            raise UserError("environment_name", line=number, name=name[:40])
+            raise UserError(ErrorCode.ENVIRONMENT_NAME, line=number, name=name[:40])
         if name in found:
-            raise UserError("environment_twice", line=number, name=name[:40])
+            raise UserError(ErrorCode.ENVIRONMENT_TWICE, line=number, name=name[:40])
         found[name] = value
     if len(found) > MAX_VARIABLES:
-        raise UserError("environment_many", count=len(found), most=MAX_VARIABLES)
+        raise UserError(ErrorCode.ENVIRONMENT_MANY, count=len(found), most=MAX_VARIABLES)
     return found
 
 
@@ -69,7 +69,7 @@ def format_environment(variables: Mapping[str, str]) -> str:
     """What ``parse_environment`` reads back. A value of several lines can't be written: UserError."""
     for name, value in variables.items():
         if "\n" in value or "\r" in value:
-            raise UserError("environment_lines", name=name[:40])
+            raise UserError(ErrorCode.ENVIRONMENT_LINES, name=name[:40])
     return "\n".join(f"{name}={value}" for name, value in variables.items())
 
 
@@ -81,14 +81,14 @@ def check_image_name(text: str) -> str:
     """
     name = text.strip()
     if not name:
-        raise UserError("image_missing")
+        raise UserError(ErrorCode.IMAGE_MISSING)
     shown = name[:80]
     if "://" in name:
-        raise UserError("image_name_url", image=shown)
+        raise UserError(ErrorCode.IMAGE_NAME_URL, image=shown)
     rest, at, digest = name.partition("@")
     host, path, tag = _split(rest)
     if path != path.lower() and _COMPONENT.fullmatch(path.lower().replace("/", ".")):
-        raise UserError("image_name_case", image=shown, right=shown.replace(path, path.lower()))
+        raise UserError(ErrorCode.IMAGE_NAME_CASE, image=shown, right=shown.replace(path, path.lower()))
     if (
         (host is not None and not _HOST.fullmatch(host))
         or not all(_COMPONENT.fullmatch(part) for part in path.split("/"))
@@ -96,10 +96,10 @@ def check_image_name(text: str) -> str:
         or (at and not _DIGEST.fullmatch(digest))
         or (host is None and _ID.fullmatch(path))  # the registry's grammar keeps these for image ids
     ):
-        raise UserError("image_name_invalid", image=shown)
+        raise UserError(ErrorCode.CONTAINER_IMAGE_INVALID, image=shown)
     full = name if tag is not None or at else f"{name}:latest"
     if len(full) > MAX_IMAGE_NAME:
-        raise UserError("image_name_long", size=len(full), limit=MAX_IMAGE_NAME)
+        raise UserError(ErrorCode.IMAGE_NAME_LONG, size=len(full), limit=MAX_IMAGE_NAME)
     return full
 
 
@@ -117,7 +117,7 @@ def _split(rest: str) -> tuple[str | None, str, str | None]:
 def _check_text(what: str, text: str, limit: int) -> None:
     """No characters that can't be kept or sent (NUL, halves of surrogate pairs), and not too long."""
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise UserError(f"{what}_character")
+        raise UserError(ErrorCode(f"{what}_character"))
     size = len(text.encode())
     if size > limit:
-        raise UserError(f"{what}_long", size=size, limit=limit)
+        raise UserError(ErrorCode(f"{what}_long"), size=size, limit=limit)

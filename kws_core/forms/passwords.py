@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from typing import NoReturn
 
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 
 SHORTEST = 12  # characters
 LONGEST = 128
@@ -53,18 +53,18 @@ def check_password(text: str | Secret, login: str, name: str) -> None:
     """UserError unless the password may open ``login`` on the machine ``name``."""
     text = Secret.of(text)  # from here on no frame of ours has the text itself
     if not all(" " <= character <= "~" for character in text.reveal()):
-        raise UserError("password_characters")
+        raise UserError(ErrorCode.PASSWORD_CHARACTERS)
     if text.reveal() != text.reveal().strip():  # more often a keyboard's doing than meant
-        raise UserError("password_blank_end")
+        raise UserError(ErrorCode.PASSWORD_BLANK_END)
     if len(text.reveal()) < SHORTEST:
-        raise UserError("password_short", minimum=SHORTEST)
+        raise UserError(ErrorCode.PASSWORD_SHORT, minimum=SHORTEST)
     if len(text.reveal()) > LONGEST:
-        raise UserError("password_long", maximum=LONGEST)
+        raise UserError(ErrorCode.PASSWORD_LONG, maximum=LONGEST)
     for word in (login, name):
         if len(word) > 2 and word.lower() in text.reveal().lower():
-            raise UserError("password_has_name", word=word)
+            raise UserError(ErrorCode.PASSWORD_HAS_NAME, word=word)
     if _score(text, (login, name, *KNOWN_WORDS)) < ENOUGH:
-        raise UserError("password_simple")
+        raise UserError(ErrorCode.PASSWORD_SIMPLE)
 
 
 def hash_password(text: str | Secret) -> str:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Set
 
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.values import PortRange
 
 FIRST, LAST = 1, 65535
@@ -30,7 +30,7 @@ def parse_ports(text: str, policy_forbidden: Set[int] = FORBIDDEN, most: int = M
     pieces = [piece for piece in re.split(r"[\s,]+", text) if piece]
     ranges = _joined(port for port in (_range(piece, policy_forbidden) for piece in pieces) if port != SSH)
     if len(ranges) > most:
-        raise UserError("ports_many", count=len(ranges), most=most)
+        raise UserError(ErrorCode.PORTS_MANY, count=len(ranges), most=most)
     return ranges
 
 
@@ -48,18 +48,18 @@ def _range(piece: str, forbidden: Set[int]) -> PortRange:
     found = _PIECE.fullmatch(piece)
     shown = piece[:40]
     if not found:
-        raise UserError("ports_invalid", piece=shown)
+        raise UserError(ErrorCode.PORTS_INVALID, piece=shown)
     protocol = (found[3] or "tcp").lower()
     if protocol not in _PROTOCOLS:
-        raise UserError("ports_protocol", piece=shown, protocols=", ".join(_PROTOCOLS))
+        raise UserError(ErrorCode.PORTS_PROTOCOL, piece=shown, protocols=", ".join(_PROTOCOLS))
     first, last = _number(found[1]), _number(found[2] or found[1])
     if not (FIRST <= first <= LAST and FIRST <= last <= LAST):
-        raise UserError("ports_number", piece=shown, least=FIRST, most=LAST)
+        raise UserError(ErrorCode.PORTS_NUMBER, piece=shown, least=FIRST, most=LAST)
     if first > last:
-        raise UserError("ports_backwards", piece=shown, right=f"{last}-{first}")
+        raise UserError(ErrorCode.PORTS_BACKWARDS, piece=shown, right=f"{last}-{first}")
     for port in sorted(forbidden):
         if first <= port <= last:
-            raise UserError("ports_forbidden", piece=shown, port=port)
+            raise UserError(ErrorCode.PORTS_FORBIDDEN, piece=shown, port=port)
     return PortRange(first, last, protocol)
 
 

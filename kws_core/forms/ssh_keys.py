@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_public_key,
 )
 
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 
 ACCEPTED = frozenset(
     {"ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"}
@@ -56,17 +56,17 @@ def check_public_key(text: str) -> str:
     """
     line = text.strip()
     if "PRIVATE KEY" in line:
-        raise UserError("key_is_private")
+        raise UserError(ErrorCode.KEY_IS_PRIVATE)
     parts = line.split(None, 2)
     if "\n" in line or "\r" in line or len(parts) < 2 or parts[0] not in ACCEPTED:
-        raise UserError("key_invalid", accepted=", ".join(sorted(ACCEPTED)))
+        raise UserError(ErrorCode.KEY_INVALID, accepted=", ".join(sorted(ACCEPTED)))
     printable = "".join(c for c in (parts[2] if len(parts) > 2 else "") if c.isprintable())
     comment = " ".join(printable[:100].split())
     try:
         base64.b64decode(parts[1], validate=True)  # cryptography skips what ssh-keygen refuses
         key = load_ssh_public_key(f"{parts[0]} {parts[1]}".encode())
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise UserError("key_invalid", accepted=", ".join(sorted(ACCEPTED))) from error
+        raise UserError(ErrorCode.KEY_INVALID, accepted=", ".join(sorted(ACCEPTED))) from error
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < MIN_RSA_BITS:
-        raise UserError("key_too_short", bits=key.key_size, minimum=MIN_RSA_BITS)
+        raise UserError(ErrorCode.KEY_TOO_SHORT, bits=key.key_size, minimum=MIN_RSA_BITS)
     return f"{parts[0]} {parts[1]} {comment}".strip()

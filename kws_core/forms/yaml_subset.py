@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 
 MAX_DEPTH = 24  # of lists and mappings in each other
 
@@ -22,12 +22,14 @@ def read(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise UserError("cloud_init_yaml", line=line, column=column, problem=str(error.problem)) from error
+        raise UserError(
+            ErrorCode.CLOUD_INIT_YAML, line=line, column=column, problem=str(error.problem)
+        ) from error
     except yaml.reader.ReaderError as error:  # a control character
         line = text.count("\n", 0, int(error.position)) + 1
-        raise UserError("cloud_init_character", line=line) from error
+        raise UserError(ErrorCode.CLOUD_INIT_CHARACTER, line=line) from error
     except (ValueError, OverflowError) as error:  # .nan, thousands of digits, "\UFFFFFFFF"
-        raise UserError("cloud_init_number") from error
+        raise UserError(ErrorCode.CLOUD_INIT_NUMBER) from error
 
 
 class _Loader(yaml.SafeLoader):
@@ -43,9 +45,9 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             line = key.start_mark.line + 1
             if key.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
-                raise UserError("cloud_init_key", line=line)
+                raise UserError(ErrorCode.CLOUD_INIT_KEY, line=line)
             if key.value in seen:
-                raise UserError("cloud_init_twice", key=key.value[:40], line=line)
+                raise UserError(ErrorCode.CLOUD_INIT_TWICE, key=key.value[:40], line=line)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -56,10 +58,10 @@ def _check_events(text: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         wrong = {
-            "cloud_init_deep": depth > MAX_DEPTH,
-            "cloud_init_alias": isinstance(event, yaml.AliasEvent),
-            "cloud_init_tag": getattr(event, "tag", None) is not None,
-            "cloud_init_character": re.search("[\0\x85\ud800-\udfff]", getattr(event, "value", "")),
+            ErrorCode.CLOUD_INIT_DEEP: depth > MAX_DEPTH,
+            ErrorCode.CLOUD_INIT_ALIAS: isinstance(event, yaml.AliasEvent),
+            ErrorCode.CLOUD_INIT_TAG: getattr(event, "tag", None) is not None,
+            ErrorCode.CLOUD_INIT_CHARACTER: re.search("[\0\x85\ud800-\udfff]", getattr(event, "value", "")),
         }
         for code in (code for code, found in wrong.items() if found):
             raise UserError(code, line=event.start_mark.line + 1 if event.start_mark else 1)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.nodes.image_store import CHUNK
 from kws_core.nodes.values import StoredImage
 
@@ -84,11 +84,11 @@ def disk_format(head: bytes) -> str:
     """What kind of disk image begins so; UserError when it is none that a server should be made from."""
     kind = next((kind for mark, kind in _KINDS.items() if head.startswith(mark)), "")
     if not head:
-        raise UserError("image_empty")
+        raise UserError(ErrorCode.IMAGE_EMPTY)
     if head.startswith(_PACKED):
-        raise UserError("image_packed")
+        raise UserError(ErrorCode.IMAGE_PACKED)
     if len(head) < _SMALLEST:
-        raise UserError("image_no_disk")
+        raise UserError(ErrorCode.IMAGE_NO_DISK)
     if kind == "qcow2":
         _check_qcow2(head)
     if kind:
@@ -96,10 +96,10 @@ def disk_format(head: bytes) -> str:
     if head[_VDI[0]] == _VDI[1]:
         return "vdi"
     if head[_ISO[0]] == _ISO[1]:
-        raise UserError("image_iso")
+        raise UserError(ErrorCode.IMAGE_ISO)
     if head[_MBR[0]] == _MBR[1] or head[_GPT[0]] == _GPT[1]:
         return "raw"
-    raise UserError("image_no_disk")
+    raise UserError(ErrorCode.IMAGE_NO_DISK)
 
 
 def _check_qcow2(head: bytes) -> None:
@@ -107,7 +107,7 @@ def _check_qcow2(head: bytes) -> None:
     version, backing = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:16], "big")
     features = int.from_bytes(head[72:80], "big") if version >= 3 else 0
     if backing or features & 4:
-        raise UserError("image_refers")
+        raise UserError(ErrorCode.IMAGE_REFERS)
 
 
 @contextmanager
@@ -132,7 +132,7 @@ def examined(path: Path, count: Count = lambda done: None) -> Iterator[Content]:
 
 
 def _unreadable(path: Path, error: OSError) -> UserError:
-    return UserError("image_unreadable", file=str(path), why=error.strerror or "?")
+    return UserError(ErrorCode.IMAGE_UNREADABLE, file=str(path), why=error.strerror or "?")
 
 
 def from_file(path: Path) -> Callable[[Count], AbstractContextManager[Content]]:
@@ -165,9 +165,9 @@ def spooled(chunks: Iterable[bytes], count: Count = lambda done: None, kind: str
 def check_room(size: int, more: int) -> None:
     """UserError when the image is too large, or the disk gets full with so many bytes more."""
     if size > MOST_BYTES:
-        raise UserError("image_large", gib=MOST_BYTES // 1024**3)
+        raise UserError(ErrorCode.IMAGE_LARGE, gib=MOST_BYTES // 1024**3)
     if shutil.disk_usage(tempfile.gettempdir()).free < more + SPARE:
-        raise UserError("image_no_room", folder=tempfile.gettempdir())
+        raise UserError(ErrorCode.IMAGE_NO_ROOM, folder=tempfile.gettempdir())
 
 
 class _Hashes:

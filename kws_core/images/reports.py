@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.images.upload import UNDER_WAY
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
@@ -74,13 +74,13 @@ class Description:
         """What is wrong with each field, by its name."""
         found: dict[str, UserError] = {}
         if self.title is not None and (len(self.title) > LONGEST_TITLE or not self.title.isprintable()):
-            found["title"] = UserError("image_title_invalid", most=LONGEST_TITLE)
+            found["title"] = UserError(ErrorCode.IMAGE_TITLE_INVALID, most=LONGEST_TITLE)
         if self.login and not LOGIN_NAME.fullmatch(self.login):
-            found["login"] = UserError("image_login_invalid")
+            found["login"] = UserError(ErrorCode.IMAGE_LOGIN_INVALID)
         for field_name, most in (("min_disk_gb", MOST_GB), ("min_ram_mb", MOST_MB)):
             value = getattr(self, field_name)
             if value is not None and not 0 <= value <= most:
-                found[field_name] = UserError("number_range", least=0, most=most)
+                found[field_name] = UserError(ErrorCode.NUMBER_RANGE, least=0, most=most)
         return found
 
     def check(self) -> None:
@@ -92,4 +92,4 @@ class Description:
 def check_name(name: str) -> None:
     """UserError when no image should be called so."""
     if not NAME.fullmatch(name) or name.startswith(UNDER_WAY):
-        raise UserError("image_name_invalid")
+        raise UserError(ErrorCode.IMAGE_NAME_INVALID)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from kws_core.context import Context
 from kws_core.database import queries
-from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal, UserError
+from kws_core.errors import ErrorCode, NodeDown, NodeError, NodeRefused, Refusal, UserError
 from kws_core.images import upload
 from kws_core.images.files import Content, Count, spooled
 from kws_core.images.image_audit import By, note
@@ -82,7 +82,7 @@ class Images:
         table = table or self.table()
         row = table.row(name)
         if row is None:
-            raise UserError("image_not_there", name=name, silent=sorted(table.silent))
+            raise UserError(ErrorCode.IMAGE_NOT_THERE, name=name, silent=sorted(table.silent))
         return table, row
 
     def known(self, name: str) -> Image | None:
@@ -130,10 +130,10 @@ class Images:
         mine = next(iter(row.active.values()), None)
         clash = [n for n, one in taken.items() if n in row.active or not mine or not same(one, mine)]
         if clash or old == new:
-            raise UserError("image_name_taken", name=new, nodes=sorted(clash or row.active))
+            raise UserError(ErrorCode.IMAGE_NAME_TAKEN, name=new, nodes=sorted(clash or row.active))
         building = [r for r in row.users if r.status in (Status.REQUESTED, Status.BUILDING)]
         if building:
-            raise UserError("image_in_use", name=old, users=_whose(building))
+            raise UserError(ErrorCode.IMAGE_IN_USE, name=old, users=_whose(building))
         report = self._change_all("image.rename", by, row, table, lambda _: ({"name": new}, ()), to=new)
         done = {node: ImageOutcome(NodeImageState.ALREADY) for node in taken if node not in row.active}
         return ImageReport(new, {**report.outcomes, **done})
@@ -166,10 +166,10 @@ class Images:
         """Deletes it on every node, unless it is protected or somebody's server was made from it."""
         table, row = self.row(name)
         if row.users:
-            raise UserError("image_in_use", name=name, users=_whose(row.users))
+            raise UserError(ErrorCode.IMAGE_IN_USE, name=name, users=_whose(row.users))
         protected = sorted(n for n, here in row.copies.items() if any(one.protected for one in here))
         if protected:
-            raise UserError("image_protected", name=name, nodes=protected)
+            raise UserError(ErrorCode.IMAGE_PROTECTED, name=name, nodes=protected)
 
         def act(node: Node) -> ImageOutcome:
             here = row.copies[node.name]
@@ -183,7 +183,7 @@ class Images:
     def _check_free(self, name: str, before: Row | None, content: Content) -> None:
         taken = [n for n, one in before.active.items() if not content.digests.fits(one)] if before else []
         if taken:
-            raise UserError("image_name_taken", name=name, nodes=sorted(taken))
+            raise UserError(ErrorCode.IMAGE_NAME_TAKEN, name=name, nodes=sorted(taken))
 
     def _sync(self, by: By, row: Row, table: Table, watch: Watch) -> ImageReport:
         holders = list(row.active.items())
@@ -237,7 +237,7 @@ class Images:
     def _counting(self, watch: Watch, name: str, node: str = "", total: int = 0) -> Count:
         def count(done: int) -> None:
             if self._stopping.is_set():
-                raise UserError("images_stopped")
+                raise UserError(ErrorCode.IMAGES_STOPPED)
             watch(name, node, done, total)
 
         return count
@@ -321,7 +321,7 @@ class Images:
         while thread.is_alive() and (until is None or time.monotonic() < until):
             thread.join(0.2 if until is None else min(0.2, max(0.0, until - time.monotonic())))
             if self._stopping.is_set():
-                raise UserError("images_stopped")
+                raise UserError(ErrorCode.IMAGES_STOPPED)
 
 
 def _known(result: T | Exception | None) -> T | NodeError:

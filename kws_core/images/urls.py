@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.images.files import MOST_BYTES, Content, Count, check_room, spooled
 from kws_core.nodes.image_store import CHUNK
 
@@ -66,10 +66,10 @@ class Download:
             for chunk in self.response.stream(CHUNK, decode_content=False):
                 got += len(chunk)
                 if got > MOST_BYTES:
-                    raise UserError("image_large", gib=MOST_BYTES // 1024**3)
+                    raise UserError(ErrorCode.IMAGE_LARGE, gib=MOST_BYTES // 1024**3)
                 yield chunk
         except (HTTPError, OSError) as error:
-            raise UserError("url_broken", host=_host(self.url), why=_why(error)) from error
+            raise UserError(ErrorCode.URL_BROKEN, host=_host(self.url), why=_why(error)) from error
 
 
 def from_url(
@@ -103,16 +103,16 @@ def opened(url: str, rules: Rules) -> Iterator[Download]:
                 url = urljoin(url, response.headers["location"])
                 continue
             if response.status != 200:
-                raise UserError("url_refused", host=_host(url), status=response.status)
+                raise UserError(ErrorCode.URL_REFUSED, host=_host(url), status=response.status)
             size = _size(response.headers.get("content-length"))
             if size > MOST_BYTES:
-                raise UserError("image_large", gib=MOST_BYTES // 1024**3)
+                raise UserError(ErrorCode.IMAGE_LARGE, gib=MOST_BYTES // 1024**3)
             yield Download(url, size, response)
             return
         finally:
             response.close()
             pool.close()
-    raise UserError("url_redirects", most=MOST_REDIRECTS)
+    raise UserError(ErrorCode.URL_REDIRECTS, most=MOST_REDIRECTS)
 
 
 def check(url: str) -> SplitResult:
@@ -121,13 +121,13 @@ def check(url: str) -> SplitResult:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise UserError("url_invalid") from None
+        raise UserError(ErrorCode.URL_INVALID) from None
     if parts.scheme.lower() not in _PORTS:
-        raise UserError("url_scheme", scheme=parts.scheme or "?")
+        raise UserError(ErrorCode.URL_SCHEME, scheme=parts.scheme or "?")
     if not parts.hostname or port == 0 or any(ord(sign) <= 32 for sign in url):
-        raise UserError("url_invalid")
+        raise UserError(ErrorCode.URL_INVALID)
     if parts.username is not None or parts.password is not None:
-        raise UserError("url_password")
+        raise UserError(ErrorCode.URL_PASSWORD)
     return parts
 
 
@@ -137,14 +137,14 @@ def _judged(parts: SplitResult, forbidden: frozenset[Ip], allowed: Collection[st
     try:
         addresses = _addresses(host, port)
     except (OSError, UnicodeError):
-        raise UserError("url_unknown_host", host=host) from None
+        raise UserError(ErrorCode.URL_UNKNOWN_HOST, host=host) from None
     for address in addresses:
         if f"{address}:{port}" in allowed:
             continue
         if not _public_enough(address):
-            raise UserError("url_forbidden", host=host, address=str(address))
+            raise UserError(ErrorCode.URL_FORBIDDEN, host=host, address=str(address))
         if forbidden & _seen_as(address):
-            raise UserError("url_node", host=host, address=str(address))
+            raise UserError(ErrorCode.URL_NODE, host=host, address=str(address))
     return addresses
 
 
@@ -195,7 +195,7 @@ def _ask(parts: SplitResult, addresses: Iterable[Ip]) -> tuple[Any, Any]:
         except (HTTPError, OSError) as error:
             pool.close()
             last = error
-    raise UserError("url_broken", host=parts.hostname or "", why=_why(last)) from last
+    raise UserError(ErrorCode.URL_BROKEN, host=parts.hostname or "", why=_why(last)) from last
 
 
 def _pool(parts: SplitResult, address: str) -> Any:

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from kws_core.context import Context
 from kws_core.database import job_ledger, queries
-from kws_core.database.alerts import AlertKind, alert_admins
+from kws_core.database.alerts import alert_admins
 from kws_core.rentals.lifecycle import end
+from kws_core.tables.alert import AlertKind
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.job_run import JobRun
 from kws_core.tables.node import NodeRecord

@@ -10,8 +10,7 @@ from sqlalchemy import String, cast, or_, select
 
 from kws_core.context import Context
 from kws_core.database import queries
-from kws_core.database.alerts import AlertKind
-from kws_core.tables.alert import AdminAlert
+from kws_core.tables.alert import AdminAlert, AlertKind
 from kws_core.tables.rental import Rental
 
 NOTICE = "notice:"  # the lease on delivering a notice, by its id

@@ -15,12 +15,13 @@ from sqlalchemy.orm import Session
 
 from kws_core.context import Context
 from kws_core.database import queries
-from kws_core.database.alerts import AlertKind, alert_admins
+from kws_core.database.alerts import alert_admins
 from kws_core.errors import NodeDown, NodeError
 from kws_core.nodes import Node
 from kws_core.nodes.values import RemainingResources
 from kws_core.reconcile import orphans
 from kws_core.reconcile.orphans import SEEN_AGAIN, NodeReport, Orphan
+from kws_core.tables.alert import AlertKind
 from kws_core.tables.orphan import OrphanCandidate
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from kws_core.config import Config, Policy
 from kws_core.database import queries
 from kws_core.database.queries import saved_key
-from kws_core.errors import FormError, UserError
+from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.forms.cidr import check_cidr, check_network_name
 from kws_core.forms.cloud_init import parse_cloud_init
 from kws_core.forms.container import check_image_name, parse_command, parse_environment
@@ -90,22 +90,22 @@ def check_end(ends_on: date | None, today: date, policy: Policy) -> date:
     """The date, if a rental may end on it; else UserError."""
     last = today + timedelta(days=policy.max_days)
     if ends_on is None:
-        raise UserError("end_missing")
+        raise UserError(ErrorCode.END_MISSING)
     if ends_on < today:
-        raise UserError("end_past", today=today)
+        raise UserError(ErrorCode.END_PAST, today=today)
     if ends_on > last:
-        raise UserError("end_late", last=last, days=policy.max_days)
+        raise UserError(ErrorCode.END_LATE, last=last, days=policy.max_days)
     return ends_on
 
 
 def check_desk_end(ends_on: date | None, today: date) -> date:
     """The date, if an admin may let a rental end on it, whatever the policy says; else UserError."""
     if ends_on is None:
-        raise UserError("end_missing")
+        raise UserError(ErrorCode.END_MISSING)
     if ends_on < today:
-        raise UserError("end_past", today=today)
+        raise UserError(ErrorCode.END_PAST, today=today)
     if ends_on > today + FARTHEST:
-        raise UserError("end_far", last=today + FARTHEST)
+        raise UserError(ErrorCode.END_FAR, last=today + FARTHEST)
     return ends_on
 
 
@@ -153,29 +153,29 @@ class _Examination:
     def _name(self) -> str:
         name = self.form.name
         if not name:
-            raise UserError("name_missing")
+            raise UserError(ErrorCode.NAME_MISSING)
         if not NAME.fullmatch(name):
-            raise UserError("name_invalid")
+            raise UserError(ErrorCode.NAME_INVALID)
         if queries.live_by_name(self.session, name):
-            raise UserError("name_taken", name=name)
+            raise UserError(ErrorCode.NAME_TAKEN, name=name)
         return name
 
     def _image(self) -> str:
         if not self.form.image:
-            raise UserError("image_missing")
+            raise UserError(ErrorCode.IMAGE_MISSING)
         if self.form.image not in self.images:
-            raise UserError("image_unknown", image=self.form.image)
+            raise UserError(ErrorCode.IMAGE_UNKNOWN, image=self.form.image)
         return self.form.image
 
     def _registry_image(self) -> str:
         if not self.form.image:
-            raise UserError("image_missing")
+            raise UserError(ErrorCode.IMAGE_MISSING)
         return check_image_name(self.form.image)
 
     def _size(self) -> Size:
         size = self._custom_size() if self.form.size == CUSTOM else self.config.size(self.form.size or "")
         if size is None:
-            raise UserError("size_missing")
+            raise UserError(ErrorCode.SIZE_MISSING)
         if not self.errors.keys().isdisjoint(FIGURES):
             return size
         image = self.images.get(self.form.image or "") if self.form.kind is Kind.SERVER else None
@@ -186,7 +186,9 @@ class _Examination:
     def _large_enough(self, size: Size, image: Image) -> bool:
         """Else there is an error: at the size, or at each figure of one's own that is too small."""
         small = {"disk_gb": size.disk_gb < image.min_disk_gb, "ram_mb": size.ram_mb < image.min_ram_mb}
-        error = UserError("size_small", image=image.name, disk_gb=image.min_disk_gb, ram_mb=image.min_ram_mb)
+        error = UserError(
+            ErrorCode.SIZE_SMALL, image=image.name, disk_gb=image.min_disk_gb, ram_mb=image.min_ram_mb
+        )
         if any(small.values()) and self.form.size != CUSTOM:
             raise error
         self.errors.update({name: error for name, wrong in small.items() if wrong})
@@ -202,7 +204,7 @@ class _Examination:
         for name, (least, most) in limits.items():
             value = getattr(self.form, name)
             if value is None or not least <= value <= most:
-                self.errors[name] = UserError("number_range", least=least, most=most)
+                self.errors[name] = UserError(ErrorCode.NUMBER_RANGE, least=least, most=most)
         return Size(CUSTOM, self.form.vcpus or 1, self.form.ram_mb or 1, self.form.disk_gb or 1)
 
     def _quota(self, size: Size) -> None:
@@ -215,7 +217,7 @@ class _Examination:
         }
         for what, (wanted, limit) in used.items():
             if wanted > limit:
-                raise UserError(f"quota_{what}", wanted=wanted, limit=limit)
+                raise UserError(ErrorCode(f"quota_{what}"), wanted=wanted, limit=limit)
 
     def _ports(self) -> tuple[PortRange, ...]:
         if self.form.ports is None:
@@ -228,14 +230,14 @@ class _Examination:
         if self.form.saved_key is not None:
             return saved_key(self.session, self.who.id, self.form.saved_key).public_key
         if not self.form.public_key:
-            raise UserError("key_missing")
+            raise UserError(ErrorCode.KEY_MISSING)
         return check_public_key(self.form.public_key)
 
     def _password(self, login: str) -> str | None:
         if self.form.kind is Kind.CONTAINER or self.form.access is not Access.PASSWORD:
             return None
         if not self.form.password:
-            raise UserError("password_missing")
+            raise UserError(ErrorCode.PASSWORD_MISSING)
         check_password(self.form.password, login, self.form.name or "")
         return hash_password(self.form.password)
 
@@ -244,7 +246,7 @@ class _Examination:
             return None
         mine = {network.id for network in queries.networks_of(self.session, self.who.id)}
         if self.form.network not in mine:
-            raise UserError("network_gone")
+            raise UserError(ErrorCode.NETWORK_GONE)
         return self.form.network
 
     def _new_network(self) -> tuple[str, str] | None:
@@ -258,11 +260,11 @@ class _Examination:
     def _network_name(self) -> str:
         name = check_network_name(self.form.network_name or "")
         if name in {network.name for network in queries.networks_of(self.session, self.who.id)}:
-            raise UserError("network_taken", name=name)
+            raise UserError(ErrorCode.NETWORK_TAKEN, name=name)
         return name
 
     def _node(self) -> None:
         if self.form.node is None:
             return
         if not self.who.admin or self.config.node(self.form.node) is None:
-            raise UserError("node_unknown")
+            raise UserError(ErrorCode.NODE_UNKNOWN)

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from kws_core.context import Context
 from kws_core.database import queries
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.rentals.admission import check_desk_end, check_end
 from kws_core.rentals.lifecycle import allowed
@@ -37,14 +37,14 @@ class Extensions:
         (``note``) may go beyond the policy; the owner is told the reason.
         """
         if note is not None and not who.admin:
-            raise UserError("admins_only")
+            raise UserError(ErrorCode.ADMINS_ONLY)
         with self.context.store.write() as session:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.live:
-                raise UserError("too_late_to_extend", name=rental.name)
+                raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
             until = self._checked(until, note)
             if until < rental.ends_on:
-                raise UserError("end_not_later", name=rental.name, day=rental.ends_on)
+                raise UserError(ErrorCode.END_NOT_LATER, name=rental.name, day=rental.ends_on)
             if until > rental.ends_on:
                 self._lengthen(rental, until, who, via=via, note=note)
         self.context.work.set()
@@ -56,7 +56,9 @@ class Extensions:
         with self.context.store.read() as session:
             rental = allowed(queries.rental(session, rental_id), who)
         if rental.status is not Status.STOPPED:
-            raise UserError("not_stopped" if rental.live else "too_late_to_extend", name=rental.name)
+            raise UserError(
+                ErrorCode.NOT_STOPPED if rental.live else ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name
+            )
         last = self.context.expiry.latest(self.context.now())
         until = min(last, self.context.today() + RESTORED_FOR)
         return self.extend(who, rental_id, until, via=via, note=note)
@@ -66,11 +68,11 @@ class Extensions:
     ) -> Rental:
         """Gives the rental to another person, who gets a card of it; for admins. It keeps its end date."""
         if not who.admin:
-            raise UserError("admins_only")
+            raise UserError(ErrorCode.ADMINS_ONLY)
         with self.context.store.write() as session:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.live:
-                raise UserError("too_late_to_extend", name=rental.name)
+                raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
             if rental.owner != to:
                 self._hand_over(rental, who, to, via=via, note=note)
                 session.flush()

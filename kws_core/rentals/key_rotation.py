@@ -13,7 +13,7 @@ from typing import Any
 
 from kws_core.context import Context
 from kws_core.database import queries
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.rentals.lifecycle import allowed
 from kws_core.tables.event_kinds import EventKind
@@ -29,15 +29,15 @@ def ask(context: Context, who: Actor, rental_id: str, *, via: str | None = None)
     with context.store.write() as session:
         rental = allowed(queries.rental(session, rental_id, lock=True), who)
         if rental.kind is Kind.CONTAINER:
-            raise UserError("container_key", name=rental.name)
+            raise UserError(ErrorCode.CONTAINER_KEY, name=rental.name)
         if rental.access is Access.NONE:  # it was not born with the script that takes keys
-            raise UserError("foreign_key", name=rental.name)
+            raise UserError(ErrorCode.FOREIGN_KEY, name=rental.name)
         if (
             rental.status is not Status.READY
             or rental.placement is None
             or rental.placement.server_id is None
         ):
-            raise UserError("not_ready", name=rental.name)
+            raise UserError(ErrorCode.NOT_READY, name=rental.name)
         if rental.rekey is not None:
             return False
         _wish(rental)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.tables.base import SYSTEM
 from kws_core.tables.event_kinds import EventKind
@@ -16,7 +16,7 @@ from kws_core.tables.states import PlacementState, Reason, Status
 def allowed(rental: Rental | None, who: Actor) -> Rental:
     """The rental, if this person may act on it; UserError otherwise, the same for absent and forbidden."""
     if rental is None or (rental.owner != who.id and not who.admin):
-        raise UserError("rental_gone")
+        raise UserError(ErrorCode.RENTAL_GONE)
     return rental
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from kws_core.context import Context, Executors
 from kws_core.database import queries
-from kws_core.errors import NodeError, UserError
+from kws_core.errors import ErrorCode, NodeError, UserError
 from kws_core.nodes import Node
 from kws_core.nodes.values import Action
 from kws_core.people import Actor
@@ -69,7 +69,7 @@ class Operations:
             or rental.placement is None
             or rental.placement.server_id is None
         ):
-            raise UserError("not_ready", name=rental.name)
+            raise UserError(ErrorCode.NOT_READY, name=rental.name)
         return rental
 
     def _submit(self, rental: Rental, ask: Callable[[Node, str], str], done: Done) -> None:
@@ -77,14 +77,14 @@ class Operations:
         assert rental.placement.server_id
         node, machine = self.nodes.get(rental.placement.node), rental.placement.server_id
         if node is None:
-            raise UserError("node_silent", node=rental.placement.node)
+            raise UserError(ErrorCode.NODE_SILENT, node=rental.placement.node)
 
         def run() -> None:
             try:
                 result: str | Exception = ask(node, machine)
             except NodeError as error:
                 log.warning("rental %s: %s", rental.id, error)
-                result = UserError("node_silent", node=node.name)
+                result = UserError(ErrorCode.NODE_SILENT, node=node.name)
             except Exception as error:
                 result = error
             done(result)

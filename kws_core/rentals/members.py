@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from kws_core.context import Context
 from kws_core.database import queries
-from kws_core.database.alerts import AlertKind, alert_admins
+from kws_core.database.alerts import alert_admins
+from kws_core.tables.alert import AlertKind
 from kws_core.tables.person import Person
 
 FORGET_AFTER = timedelta(days=7)

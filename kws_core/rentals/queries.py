@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from kws_core.context import Context
 from kws_core.database import queries
-from kws_core.errors import UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.rentals.lifecycle import allowed
 from kws_core.scheduling import build_slots, capacity
@@ -53,7 +53,7 @@ class RentalQueries:
         for rental in sorted(mine, key=lambda r: not r.live):
             if rental.name == name:
                 return rental
-        raise UserError("rental_unknown", name=name, mine=[r.name for r in mine if r.live])
+        raise UserError(ErrorCode.RENTAL_UNKNOWN, name=name, mine=[r.name for r in mine if r.live])
 
     def history(self, rental_id: str) -> Sequence[Event]:
         """A rental's events, oldest first."""

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from kws_core.database.audit_log import note_act
 from kws_core.database.queries import keys_of, saved_key
-from kws_core.errors import FormError, UserError
+from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.forms.ssh_keys import check_public_key, fingerprint
 from kws_core.tables.saved_key import LONGEST_NAME, SavedKey
 
@@ -46,7 +46,7 @@ class KeyRing:
         for key in mine:
             if key.name == _clean(name):
                 return key
-        raise UserError("saved_key_unknown", name=name, mine=[key.name for key in mine])
+        raise UserError(ErrorCode.SAVED_KEY_UNKNOWN, name=name, mine=[key.name for key in mine])
 
     def add(self, who: Actor, name: str | None, text: str, *, via: str | None = None) -> SavedKey:
         """Saves a key; FormError has the errors of the fields ``name`` and ``public_key``.
@@ -82,9 +82,9 @@ class KeyRing:
                 errors["public_key"] = error
             wanted = _clean(name or "") or (_own_name(public) if public else "")
             if len(wanted) > LONGEST_NAME:
-                errors["name"] = UserError("key_name_long", maximum=LONGEST_NAME)
+                errors["name"] = UserError(ErrorCode.KEY_NAME_LONG, maximum=LONGEST_NAME)
             elif any(key.name == wanted for key in mine):
-                errors["name"] = UserError("key_name_taken", name=wanted)
+                errors["name"] = UserError(ErrorCode.KEY_NAME_TAKEN, name=wanted)
             if errors:
                 raise FormError(errors)
             key = SavedKey(
@@ -103,9 +103,9 @@ def _check_key(text: str, mine: Sequence[SavedKey]) -> str:
     public = check_public_key(text)
     same = next((key for key in mine if key.fingerprint == fingerprint(public)), None)
     if same is not None:
-        raise UserError("key_saved_already", name=same.name)
+        raise UserError(ErrorCode.KEY_SAVED_ALREADY, name=same.name)
     if len(mine) >= MOST:
-        raise UserError("keys_full", maximum=MOST)
+        raise UserError(ErrorCode.KEYS_FULL, maximum=MOST)
     return public
 
 

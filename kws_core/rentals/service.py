@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.database.queries import keys_of
-from kws_core.errors import FormError, UserError
+from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.forms.ssh_keys import fingerprint as key_fingerprint
 from kws_core.nodes.values import Image
 from kws_core.people import Actor
@@ -115,18 +115,18 @@ class RentalService:
         with self.context.store.read() as session:
             rental = queries.rental_by_request(session, request_key)
         if rental is None:
-            raise FormError({"name": UserError("name_taken", name=form.name)}) from error
+            raise FormError({"name": UserError(ErrorCode.NAME_TAKEN, name=form.name)}) from error
         return rental
 
     def _no_room(self, session: Session, ruling: PlacementDecision, size: Size) -> dict[str, UserError]:
         field_of_size = "vcpus" if size.name == CUSTOM else "size"
         if not ruling.full:
-            return {"image": UserError("no_node", reasons=dict(ruling.refused))}
+            return {"image": UserError(ErrorCode.NO_NODE, reasons=dict(ruling.refused))}
         first = queries.earliest_end(session)
         rooms = [r for r in capacity.rooms(session, self.context.config) if r.up and not r.drained]
         return {
             field_of_size: UserError(
-                "no_room", size=size.name, rooms=rooms, earliest=first.ends_on if first else None
+                ErrorCode.NO_ROOM, size=size.name, rooms=rooms, earliest=first.ends_on if first else None
             )
         }
 

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from kws_core.config import Config
 from kws_core.database import queries
-from kws_core.database.alerts import AlertKind, alert_admins
+from kws_core.database.alerts import alert_admins
 from kws_core.errors import NodeError
 from kws_core.scheduling import capacity
-from kws_core.tables.alert import AdminAlert
+from kws_core.tables.alert import AdminAlert, AlertKind
 from kws_core.tables.node import NodeRecord
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.database.audit_log import LONGEST_ACTOR, note_act
-from kws_core.errors import FormError, UserError
+from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.people import Actor
 from kws_core.scheduling import capacity
 from kws_core.tables.event import Event
@@ -45,7 +45,7 @@ class NodeMaintenance:
         ``tell`` needs a date. Each owner is told once per drain and date, however often it is asked.
         """
         if not who.admin:
-            raise UserError("admins_only")
+            raise UserError(ErrorCode.ADMINS_ONLY)
         self.check(until, reason, tell=tell)
         with self.context.store.write() as session:
             now, record = self.context.now(), self._record(session, node)
@@ -63,7 +63,7 @@ class NodeMaintenance:
     def undrain(self, who: Actor, node: str, *, where: str) -> bool:
         """The node gets rentals again; False when it was not drained."""
         if not who.admin:
-            raise UserError("admins_only")
+            raise UserError(ErrorCode.ADMINS_ONLY)
         with self.context.store.write() as session:
             record = self._record(session, node)
             if not record.drained:
@@ -83,11 +83,11 @@ class NodeMaintenance:
         """FormError with what is wrong at which field."""
         problems: dict[str, UserError] = {}
         if tell and until is None:
-            problems["until"] = UserError("drain_day_missing")
+            problems["until"] = UserError(ErrorCode.DRAIN_DAY_MISSING)
         if until is not None and until < self.context.today():
-            problems["until"] = UserError("end_past", today=self.context.today())
+            problems["until"] = UserError(ErrorCode.END_PAST, today=self.context.today())
         if len(reason) > LONGEST_REASON:
-            problems["reason"] = UserError("key_name_long", maximum=LONGEST_REASON)
+            problems["reason"] = UserError(ErrorCode.KEY_NAME_LONG, maximum=LONGEST_REASON)
         if problems:
             raise FormError(problems)
 
@@ -101,13 +101,13 @@ class NodeMaintenance:
 
     def _unknown(self, session: Session, node: str) -> UserError:
         if node in capacity.missed(session, self.context.config):
-            return UserError("node_missed", node=node)
+            return UserError(ErrorCode.NODE_MISSED, node=node)
         known = [section.name for section in self.context.config.nodes]
         near = difflib.get_close_matches(node, known, n=1)
         return (
-            UserError("word_near", word=node, near=near[0])
+            UserError(ErrorCode.WORD_NEAR, word=node, near=near[0])
             if near
-            else UserError("word_unknown", word=node, known=known)
+            else UserError(ErrorCode.WORD_UNKNOWN, word=node, known=known)
         )
 
 

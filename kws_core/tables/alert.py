@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kws_core.tables.base import Base
+
+
+class AlertKind(StrEnum):
+    """What a notice is about; its ``data`` is listed behind each."""
+
+    NIGHT = "night"  # day; ended, stopped, stuck: mappings with id, name, owner (and node, why); failed: ids
+    UNREACHABLE = "unreachable"  # rental, name, owner, why
+    DEPARTED = "departed"  # person
+    LEAKS = "leaks"  # node, marks, deleted (bool)
+    NODE_DOWN = "node_down"  # node, since, why
+    NODE_UP = "node_up"  # node, since (of the silence), at
+    NODE_MISSED = "node_missed"  # node, rentals (how many)
 
 
 class AdminAlert(Base):

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from harness.storybook import Story
 from harness.world import make_config
 
-from kws_core.database.alerts import AlertKind, alert_admins
+from kws_core.database.alerts import alert_admins
+from kws_core.tables.alert import AlertKind
 
 CHANNEL = "C0LABADMIN"
 

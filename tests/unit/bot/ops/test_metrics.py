@@ -13,10 +13,11 @@ from harness.world import World
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.ops.metrics import MOST_CODES, Metrics
-from kws_core.database.alerts import AlertKind, alert_admins
+from kws_core.database.alerts import alert_admins
 from kws_core.errors import NodeDown, Refusal
 from kws_core.people import Actor
 from kws_core.reports.metrics import figures
+from kws_core.tables.alert import AlertKind
 
 ROOT = Path(__file__).parents[4]
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
