@@ -119,8 +119,8 @@ def _one_table(*tables: Mapping[ErrorCode, str]) -> dict[ErrorCode, str]:
     """
     joined: dict[ErrorCode, str] = {}
     for table in tables:
-        if doubles := joined.keys() & table.keys():
-            raise ValueError(f"two sentences for {', '.join(sorted(doubles))}")
+        if duplicates := joined.keys() & table.keys():
+            raise ValueError(f"two sentences for {', '.join(sorted(duplicates))}")
         joined |= table
     return joined
 

@@ -85,7 +85,7 @@ class CircuitBreaker:
 
 
 class GuardedNode:
-    """Any Node behind a Breaker: while that is open every call raises NodeDown at once.
+    """Any Node behind a CircuitBreaker: while that is open every call raises NodeDown at once.
 
     ``last_error`` is the last NodeDown's text ("" since it answered), ``latency`` the seconds that the
     last answered call took (None before the first).

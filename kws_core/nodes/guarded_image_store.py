@@ -1,4 +1,4 @@
-"""Any ImageShelf behind its node's circuit breaker."""
+"""Any ImageStore behind its node's circuit breaker."""
 
 from __future__ import annotations
 
@@ -25,43 +25,43 @@ class GuardedImageStore:
         self._guard = guard
 
     def list(self) -> Collection[StoredImage]:
-        """See ImageShelf."""
+        """See ImageStore."""
         found: Collection[StoredImage] = self._guard(self._shelf.list)
         return found
 
     def look(self, image_id: str) -> StoredImage:
-        """See ImageShelf."""
+        """See ImageStore."""
         found: StoredImage = self._guard(lambda: self._shelf.look(image_id))
         return found
 
     def create(self, spec: ImageSpec) -> str:
-        """See ImageShelf."""
+        """See ImageStore."""
         return str(self._guard(lambda: self._shelf.create(spec)))
 
     def fill(self, image_id: str, body: Body) -> None:
-        """See ImageShelf."""
+        """See ImageStore."""
         self._shelf.fill(image_id, body)
 
     def fetches(self) -> bool:
-        """See ImageShelf."""
+        """See ImageStore."""
         return bool(self._guard(self._shelf.fetches))
 
     def fetch(self, image_id: str, url: str) -> None:
-        """See ImageShelf."""
+        """See ImageStore."""
         self._guard(lambda: self._shelf.fetch(image_id, url))
 
     def read(self, image_id: str) -> AbstractContextManager[Iterator[bytes]]:
-        """See ImageShelf."""
+        """See ImageStore."""
         return self._shelf.read(image_id)
 
     def change(self, image_id: str, fields: Mapping[str, Any], drop: Collection[str] = ()) -> None:
-        """See ImageShelf."""
+        """See ImageStore."""
         self._guard(lambda: self._shelf.change(image_id, fields, drop))
 
     def delete(self, image_id: str) -> bool:
-        """See ImageShelf."""
+        """See ImageStore."""
         return bool(self._guard(lambda: self._shelf.delete(image_id)))
 
     def hosts(self) -> set[str]:
-        """See ImageShelf."""
+        """See ImageStore."""
         return self._shelf.hosts()

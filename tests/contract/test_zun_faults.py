@@ -184,7 +184,7 @@ def test_what_is_gone_is_not_shown_and_a_stopped_one_tells_how_it_ended(stub: St
 
 
 class Dock:
-    """A ContainerDock on containers that only write down what they are asked."""
+    """A ContainerDriver on containers that only write down what they are asked."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -55,15 +55,15 @@ class FakeImageStore:
         self._spoil = True
 
     def list(self) -> Collection[StoredImage]:
-        """See ImageShelf."""
+        """See ImageStore."""
         return self._owner._call("image_list", lambda: [kept.stored for kept in self._all().values()])
 
     def look(self, image_id: str) -> StoredImage:
-        """See ImageShelf."""
+        """See ImageStore."""
         return self._owner._call("image_look", lambda: self._find(image_id).stored)
 
     def create(self, spec: ImageSpec) -> str:
-        """See ImageShelf."""
+        """See ImageStore."""
 
         def do() -> str:
             image_id = self._owner._new_id("image")
@@ -83,7 +83,7 @@ class FakeImageStore:
         return self._owner._call("image_create", do)
 
     def fill(self, image_id: str, body: Body) -> None:
-        """See ImageShelf."""
+        """See ImageStore."""
         kept = self._find(image_id)
         self._keep(replace(kept, stored=replace(kept.stored, status="saving")))
         content = b"".join(body)
@@ -96,11 +96,11 @@ class FakeImageStore:
         self._owner._call("image_fill", do)
 
     def fetches(self) -> bool:
-        """See ImageShelf."""
+        """See ImageStore."""
         return self._owner._call("image_fetches", lambda: self.web is not None)
 
     def fetch(self, image_id: str, url: str) -> None:
-        """See ImageShelf. Done at once; what ``web`` does not have leaves it "queued"."""
+        """See ImageStore. Done at once; what ``web`` does not have leaves it "queued"."""
 
         def do() -> None:
             if url in (self.web or {}):
@@ -111,7 +111,7 @@ class FakeImageStore:
 
     @contextmanager
     def read(self, image_id: str) -> Iterator[Iterator[bytes]]:
-        """See ImageShelf."""
+        """See ImageStore."""
         content = self._owner._call("image_read", lambda: self._find(image_id).content)
         yield self._chunks(content)
 
@@ -120,11 +120,11 @@ class FakeImageStore:
             yield self._owner._call("image_chunk", lambda start=start: content[start : start + CHUNK])  # type: ignore[misc]
 
     def change(self, image_id: str, fields: Mapping[str, Any], drop: Collection[str] = ()) -> None:
-        """See ImageShelf."""
+        """See ImageStore."""
         self._owner._call("image_change", lambda: self._change(image_id, fields, drop))
 
     def delete(self, image_id: str) -> bool:
-        """See ImageShelf."""
+        """See ImageStore."""
 
         def do() -> bool:
             kept = self._all().get(image_id)
@@ -139,7 +139,7 @@ class FakeImageStore:
         return self._owner._call("image_delete", do)
 
     def hosts(self) -> set[str]:
-        """See ImageShelf. Known also while the node is down."""
+        """See ImageStore. Known also while the node is down."""
         return set(self.known_hosts)
 
     def _change(self, image_id: str, fields: Mapping[str, Any], drop: Collection[str]) -> None:

@@ -35,11 +35,11 @@ class FakeImporter:
         return self._there[stray.id]
 
     def strays(self, kind: Kind) -> Sequence[UntaggedMachine]:
-        """See Adopter."""
+        """See Importer."""
         return self._node._call("strays", lambda: [s for s in self._unmarked() if s.kind is kind])
 
     def adopt(self, kind: Kind, machine_id: str, mark: str, owner: str, address: str) -> None:
-        """See Adopter. From here on the machine is the FakeNode's own."""
+        """See Importer. From here on the machine is the FakeNode's own."""
         self._node._call("adopt", lambda: self._adopt(kind, machine_id, mark))
 
     def _unmarked(self) -> list[UntaggedMachine]:

@@ -23,46 +23,46 @@ class GlanceImageStore:
         self._changed = changed
 
     def list(self) -> Sequence[StoredImage]:
-        """See ImageShelf."""
+        """See ImageStore."""
         return self._cloud().images.list()
 
     def look(self, image_id: str) -> StoredImage:
-        """See ImageShelf."""
+        """See ImageStore."""
         return self._cloud().images.get(image_id)
 
     def create(self, spec: ImageSpec) -> str:
-        """See ImageShelf."""
+        """See ImageStore."""
         own = {"visibility": "private", "min_disk": spec.min_disk_gb, "min_ram": spec.min_ram_mb}
         return self._cloud().images.create_empty(spec.name, spec.disk_format, {**spec.properties, **own})
 
     def fill(self, image_id: str, body: Body) -> None:
-        """See ImageShelf."""
+        """See ImageStore."""
         self._cloud().images.fill(image_id, body, self._timeout)
 
     def fetches(self) -> bool:
-        """See ImageShelf."""
+        """See ImageStore."""
         return WEB_DOWNLOAD in self._cloud().images.import_methods()
 
     def fetch(self, image_id: str, url: str) -> None:
-        """See ImageShelf."""
+        """See ImageStore."""
         self._cloud().images.start_import(image_id, {"name": WEB_DOWNLOAD, "uri": url})
 
     def read(self, image_id: str) -> AbstractContextManager[Iterator[bytes]]:
-        """See ImageShelf."""
+        """See ImageStore."""
         return self._cloud().images.read(image_id, CHUNK)
 
     def change(self, image_id: str, fields: Mapping[str, Any], drop: Collection[str] = ()) -> None:
-        """See ImageShelf."""
+        """See ImageStore."""
         here = self.look(image_id).properties if drop else {}
         self._cloud().images.change(image_id, fields, [key for key in drop if key in here])
         self._changed()
 
     def delete(self, image_id: str) -> bool:
-        """See ImageShelf."""
+        """See ImageStore."""
         deleted = self._cloud().images.delete(image_id)
         self._changed()
         return deleted
 
     def hosts(self) -> set[str]:
-        """See ImageShelf."""
+        """See ImageStore."""
         return self._cloud().hosts()

@@ -29,7 +29,7 @@ class OpenStackImporter:
         self._open = cloud
 
     def strays(self, kind: Kind) -> Sequence[UntaggedMachine]:
-        """See Adopter."""
+        """See Importer."""
         cloud = self._open()
         if kind is Kind.SERVER:
             floating = _floating(cloud)
@@ -39,7 +39,7 @@ class OpenStackImporter:
         return [_stray_container(container) for container in found]
 
     def adopt(self, kind: Kind, machine_id: str, mark: str, owner: str, address: str) -> None:
-        """See Adopter."""
+        """See Importer."""
         cloud = self._open()
         self._take(cloud, kind, machine_id, mark, owner)
         ports = {port.id: port for port in cloud.ports.list() if port.device_id == machine_id}

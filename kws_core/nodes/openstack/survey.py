@@ -62,7 +62,7 @@ def survey(cloud: Cloud, workers: Workers) -> Survey:
 
 
 def remains(items: Iterable[Item]) -> RemainingResources:
-    """As the contract's Remains."""
+    """As the contract's RemainingResources."""
     return RemainingResources(frozenset((item.kind, item.id) for item in items))
 
 

@@ -101,7 +101,7 @@ def test_one_that_can_not_be_drawn_is_an_error_of_one_line() -> None:
 
 
 class Gauge:
-    """A Gallery with everything around it in the test's hand."""
+    """A ChartSender with everything around it in the test's hand."""
 
     def __init__(self) -> None:
         self.nodes = [node("node1")]
