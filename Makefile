@@ -62,6 +62,12 @@ lint: setup ## style, types and the floor plan
 test-openstack: setup ## the contract suite and the stories on two real nodes (needs the lab kit)
 	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; $(BIN)/pytest -m openstack
 
+test-contract: setup ## of these the contract suite alone
+	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; $(BIN)/pytest -m openstack tests/contract
+
+test-real: setup ## and the stories alone
+	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; $(BIN)/pytest -m openstack --ignore=tests/contract
+
 kills: setup ## kws run killed with SIGKILL at 40 calls, on two real nodes (needs the lab kit; about 15 minutes)
 	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; KWS_KILLS=40 $(BIN)/pytest -s -m openstack tests/real/test_kills.py
 
@@ -69,7 +75,7 @@ test-browser: setup ## the demo's page in a real browser (needs chromium)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-browser.txt
 	$(BIN)/pytest -m browser tests/browser -n 2
 
-check: lint test test-thorough test-browser test-openstack ## everything
+check: lint test test-thorough test-browser test-openstack test-contract test-real ## everything
 
 fix: setup ## what the linter can mend
 	$(BIN)/ruff check --fix .
@@ -85,4 +91,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack check fix messages lock clean
+.PHONY: help setup demo test test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real check fix messages lock clean
