@@ -27,8 +27,8 @@ from kws_core.database.leases import LeaseLost
 from kws_core.expiry import ExpiryInfo
 from kws_core.outbox.pending_messages import Outbox, PendingMessages
 from kws_core.rentals.members import Members
+from kws_core.tables.details.events import Transferred
 from kws_core.tables.event import Event
-from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 
 log = logging.getLogger(__name__)
@@ -142,8 +142,8 @@ class Notifier:
             self.outbox.postpone(mail.rental.id, later)
 
     def _tell_event(self, mail: PendingMessages, event: Event, *, told_again: bool) -> None:
-        if event.kind is EventKind.TRANSFERRED:
-            self._give_up_card(mail, event)
+        if isinstance(event.details, Transferred):
+            self._give_up_card(mail, event, event.details)
         if event.kind in end_notices.KINDS:
             outlook = self._outlook(mail)
             if not end_notices.asks(mail.rental, event, mail.events, outlook):
@@ -234,21 +234,22 @@ class Notifier:
     def _outlook(self, mail: PendingMessages) -> ExpiryInfo:
         return self.context.expiry.outlook(mail.rental, mail.events, self.context.now())
 
-    def _give_up_card(self, mail: PendingMessages, event: Event) -> None:
+    def _give_up_card(self, mail: PendingMessages, event: Event, transferred: Transferred) -> None:
         """The card in the messages of the person who had it says who has it now, and they are told.
 
         Whether they can be reached decides nothing about the rental any more.
         """
-        was, channel, card = str(event.data["was"]), event.data.get("channel"), event.data.get("card")
+        channel, card = transferred.channel, transferred.card
         if not channel or not card:
             return
-        message = rental_card.handed_over(mail.rental, event, self.directory.texts_of(was))
-        person = self.members.person(was)
+        texts = self.directory.texts_of(transferred.was)
+        message = rental_card.handed_over(mail.rental, transferred, texts)
+        person = self.members.person(transferred.was)
         try:
             self.post.edit(channel, card, message)
             if person and person.departed_at:
                 return
-            notice = rental_card.transfer_notification(mail.rental, event, self.directory.texts_of(was))
+            notice = rental_card.transfer_notification(mail.rental, event, transferred, texts)
             if event.tries and self.post.find(channel, f"{ids.NOTICE}{event.id}", card):
                 return
             self.outbox.trying(event)

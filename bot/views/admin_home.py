@@ -262,8 +262,8 @@ def _events(desk: AdminHome, texts: Texts) -> list[Block]:
             texts(HAPPENED[event.kind]),
             actor,
         ]
-        if "note" in event.data:
-            parts.append(texts("{note}", note=clip(str(event.data["note"]), 150)))
+        if event.note is not None:
+            parts.append(texts("{note}", note=clip(event.note, 150)))
         lines.append(" · ".join(parts))
     return [_section("\n".join(lines) or texts(N_("none")))]
 

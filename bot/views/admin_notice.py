@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from slack_sdk.models.blocks import (
     ActionsBlock,
@@ -21,12 +19,21 @@ from bot.text.i18n import N_, Mrkdwn, Texts, code
 from bot.text.units import clip
 from bot.views import ids, node_notices
 from bot.views.rental_card import Message
-from kws_core.tables.alert import AdminAlert, AlertKind
+from kws_core.tables.alert import AdminAlert
+from kws_core.tables.details.alerts import (
+    DepartedAlert,
+    LeaksAlert,
+    NightAlert,
+    NightRental,
+    NodeDownAlert,
+    NodeMissedAlert,
+    NodeUpAlert,
+    UnreachableAlert,
+)
 from kws_core.tables.rental import Rental
 
 MOST_NAMES = 40
 MOST_RENTALS = 20  # two blocks each; Slack takes 50 in a message
-DECIDABLE = frozenset({AlertKind.DEPARTED, AlertKind.UNREACHABLE})
 
 
 def message(notice: AdminAlert, rentals: Sequence[Rental], texts: Texts) -> Message:
@@ -36,7 +43,7 @@ def message(notice: AdminAlert, rentals: Sequence[Rental], texts: Texts) -> Mess
         block_id=f"{ids.ADMIN_NOTICE}{notice.id}", text=MarkdownTextObject(text=clip(text, 3000))
     )
     blocks: list[Block] = [section]
-    if notice.kind in DECIDABLE:
+    if isinstance(notice.details, DepartedAlert | UnreachableAlert):
         for rental in rentals[:MOST_RENTALS]:
             blocks += _decision(rental, texts)
         if not rentals:
@@ -45,28 +52,32 @@ def message(notice: AdminAlert, rentals: Sequence[Rental], texts: Texts) -> Mess
 
 
 def _text(notice: AdminAlert, texts: Texts) -> str:
-    data: Mapping[str, Any] = notice.data
-    if notice.kind == AlertKind.NIGHT:
-        return "\n".join(_night(data, texts))
-    if notice.kind == AlertKind.DEPARTED:
-        person = _person(data["person"])
-        return texts(
-            N_(":wave: {person} has left this workspace. Who takes these rentals over?"), person=person
-        )
-    if notice.kind == AlertKind.UNREACHABLE:
-        return texts(
-            N_(
-                ":mute: Slack brings nothing to {person} any more ({why}). {name} ends at its last day without a word."
-            ),
-            person=_person(data["owner"]),
-            why=code(data["why"]),
-            name=data["name"],
-        )
-    if notice.kind in node_notices.KINDS:
-        return node_notices.text(notice, texts)
-    marks = ", ".join(code(mark) for mark in list(data["marks"])[:MOST_NAMES])
-    known = LEAKS[bool(data.get("deleted"))]
-    return texts(known, node=data["node"], count=len(data["marks"]), marks=Mrkdwn(marks))
+    match notice.details:
+        case NightAlert() as night:
+            return "\n".join(_night(night, texts))
+        case DepartedAlert(person=person):
+            return texts(
+                N_(":wave: {person} has left this workspace. Who takes these rentals over?"),
+                person=_person(person),
+            )
+        case UnreachableAlert() as mute:
+            return texts(
+                N_(
+                    ":mute: Slack brings nothing to {person} any more ({why}). {name} ends at its last day without a word."
+                ),
+                person=_person(mute.owner),
+                why=code(mute.why),
+                name=mute.name,
+            )
+        case LeaksAlert() as leaks:
+            marks = Mrkdwn(", ".join(code(mark) for mark in leaks.marks[:MOST_NAMES]))
+            return texts(LEAKS[leaks.deleted], node=leaks.node, count=len(leaks.marks), marks=marks)
+        case NodeDownAlert() as down:
+            return node_notices.down(down, texts)
+        case NodeUpAlert() as up:
+            return node_notices.up(up, texts)
+        case NodeMissedAlert() as missed:
+            return node_notices.missed(missed, texts)
 
 
 LEAKS = {
@@ -78,29 +89,29 @@ LEAKS = {
 }
 
 
-def _night(data: Mapping[str, Any], texts: Texts) -> list[str]:
-    day = texts.date(date.fromisoformat(data["day"]))
+def _night(night: NightAlert, texts: Texts) -> list[str]:
+    day = texts.date(night.day) if night.day else "?"
     lines: list[str] = [texts(N_(":crescent_moon: The night to {day}"), day=day)]
-    for key, label in (
-        ("ended", N_("Ended ({count}): {names}")),
-        ("stopped", N_("Stopped ({count}): {names}")),
+    for entries, label in (
+        (night.ended, N_("Ended ({count}): {names}")),
+        (night.stopped, N_("Stopped ({count}): {names}")),
     ):
-        if data.get(key):
-            lines.append(texts(label, count=len(data[key]), names=_names(data[key])))
-    for entry in data.get("stuck", ())[:MOST_NAMES]:
-        why = texts(N_("it does not answer")) if entry["why"] == "silent" else entry["why"]
+        if entries:
+            lines.append(texts(label, count=len(entries), names=_names(entries)))
+    for entry in night.stuck[:MOST_NAMES]:
+        why = texts(N_("it does not answer")) if entry.why == "silent" else entry.why
         shown = why or texts(N_("it still shows something of it"))
         text = N_("Still being deleted: {name} of {person} on {node}: {why}")
         lines.append(
-            texts(text, name=entry["name"], person=_person(entry["owner"]), node=entry["node"], why=shown)
+            texts(text, name=entry.name, person=_person(entry.owner), node=entry.node or "", why=shown)
         )
-    if data.get("failed"):
-        lines.append(texts(N_("Failed, see the log: {names}"), names=", ".join(data["failed"])))
+    if night.failed:
+        lines.append(texts(N_("Failed, see the log: {names}"), names=", ".join(night.failed)))
     return lines
 
 
-def _names(entries: Sequence[Mapping[str, str]]) -> Mrkdwn:
-    shown = [f"{code(entry['name'])} {_person(entry['owner'])}" for entry in entries[:MOST_NAMES]]
+def _names(entries: Sequence[NightRental]) -> Mrkdwn:
+    shown = [f"{code(entry.name)} {_person(entry.owner)}" for entry in entries[:MOST_NAMES]]
     return Mrkdwn(", ".join([*shown, *(["…"] if len(entries) > MOST_NAMES else [])]))
 
 

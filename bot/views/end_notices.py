@@ -25,6 +25,7 @@ from bot.text.units import clip
 from bot.views import ids, rental_card
 from bot.views.rental_card import Message
 from kws_core.expiry import ExpiryInfo
+from kws_core.tables.details.events import Stopped, Warned
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -41,10 +42,10 @@ OUTCOMES = {
 
 def asks(rental: Rental, event: Event, events: Sequence[Event], outlook: ExpiryInfo) -> bool:
     """Whether there is still something to decide about what this event says."""
-    if event.kind is EventKind.STOPPED:
+    if not isinstance(event.details, Warned):
         return rental.status is Status.STOPPED
     newest = max(e.id for e in events if e.kind is EventKind.WARNED)
-    current = event.data.get("last_day") == outlook.last_day.isoformat()
+    current = event.details.last_day == outlook.last_day
     return rental.status is Status.READY and current and event.id == newest
 
 
@@ -54,8 +55,8 @@ def message(
     """The message about such an event, as it should look now."""
     if not asks(rental, event, events, outlook):
         return _with_id(event, _outcome(rental, outlook, texts))
-    if event.kind is EventKind.STOPPED:
-        return _stopped(rental, event, outlook, texts)
+    if isinstance(event.details, Stopped):
+        return _stopped(rental, event, event.details.until, outlook, texts)
     return _warning(rental, event, outlook, texts)
 
 
@@ -77,15 +78,17 @@ def _warning(rental: Rental, event: Event, outlook: ExpiryInfo, texts: Texts) ->
     return _with_id(event, text, ActionsBlock(block_id=ids.EXTENSION + rental.id, elements=buttons))
 
 
-def _stopped(rental: Rental, event: Event, outlook: ExpiryInfo, texts: Texts) -> Message:
-    until = datetime.fromisoformat(event.data["until"]).astimezone(outlook.ends_at.tzinfo)
+def _stopped(
+    rental: Rental, event: Event, until: datetime | None, outlook: ExpiryInfo, texts: Texts
+) -> Message:
+    moment = slack_time(until.astimezone(outlook.ends_at.tzinfo), texts) if until else "?"
     text = texts(
         N_(
             ":large_yellow_circle: {name} has reached its end and is stopped. "
             "It is deleted with everything on it at {moment}, unless you restore it."
         ),
         name=rental.name,
-        moment=slack_time(until, texts),
+        moment=moment,
     )
     buttons = [restore_button(rental, texts), rental_card.return_button(rental, texts)]
     return _with_id(event, text, ActionsBlock(block_id=ids.EXTENSION + rental.id, elements=buttons))

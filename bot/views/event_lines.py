@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from bot.text.i18n import N_, Texts, code
 from bot.views import history
+from kws_core.tables.details.events import (
+    Adopted,
+    EventDetails,
+    Extended,
+    Failed,
+    KeyDropped,
+    KeyRenewed,
+    KeySent,
+    Moved,
+    NodeDrained,
+    Restored,
+    WaitingForNode,
+)
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -101,29 +115,48 @@ BY_OTHERS = {  # what is said instead when an admin did it: without a reason, an
 
 def line(event: Event, rental: Rental, texts: Texts) -> str | None:
     """An event as a line of the card's history; None for what the card says otherwise."""
-    if event.kind is EventKind.FAILED:
-        return ":x: " + texts(FAILURES.get(event.data.get("reason", ""), FAILURES["no_node"]))
-    if event.kind is EventKind.NODE_DRAINED:
-        return history.drained(event, texts)
+    match event.details:
+        case Failed(reason=reason):
+            return ":x: " + texts(FAILURES.get(reason, FAILURES["no_node"]))
+        case NodeDrained() as drained:
+            return history.drained(drained, texts)
     if event.kind not in LINES:
         return None
-    sentence = LINES[event.kind]
-    if event.kind in BY_OTHERS and event.actor != rental.owner:
-        sentence = BY_OTHERS[event.kind]["note" in event.data]
-    if event.kind is EventKind.KEY_WANTED and event.actor != rental.owner:
-        sentence = N_(
-            ":key: {actor} asked for a new key. It comes into this thread; then the server reboots once."
-        )
-    if event.kind in REFUSED and "refusal" in event.data:
-        sentence = REFUSED[event.kind]
-    data = dict(event.data)
-    if "refusal" in data:
-        data["why"] = texts(REFUSALS.get(data["refusal"], REFUSALS["failed"]))
-    if event.kind is EventKind.ADOPTED and "was" in data:
-        sentence, data["was"] = OVERDUE, texts.date(date.fromisoformat(data["was"]))
-    if "until" in data and event.kind is not EventKind.STOPPED:
-        data["day"] = texts.date(date.fromisoformat(data["until"]))
-    if "fingerprint" in data:
-        data["print"] = code(data["fingerprint"])
-    line = texts(sentence, actor=history.person(event.actor), **data)
+    words = _words(event.details, texts)
+    line = texts(_sentence(event, rental), actor=history.person(event.actor), **words)
     return line + history.by_another(event, rental, texts)
+
+
+def _sentence(event: Event, rental: Rental) -> str:
+    match event.details:
+        case KeyRenewed(refusal=str()) | KeyDropped(refusal=str()):
+            return REFUSED[event.kind]
+        case Adopted(was=date()):
+            return OVERDUE
+    if event.actor != rental.owner:
+        if event.kind is EventKind.KEY_WANTED:
+            return N_(
+                ":key: {actor} asked for a new key. It comes into this thread; then the server reboots once."
+            )
+        if event.kind in BY_OTHERS:
+            return BY_OTHERS[event.kind][event.note is not None]
+    return LINES[event.kind]
+
+
+def _words(details: EventDetails, texts: Texts) -> dict[str, Any]:
+    """What a sentence may name, as people read it."""
+    words = dict(vars(details))
+    match details:
+        case Moved() | WaitingForNode() | KeyRenewed() | KeyDropped():
+            words["why"] = texts(REFUSALS.get(details.refusal or "", REFUSALS["failed"]))
+        case KeySent(fingerprint=fingerprint):
+            words["print"] = code(fingerprint or "")
+        case Extended(until=until) | Restored(until=until):
+            words["day"] = _day(until, texts)
+        case Adopted(until=until, was=was):
+            words |= {"day": _day(until, texts), "was": _day(was, texts)}
+    return words
+
+
+def _day(day: date | None, texts: Texts) -> str:
+    return texts.date(day) if day else "?"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import date
 
 from bot.text.i18n import N_, Mrkdwn, Texts, code, escape, slack_time
 from kws_core.reports.audit import Line
 from kws_core.tables.base import SYSTEM
+from kws_core.tables.details.events import NodeDrained
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -47,20 +47,19 @@ def by_another(event: Event, rental: Rental, texts: Texts) -> str:
     return " " + texts(N_("(by {actor})"), actor=person(event.actor))
 
 
-def drained(event: Event, texts: Texts) -> str:
+def drained(word: NodeDrained, texts: Texts) -> str:
     """That the rental's node goes out of service."""
     sentence = N_(
         ":construction: {node} is taken out of service on {day}. Save what you need: from then on it may be off without a further word. "
         "A new rental comes to another node."
     )
-    if event.data.get("reason"):
+    if word.reason:
         sentence = N_(
             ":construction: {node} is taken out of service on {day}: {reason}. Save what you need: from then on it may be off without a further word. "
             "A new rental comes to another node."
         )
-    day = texts.date(date.fromisoformat(event.data["until"]))
-    reason = str(event.data.get("reason") or "").rstrip(".")
-    return texts(sentence, node=event.data["node"], day=day, reason=reason)
+    day = texts.date(word.until) if word.until else "?"
+    return texts(sentence, node=word.node, day=day, reason=word.reason.rstrip("."))
 
 
 def of_rental(events: Sequence[Event], sentences: Iterable[str | None], texts: Texts) -> Mrkdwn:
@@ -68,7 +67,7 @@ def of_rental(events: Sequence[Event], sentences: Iterable[str | None], texts: T
     lines = []
     for event, sentence in zip(events, sentences, strict=True):
         what = Mrkdwn(sentence) if sentence else code(event.kind.value)
-        lines.append(_line(event, what, event.data.get("via"), texts))
+        lines.append(_line(event, what, event.via, texts))
     return _last(lines)
 
 

@@ -6,34 +6,40 @@ from datetime import datetime
 
 from bot.text.i18n import N_, Texts, code, slack_time
 from bot.views.event_lines import REFUSALS
-from kws_core.tables.alert import AdminAlert, AlertKind
-
-KINDS = frozenset({AlertKind.NODE_DOWN, AlertKind.NODE_UP, AlertKind.NODE_MISSED})
+from kws_core.tables.details.alerts import NodeDownAlert, NodeMissedAlert, NodeUpAlert
 
 
-def text(notice: AdminAlert, texts: Texts) -> str:
-    """One sentence, and what follows from it."""
-    data = notice.data
-    if notice.kind == AlertKind.NODE_MISSED:
-        return texts(
-            N_(
-                ":ghost: {node} is not in nodes.toml any more, but {count} rentals are on it. Nothing looks after them. "
-                "Put it back and start KWS again; to empty it, drain it first."
-            ),
-            node=data["node"],
-            count=data["rentals"],
-        )
-    since = slack_time(datetime.fromisoformat(data["since"]), texts)
-    if notice.kind == AlertKind.NODE_UP:
-        return texts(
-            N_(":large_green_circle: {node} answers again. It was silent since {since}."),
-            node=data["node"],
-            since=since,
-        )
+def missed(alert: NodeMissedAlert, texts: Texts) -> str:
+    """A node is not in nodes.toml although rentals are on it."""
+    return texts(
+        N_(
+            ":ghost: {node} is not in nodes.toml any more, but {count} rentals are on it. Nothing looks after them. "
+            "Put it back and start KWS again; to empty it, drain it first."
+        ),
+        node=alert.node,
+        count=alert.rentals,
+    )
+
+
+def up(alert: NodeUpAlert, texts: Texts) -> str:
+    """A node answers again."""
+    return texts(
+        N_(":large_green_circle: {node} answers again. It was silent since {since}."),
+        node=alert.node,
+        since=_moment(alert.since, texts),
+    )
+
+
+def down(alert: NodeDownAlert, texts: Texts) -> str:
+    """A node does not answer, and what follows from it."""
     return texts(
         N_(":red_circle: {node} {why} since {since}. It gets no new rentals until it is back. {hint}"),
-        node=data["node"],
-        why=texts(REFUSALS.get(data["why"], REFUSALS["down"])),
-        since=since,
+        node=alert.node,
+        why=texts(REFUSALS.get(alert.why, REFUSALS["down"])),
+        since=_moment(alert.since, texts),
         hint=code("/kws admin nodes"),
     )
+
+
+def _moment(moment: datetime | None, texts: Texts) -> str:
+    return slack_time(moment, texts) if moment else "?"

@@ -22,6 +22,7 @@ from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.text.units import clip, size_line
 from bot.views import event_lines, ids
 from kws_core.scheduling.fair_queue import QueuePosition
+from kws_core.tables.details.events import Queued, Transferred
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -94,24 +95,24 @@ def notification(rental: Rental, event: Event, texts: Texts) -> Message:
     return Message(text, [SectionBlock(block_id=f"{ids.NOTICE}{event.id}", text=_md(text, 3000))])
 
 
-def handed_over(rental: Rental, event: Event, texts: Texts) -> Message:
+def handed_over(rental: Rental, transferred: Transferred, texts: Texts) -> Message:
     """What the card of the person who had the rental says from now on."""
-    text = _handed_over(rental, event, texts)
+    text = _handed_over(rental, transferred, texts)
     return Message(text, [SectionBlock(block_id=ids.CARD + rental.id, text=_md(text, 3000))])
 
 
-def transfer_notification(rental: Rental, event: Event, texts: Texts) -> Message:
+def transfer_notification(rental: Rental, event: Event, transferred: Transferred, texts: Texts) -> Message:
     """The same, as the message that notifies them."""
-    text = _handed_over(rental, event, texts)
+    text = _handed_over(rental, transferred, texts)
     return Message(text, [SectionBlock(block_id=f"{ids.NOTICE}{event.id}", text=_md(text, 3000))])
 
 
-def _handed_over(rental: Rental, event: Event, texts: Texts) -> Mrkdwn:
+def _handed_over(rental: Rental, transferred: Transferred, texts: Texts) -> Mrkdwn:
     sentence = N_(":handshake: {name} was handed over to {person}.")
-    if "note" in event.data:
+    if transferred.note is not None:
         sentence = N_(":handshake: {name} was handed over to {person}: {note}")
-    person, note = Mrkdwn(f"<@{event.data['to']}>"), event.data.get("note")
-    return texts(sentence, name=rental.name, person=person, note=note)
+    person = Mrkdwn(f"<@{transferred.to}>")
+    return texts(sentence, name=rental.name, person=person, note=transferred.note)
 
 
 def list_entry(
@@ -205,15 +206,18 @@ def _current(rental: Rental, events: Sequence[Event]) -> list[Event]:
 
 
 def _turn(rental: Rental, events: Sequence[Event]) -> QueuePosition | None:
-    queued = _queued(rental, events)
-    return QueuePosition(queued.data["position"], queued.data["of"]) if queued else None
+    told = _queued(rental, events)
+    if told is None or not isinstance(told.details, Queued):
+        return None
+    return QueuePosition(told.details.position, told.details.of)
 
 
 def _queued(rental: Rental, events: Sequence[Event]) -> Event | None:
     """What was told last of the line that it is in; None when it is in none."""
     if not rental.awaits_slot or rental.placement is None:
         return None
-    told = [e for e in events if e.kind is EventKind.QUEUED and e.data["node"] == rental.placement.node]
+    node = rental.placement.node
+    told = [e for e in events if isinstance(e.details, Queued) and e.details.node == node]
     return told[-1] if told else None
 
 
@@ -251,7 +255,7 @@ def should_notify(rental: Rental, event: Event) -> bool:
     if event.kind is EventKind.RETURNED:
         return event.actor != rental.owner
     if event.kind in (EventKind.EXTENDED, EventKind.RESTORED):
-        return rental.live and event.data.get("via") not in ON_A_MESSAGE
+        return rental.live and event.via not in ON_A_MESSAGE
     ends = (EventKind.FAILED, EventKind.VANISHED, EventKind.EXPIRED)
     return event.kind in (*ends, EventKind.TRANSFERRED, EventKind.ADOPTED)
 

@@ -7,10 +7,13 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from kws_core.database import queries
-from kws_core.tables.alert import AdminAlert, AlertKind
+from kws_core.tables.alert import AdminAlert
+from kws_core.tables.details.alerts import Alert
 
 
-def alert_admins(session: Session, kind: AlertKind, key: str, now: datetime, **data: object) -> bool:
+def alert_admins(session: Session, details: Alert, key: str, now: datetime) -> bool:
     """Writes a notice unless one with that key was ever written; whether it did."""
-    values = {"key": f"{kind}:{key}", "kind": kind.value, "at": now, "data": data, "reached": {}, "tries": 0}
+    kind = details.kind
+    said = {"kind": kind.value, "data": details.to_json()}
+    values = {"key": f"{kind}:{key}", "at": now, "reached": {}, "tries": 0, **said}
     return queries.insert_once(session, AdminAlert, values)

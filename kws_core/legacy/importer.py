@@ -27,6 +27,7 @@ from kws_core.nodes.importer import Importer, UntaggedMachine
 from kws_core.nodes.values import MachineState
 from kws_core.rentals.admission import CUSTOM, NAME
 from kws_core.tables.base import new_id
+from kws_core.tables.details.events import Adopted
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Placement, Rental
@@ -274,9 +275,8 @@ class LegacyImporter:
         with self.context.store.write() as session:
             fresh = queries.rental(session, rental.id, lock=True)
             assert fresh
-            was = row.until.isoformat() if row.until != fresh.ends_on and row.until else None
-            until = fresh.ends_on.isoformat()
-            fresh.record(EventKind.ADOPTED, self.context.now(), until=until, was=was, node=held.node)
+            was = row.until if row.until != fresh.ends_on else None
+            fresh.record(Adopted(until=fresh.ends_on, was=was, node=held.node), self.context.now())
             for placement in fresh.placements:
                 placement.next_check_at = self.context.now()
         self.context.work.set()

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -18,12 +17,12 @@ from kws_core.context import Context
 from kws_core.database import job_ledger, queries
 from kws_core.database.alerts import alert_admins
 from kws_core.rentals.lifecycle import end
-from kws_core.tables.alert import AlertKind
-from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.details.alerts import NightAlert, NightRental
+from kws_core.tables.details.events import Expired, Stopped, Warned
 from kws_core.tables.job_run import JobRun
 from kws_core.tables.node import NodeRecord
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import PlacementState, Reason, Status
+from kws_core.tables.states import PlacementState, Status
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +85,7 @@ class Nightly:
                 return False
             if (rental.id, reminder.key) in job_ledger.told_once(session, [rental.id]):
                 return False
-            last_day = reminder.last_day.isoformat()
-            rental.record(EventKind.WARNED, now, key=reminder.key, days=reminder.days, last_day=last_day)
+            rental.record(Warned(days=reminder.days, last_day=reminder.last_day), now, key=reminder.key)
         return True
 
     # -- the end
@@ -168,14 +166,14 @@ class Nightly:
             if rental.status is Status.READY and self.context.config.policy.grace_hours:
                 self._stop(rental, self.context.now())
             else:
-                end(rental, Reason.EXPIRED, self.context.now(), event=EventKind.EXPIRED)
+                end(rental, Expired(), self.context.now())
             job_ledger.note_marked(session, NIGHT, done.day, rental_id)
         done.marked.append(rental_id)
 
     def _stop(self, rental: Rental, now: datetime) -> None:
         rental.stopped_at, rental.to_start = now, False
         until = self.ends.grace_over(rental)
-        rental.move_to(Status.STOPPED, now, event=EventKind.STOPPED, until=until.isoformat())
+        rental.move_to(Status.STOPPED, now, event=Stopped(until))
         if rental.placement:
             rental.placement.next_check_at = now
 
@@ -192,7 +190,7 @@ class Nightly:
             rental = queries.rental(session, rental_id, lock=True)
             if rental is None or rental.status is not Status.STOPPED or self.ends.grace_over(rental) > now:
                 return False
-            end(rental, Reason.EXPIRED, now, event=EventKind.EXPIRED)
+            end(rental, Expired(), now)
         return True
 
     # -- afterwards
@@ -210,19 +208,19 @@ class Nightly:
                 if pending and now - run.finished_at < SUMMARY_WAITS:
                     continue
                 key = f"{run.day.isoformat()}:{run.finished_at.isoformat()}"
-                alert_admins(session, AlertKind.NIGHT, key, now, **self._summary(session, run, now))
+                alert_admins(session, self._summary(session, run, now), key, now)
                 run.told_at = now
 
-    def _summary(self, session: Session, run: JobRun, now: datetime) -> dict[str, Any]:
+    def _summary(self, session: Session, run: JobRun, now: datetime) -> NightAlert:
         rentals = [found for i in run.marked if (found := queries.rental(session, i))]
         stuck = [r for r in job_ledger.being_deleted(session) if r.id in run.marked or _long(r, now)]
-        return {
-            "day": run.day.isoformat(),
-            "ended": [_brief(r) for r in rentals if r.status is Status.ENDED],
-            "stopped": [_brief(r) for r in rentals if r.status is Status.STOPPED],
-            "stuck": [{**_brief(r), **_why(session, r)} for r in stuck],
-            "failed": list(run.failed),
-        }
+        return NightAlert(
+            day=run.day,
+            ended=tuple(_brief(r) for r in rentals if r.status is Status.ENDED),
+            stopped=tuple(_brief(r) for r in rentals if r.status is Status.STOPPED),
+            stuck=tuple(_stuck(session, r) for r in stuck),
+            failed=tuple(run.failed),
+        )
 
 
 def _each(rentals: Iterable[Rental], act: Callable[[Rental], bool]) -> list[str]:
@@ -245,15 +243,15 @@ def _long(rental: Rental, now: datetime) -> bool:
     return any(p.left_at is not None and now - p.left_at > STUCK for p in rental.placements)
 
 
-def _brief(rental: Rental) -> dict[str, str]:
-    return {"id": rental.id, "name": rental.name, "owner": rental.owner}
+def _brief(rental: Rental) -> NightRental:
+    return NightRental(rental.id, rental.name, rental.owner)
 
 
-def _why(session: Session, rental: Rental) -> dict[str, str]:
+def _stuck(session: Session, rental: Rental) -> NightRental:
     """On which node it is stuck, and what is known of the reason."""
     left = next((p for p in rental.placements if p.state is PlacementState.DELETING), None)
     if left is None:
-        return {"node": "", "why": ""}
+        return replace(_brief(rental), node="", why="")
     record = session.get(NodeRecord, left.node)
     silent = record is not None and record.failing_since is not None
-    return {"node": left.node, "why": "silent" if silent else left.remains or ""}
+    return replace(_brief(rental), node=left.node, why="silent" if silent else left.remains or "")

@@ -10,7 +10,8 @@ from sqlalchemy import String, cast, or_, select
 
 from kws_core.context import Context
 from kws_core.database import queries
-from kws_core.tables.alert import AdminAlert, AlertKind
+from kws_core.tables.alert import AdminAlert
+from kws_core.tables.details.alerts import DepartedAlert, UnreachableAlert
 from kws_core.tables.rental import Rental
 
 NOTICE = "notice:"  # the lease on delivering a notice, by its id
@@ -47,11 +48,14 @@ class AlertOutbox:
     def concerned(self, notice: AdminAlert) -> Sequence[Rental]:
         """The live rentals that a notice asks a decision for."""
         with self.context.store.read() as session:
-            if notice.kind == AlertKind.DEPARTED:
-                mine = queries.rentals_of(session, notice.data["person"])
-            else:
-                one = queries.rental(session, str(notice.data.get("rental")))
-                mine = [one] if one and one.owner == notice.data.get("owner") else []
+            match notice.details:
+                case DepartedAlert(person=person):
+                    mine = queries.rentals_of(session, person)
+                case UnreachableAlert(rental=rental_id, owner=owner):
+                    one = queries.rental(session, rental_id)
+                    mine = [one] if one and one.owner == owner else []
+                case _:
+                    mine = []
             return [rental for rental in mine if rental.live]
 
     def note(self, notice_id: int, target: str, reached: str) -> None:

@@ -18,7 +18,6 @@ from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.outbox.admin_queries import Search
 from kws_core.tables.event import Event
-from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.person import Home
 from kws_core.tables.rental import Rental
 
@@ -145,7 +144,5 @@ def _anything() -> ColumnElement[bool]:
 
 def _concerns() -> ColumnElement[bool]:
     """Whether something happened to what the person has, or had until it was handed over."""
-    had = and_(Event.kind == EventKind.TRANSFERRED, Event.data["was"].as_string() == Home.person)
-    return exists().where(
-        Event.id > Home.event, Rental.id == Event.rental_id, or_(Rental.owner == Home.person, had)
-    )
+    mine = or_(Rental.owner == Home.person, Event.was_of(Home.person))
+    return exists().where(Event.id > Home.event, Rental.id == Event.rental_id, mine)

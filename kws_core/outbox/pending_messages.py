@@ -20,9 +20,9 @@ from kws_core.database import queries
 from kws_core.database.alerts import alert_admins
 from kws_core.rentals import key_rotation
 from kws_core.rentals.lifecycle import end
-from kws_core.tables.alert import AlertKind
+from kws_core.tables.details.alerts import UnreachableAlert
+from kws_core.tables.details.events import Failed, KeyDropped, KeySent
 from kws_core.tables.event import Event
-from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.person import Person
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Access, PlacementState, Reason, Status
@@ -160,7 +160,7 @@ class Outbox:
             if rental is None or rental.key_file != file_id or rental.key_sent_at is not None:
                 return
             rental.key_sent_at = self.context.now()
-            rental.record(EventKind.KEY_SENT, self.context.now(), fingerprint=rental.key_fingerprint)
+            rental.record(KeySent(rental.key_fingerprint), self.context.now())
             for placement in rental.placements:
                 if placement.state is PlacementState.ACTIVE:
                     placement.next_check_at = self.context.now()
@@ -177,9 +177,9 @@ class Outbox:
                 return
             now = self.context.now()
             if rental.live and not rental.key_settled:
-                end(rental, Reason.NO_KEY, now, event=EventKind.FAILED, why=why)
+                end(rental, Failed(Reason.NO_KEY, why=why), now)
             elif rental.rekey is not None and rental.key_sent_at is None:
-                key_rotation.drop(rental, now, why=why)
+                key_rotation.drop(rental, KeyDropped(why=why), now)
             session.flush()
             session.execute(
                 update(Event)
@@ -187,6 +187,6 @@ class Outbox:
                 .values(delivered_at=now, undeliverable=True)
             )
             if tell:
-                told = {"rental": rental.id, "name": rental.name, "owner": rental.owner, "why": why}
-                alert_admins(session, AlertKind.UNREACHABLE, f"{rental.id}:{rental.owner}", now, **told)
+                told = UnreachableAlert(rental=rental.id, name=rental.name, owner=rental.owner, why=why)
+                alert_admins(session, told, f"{rental.id}:{rental.owner}", now)
         self.context.work.set()

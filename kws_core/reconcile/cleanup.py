@@ -17,7 +17,7 @@ from kws_core.errors import NodeError
 from kws_core.nodes import Node
 from kws_core.nodes.values import Machine, MachineState, RemainingResources
 from kws_core.reconcile.guarded_update import Job, Rows
-from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.details.events import Ended
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Status
 from kws_core.values import owner_tag
@@ -83,7 +83,7 @@ class ResourceCleaner:
             p.state is PlacementState.DELETED for p in rental.placements
         ):
             rental.ended_at = self.context.now()
-            rental.move_to(Status.ENDED, rental.ended_at, event=EventKind.ENDED, why=rental.reason)
+            rental.move_to(Status.ENDED, rental.ended_at, event=Ended(why=rental.reason))
             session.flush()
             queries.drop_unused_network(session, rental)
 

@@ -13,7 +13,7 @@ from kws_core.nodes import Node
 from kws_core.nodes.values import Action
 from kws_core.reconcile.guarded_update import Job, Rows
 from kws_core.rentals.key_rotation import drop
-from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.details.events import KeyDropped, KeyRenewed
 from kws_core.tables.rental import Placement, Rental
 from kws_core.values import Kind
 
@@ -49,24 +49,25 @@ class KeyRotator:
             node.act(Kind.SERVER, machine, Action.REBOOT)
         except NodeRefused as error:
             return self._refused(job, error)
-        self._apply(job, lambda fresh: self._renewed(fresh, node.name))
+        self._apply(job, lambda fresh: self._renewed(fresh, KeyRenewed(node.name)))
         return None
 
     def _refused(self, job: Job, error: NodeRefused) -> timedelta | None:
         since = job.rental.key_put_at or job.rental.key_sent_at
         if error.reason == Refusal.INVALID and since and self.context.now() - since < PATIENCE:
             return BUSY  # a stop or a reboot of its owner's is under way
-        said = {"node": error.node, "refusal": error.reason}
         if job.rental.key_put_at is None:
-            self._apply(job, lambda fresh: drop(fresh, self.context.now(), **said))
+            dropped = KeyDropped(error.node, refusal=error.reason)
+            self._apply(job, lambda fresh: drop(fresh, dropped, self.context.now()))
         else:  # its next boot takes the key, whoever asks for it
-            self._apply(job, lambda fresh: self._renewed(fresh, **said))
+            renewed = KeyRenewed(error.node, refusal=error.reason)
+            self._apply(job, lambda fresh: self._renewed(fresh, renewed))
         return None
 
-    def _renewed(self, rental: Rental, node: str, refusal: str | None = None) -> None:
+    def _renewed(self, rental: Rental, renewed: KeyRenewed) -> None:
         rental.rekey = rental.key_put_at = None
-        rental.switched_off = rental.switched_off and refusal is not None
-        rental.record(EventKind.KEY_RENEWED, self.context.now(), node=node, refusal=refusal)
+        rental.switched_off = rental.switched_off and renewed.refusal is not None
+        rental.record(renewed, self.context.now())
 
     def _apply(self, job: Job, change: Callable[[Rental], object]) -> None:
         """Applies ``change`` to the fresh rental if it still waits for the same key."""

@@ -21,7 +21,7 @@ from kws_core.nodes import Node
 from kws_core.nodes.values import RemainingResources
 from kws_core.reconcile import orphans
 from kws_core.reconcile.orphans import SEEN_AGAIN, NodeReport, Orphan
-from kws_core.tables.alert import AlertKind
+from kws_core.tables.details.alerts import LeaksAlert
 from kws_core.tables.orphan import OrphanCandidate
 
 log = logging.getLogger(__name__)
@@ -136,9 +136,9 @@ class Sweep:
 
     def _warn(self, session: Session, report: NodeReport) -> None:
         log.warning("node %s: %d unexplained marks: nothing is deleted", report.node, len(report.leaks))
-        shown = [_words(leak.mark, ", ".join(leak.kinds)) for leak in report.leaks]
+        shown = tuple(_words(leak.mark, ", ".join(leak.kinds)) for leak in report.leaks)
         key = f"{report.node}:{self._today()}:many"
-        alert_admins(session, AlertKind.LEAKS, key, report.at, node=report.node, marks=shown, deleted=False)
+        alert_admins(session, LeaksAlert(report.node, shown, deleted=False), key, report.at)
 
     def _tell(self, session: Session, name: str) -> None:
         """Once a date and node, when all is gone; what goes later that date is told with the next."""
@@ -148,9 +148,9 @@ class Sweep:
         since = min((row.gone_at for row in gone if row.gone_at), default=now)
         if not gone or (len(rows) > len(gone) and now - since < SEEN_AGAIN):
             return
-        shown = [_words(row.mark, row.kinds or "") for row in gone]
+        shown = tuple(_words(row.mark, row.kinds or "") for row in gone)
         key = f"{name}:{self._today()}"
-        if alert_admins(session, AlertKind.LEAKS, key, now, node=name, marks=shown, deleted=True):
+        if alert_admins(session, LeaksAlert(name, shown, deleted=True), key, now):
             for row in gone:
                 session.delete(row)
 

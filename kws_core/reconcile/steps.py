@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -26,7 +25,15 @@ from kws_core.reconcile.node_specs import spec_of
 from kws_core.rentals.lifecycle import end, place
 from kws_core.scheduling import build_slots, capacity, work_queue
 from kws_core.scheduling.placement import PlacementRequest, choose
-from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.details.events import (
+    BuildStarted,
+    Failed,
+    Moved,
+    Placed,
+    Ready,
+    Vanished,
+    WaitingForNode,
+)
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Reason, Status
 from kws_core.values import Kind
@@ -100,7 +107,7 @@ class Steps:
             self._heard[node.name] = self.context.now()
 
     def _begin(self, session: Session, rental: Rental, placement: Placement) -> None:
-        rental.move_to(Status.BUILDING, self.context.now(), event=EventKind.PLACED, node=placement.node)
+        rental.move_to(Status.BUILDING, self.context.now(), event=Placed(placement.node))
         self._tell_line(session, placement, new=rental.id)
 
     def _look_for_key(self, job: Job) -> timedelta:
@@ -109,7 +116,7 @@ class Steps:
         if job.rental.key_settled:
             return AT_ONCE
         if self.context.now() - job.rental.created_at > KEY_DEADLINE:
-            self.rows.apply(job, lambda s, r, p: self._fail(r, Reason.NO_KEY, node=p.node))
+            self.rows.apply(job, lambda s, r, p: self._fail(r, Failed(Reason.NO_KEY, p.node)))
         return POLL_KEY
 
     def _build(self, job: Job) -> timedelta:
@@ -128,7 +135,7 @@ class Steps:
         if not build_slots.may_start(session, self.context.config, rental, placement.node, now):
             return False
         placement.server_at = now
-        rental.record(EventKind.BUILDING, now, node=placement.node)
+        rental.record(BuildStarted(placement.node), now)
         self._tell_line(session, placement)
         return True
 
@@ -147,7 +154,7 @@ class Steps:
             self.rows.apply(job, lambda s, r, p: self._ready(r, p, keys))
             return POLL_READY
         if self._too_late(job.placement):
-            self.rows.apply(job, lambda s, r, p: self._fail(r, Reason.NO_ANSWER, node=p.node))
+            self.rows.apply(job, lambda s, r, p: self._fail(r, Failed(Reason.NO_ANSWER, p.node)))
         return POLL_BUILD
 
     def _answers(self, job: Job) -> bool:
@@ -171,10 +178,10 @@ class Steps:
         now = self.context.now()
         rental.host_keys, rental.ready_at = keys, now
         placement.tries, placement.down_since = 0, None
-        rental.move_to(Status.READY, now, event=EventKind.READY, node=placement.node)
+        rental.move_to(Status.READY, now, event=Ready(placement.node))
 
-    def _fail(self, rental: Rental, reason: Reason, **data: Any) -> None:
-        end(rental, reason, self.context.now(), event=EventKind.FAILED, **data)
+    def _fail(self, rental: Rental, failed: Failed) -> None:
+        end(rental, failed, self.context.now())
 
     def _too_late(self, placement: Placement) -> bool:
         since = placement.server_at or placement.held_at
@@ -221,7 +228,7 @@ class Steps:
         return AT_ONCE
 
     def _vanished(self, rental: Rental, placement: Placement) -> None:
-        end(rental, Reason.VANISHED, self.context.now(), event=EventKind.VANISHED, node=placement.node)
+        end(rental, Vanished(node=placement.node), self.context.now())
 
     # -- failing and moving on
 
@@ -268,9 +275,7 @@ class Steps:
         held.refusal, held.detail = error.reason, error.detail[:2000]
         session.flush()
         place(rental, chosen, self.context.now())
-        rental.record(
-            EventKind.MOVED, self.context.now(), node=chosen, refused=held.node, refusal=error.reason
-        )
+        rental.record(Moved(chosen, refused=held.node, refusal=error.reason), self.context.now())
         log.info("rental %s: moves from %s to %s (%s)", rental.id, held.node, chosen, error.reason)
         return True
 
@@ -279,10 +284,10 @@ class Steps:
         if isinstance(error, NodeDown) and not self._too_late(held):
             held.tries += 1
             if held.tries == 1:
-                rental.record(EventKind.WAITING, self.context.now(), node=held.node, refusal=error.reason)
+                rental.record(WaitingForNode(held.node, refusal=error.reason), self.context.now())
             return min(RETRY_MOST, timedelta(seconds=2 ** min(held.tries, 6)))
         held.refusal, held.detail = error.reason, error.detail[:2000]
-        self._fail(rental, Reason.NO_NODE, node=held.node, refusal=error.reason)
+        self._fail(rental, Failed(Reason.NO_NODE, held.node, refusal=error.reason))
         return AT_ONCE
 
     def fail_over(self, node: str, error: NodeError) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
 
 from sqlalchemy import update
 
@@ -13,8 +12,8 @@ from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.rentals.admission import check_desk_end, check_end
 from kws_core.rentals.lifecycle import allowed
+from kws_core.tables.details.events import Extended, Restored, Transferred
 from kws_core.tables.event import Event
-from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 
@@ -46,7 +45,7 @@ class Extensions:
             if until < rental.ends_on:
                 raise UserError(ErrorCode.END_NOT_LATER, name=rental.name, day=rental.ends_on)
             if until > rental.ends_on:
-                self._lengthen(rental, until, who, via=via, note=note)
+                self._lengthen(rental, until, who, via, note)
         self.context.work.set()
         self.context.mail.set()
         return rental
@@ -74,7 +73,7 @@ class Extensions:
             if not rental.live:
                 raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
             if rental.owner != to:
-                self._hand_over(rental, who, to, via=via, note=note)
+                self._hand_over(rental, who, to, via, note)
                 session.flush()
                 told = update(Event).where(Event.rental_id == rental.id)
                 session.execute(told.values(ts=None, key=None))  # the new owner was warned of nothing yet
@@ -86,22 +85,22 @@ class Extensions:
             return check_end(until, self.context.today(), self.context.config.policy)
         return check_desk_end(until, self.context.today())
 
-    def _lengthen(self, rental: Rental, until: date, who: Actor, **how: str | None) -> None:
+    def _lengthen(self, rental: Rental, until: date, who: Actor, via: str, note: str | None) -> None:
         now, was = self.context.now(), rental.ends_on
         rental.ends_on, rental.end_set_at = until, now
-        data: dict[str, Any] = {"until": until.isoformat(), "was": was.isoformat(), **how}
         if rental.status is not Status.STOPPED:
-            rental.record(EventKind.EXTENDED, now, actor=who.id, **data)
+            rental.record(Extended(until=until, was=was, via=via, note=note), now, actor=who.id)
             return
         rental.stopped_at, rental.to_start = None, not rental.switched_off
-        rental.move_to(Status.READY, now, event=EventKind.RESTORED, actor=who.id, **data)
+        restored = Restored(until=until, was=was, via=via, note=note)
+        rental.move_to(Status.READY, now, event=restored, actor=who.id)
         if rental.placement:
             rental.placement.next_check_at = now
 
-    def _hand_over(self, rental: Rental, who: Actor, to: str, **how: str | None) -> None:
-        data = {"channel": rental.dm_channel, "card": rental.card_ts, **how}
-        rental.record(
-            EventKind.TRANSFERRED, self.context.now(), actor=who.id, to=to, was=rental.owner, **data
+    def _hand_over(self, rental: Rental, who: Actor, to: str, via: str, note: str | None) -> None:
+        transferred = Transferred(
+            to=to, was=rental.owner, channel=rental.dm_channel, card=rental.card_ts, via=via, note=note
         )
+        rental.record(transferred, self.context.now(), actor=who.id)
         rental.owner, rental.dm_channel, rental.card_ts = to, None, None
         rental.key_file = None  # the private key is in the other person's messages

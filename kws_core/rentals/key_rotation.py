@@ -16,7 +16,7 @@ from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.rentals.lifecycle import allowed
-from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.details.events import KeyDropped, KeyWanted
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Access, Status
 from kws_core.values import Kind
@@ -41,7 +41,7 @@ def ask(context: Context, who: Actor, rental_id: str, *, via: str | None = None)
         if rental.rekey is not None:
             return False
         _wish(rental)
-        rental.record(EventKind.KEY_WANTED, context.now(), actor=who.id, via=via)
+        rental.record(KeyWanted(via=via), context.now(), actor=who.id)
     context.mail.set()
     return True
 
@@ -56,7 +56,7 @@ def _wish(rental: Rental) -> None:
     rental.public_key = rental.key_fingerprint = rental.key_file = rental.key_sent_at = None
 
 
-def drop(rental: Rental, now: datetime, **why: Any) -> None:
+def drop(rental: Rental, dropped: KeyDropped, now: datetime) -> None:
     """The wish comes to nothing: the server has not heard of it, and what held before holds."""
     kept: Mapping[str, Any] = rental.rekey or {}
     for name in KEPT:
@@ -64,4 +64,4 @@ def drop(rental: Rental, now: datetime, **why: Any) -> None:
     rental.access = Access(kept["access"])
     rental.key_sent_at = datetime.fromisoformat(kept["key_sent_at"]) if kept["key_sent_at"] else None
     rental.rekey = rental.key_put_at = None
-    rental.record(EventKind.KEY_DROPPED, now, **why)
+    rental.record(dropped, now)

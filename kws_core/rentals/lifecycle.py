@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.tables.base import SYSTEM
-from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.details.events import Ended, Ending
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Reason, Status
 
@@ -27,13 +26,12 @@ def place(rental: Rental, node: str, now: datetime) -> Placement:
     return placement
 
 
-def end(
-    rental: Rental, reason: Reason, now: datetime, *, event: EventKind, actor: str = SYSTEM, **data: Any
-) -> None:
+def end(rental: Rental, event: Ending, now: datetime, *, actor: str = SYSTEM) -> None:
     """Sets a live rental on its way out: from here on the reconciler deletes until the nodes show nothing.
 
     A rental that no node has heard of yet is over at once.
     """
+    reason = Reason(event.reason)
     untouched = rental.status is Status.REQUESTED
     for placement in rental.placements:
         if placement.state is PlacementState.ACTIVE:
@@ -41,7 +39,7 @@ def end(
             if untouched:
                 placement.state = PlacementState.DELETED
     target = Status.ENDED if untouched else Status.ENDING
-    rental.move_to(target, now, event=event, actor=actor, reason=reason, **data)
+    rental.move_to(target, now, event=event, actor=actor, reason=reason)
     if untouched:
         rental.ended_at = now
-        rental.record(EventKind.ENDED, now, reason=reason)
+        rental.record(Ended(reason=reason), now)

@@ -15,7 +15,7 @@ from kws_core.nodes import Node
 from kws_core.nodes.values import Action
 from kws_core.people import Actor
 from kws_core.rentals.queries import RentalQueries
-from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.details.events import Rebooted, SwitchedOff, SwitchedOn
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 CONSOLE_LINES = 40
 EVENTS = {
-    Action.REBOOT: EventKind.REBOOTED,
-    Action.STOP: EventKind.SWITCHED_OFF,
-    Action.START: EventKind.SWITCHED_ON,
+    Action.REBOOT: Rebooted,
+    Action.STOP: SwitchedOff,
+    Action.START: SwitchedOn,
 }
 
 Done = Callable[[str | Exception], None]  # the console's text, "" for an act, or what went wrong
@@ -58,7 +58,7 @@ class Operations:
             fresh = queries.rental(session, rental.id, lock=True)
             if fresh is not None:
                 fresh.switched_off = action is Action.STOP
-                fresh.record(EVENTS[action], self.context.now(), actor=who.id, via=via)
+                fresh.record(EVENTS[action](via=via), self.context.now(), actor=who.id)
         self.context.mail.set()
         return ""
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.database.alerts import alert_admins
-from kws_core.tables.alert import AlertKind
+from kws_core.tables.details.alerts import DepartedAlert
 from kws_core.tables.person import Person
 
 FORGET_AFTER = timedelta(days=7)
@@ -47,7 +47,7 @@ class Members:
             if left and person.departed_at is None:
                 person.departed_at = self.context.now()
                 key = f"{user_id}:{self.context.now().isoformat()}"
-                alert_admins(session, AlertKind.DEPARTED, key, self.context.now(), person=user_id)
+                alert_admins(session, DepartedAlert(user_id), key, self.context.now())
             elif not left:
                 person.departed_at = None
         self.context.mail.set()

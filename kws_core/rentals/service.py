@@ -21,7 +21,7 @@ from kws_core.rentals.lifecycle import allowed, end, place
 from kws_core.scheduling import capacity
 from kws_core.scheduling.placement import NodeCapacity, PlacementDecision, PlacementRequest, choose
 from kws_core.tables.base import new_id
-from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.details.events import Requested, Returned
 from kws_core.tables.network import Network
 from kws_core.tables.rental import Rental
 from kws_core.tables.saved_key import SavedKey
@@ -106,7 +106,7 @@ class RentalService:
             )
         session.add(rental)
         place(rental, ruling.node, self.context.now())
-        rental.record(EventKind.REQUESTED, self.context.now(), actor=who.id, node=ruling.node, via=via)
+        rental.record(Requested(ruling.node, via=via), self.context.now(), actor=who.id)
         session.flush()
         return rental
 
@@ -171,8 +171,7 @@ class RentalService:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if rental.live:
                 reason = Reason.RETURNED if rental.owner == who.id else Reason.ADMIN
-                how = {"via": via, "note": note}
-                end(rental, reason, self.context.now(), actor=who.id, event=EventKind.RETURNED, **how)
+                end(rental, Returned(reason, via=via, note=note), self.context.now(), actor=who.id)
         self.context.work.set()
         self.context.mail.set()
         return rental

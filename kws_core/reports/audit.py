@@ -79,9 +79,8 @@ def _events(
 
 
 def _line(event: Event, rental_id: str, name: str) -> Line:
-    data = {key: value for key, value in event.data.items() if key not in ("via", "card", "channel")}
-    where = None if event.actor == SYSTEM else event.data.get("via")
-    return Line(event.at, event.actor, event.kind.value, where, rental_id, name, data)
+    where = None if event.actor == SYSTEM else event.via
+    return Line(event.at, event.actor, event.kind.value, where, rental_id, name, event.audited)
 
 
 def _acts(session: Session, person: str | None, since: datetime | None, limit: int) -> list[Line]:

@@ -18,6 +18,7 @@ from sqlalchemy import or_, select
 
 from kws_core.context import Context
 from kws_core.errors import ConfigError
+from kws_core.tables.details.events import Transferred
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -103,14 +104,15 @@ class Usage:
 
 def spans_of(rental: Rental, transfers: Sequence[Event]) -> list[Span]:
     """One span per owner."""
-    owner = str(transfers[0].data["was"]) if transfers else rental.owner
+    handed = [(event.at, event.details) for event in transfers if isinstance(event.details, Transferred)]
+    owner = handed[0][1].was if handed else rental.owner
     size = (rental.kind, rental.vcpus, rental.ram_mb, rental.disk_gb)
     span = Span(owner, *size, rental.created_at, rental.ready_at, rental.ended_at)
     spans = []
-    for event in transfers:
-        spans.append(span._replace(ended=event.at))
-        ready = max(rental.ready_at, event.at) if rental.ready_at else None
-        span = Span(str(event.data["to"]), *size, None, ready, rental.ended_at)
+    for at, details in handed:
+        spans.append(span._replace(ended=at))
+        ready = max(rental.ready_at, at) if rental.ready_at else None
+        span = Span(details.to, *size, None, ready, rental.ended_at)
     return [*spans, span]
 
 

@@ -12,6 +12,7 @@ from kws_core.config import Config
 from kws_core.scheduling import fair_queue, work_queue
 from kws_core.scheduling.fair_queue import BuildRequest, QueuePosition, Served
 from kws_core.tables.base import SYSTEM
+from kws_core.tables.details.events import Queued
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Placement, Rental
@@ -135,9 +136,9 @@ def tell(session: Session, config: Config, node: str, now: datetime, new: str | 
     left = max(0, TOLD_A_MINUTE - _told_since(session, now - MINUTE)) if news else 0
     first = [new] if new in waiting and new not in told else []
     for rental in first + news[:left]:
-        turn = waiting[rental]
-        data = {"node": node, "position": turn.position, "of": turn.of}
-        session.add(Event(rental_id=rental, at=now, kind=EventKind.QUEUED, actor=SYSTEM, data=data, tries=0))
+        queued = Queued(node, position=waiting[rental].position, of=waiting[rental].of)
+        data = queued.to_json()
+        session.add(Event(rental_id=rental, at=now, kind=queued.kind, actor=SYSTEM, data=data, tries=0))
 
 
 def _told(session: Session, node: str, rentals: Iterable[str]) -> dict[str, int]:
@@ -145,7 +146,8 @@ def _told(session: Session, node: str, rentals: Iterable[str]) -> dict[str, int]
     about = (Event.kind == EventKind.QUEUED, Event.rental_id.in_(rentals))
     newest = select(func.max(Event.id)).where(*about).group_by(Event.rental_id)
     rows = session.execute(select(Event.rental_id, Event.data).where(Event.id.in_(newest)))
-    return {rental: data["position"] for rental, data in rows if data["node"] == node}
+    told = {rental: Queued.from_json(data) for rental, data in rows}
+    return {rental: queued.position for rental, queued in told.items() if queued.node == node}
 
 
 def _told_since(session: Session, since: datetime) -> int:

@@ -13,7 +13,8 @@ from kws_core.database import queries
 from kws_core.database.alerts import alert_admins
 from kws_core.errors import NodeError
 from kws_core.scheduling import capacity
-from kws_core.tables.alert import AdminAlert, AlertKind
+from kws_core.tables.alert import AdminAlert
+from kws_core.tables.details.alerts import AlertKind, NodeDownAlert, NodeMissedAlert, NodeUpAlert
 from kws_core.tables.node import NodeRecord
 
 log = logging.getLogger(__name__)
@@ -25,16 +26,14 @@ def tell_down(session: Session, name: str, error: NodeError, since: datetime, no
     """A node does not answer for long; whether the admins are told now."""
     if now - since < WORTH_TELLING or _told_down(session, name, since):
         return False
-    why = {"node": name, "since": since.isoformat(), "why": error.reason}
-    return alert_admins(session, AlertKind.NODE_DOWN, _key(name, since), now, **why)
+    return alert_admins(session, NodeDownAlert(name, since, why=error.reason), _key(name, since), now)
 
 
 def tell_up(session: Session, name: str, since: datetime | None, now: datetime) -> bool:
     """A node answers again; said only to who was told that it does not."""
     if since is None or not _told_down(session, name, since):
         return False
-    data = {"node": name, "since": since.isoformat(), "at": now.isoformat()}
-    return alert_admins(session, AlertKind.NODE_UP, _key(name, since), now, **data)
+    return alert_admins(session, NodeUpAlert(name, since, at=now), _key(name, since), now)
 
 
 def tell_missed(session: Session, config: Config, now: datetime) -> None:
@@ -51,7 +50,7 @@ def tell_missed(session: Session, config: Config, now: datetime) -> None:
         if record.missed_at is None:  # replicas that start together take turns here
             record.missed_at = now
             key = f"{name}:{int(now.timestamp())}"
-            alert_admins(session, AlertKind.NODE_MISSED, key, now, node=name, rentals=lent.rentals)
+            alert_admins(session, NodeMissedAlert(name, lent.rentals), key, now)
 
 
 def _told_down(session: Session, name: str, since: datetime) -> bool:

@@ -15,8 +15,8 @@ from kws_core.database.audit_log import LONGEST_ACTOR, note_act
 from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.people import Actor
 from kws_core.scheduling import capacity
+from kws_core.tables.details.events import NodeDrained
 from kws_core.tables.event import Event
-from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.node import NodeRecord
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import LIVE, PlacementState
@@ -52,11 +52,13 @@ class NodeMaintenance:
             if not record.drained:
                 record.drained, record.drained_at = True, now
             day = until.isoformat() if until else None
-            word = {"node": node, "until": day, "reason": reason.strip()}
+            drained = NodeDrained(node, until, reason.strip(), via=where)
             key = f"drained:{int((record.drained_at or now).timestamp())}:{day}"
             people = _live_on(session, node) if tell else ()
-            told = sum(_tell(session, one, who, key, now, {**word, "via": where}) for one in people)
-            note_act(session, who.id, "drain", where, now, **word, told=told)
+            told = sum(_tell(session, one, who, key, now, drained) for one in people)
+            note_act(
+                session, who.id, "drain", where, now, node=node, until=day, reason=drained.reason, told=told
+            )
         self.context.mail.set()
         return told
 
@@ -120,15 +122,15 @@ def _live_on(session: Session, node: str) -> Sequence[Rental]:
 
 
 def _tell(
-    session: Session, rental: Rental, who: Actor, key: str, now: datetime, data: dict[str, object]
+    session: Session, rental: Rental, who: Actor, key: str, now: datetime, drained: NodeDrained
 ) -> bool:
     """An event for the outbox; False when this rental has it already."""
     values = {
         "rental_id": rental.id,
         "at": now,
-        "kind": EventKind.NODE_DRAINED,
+        "kind": drained.kind,
         "actor": who.id[:LONGEST_ACTOR],
-        "data": data,
+        "data": drained.to_json(),
         "key": key,
         "tries": 0,
         "undeliverable": False,

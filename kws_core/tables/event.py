@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, and_
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from kws_core.tables.base import Base
 from kws_core.tables.columns import index_where
+from kws_core.tables.details.events import EVENT_DETAILS, NOT_AUDITED, EventDetails
 from kws_core.tables.event_kinds import EventKind
 
 
@@ -28,7 +30,7 @@ class Event(Base):
     at: Mapped[datetime]
     kind: Mapped[EventKind]
     actor: Mapped[str] = mapped_column(String(32))
-    data: Mapped[dict[str, Any]]
+    data: Mapped[dict[str, Any]]  # as details.to_json() made it
     delivered_at: Mapped[datetime | None]
     next_try_at: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(default=0)
@@ -37,3 +39,30 @@ class Event(Base):
     ts: Mapped[str | None] = mapped_column(
         String(32)
     )  # of its message, while that has buttons to be taken off, or was told ahead of the card
+
+    @cached_property
+    def details(self) -> EventDetails:
+        """What it says besides its kind, as the class of its kind."""
+        return EVENT_DETAILS[self.kind].from_json(self.data)
+
+    @property
+    def via(self) -> str | None:
+        """Where a person asked for it."""
+        via: str | None = getattr(self.details, "via", None)
+        return via
+
+    @property
+    def note(self) -> str | None:
+        """The reason that an admin gave."""
+        note: str | None = getattr(self.details, "note", None)
+        return note
+
+    @property
+    def audited(self) -> dict[str, Any]:
+        """What was stored, for the audit trail: of any version, and without what the delivery alone needs."""
+        return {name: value for name, value in self.data.items() if name not in NOT_AUDITED}
+
+    @classmethod
+    def was_of(cls, person: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+        """As SQL: it gave the rental of that person to another one."""
+        return and_(cls.kind == EventKind.TRANSFERRED, cls.data["was"].as_string() == person)

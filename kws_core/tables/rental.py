@@ -16,8 +16,8 @@ from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
 from kws_core.errors import Refusal
 from kws_core.tables.base import SYSTEM, Base
 from kws_core.tables.columns import index_where
+from kws_core.tables.details.events import EventDetails
 from kws_core.tables.event import Event
-from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.network import Network
 from kws_core.tables.states import LIVE, TRANSITIONS, Access, IllegalMoveError, PlacementState, Reason, Status
 from kws_core.values import Kind, Size, owner_tag
@@ -125,10 +125,9 @@ class Rental(Base):
         status: Status,
         now: datetime,
         *,
-        event: EventKind,
+        event: EventDetails,
         actor: str = SYSTEM,
         reason: Reason | None = None,
-        **data: Any,
     ) -> Event:
         """The one door: changes the status, writes the event, logs the one line."""
         if status not in TRANSITIONS[self.status]:
@@ -144,14 +143,13 @@ class Rental(Base):
         self.status = status
         if reason is not None:
             self.reason = reason
-        return self.record(event, now, actor=actor, reason=reason, **data)
+        return self.record(event, now, actor=actor)
 
     def record(
-        self, kind: EventKind, now: datetime, *, actor: str = SYSTEM, key: str | None = None, **data: Any
+        self, details: EventDetails, now: datetime, *, actor: str = SYSTEM, key: str | None = None
     ) -> Event:
         """Adds a line to the history; it is delivered to the owner by the outbox. A rental has a ``key`` once."""
-        clean = {name: value for name, value in data.items() if value is not None}
-        event = Event(at=now, kind=kind, actor=actor, data=clean, tries=0, key=key)
+        event = Event(at=now, kind=details.kind, actor=actor, data=details.to_json(), tries=0, key=key)
         self.events.add(event)
         return event
 

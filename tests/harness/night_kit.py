@@ -13,6 +13,7 @@ from sqlalchemy import select
 from kws_core.expiry import key_prefix
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.tables.base import new_id
+from kws_core.tables.details.events import Ready, Warned
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.job_run import JobRun
 from kws_core.tables.rental import Placement, Rental
@@ -47,12 +48,10 @@ def lent(
     rental.placements.append(held)
     with world.store.write() as session:
         session.add(rental)
-        rental.record(EventKind.READY, since)
+        rental.record(Ready(node), since)
         if warned:
             for before in (7, 3, 1):
-                rental.record(
-                    EventKind.WARNED, since, key=f"{key_prefix(last)}{before}", last_day=last.isoformat()
-                )
+                rental.record(Warned(before, last), since, key=f"{key_prefix(last)}{before}")
     world.clock.at, now = since, world.clock.at
     world.deliver_all()
     world.clock.at = now

@@ -25,7 +25,8 @@ from sqlalchemy import func, or_, select
 from bot.views.home import MOST_CARDS
 from kws_core.database.store import Store
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.tables.alert import AdminAlert, AlertKind
+from kws_core.tables.alert import AdminAlert
+from kws_core.tables.details.alerts import AlertKind
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.job_run import JobRun

@@ -8,7 +8,7 @@ from harness.storybook import Story
 from harness.world import make_config
 
 from kws_core.database.alerts import alert_admins
-from kws_core.tables.alert import AlertKind
+from kws_core.tables.details.alerts import DepartedAlert
 
 CHANNEL = "C0LABADMIN"
 
@@ -21,7 +21,7 @@ def test_a_notice_whose_fate_is_unknown_is_posted_again_where_nobody_may_look(
         config=config.model_copy(update={"kws": config.kws.model_copy(update={"admin_channel": CHANNEL})})
     )
     with story.service.store.write() as session:
-        alert_admins(session, AlertKind.DEPARTED, "joon", story.clock(), person="U0JOON0001")
+        alert_admins(session, DepartedAlert("U0JOON0001"), "joon", story.clock())
     story.workspace.faults.fail("chat.postMessage", drop_before=True)
     story.service.admin_notices.deliver_due()
     assert story.workspace.channel_messages(CHANNEL) == []

@@ -13,6 +13,7 @@ from harness.storybook import Story
 from harness.world import make_config
 
 from kws_core.people import Actor
+from kws_core.tables.details.events import Stopped
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import PlacementState, Status
@@ -165,7 +166,7 @@ def test_end_now_hand_over_and_restore(make_story: Callable[..., Story]) -> None
     with story.service.store.write() as session:
         row = session.get_one(Rental, third.id)
         row.stopped_at = story.clock()
-        row.move_to(Status.STOPPED, story.clock(), event=EventKind.STOPPED, until=story.clock().isoformat())
+        row.move_to(Status.STOPPED, story.clock(), event=Stopped(story.clock()))
         row.ends_on = story.service.context.today() - timedelta(days=1)
     opens(story, admin)
     act(story, admin, first, "end", note="a miner")

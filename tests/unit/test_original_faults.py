@@ -20,7 +20,7 @@ from kws_core.nightly import cleanup
 from kws_core.nodes import Node
 from kws_core.nodes.fake.network import ADDRESS
 from kws_core.rentals.admission import NEW_NETWORK
-from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.details.events import Warned
 from kws_core.tables.rental import Rental
 
 MakeWorld = Callable[..., World]
@@ -165,7 +165,7 @@ def _in_one_network(world: World, *nodes: str) -> list[Rental]:
     for rental in made[1:]:
         with world.store.write() as session:
             key = f"warned:{rental.ends_on}:1"
-            session.merge(rental).record(EventKind.WARNED, world.clock() - timedelta(hours=1), key=key)
+            session.merge(rental).record(Warned(1, None), world.clock() - timedelta(hours=1), key=key)
     world.deliver_all()
     return made
 

@@ -449,15 +449,13 @@ def test_a_machine_deleted_behind_our_back_ends_its_rental_with_the_reason_told(
     rental = world.ready(kind=kind, image=image)
     if stopped:
         from kws_core.database import queries
-        from kws_core.tables.event_kinds import EventKind
+        from kws_core.tables.details.events import Stopped
 
         with world.store.write() as session:
             row = queries.rental(session, rental.id)
             assert row
             row.stopped_at = world.clock()
-            row.move_to(
-                Status.STOPPED, world.clock(), event=EventKind.STOPPED, until=world.clock().isoformat()
-            )
+            row.move_to(Status.STOPPED, world.clock(), event=Stopped(world.clock()))
     assert rental.placement
     world.nodes[rental.placement.node].vanish(rental.mark, kind.value)
     assert [one.mark for one in Sweep(world.context, world.nodes).survey(rental.placement.node).lost] == [

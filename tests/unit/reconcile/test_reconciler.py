@@ -12,6 +12,7 @@ from harness.world import ADMIN, JOON, MINA, Inline, World
 
 from kws_core.errors import NodeDown, NodeRefused, Refusal, UserError
 from kws_core.people import Actor
+from kws_core.tables.details.events import Ended
 from kws_core.tables.states import TRANSITIONS, Access, IllegalMoveError, PlacementState, Reason, Status
 
 
@@ -274,7 +275,7 @@ def test_builds_of_a_node_are_polled_with_one_list_call(make_world: Callable[...
 def test_only_listed_moves_are_possible(world: World) -> None:
     rental = world.ready()
     with pytest.raises(IllegalMoveError):
-        rental.move_to(Status.ENDED, world.clock(), event=world.rental_queries.history(rental.id)[0].kind)
+        rental.move_to(Status.ENDED, world.clock(), event=Ended())
     assert TRANSITIONS[Status.ENDED] == frozenset()
 
 

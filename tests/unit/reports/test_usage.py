@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from kws_core.rentals.extension import Extensions
 from kws_core.reports import usage
 from kws_core.reports.usage import Span, Usage, Used
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
 from kws_core.values import Kind
 
 NOVEMBER = datetime(2026, 10, 31, 15, tzinfo=UTC), datetime(2026, 11, 30, 15, tzinfo=UTC)  # Seoul's
@@ -95,7 +97,7 @@ def test_a_rental_that_was_never_ready_used_nothing(world: World) -> None:
 
 
 def test_a_transfer_before_it_was_ready() -> None:
-    event: Any = SimpleNamespace(at=START, data={"was": "a", "to": "b"})
+    event = Event(at=START, kind=EventKind.TRANSFERRED, data={"was": "a", "to": "b"})
     rental: Any = SimpleNamespace(
         owner="b", kind=Kind.SERVER, vcpus=1, ram_mb=512, disk_gb=5,
         created_at=START - MINUTE, ready_at=START + MINUTE, ended_at=None,

@@ -17,7 +17,7 @@ from kws_core.database.alerts import alert_admins
 from kws_core.errors import NodeDown, Refusal
 from kws_core.people import Actor
 from kws_core.reports.metrics import figures
-from kws_core.tables.alert import AlertKind
+from kws_core.tables.details.alerts import DepartedAlert
 
 ROOT = Path(__file__).parents[4]
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -103,7 +103,7 @@ def test_the_outbox_grows_old_while_slack_is_away(world: World) -> None:
     world.rent()
     world.clock.advance(minutes=10)
     with world.store.write() as session:
-        alert_admins(session, AlertKind.DEPARTED, "k", world.clock(), person="U1")
+        alert_admins(session, DepartedAlert("U1"), "k", world.clock())
     world.clock.advance(minutes=5)
     samples = scrape(metrics_of(world))
     assert value(samples, "kws_outbox_age_seconds", to="owners") == 900

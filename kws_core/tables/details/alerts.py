@@ -1,0 +1,116 @@
+"""What each kind of notice tells the admins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import ClassVar, get_args
+
+from kws_core.tables.details import Details
+
+
+class AlertKind(StrEnum):
+    """What a notice is about."""
+
+    NIGHT = "night"
+    UNREACHABLE = "unreachable"
+    DEPARTED = "departed"
+    LEAKS = "leaks"
+    NODE_DOWN = "node_down"
+    NODE_UP = "node_up"
+    NODE_MISSED = "node_missed"
+
+
+class AlertDetails(Details):
+    """Base of the classes below, one for each kind."""
+
+    kind: ClassVar[AlertKind]
+
+
+@dataclass(frozen=True)
+class NightRental(Details):
+    """A rental in the summary of a night; ``node`` and ``why`` say where and on what its deletion is stuck."""
+
+    id: str
+    name: str
+    owner: str
+    node: str | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True)
+class NightAlert(AlertDetails):
+    """What the night to ``day`` has ended."""
+
+    kind = AlertKind.NIGHT
+    day: date | None
+    ended: tuple[NightRental, ...]
+    stopped: tuple[NightRental, ...]
+    stuck: tuple[NightRental, ...]
+    failed: tuple[str, ...]  # ids
+
+
+@dataclass(frozen=True)
+class UnreachableAlert(AlertDetails):
+    """Slack can't deliver anything to a rental's owner."""
+
+    kind = AlertKind.UNREACHABLE
+    rental: str
+    name: str
+    owner: str
+    why: str
+
+
+@dataclass(frozen=True)
+class DepartedAlert(AlertDetails):
+    """A person has left the workspace."""
+
+    kind = AlertKind.DEPARTED
+    person: str
+
+
+@dataclass(frozen=True)
+class LeaksAlert(AlertDetails):
+    """A node shows what belongs to no rental."""
+
+    kind = AlertKind.LEAKS
+    node: str
+    marks: tuple[str, ...]
+    deleted: bool
+
+
+@dataclass(frozen=True)
+class NodeDownAlert(AlertDetails):
+    """A node has not answered for long."""
+
+    kind = AlertKind.NODE_DOWN
+    node: str
+    since: datetime | None
+    why: str
+
+
+@dataclass(frozen=True)
+class NodeUpAlert(AlertDetails):
+    """A node answers again, after a silence that began ``since``."""
+
+    kind = AlertKind.NODE_UP
+    node: str
+    since: datetime | None
+    at: datetime | None
+
+
+@dataclass(frozen=True)
+class NodeMissedAlert(AlertDetails):
+    """A node is not in nodes.toml although so many rentals are on it."""
+
+    kind = AlertKind.NODE_MISSED
+    node: str
+    rentals: int
+
+
+Alert = (
+    NightAlert | UnreachableAlert | DepartedAlert | LeaksAlert | NodeDownAlert | NodeUpAlert | NodeMissedAlert
+)
+ALERT_DETAILS: Mapping[AlertKind, type[Alert]] = {one.kind: one for one in get_args(Alert)}

@@ -1,0 +1,270 @@
+"""What each kind of event says about itself.
+
+``via`` is where a person asked for it, ``note`` the reason that an admin gave, ``node`` where the machine is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import ClassVar
+
+from kws_core.tables.details import Details
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.states import Reason
+
+NOT_AUDITED = frozenset({"via", "channel", "card"})  # shown in another column, or of use to the delivery only
+
+
+class EventDetails(Details):
+    """Base of the classes below, one for each kind."""
+
+    kind: ClassVar[EventKind]
+
+
+@dataclass(frozen=True)
+class Requested(EventDetails):
+    """The form was accepted and the rental placed."""
+
+    kind = EventKind.REQUESTED
+    node: str
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class Placed(EventDetails):
+    """The node begins with it."""
+
+    kind = EventKind.PLACED
+    node: str
+
+
+@dataclass(frozen=True)
+class Moved(EventDetails):
+    """A node refused, and another one takes it."""
+
+    kind = EventKind.MOVED
+    node: str  # the new one
+    refused: str  # the old one
+    refusal: str
+
+
+@dataclass(frozen=True)
+class WaitingForNode(EventDetails):
+    """A node refused and no other fits: it is tried again there."""
+
+    kind = EventKind.WAITING
+    node: str
+    refusal: str
+
+
+@dataclass(frozen=True)
+class Queued(EventDetails):
+    """The node builds as many as it may."""
+
+    kind = EventKind.QUEUED
+    node: str
+    position: int
+    of: int
+
+
+@dataclass(frozen=True)
+class KeySent(EventDetails):
+    """The private key has reached its owner."""
+
+    kind = EventKind.KEY_SENT
+    fingerprint: str | None
+
+
+@dataclass(frozen=True)
+class BuildStarted(EventDetails):
+    """The node is asked for the machine."""
+
+    kind = EventKind.BUILDING
+    node: str
+
+
+@dataclass(frozen=True)
+class Ready(EventDetails):
+    """The machine answers."""
+
+    kind = EventKind.READY
+    node: str
+
+
+@dataclass(frozen=True)
+class Rebooted(EventDetails):
+    """A person had it rebooted."""
+
+    kind = EventKind.REBOOTED
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class SwitchedOff(EventDetails):
+    """A person had it stopped."""
+
+    kind = EventKind.SWITCHED_OFF
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class SwitchedOn(EventDetails):
+    """A person had it started."""
+
+    kind = EventKind.SWITCHED_ON
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class KeyWanted(EventDetails):
+    """Its owner or an admin asked for a new key."""
+
+    kind = EventKind.KEY_WANTED
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class KeyRenewed(EventDetails):
+    """The server has the new key."""
+
+    kind = EventKind.KEY_RENEWED
+    node: str
+    refusal: str | None = None  # when the node did not reboot it
+
+
+@dataclass(frozen=True)
+class KeyDropped(EventDetails):
+    """There is no new key: the node refused, or Slack would not deliver it."""
+
+    kind = EventKind.KEY_DROPPED
+    node: str | None = None
+    refusal: str | None = None
+    why: str | None = None  # Slack's error
+
+
+@dataclass(frozen=True)
+class Returned(EventDetails):
+    """Its owner or an admin ended it."""
+
+    kind = EventKind.RETURNED
+    reason: str
+    via: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Failed(EventDetails):
+    """It could not be built."""
+
+    kind = EventKind.FAILED
+    reason: str
+    node: str | None = None
+    refusal: str | None = None
+    why: str | None = None  # Slack's error, when the key could not be delivered
+
+
+@dataclass(frozen=True)
+class Vanished(EventDetails):
+    """Somebody deleted the machine on its node."""
+
+    kind = EventKind.VANISHED
+    reason: str = Reason.VANISHED
+    node: str | None = None
+
+
+@dataclass(frozen=True)
+class Warned(EventDetails):
+    """It ends soon; an event of this kind has a key."""
+
+    kind = EventKind.WARNED
+    days: int
+    last_day: date | None
+
+
+@dataclass(frozen=True)
+class Extended(EventDetails):
+    """It lasts longer."""
+
+    kind = EventKind.EXTENDED
+    until: date | None
+    was: date | None
+    via: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Expired(EventDetails):
+    """Its last day is over: it is being deleted."""
+
+    kind = EventKind.EXPIRED
+    reason: str = Reason.EXPIRED
+
+
+@dataclass(frozen=True)
+class Stopped(EventDetails):
+    """Its last day is over: it is kept for the grace time."""
+
+    kind = EventKind.STOPPED
+    until: datetime | None
+
+
+@dataclass(frozen=True)
+class Restored(EventDetails):
+    """It was taken out of the grace time."""
+
+    kind = EventKind.RESTORED
+    until: date | None
+    was: date | None
+    via: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Transferred(EventDetails):
+    """An admin gave it to another person; ``channel`` and ``card`` are the message of the one who had it."""
+
+    kind = EventKind.TRANSFERRED
+    to: str
+    was: str
+    channel: str | None = None
+    card: str | None = None
+    via: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Adopted(EventDetails):
+    """It was taken over from the previous system as it runs."""
+
+    kind = EventKind.ADOPTED
+    until: date | None
+    was: date | None  # its last day there, when that is another one
+    node: str
+
+
+@dataclass(frozen=True)
+class NodeDrained(EventDetails):
+    """Its node goes out of service; an event of this kind has a key."""
+
+    kind = EventKind.NODE_DRAINED
+    node: str
+    until: date | None
+    reason: str
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class Ended(EventDetails):
+    """Nothing is left of it."""
+
+    kind = EventKind.ENDED
+    reason: str | None = None  # when no node had heard of it
+    why: str | None = None  # the reason as well, when nodes had to delete it
+
+
+Ending = Returned | Failed | Vanished | Expired
+EVENT_DETAILS: Mapping[EventKind, type[EventDetails]] = {
+    one.kind: one for one in EventDetails.__subclasses__()
+}
