@@ -143,6 +143,40 @@ def test_every_message_has_its_korean() -> None:
         assert set(re.findall(r"{\w+}", str(message))) == set(re.findall(r"{\w+}", str(translation))), message
 
 
+def keys_of_data(tree: ast.Module) -> list[int]:
+    """Lines that read an event's or a notice's ``data`` by a string key."""
+    found = []
+    for node in ast.walk(tree):
+        read: list[ast.expr] = []
+        if isinstance(node, ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr == "get"):
+            read = [node.value]
+        elif isinstance(node, ast.Compare):
+            read = node.comparators
+        if any(isinstance(one, ast.Attribute) and _is_data_of_a_row(one) for one in read):
+            found.append(node.lineno)
+    return found
+
+
+def _is_data_of_a_row(node: ast.Attribute) -> bool:
+    """Errors and findings have a ``data`` too, which no database keeps."""
+    others = isinstance(node.value, ast.Name) and node.value.id in ("error", "finding")
+    return node.attr == "data" and not others
+
+
+def test_what_rows_say_is_read_by_class() -> None:
+    """Event.details and AdminAlert.details, instead of keys that only a comment knows."""
+    for path in SOURCES:
+        if not path.is_relative_to(ROOT / "kws_core/tables") and path.parts[-2] != "slack_workspace":
+            assert keys_of_data(tree_of(path)) == [], path
+    for line in (
+        'event.data["via"]',
+        'notice.data.get("owner")',
+        '"note" in event.data',
+        'Event.data["was"]',
+    ):
+        assert keys_of_data(ast.parse(line)) == [1], line
+
+
 def test_help_needs_no_heavy_import() -> None:
     script = (
         "import sys; import bot.cli.main; "
