@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE  # else each of the many processes that tests start compiles everything anew
 
+FAST := $(BIN)/pytest -m "not openstack and not browser and not thorough" -n 2 --dist worksteal
+
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -20,7 +22,10 @@ demo: setup ## see it work in the browser: a local Slack-like page, simulated no
 	$(BIN)/kws demo
 
 test: setup ## the fast tests
-	$(BIN)/pytest -m "not openstack and not browser and not thorough" -n 2 --dist worksteal
+	@bash -c 'TIMEFORMAT="processor time: %U s and %S s in the system; %R s on the clock"; time $(FAST)'
+
+coverage: setup ## the branches of kws_core that the fast tests reach: at least 95 %
+	$(FAST) -q --cov=kws_core --cov-branch --cov-report=term:skip-covered --cov-fail-under=95
 
 test-thorough: setup ## what draws thousands of cases, and deaths at every call
 	KWS_LIFE=thorough KWS_RESTARTS=1000 KWS_CRASH=all $(BIN)/pytest -m "thorough or drawn" --ignore=tests/load -n 2 --dist worksteal
@@ -91,4 +96,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real check fix messages lock clean
+.PHONY: help setup demo test coverage test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real check fix messages lock clean
