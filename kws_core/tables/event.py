@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kws_core.tables.base import Base
-from kws_core.tables.columns import index_where
+from kws_core.tables.base import Base, index_where
 from kws_core.tables.event_kinds import EventKind
 
 
