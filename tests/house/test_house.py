@@ -16,6 +16,7 @@ from babel.messages.pofile import read_po
 from harness.source_tree import ROOT, SOURCES, module_of, tree_of
 
 from kws_core.tables.diagram import mermaid
+from kws_core.values import LOCALES
 
 # package prefix → what it may not import; the longest prefix that fits counts as well as the shorter ones
 FORBIDDEN = {
@@ -81,7 +82,7 @@ def test_the_rule_of_imports_bites(tmp_path: Path) -> None:
     assert within("slack_sdk.web", "slack_sdk") and not within("slack_sdkx", "slack_sdk")
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/architecture.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/architecture/rentals.md"])
 def test_the_state_diagram_is_fresh(name: str) -> None:
     text = (ROOT / name).read_text()
     assert mermaid() in text, "run: python -m kws_core.tables.diagram"
@@ -95,9 +96,10 @@ def babel_methods() -> list[tuple[str, str]]:
     ]
 
 
-def test_every_message_has_its_korean() -> None:
-    with (ROOT / "bot/text/locale/ko/LC_MESSAGES/kws.po").open("rb") as file:
-        korean = {message.id: message.string for message in read_po(file) if message.id}
+@pytest.mark.parametrize("locale", sorted({*LOCALES} - {"en"}))
+def test_every_message_is_translated(locale: str) -> None:
+    with (ROOT / f"bot/text/locale/{locale}/LC_MESSAGES/kws.po").open("rb") as file:
+        known = {message.id: message.string for message in read_po(file) if message.id}
     found = {
         message
         for pattern, method in babel_methods()
@@ -107,9 +109,9 @@ def test_every_message_has_its_korean() -> None:
         if isinstance(message, str)
     }
     assert len(found) > 50
-    assert found - set(korean) == set(), "not translated"
-    assert set(korean) - found == set(), "not used any more"
-    for message, translation in korean.items():
+    assert found - set(known) == set(), "not translated"
+    assert set(known) - found == set(), "not used any more"
+    for message, translation in known.items():
         assert translation, message
         assert set(re.findall(r"{\w+}", str(message))) == set(re.findall(r"{\w+}", str(translation))), message
 
