@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from babel.core import Locale, get_global
+
 from bot.service import Service
 from bot.text import i18n
 from demo.clock import DemoClock, TimeTravel
@@ -17,13 +19,18 @@ from kws_core.tables.states import PlacementState
 from slack_workspace import Workspace
 
 Json = dict[str, Any]
-LOCALES = {"ko": "ko-KR", "en": "en-US"}
+
+
+def slack_locale(language: str) -> str:
+    """As Slack says it, with the country where most people speak the language: ``ko`` → ``ko-KR``."""
+    return f"{language}-{Locale.parse(get_global('likely_subtags')[language]).territory}"
 
 
 class DemoStage:
     """See `slack_workspace.Stage`. Without a clock and simulated nodes these are only shown."""
 
     cast: list[str] = ["mina", "joon", "admin"]  # noqa: RUF012 - read only
+    languages: list[str] = [*i18n.LOCALES]  # noqa: RUF012 - read only
 
     def __init__(
         self,
@@ -86,7 +93,9 @@ class DemoStage:
     def _speak(self, user: str, locale: str) -> None:
         """As if the person had changed the language of their Slack; the bot need not find out in hours."""
         person = self._workspace.person(user)
-        person.user.locale = LOCALES[locale]
+        if locale not in self.languages:
+            raise LookupError(locale)
+        person.user.locale = slack_locale(locale)
         known = self._service.members.person(person.id)
         if known is not None:
             self._service.members.remember_person(

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from kws_core.errors import ConfigError
-from kws_core.values import Kind, PortRange, Size
+from kws_core.values import Kind, Locale, PortRange, Size
 
 DEFAULT_PATH = "nodes.toml"
 DEFAULT_DATABASE_URL = "sqlite:///kws.db"
@@ -40,7 +40,7 @@ class KwsSection(_Section):
     """[kws]: who and where we are."""
 
     timezone: str = "Asia/Seoul"
-    locale: Literal["ko", "en"] = "ko"
+    locale: Locale = "ko"
     admins: tuple[AdminId, ...] = ()
     admin_channel: Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{2,}$")] | None = None
 

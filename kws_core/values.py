@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, get_args
 
 TAG_PREFIX = "kws-"
+Locale = Literal[
+    "ko", "en"
+]  # what people are spoken to in; each but English has a catalogue in bot/text/locale
+LOCALES: tuple[Locale, ...] = get_args(Locale)
 
 
 def owner_tag(rental_id: str) -> str:

@@ -86,11 +86,13 @@ def doctor(
 
 
 def _language(wanted: str | None) -> Locale:
-    if wanted not in (None, "en", "ko"):
-        raise typer.BadParameter("en or ko", param_hint="--lang")
+    from bot.text.i18n import ENGLISH, LOCALES, locale_of
+
+    if wanted not in (None, *LOCALES):
+        raise typer.BadParameter(" or ".join(sorted(LOCALES)), param_hint="--lang")
     env = os.environ
     chosen = wanted or env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG") or ""
-    return "ko" if chosen.startswith("ko") else "en"
+    return locale_of(chosen[:2], ENGLISH)
 
 
 def _row(finding: Finding, texts: Texts) -> dict[str, Any]:

@@ -8,13 +8,27 @@ from __future__ import annotations
 import functools
 from datetime import date, datetime
 from importlib.resources import files
-from typing import Literal
 
 from babel.dates import format_date, format_datetime
 from babel.messages.pofile import read_po
 
-Locale = Literal["ko", "en"]
-LOCALES: tuple[Locale, ...] = ("ko", "en")
+from kws_core.values import LOCALES, Locale
+
+__all__ = [
+    "LOCALES",
+    "N_",
+    "Locale",
+    "Mrkdwn",
+    "Texts",
+    "catalogue",
+    "code",
+    "escape",
+    "locale_of",
+    "slack_time",
+    "texts_for",
+]
+
+ENGLISH: Locale = "en"  # the language of the message ids
 
 
 class Mrkdwn(str):
@@ -45,13 +59,13 @@ def slack_time(moment: datetime, texts: Texts) -> Mrkdwn:
 def locale_of(slack_locale: str | None, fallback: Locale) -> Locale:
     """``ko-KR`` → ``ko``; the fallback for languages that KWS does not speak."""
     short = (slack_locale or "").split("-")[0].lower()
-    return "ko" if short == "ko" else "en" if short == "en" else fallback
+    return next((locale for locale in LOCALES if locale == short), fallback)
 
 
 @functools.cache
 def catalogue(locale: Locale) -> dict[str, str]:
     """Message id → translation; empty for English."""
-    if locale == "en":
+    if locale == ENGLISH:
         return {}
     path = files("bot.text").joinpath("locale", locale, "LC_MESSAGES", "kws.po")
     with path.open("rb") as file:

@@ -23,7 +23,7 @@ disk_setup, fs_setup, autoinstall, …             refuse    the only disk is th
 system_info, datasource, merge_how, network, …   refuse    cloud-init's own works, and the network
 power_state                                      reboot    a server that goes off is never ready
 write_files under /home                          deferred  before there are users, root would get the home
-write_files at ``guest_key.PATH``                refuse    a new key for a running server comes that way
+write_files at ``boot_script.PATH``                refuse    a new key for a running server comes that way
 ===============================================  ========  ===============================================
 """
 

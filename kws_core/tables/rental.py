@@ -14,8 +14,7 @@ from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
 
 from kws_core.errors import Refusal
-from kws_core.tables.base import SYSTEM, Base
-from kws_core.tables.columns import index_where
+from kws_core.tables.base import SYSTEM, Base, index_where
 from kws_core.tables.details.events import EventDetails
 from kws_core.tables.event import Event
 from kws_core.tables.network import Network

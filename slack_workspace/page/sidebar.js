@@ -6,8 +6,6 @@ import { icon } from "./icons.js";
 import { avatar } from "./messages.js";
 import { _ } from "./words.js";
 
-const LANGUAGES = [["ko", "한국어"], ["en", "English"]];
-
 export function showSidebar(root, app) {
   const { hello, screen } = app;
   root.querySelector(".team").textContent = hello.team;
@@ -47,9 +45,11 @@ function placeButton(place, app) {
 
 function settings({ locale, theme }, app) {
   const dark = theme === "dark";
-  const choose = h("select", { class: "input select", "aria-label": _("Language"), "data-focus": "language",
+  const nameOf = (code) => new Intl.DisplayNames([code], { type: "language" }).of(code);
+  const { languages } = app.hello;
+  const choose = languages.length > 0 && h("select", { class: "input select", "aria-label": _("Language"), "data-focus": "language",
     onchange: () => api.stage("language", { user: app.user, locale: choose.value }).then(() => app.reconnect(), (error) => toast(error.message)) },
-    LANGUAGES.map(([code, name]) => h("option", { value: code, selected: locale.startsWith(code) }, name)));
+    languages.map((code) => h("option", { value: code, selected: locale.startsWith(code) }, nameOf(code))));
   return h("div", { class: "setting-row" }, choose,
     h("button", { type: "button", class: "button quiet", "data-focus": "theme", "aria-label": dark ? _("Light colours") : _("Dark colours"),
       title: dark ? _("Light colours") : _("Dark colours"), onclick: () => app.setTheme(dark ? "light" : "dark") }, icon(dark ? "sun" : "moon")));

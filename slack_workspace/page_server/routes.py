@@ -124,7 +124,7 @@ class _Page:
         stage, me = self._theatre.stage, self._theatre.person(name)
         return {
             "boot": self._boot, "me": me.id, "words": stage.words(me.user.locale),
-            "hints": stage.hints(me.user.locale), **cast(self._theatre, stage.cast),
+            "hints": stage.hints(me.user.locale), "languages": stage.languages, **cast(self._theatre, stage.cast),
         }  # fmt: skip
 
 

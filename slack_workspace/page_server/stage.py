@@ -14,6 +14,7 @@ class Stage(Protocol):
     """
 
     cast: list[str]  # user names that the page can be switched between, the first one first
+    languages: list[str]  # codes that the page can be switched between ("ko"); empty: it has one
 
     def words(self, locale: str) -> dict[str, str]:
         """The page's own messages in that Slack locale: English text -> translation."""
@@ -32,6 +33,7 @@ class EmptyStage:
     """A workspace alone: no side panel, no hints, English."""
 
     cast: list[str] = ["mina", "joon", "admin"]  # noqa: RUF012 - read only
+    languages: list[str] = []  # noqa: RUF012 - read only
 
     def words(self, locale: str) -> dict[str, str]:
         return {}

@@ -24,7 +24,7 @@ from kws_core.nodes.fake.node import FakeNode
 from kws_core.outbox.pending_messages import Outbox
 from kws_core.reconcile.reconciler import Reconciler
 from kws_core.rentals.extension import Extensions
-from kws_core.tables.columns import UtcDateTime
+from kws_core.tables.base import UtcDateTime
 
 NODE_CALLS = frozenset(
     {"ping", "images", "capacity", "ensure_address", "ensure_server", "machines", "release", "answers", "host_keys",

@@ -23,7 +23,7 @@ from kws_core.rentals.admission import RentForm
 from kws_core.rentals.members import Members
 from kws_core.rentals.queries import RentalQueries
 from kws_core.rentals.service import RentalService
-from kws_core.tables.columns import UtcDateTime
+from kws_core.tables.base import UtcDateTime
 from kws_core.tables.job_run import JobRun
 from kws_core.tables.lease import Lease
 from kws_core.tables.person import Person

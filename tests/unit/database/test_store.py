@@ -18,8 +18,7 @@ from kws_core.database.engine import make_engine
 from kws_core.database.schema import MIGRATIONS, newest, up_to_date
 from kws_core.database.store import Store
 from kws_core.errors import ConfigError
-from kws_core.tables.base import Base
-from kws_core.tables.columns import UtcDateTime
+from kws_core.tables.base import Base, UtcDateTime
 
 
 def test_migrations_make_the_models_tables(tmp_path: Path) -> None:
