@@ -55,6 +55,7 @@ def build_app(
 ) -> App:
     """The app with all its listeners. It needs no network: Slack may be away when it is built."""
     app = App(
+        name="kws",  # else Bolt looks for it in the sources of everybody on the stack
         client=client,
         authorize=_authorize(client.token or ""),
         signing_secret=signing_secret or "unused in Socket Mode",

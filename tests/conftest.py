@@ -13,9 +13,10 @@ from harness.sampling import THOROUGH
 from harness.typed_kit import Typed, typist
 from harness.world import Clock, Inline, World, make_config
 from hypothesis import settings
-from sqlalchemy import event
+from sqlalchemy import Engine, create_engine
 
 from kws_core.context import Context
+from kws_core.database import engine
 from kws_core.database.store import Store
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.outbox.pending_messages import Outbox
@@ -34,6 +35,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.drawn)
 
 
+def pytest_collection_finish() -> None:
+    """What is there now stays to the end: the collector need not look at it again."""
+    gc.freeze()
+
+
 @pytest.fixture
 def clock() -> Clock:
     """Noon in Seoul on 2026-12-01."""
@@ -50,8 +56,30 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _hasty(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA synchronous=OFF")  # no test pulls the plug of the machine
+@pytest.fixture(scope="session", autouse=True)
+def one_dialect() -> Iterator[None]:
+    """Every database on SQLite shares one cache of compiled statements, as the only one of a service has it."""
+    first = create_engine("sqlite://", query_cache_size=10_000)
+    first.connect().close()  # the dialect learns what SQLite can do
+
+    def shared(url: Any, **how: Any) -> Engine:
+        made = create_engine(url, **how)
+        if made.dialect.name == first.dialect.name:
+            made.dialect, made._compiled_cache = first.dialect, first._compiled_cache
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "create_engine", shared)
+        yield
+    first.dispose()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_disk() -> Iterator[None]:
+    """No write waits for the disk: no test pulls the plug of the machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "SYNCHRONOUS", {False: "OFF", True: "OFF"})
+        yield
 
 
 @pytest.fixture
@@ -64,7 +92,6 @@ def make_world(tmp_path: Path, clock: Clock, empty_database: Path) -> Iterator[C
         shutil.copy(empty_database, tmp_path / "kws.db")
         store = Store(f"sqlite:///{tmp_path / 'kws.db'}")
         stores.append(store)
-        event.listen(store.engine, "connect", _hasty)
         context = Context(config, store, clock)
         fake_nodes = {
             node.name: FakeNode(node.name, clock, vcpus=64, ram_mb=65536, **(fakes or {}))

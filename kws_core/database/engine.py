@@ -13,6 +13,8 @@ from sqlalchemy.exc import ArgumentError
 
 from kws_core.errors import ConfigError
 
+SYNCHRONOUS = {False: "FULL", True: "NORMAL"}  # by whether the write is hasty
+
 
 def make_engine(url: str) -> Engine:
     """An engine whose SQLite transactions really begin, and block writers instead of losing updates."""
@@ -48,7 +50,7 @@ def _sqlite_begin(connection: Connection) -> None:
     if options.get("readonly"):
         connection.exec_driver_sql("BEGIN")
         return
-    driver_of(connection).execute(f"PRAGMA synchronous={'NORMAL' if options.get('hasty') else 'FULL'}")
+    driver_of(connection).execute(f"PRAGMA synchronous={SYNCHRONOUS[options.get('hasty', False)]}")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

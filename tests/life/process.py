@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from harness.world import Clock, Inline
-from sqlalchemy import event, literal
+from sqlalchemy import literal
 
 from kws_core.cluster.heartbeat import Heartbeat
 from kws_core.config import Config
@@ -82,7 +82,6 @@ class MortalStore(Store):
 
     def __init__(self, url: str, fate: Fate, transactions: Transactions, alone: bool) -> None:
         super().__init__(url)
-        event.listen(self.engine, "connect", _hasty)
         self.fate, self._transactions, self._alone = fate, transactions, alone
 
     @property
@@ -105,10 +104,6 @@ class MortalStore(Store):
         self.fate.point("committed")
         if not self._transactions.open:
             self.fate.gap("committed")
-
-
-def _hasty(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA synchronous=OFF")  # no test pulls the plug of the machine
 
 
 class Acting:

@@ -14,11 +14,14 @@ from alembic.script import ScriptDirectory
 from harness.world import MINA, World
 from sqlalchemy import inspect, text
 
+from kws_core.database import engine
 from kws_core.database.engine import make_engine
 from kws_core.database.schema import MIGRATIONS, newest, up_to_date
 from kws_core.database.store import Store
 from kws_core.errors import ConfigError
 from kws_core.tables.base import Base, UtcDateTime
+
+SHIPPED = engine.SYNCHRONOUS
 
 
 def test_migrations_make_the_models_tables(tmp_path: Path) -> None:
@@ -101,8 +104,11 @@ def test_a_delivery_is_acted_on_once(world: World) -> None:
     assert world.deliveries.first_time("trigger:1")
 
 
-def test_only_what_a_power_cut_may_undo_does_not_wait_for_the_disk(tmp_path: Path) -> None:
+def test_only_what_a_power_cut_may_undo_does_not_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Both kinds share the pool's connections, so each has to say how it is written."""
+    monkeypatch.setattr(engine, "SYNCHRONOUS", SHIPPED)
     store = Store(f"sqlite:///{tmp_path / 'a.db'}")
     seen = []
     for hasty in (False, True, False):

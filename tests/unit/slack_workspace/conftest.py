@@ -33,7 +33,7 @@ def client(workspace: Workspace) -> WebClient:
 
 @pytest.fixture
 def app(client: WebClient) -> App:
-    return App(client=client, raise_error_for_unhandled_request=False)
+    return App(name="test", client=client, raise_error_for_unhandled_request=False)
 
 
 @pytest.fixture
