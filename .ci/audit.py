@@ -24,7 +24,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 LOCKS = ("requirements.txt", "requirements-browser.txt", "requirements-fuzz.txt", "requirements-audit.txt")
 GOOD = (
-    "apache", "mit", "bsd", "isc", "psf", "python software foundation", "python-2.0", "0bsd", "unlicense", "zpl", "cc0",
+    "apache", "mit", "bsd", "isc", "psf", "python software foundation", "python-2.0", "0bsd", "unlicense", "zpl", "zope public license", "cc0",
     "mpl", "mozilla public license 2.0", "hpnd", "zlib", "ofl",
     "lgpl",  # used as it is, by import, and can be exchanged: psycopg
 )  # fmt: skip

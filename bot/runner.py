@@ -6,12 +6,12 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from wsgiref.simple_server import WSGIServer
 
 from bot.ops import watch_server
 from bot.ops.http import serve
 from bot.ops.supervisor import Supervisor
 from bot.ops.watch_server import WatchPages
+from bot.ops.web_server import DEFAULT_HOST, WebServer
 from bot.service import Service
 from kws_core.config import Config, Environment
 from kws_core.errors import ConfigError, ListenError
@@ -31,7 +31,7 @@ class Listen:
         host, _, port = text.rpartition(":")
         if not port.isdigit() or not 0 <= int(port) <= 65535:
             raise ConfigError([f"{option}: {text!r} is not [HOST:]PORT"])
-        return cls(host or watch_server.DEFAULT_HOST, int(port))
+        return cls(host or DEFAULT_HOST, int(port))
 
 
 def run(
@@ -57,7 +57,8 @@ def run(
         servers.append(_listening(watch, lambda: watch_server.serve(pages, watch.port, watch.host)))
     service.start()
     if http is not None:
-        servers.append(_listening(http, lambda: serve(service.app, http.port, http.host)))
+        secret = environment.signing_secret
+        servers.append(_listening(http, lambda: serve(service.app, secret, http.port, http.host)))
     service.connect()
     supervisor.ready(
         "started"
@@ -65,11 +66,11 @@ def run(
     supervisor.attend(stop, lambda: service.health.live().ok, service.status)
     supervisor.stopping()
     for server in servers:
-        server.shutdown()
+        server.close()
     service.stop()
 
 
-def _listening(where: Listen, start: Callable[[], WSGIServer]) -> WSGIServer:
+def _listening(where: Listen, start: Callable[[], WebServer]) -> WebServer:
     try:
         return start()
     except OSError as error:

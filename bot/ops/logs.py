@@ -11,6 +11,9 @@ import structlog
 
 from bot.ops.redact import Redactor
 
+NOISY = ("keystoneauth", "openstack", "slack_bolt", "slack_sdk", "alembic", "apscheduler", "waitress")
+BUSY = ("urllib3.connectionpool", "waitress.queue")  # they warn when one has to wait for a free one
+
 
 class Formatter(structlog.stdlib.ProcessorFormatter):
     """The line as it is written, without what looks like a secret; ``known`` are those of this process."""
@@ -52,14 +55,7 @@ def set_up(log_format: str = "auto", level: int = logging.INFO, secrets: Iterabl
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in (
-        "urllib3.connectionpool",
-        "keystoneauth",
-        "openstack",
-        "slack_bolt",
-        "slack_sdk",
-        "alembic",
-        "apscheduler",
-    ):
+    for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # "pool is full" costs nothing
+    for busy in BUSY:
+        logging.getLogger(busy).setLevel(logging.ERROR)

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterable
 from typing import Any
-from wsgiref.simple_server import WSGIServer, make_server
 
 from bot.ops.health import Health, HealthReport
-from bot.ops.http import QuietHandler, ThreadingServer
 from bot.ops.metrics import CONTENT_TYPE, Metrics
+from bot.ops.web_server import DEFAULT_HOST, Limits, StartResponse, WebServer
 
 log = logging.getLogger(__name__)
 
-DEFAULT_HOST = "127.0.0.1"
-StartResponse = Callable[[str, list[tuple[str, str]]], object]
+LIMITS = Limits(body=0, threads=4)
 
 
 class WatchPages:
@@ -46,11 +43,10 @@ class WatchPages:
         return page()
 
 
-def serve(pages: WatchPages, port: int, host: str = DEFAULT_HOST) -> WSGIServer:
-    """Serves on threads of its own; ``shutdown()`` of what it returns ends it. OSError: the port is taken."""
-    server = make_server(host, port, pages, ThreadingServer, QuietHandler)
-    threading.Thread(target=server.serve_forever, name="watch", daemon=True).start()
-    log.info("serving /healthz, /livez and /metrics on %s:%d", host, server.server_port)
+def serve(pages: WatchPages, port: int, host: str = DEFAULT_HOST, *, limits: Limits = LIMITS) -> WebServer:
+    """Serves the pages until what it returns is closed. OSError: the port is taken."""
+    server = WebServer(pages, port, host, name="watch", limits=limits)
+    log.info("serving /healthz, /livez and /metrics on %s:%d", server.host, server.port)
     return server
 
 

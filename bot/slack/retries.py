@@ -2,6 +2,10 @@
 
 A 429 was not carried out: always safe. After a 5xx or a lost connection nobody knows, so only calls that
 may be repeated are; messages and uploads are retried by the outbox, which looks in Slack first.
+
+One handler on slack_sdk's own frame: of its three ready ones every method would have to be written anew. They
+don't look at the method that is called, leave 502 and 504 alone, wait as long as a Retry-After says however
+long that is, and raise on one that is no whole number.
 """
 
 from __future__ import annotations

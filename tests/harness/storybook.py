@@ -14,6 +14,8 @@ from kws_core.nodes.fake.node import FakeNode
 from kws_core.tables.rental import Rental
 from slack_workspace import Workspace
 
+SIGNING_SECRET = "0123456789abcdef"
+
 
 @dataclass
 class Story:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from harness.world import Clock, Inline, next_due
+from security.planted import SIGNING_SECRET
 from slack_bolt import BoltRequest, BoltResponse
 from sqlalchemy import select
 
@@ -150,6 +151,7 @@ def make_bench(folder: Path, clock: Clock, config: Config, patch: pytest.MonkeyP
     fakes = {node.name: FakeNode(node.name, clock, vcpus=64, ram_mb=65536) for node in config.nodes}
     environment = Environment(
         bot_token=workspace.bot_token,
+        signing_secret=SIGNING_SECRET,
         slack_api_url=workspace.api_url,
         database_url=f"sqlite:///{folder / 'kws.db'}",
     )

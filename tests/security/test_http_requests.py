@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import socket
+import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -19,10 +20,10 @@ from security.bench import Bench
 from security.planted import SIGNING_SECRET, logged
 from slack_bolt import App
 
-from bot.app import build_app
-from bot.ops import http, watch_server
-from bot.ops.http import MOST_BYTES, PATH, serve, verifier_of
+from bot.ops import watch_server
+from bot.ops.http import LIMITS, PATH, OnlySlack, serve
 from bot.ops.watch_server import WatchPages
+from bot.ops.web_server import Limits, StartResponse, WebServer
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -71,6 +72,7 @@ class Line:
         signed = b"v0:" + stamp.encode() + b":" + body
         lines = {
             "Host": "bot",
+            "Connection": "close",
             "Content-Type": FORM,
             "Content-Length": str(len(body if sent is None else sent)),
             "X-Slack-Request-Timestamp": stamp,
@@ -84,15 +86,9 @@ class Line:
 @pytest.fixture(scope="module")
 def line(make_module_bench: Callable[..., Bench]) -> Iterator[Line]:
     bench = make_module_bench()
-    one = bench.service
-    app = build_app(
-        one.dispatcher, one.operations, one.terms, one.admin_notices, one.gallery, one.image_jobs, one.homes,
-        one.client, one.listeners, SIGNING_SECRET,
-    )  # fmt: skip
-    server = serve(app, 0)
-    yield Line(bench, server.server_port)
-    server.shutdown()
-    server.server_close()
+    server = serve(bench.service.app, SIGNING_SECRET, 0)
+    yield Line(bench, server.port)
+    server.close()
 
 
 def served(line: Line) -> int:
@@ -137,10 +133,11 @@ MESSED: dict[str, tuple[int, dict[str, Any]]] = {
     "wrong type": (415, {"Content_Type": "text/xml"}),
     "no type": (415, {"without": "Content-Type"}),
     "multipart": (415, {"Content_Type": "multipart/form-data; boundary=x"}),
-    "no length": (411, {"without": "Content-Length"}),
-    "senseless length": (411, {"Content_Length": "abc"}),
-    "negative length": (411, {"Content_Length": "-1"}),
-    "length of a file": (413, {"Content_Length": str(MOST_BYTES + 1)}),
+    "no length": (401, {"without": "Content-Length"}),
+    "senseless length": (400, {"Content_Length": "abc"}),
+    "negative length": (400, {"Content_Length": "-1"}),
+    "two lengths": (400, {"Content_Length": "3, 4"}),
+    "length of a file": (413, {"Content_Length": str(LIMITS.body + 1)}),
     "length beyond memory": (413, {"Content_Length": "9" * 40}),
 }
 
@@ -182,32 +179,70 @@ def test_the_challenge_of_a_new_request_url_is_answered(line: Line) -> None:
     assert b"c4a113" not in unsigned and b" 401 " in unsigned.splitlines()[0]
 
 
-def test_who_sends_nothing_is_hung_up_on(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http.QuietHandler, "timeout", 0.1)
-    assert line.raw(b"POST /slack/ev") == b""
-    stamp = str(int(time.time()))
-    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: 10\r\n"
-    head += f"X-Slack-Request-Timestamp: {stamp}\r\nX-Slack-Signature: v0={'0' * 64}\r\n\r\nabc"
-    assert b"408" in line.raw(head.encode()).splitlines()[0]
+def test_a_body_of_the_largest_size_is_taken(line: Line) -> None:
+    assert line.post(b"payload=" + b"x" * (LIMITS.body - 8), secret="another") == 401
+    assert line.post(b"payload=" + b"x" * (LIMITS.body - 7), secret="another") == 413
 
 
-def test_so_many_at_once_and_then_as_before(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "MOST_AT_ONCE", 2)
-    server = watch_server.serve(WatchPages(line.bench.service.health, line.bench.service.metrics), 0)
-    small = Line(line.bench, server.server_port)
+def test_a_body_in_pieces_has_the_same_limit(line: Line) -> None:
+    """It has no length to be refused by: what has come is counted."""
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    request = line.request(b"", without="Content-Length", Transfer_Encoding="chunked", sent=chunk * 17)
+    assert b" 413 " in line.raw(request).splitlines()[0]
+
+
+def test_who_sends_nothing_is_hung_up_on(line: Line) -> None:
+    server = serve(line.bench.service.app, SIGNING_SECRET, 0, limits=Limits(idle=0))
+    hasty = Line(line.bench, server.port)
+    assert hasty.raw(b"POST /slack/ev") == b""
+    assert hasty.raw(line.request(line.body())[:-1]) == b"", "nothing is served of half a request"
+    server.close()
+
+
+def test_so_many_at_once_and_then_as_before(line: Line) -> None:
+    pages = WatchPages(line.bench.service.health, line.bench.service.metrics)
+    server = watch_server.serve(pages, 0, limits=Limits(connections=2))
+    small = Line(line.bench, server.port)
+    ask = b"GET /livez HTTP/1.0\r\n\r\n"
     held = [socket.create_connection(("127.0.0.1", small.port), timeout=5) for _ in range(2)]
-    assert small.raw(b"GET /livez HTTP/1.0\r\n\r\n") == b"", "hung up on"
+    for one in held:
+        one.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
+        assert b" 200 " in one.recv(999)
+    assert small.raw(ask, wait=0.2) == b"", "waits until one of them has gone"
     for one in held:
         one.close()
-    line.bench.workspace.wait_for(lambda: b"200" in small.raw(b"GET /livez HTTP/1.0\r\n\r\n"))
-    server.shutdown()
-    server.server_close()
+    assert b" 200 " in small.raw(ask)
+    server.close()
 
 
-def test_an_app_that_checks_no_signatures_is_not_served() -> None:
-    app = App(token="xoxb-1", token_verification_enabled=False, request_verification_enabled=False)
-    with pytest.raises(LookupError):
-        verifier_of(app)
+def test_what_is_being_answered_at_the_end_is_answered(line: Line) -> None:
+    """SIGTERM amid a request: its answer still goes out, and the port is free then."""
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def slow(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+        begun.set()
+        goes_on.wait(5)
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"done"]
+
+    server = WebServer(slow, 0)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as caller:
+        caller.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert begun.wait(5)
+        closing = threading.Thread(target=server.close)
+        closing.start()
+        goes_on.set()
+        closing.join(5)
+        assert not closing.is_alive()
+        assert caller.recv(999).endswith(b"done")
+    with socket.socket() as again:
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.bind(("127.0.0.1", server.port))
+
+
+def test_without_a_secret_nothing_is_served() -> None:
+    with pytest.raises(ValueError, match="no signing secret"):
+        OnlySlack(App(token="xoxb-1", token_verification_enabled=False, signing_secret="s"), "")
 
 
 # -- health and figures
@@ -217,10 +252,9 @@ def test_an_app_that_checks_no_signatures_is_not_served() -> None:
 def watched(line: Line) -> Iterator[Line]:
     pages = WatchPages(line.bench.service.health, line.bench.service.metrics)
     server = watch_server.serve(pages, 0)
-    assert server.server_address[0] == "127.0.0.1", "nobody else reaches it unless told so"
-    yield Line(line.bench, server.server_port)
-    server.shutdown()
-    server.server_close()
+    assert server.host == "127.0.0.1", "nobody else reaches it unless told so"
+    yield Line(line.bench, server.port)
+    server.close()
 
 
 def test_the_watch_pages_say_nothing_of_people_or_rentals(watched: Line) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from harness.by_hand import drive_by_hand
-from harness.storybook import Story
+from harness.storybook import SIGNING_SECRET, Story
 from harness.world import Clock, make_config
 
 from bot.service import Service
@@ -41,6 +41,7 @@ def make_story(
         environment = Environment(
             bot_token=workspace.bot_token,
             app_token=workspace.app_token,
+            signing_secret=SIGNING_SECRET,
             slack_api_url=workspace.api_url,
             database_url=f"sqlite:///{tmp_path / 'kws.db'}",
         )

@@ -9,34 +9,18 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
+from harness.storybook import SIGNING_SECRET as SECRET
 from harness.storybook import Story
 from slack_sdk.signature import SignatureVerifier
 
-from bot.app import build_app
 from bot.ops.http import PATH, serve
-
-SECRET = "0123456789abcdef"
 
 
 @pytest.fixture
 def url(story: Story) -> Iterator[str]:
-    service = story.service
-    app = build_app(
-        service.dispatcher,
-        service.operations,
-        service.terms,
-        service.admin_notices,
-        service.gallery,
-        service.image_jobs,
-        service.homes,
-        service.client,
-        service.listeners,
-        SECRET,
-    )
-    server = serve(app, 0)
-    yield f"http://127.0.0.1:{server.server_address[1]}{PATH}"
-    server.shutdown()
-    server.server_close()
+    server = serve(story.service.app, SECRET, 0)
+    yield f"http://127.0.0.1:{server.port}{PATH}"
+    server.close()
 
 
 def post(url: str, *, secret: str = SECRET, age: int = 0) -> int:

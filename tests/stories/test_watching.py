@@ -21,7 +21,7 @@ def get(story: Story) -> Iterator[Callable[..., tuple[int, Any]]]:
     server = watch_server.serve(WatchPages(story.service.health, story.service.metrics), 0)
 
     def ask(path: str, method: str = "GET") -> tuple[int, Any]:
-        request = urllib.request.Request(f"http://127.0.0.1:{server.server_port}{path}", method=method)
+        request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", method=method)
         try:
             with urllib.request.urlopen(request, timeout=5) as answer:
                 return answer.status, answer.read().decode()
@@ -29,8 +29,7 @@ def get(story: Story) -> Iterator[Callable[..., tuple[int, Any]]]:
             return error.code, error.read().decode()
 
     yield ask
-    server.shutdown()
-    server.server_close()
+    server.close()
 
 
 def test_the_pages_of_a_running_bot(story: Story, get: Callable[..., tuple[int, Any]]) -> None:
