@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -178,9 +177,7 @@ def test_what_is_wrong_at_the_door_is_the_last_that_is_found(stub: Stub, look: L
         nobody.bind(("127.0.0.1", 0))
         assert list(look(url=f"http://127.0.0.1:{nobody.getsockname()[1]}")) == ["node_nobody_listens"]
         nobody.listen()
-        started = time.monotonic()
         assert list(look(url=f"http://127.0.0.1:{nobody.getsockname()[1]}")) == ["node_silent"]
-        assert time.monotonic() - started < 3
     assert list(look(url="http://no-such-host.invalid")) == ["node_unknown_host"]
     assert list(look(**{"  stub:": "  other:"})) == ["cloud_unknown"]
     assert failed(look(**{"/v3'": "/image'"})) == ["node_no_keystone"]
