@@ -42,13 +42,14 @@ def run(
     watch: Listen | None,
     *,
     sweeps: bool = True,
+    build: type[Service] = Service,
 ) -> None:
     """Runs until SIGTERM or Ctrl-C. ``http``: Request URLs, ``watch``: health and metrics. ListenError: no such port.
 
     ``sweeps=False``: leaks are left alone.
     """
     stop = stop_on_signals()
-    service = Service(config, environment, nodes)
+    service = build(config, environment, nodes)
     service.reconciler.sweeps = sweeps
     supervisor = Supervisor()
     servers = []

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from harness.sampling import THOROUGH
-from harness.typed_kit import Typed, typist
+from harness.typed_kit import Surroundings, Typed
 from harness.world import Clock, Inline, World, make_config
 from hypothesis import settings
 from sqlalchemy import Engine, create_engine
@@ -125,9 +125,6 @@ def typed(
     """Runs the command in this process, on the world's nodes, database and clock."""
 
     class Pool:
-        def __init__(self, config: Any, now: Any = None) -> None:
-            pass
-
         def check(self) -> None:
             pass
 
@@ -140,4 +137,4 @@ def typed(
         def nodes(self) -> Any:
             return world.nodes
 
-    return typist(Pool, tmp_path, clock, monkeypatch, capsys)
+    return Typed(Surroundings(Pool(), clock), tmp_path, monkeypatch, capsys)

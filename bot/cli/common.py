@@ -5,13 +5,20 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import sys
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.service import Service
+    from kws_core.config import Config as Settings
     from kws_core.context import Context
+    from kws_core.nodes.pool import Pool
     from kws_core.people import Actor
 
 USAGE = 2  # exit code: wrong usage or configuration
@@ -24,6 +31,48 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+class Outside:
+    """What the commands reach the world with. Tests hand others to ``main``."""
+
+    def now(self) -> datetime:
+        """The time."""
+        from kws_core.context import utcnow
+
+        return utcnow()
+
+    def pool(self, settings: Settings) -> Pool:
+        """The nodes of the configuration."""
+        from kws_core.nodes.pool import Pool
+
+        return Pool(settings)
+
+    def service(self) -> type[Service]:
+        """What ``kws run`` runs."""
+        from bot.service import Service
+
+        return Service
+
+    def asks(self) -> bool:
+        """Whether somebody is there to be asked."""
+        return sys.stdin.isatty()
+
+    def confirm(self, question: str) -> None:
+        """Asks; ends the command unless the answer is yes."""
+        typer.confirm(question, abort=True, err=True)
+
+    def is_watched(self) -> bool:
+        """Whether somebody sees how far it is."""
+        return sys.stderr.isatty()
+
+
+OUTSIDE: ContextVar[Outside] = ContextVar("outside", default=Outside())  # noqa: B039 - it has no state
+
+
+def outside() -> Outside:
+    """The world of the command that runs."""
+    return OUTSIDE.get()
+
+
 def context_of(config: Path | None) -> Context:
     """The core on the configured database, which is brought up to date."""
     from kws_core.config import DEFAULT_DATABASE_URL, load_config
@@ -33,7 +82,7 @@ def context_of(config: Path | None) -> Context:
     settings = load_config(config)
     store = Store(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL)
     store.upgrade()
-    return Context(settings, store)
+    return Context(settings, store, outside().now)
 
 
 def who_types() -> Actor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.common import FAILED, Config, Json, context_of, print_rows
+from bot.cli.common import FAILED, Config, Json, context_of, outside, print_rows
 
 if TYPE_CHECKING:
     from kws_core.config import Config as Settings
@@ -85,20 +84,19 @@ def import_legacy(
     from kws_core.config import load_config
     from kws_core.legacy import source
     from kws_core.legacy.importer import LegacyImporter, Verdict
-    from kws_core.nodes.pool import Pool
 
     settings = load_config(config)
     terms = _terms(owners, others, node or [], days)
     rows = source.read(url)
-    pool = Pool(settings)
+    pool = outside().pool(settings)
     pool.check()
     try:
         with _context(config, settings, dry_run) as context:
             takeover = LegacyImporter(context, pool.importers(), terms)
-            if not dry_run and not yes and sys.stdin.isatty():
+            if not dry_run and not yes and outside().asks():
                 would = takeover.run(rows, dry_run=True)
                 print_rows(_shown(would), False, NOTHING)
-                typer.confirm("Take over what is marked `would take`?", abort=True, err=True)
+                outside().confirm("Take over what is marked `would take`?")
             outcomes = takeover.run(rows, dry_run=dry_run)
     finally:
         pool.close()
@@ -118,7 +116,7 @@ def _context(config: Path | None, settings: Settings, dry_run: bool) -> Iterator
         yield context_of(config)
         return
     with open_to_read(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL) as (store, _):
-        yield Context(settings, store)
+        yield Context(settings, store, outside().now)
 
 
 def _terms(owners: Path | None, others: str | None, nodes: list[str], days: int) -> ImportOptions:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
-from bot.cli.common import FAILED, USAGE, Config, Json, context_of, who_types
+from bot.cli.common import FAILED, USAGE, Config, Json, context_of, outside, who_types
 
 if TYPE_CHECKING:
     from kws_core.images.image_audit import By
@@ -154,9 +153,9 @@ def delete(
 ) -> None:
     """Deletes an image on every node, unless a rental uses it."""
     with _images(config) as images:
-        if not yes and sys.stdin.isatty():
+        if not yes and outside().asks():
             nodes = ", ".join(images.row(name)[1].active) or "no node"
-            typer.confirm(f"Delete {name} (on {nodes})?", abort=True, err=True)
+            outside().confirm(f"Delete {name} (on {nodes})?")
         report = images.delete(_by(), name)
     _tell([report])
 
@@ -168,10 +167,9 @@ def _images(config: Path | None) -> Iterator[Images]:
     from bot.text.i18n import Texts
     from kws_core.errors import UserError
     from kws_core.images.service import Images
-    from kws_core.nodes.pool import Pool
 
     context = context_of(config)
-    pool = Pool(context.config)
+    pool = outside().pool(context.config)
     pool.check()
     try:
         yield Images(context, pool.nodes())
@@ -208,15 +206,12 @@ def _by() -> By:
     return By(who_types().id, "cli")
 
 
-def _watched() -> bool:
-    return sys.stderr.isatty()
-
-
 class _Bars:
     """A line with a bar per node on a terminal; where nobody watches a line for each node and each tenth."""
 
     def __init__(self) -> None:
         self.incoming = 0
+        self._live = outside().is_watched()
         self._lock = threading.Lock()
         self._name = ""
         self._step: dict[tuple[str, str], int] = {}
@@ -231,7 +226,7 @@ class _Bars:
 
     def __call__(self, name: str, node: str, done: int, total: int) -> None:
         """See Watch."""
-        total, live = total or self.incoming, _watched()
+        total, live = total or self.incoming, self._live
         parts = 100 if live else 10
         step = done * parts // total if total else done // (100 * MB // parts)
         with self._lock:

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from bot.cli import db, images, nodes, setup
-from bot.cli.common import FAILED, USAGE, Config, Json, context_of, note_act, print_rows
+from bot.cli.common import (
+    FAILED,
+    OUTSIDE,
+    USAGE,
+    Config,
+    Json,
+    Outside,
+    context_of,
+    note_act,
+    outside,
+    print_rows,
+)
 
 if TYPE_CHECKING:
     from kws_core.config import Config as Settings
@@ -64,12 +75,11 @@ def run(
     from bot.ops import logs
     from kws_core.config import DEFAULT_DATABASE_URL, load_config, load_environment
     from kws_core.database.engine import make_engine
-    from kws_core.nodes.pool import Pool
 
     problems = ConfigProblems()
     environment = problems.of(lambda: load_environment(http=http is not None))
     settings = problems.of(lambda: load_config(config))
-    pool = Pool(settings) if settings else None
+    pool = outside().pool(settings) if settings else None
     if pool:
         problems.of(pool.check)
     problems.of(lambda: make_engine(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL))
@@ -89,6 +99,7 @@ def run(
             runner.Listen(host, http) if http is not None else None,
             watch,
             sweeps=sweep,
+            build=outside().service(),
         )
     finally:
         pool.close()
@@ -139,11 +150,10 @@ def reconcile(
 
     from bot.cli import listings
     from kws_core.config import load_config
-    from kws_core.nodes.pool import Pool
     from kws_core.reconcile.orphan_sweep import Sweep
 
     settings = load_config(config)
-    pool = Pool(settings)
+    pool = outside().pool(settings)
     pool.check()
     names = [node.name for node in settings.nodes]
     try:
@@ -183,12 +193,10 @@ def nightly(
     context = context_of(config)
     moment = listings.moment(at, context.config.kws.zone) if at is not None else context.now()
     night = Nightly(context)
-    early = night.would_end(moment) if moment > context.now() and not yes and _asks() else []
+    early = night.would_end(moment) if moment > context.now() and not yes and outside().asks() else []
     if early:
         names = ", ".join(f"{rental.name} ({rental.owner})" for rental in early)
-        typer.confirm(
-            f"{at} is yet to come. End {len(early)} before their time: {names}?", abort=True, err=True
-        )
+        outside().confirm(f"{at} is yet to come. End {len(early)} before their time: {names}?")
     warned = night.remind(moment)
     done = night.run(moment)
     note_act(context, "nightly", until=moment.isoformat(), ended=len(done.marked), failed=len(done.failed))
@@ -233,16 +241,12 @@ def _context_to_read(settings: Settings) -> Iterator[Context]:
     with open_to_read(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL) as (store, found):
         if not found:
             typer.echo("kws: there is no database yet: nothing is known of any rental", err=True)
-        yield Context(settings, store)
+        yield Context(settings, store, outside().now)
 
 
-def _asks() -> bool:
-    """Whether somebody is there to be asked."""
-    return sys.stdin.isatty()
-
-
-def main() -> None:
+def main(world: Outside | None = None) -> None:
     """Entry point: exit 0 done, 1 failed, 2 wrong usage or configuration."""
+    OUTSIDE.set(world or Outside())
     try:
         app()
     except Exception as error:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from harness.world import Clock
 from unit.bot.cli.test_main import GOOD
 
 from bot.cli import main
-from kws_core.context import Context
+from bot.cli.common import Outside
+from bot.service import Service
 
 NODES = GOOD + GOOD[GOOD.index("[[nodes]]") :].replace("node1", "node2").replace("lab-a", "lab-b")
 
@@ -34,26 +36,53 @@ class Result:
         return found
 
 
-Typed = Callable[..., Result]
+class Surroundings(Outside):
+    """A lab's nodes and clock. ``answer``: of whoever sits at the terminal; None: nobody does."""
+
+    def __init__(self, pool: Any, clock: Clock) -> None:
+        self.lab, self.clock = pool, clock
+        self.answer: bool | None = None
+        self.asked: list[str] = []
+        self.watched = False
+        self.built: type[Service] = Service
+
+    def now(self) -> datetime:
+        return self.clock()
+
+    def pool(self, settings: Any) -> Any:
+        return self.lab
+
+    def service(self) -> type[Service]:
+        return self.built
+
+    def asks(self) -> bool:
+        return self.answer is not None
+
+    def confirm(self, question: str) -> None:
+        self.asked.append(question)
+        if not self.answer:
+            raise typer.Abort
+
+    def is_watched(self) -> bool:
+        return self.watched
 
 
-def typist(
-    pool: type, folder: Path, clock: Clock, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Typed:
-    """Runs commands in this process: in that folder, which gets a nodes.toml, with that Pool and clock."""
-    (folder / "nodes.toml").write_text(NODES)
-    patch.chdir(folder)
-    patch.setattr("kws_core.nodes.pool.Pool", pool)
-    patch.setattr(Context.__init__, "__defaults__", (clock,))
-    for name in ("KWS_CONFIG", "KWS_DATABASE_URL", "KWS_LEGACY_URL"):
-        patch.delenv(name, raising=False)
+class Typed:
+    """Runs commands in this process: in that folder, which gets a nodes.toml, in those surroundings."""
 
-    def run(*arguments: str) -> Result:
-        patch.setattr(sys, "argv", ["kws", *arguments])
-        capsys.readouterr()
+    def __init__(
+        self, world: Surroundings, folder: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (folder / "nodes.toml").write_text(NODES)
+        patch.chdir(folder)
+        for name in ("KWS_CONFIG", "KWS_DATABASE_URL", "KWS_LEGACY_URL"):
+            patch.delenv(name, raising=False)
+        self.world, self._patch, self._capsys = world, patch, capsys
+
+    def __call__(self, *arguments: str) -> Result:
+        self._patch.setattr(sys, "argv", ["kws", *arguments])
+        self._capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            main.main()
-        out, err = capsys.readouterr()
+            main.main(self.world)
+        out, err = self._capsys.readouterr()
         return Result(int(ended.value.code or 0), out, err)
-
-    return run

@@ -8,7 +8,6 @@ import pwd
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import Any
 
 import pytest
 from harness.legacy_kit import container, fill, server
-from harness.typed_kit import typist
+from harness.typed_kit import Surroundings
+from harness.typed_kit import Typed as Terminal
 from harness.world import MINA, Clock, World
 
 from kws_core.errors import StoreDown
@@ -29,31 +29,36 @@ Typed = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def typed(
+def terminal(
     world: World,
     tmp_path: Path,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Typed:
-    """Runs the command in this process, on fake nodes with the old machines of the tests below."""
+) -> Terminal:
+    """Commands on fake nodes with the old machines of the tests below."""
     importers = {name: FakeImporter(node) for name, node in world.nodes.items()}
     importers["node1"].plant("web1", "192.168.0.201")
     importers["node2"].plant("nginx1", "192.168.0.77", Kind.CONTAINER)
 
     class Pool:
-        def __init__(self, config: Any) -> None:
-            self.importers = lambda: importers
+        def importers(self) -> Any:
+            return importers
 
         def check(self) -> None: ...
 
         def close(self) -> None: ...
 
     (tmp_path / "owners.csv").write_text(f"\ufeff# name,Slack id\n김민아,{MINA.id}\n", encoding="utf-8")
-    run = typist(Pool, tmp_path, clock, monkeypatch, capsys)
+    return Terminal(Surroundings(Pool(), clock), tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def typed(terminal: Terminal) -> Typed:
+    """Runs the command in this process."""
 
     def legacy(*arguments: str) -> tuple[int, str, str]:
-        done = run("db", "import-legacy", *arguments)
+        done = terminal("db", "import-legacy", *arguments)
         return done.code, done.out, done.err
 
     return legacy
@@ -91,13 +96,10 @@ def test_from_sqlite(typed: Typed, world: World, tmp_path: Path) -> None:
     whole_story(typed, world, f"sqlite:///{tmp_path / 'old.db'}")
 
 
-def test_it_asks_on_a_terminal(
-    typed: Typed, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_asks_on_a_terminal(typed: Typed, terminal: Terminal, world: World, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'old.db'}"
     old(url)
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr("typer.confirm", lambda *_, **__: (_ for _ in ()).throw(SystemExit(1)))
+    terminal.world.answer = False
     code, out, _ = typed(url, "--owners", "owners.csv")
     assert (code, out.count("would take")) == (1, 2)
     assert world.rental_queries.all_rentals() == []

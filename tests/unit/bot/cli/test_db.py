@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from harness.typed_kit import NODES, Typed
 from harness.world import MINA, World
 from unit.bot.cli.test_main import GOOD, kws
 
-from bot.cli import main
 from bot.service import Service
 from kws_core.errors import StoreDown
 from kws_core.nightly.cleanup import Nightly
@@ -34,20 +32,6 @@ def fingerprint(folder: Path) -> dict[str, str]:
     """What is in the database's files; SQLite's index of its log holds no data."""
     files = [path for path in folder.glob("kws.db*") if not path.name.endswith("-shm")]
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.stat().st_size}
-
-
-def answer(monkeypatch: pytest.MonkeyPatch, yes: bool) -> list[str]:
-    """Somebody sits at the terminal; returns what they were asked."""
-    asked: list[str] = []
-
-    def confirm(text: str, **_: Any) -> None:
-        asked.append(text)
-        if not yes:
-            raise typer.Abort
-
-    monkeypatch.setattr(main, "_asks", lambda: True)
-    monkeypatch.setattr("typer.confirm", confirm)
-    return asked
 
 
 # -- reconcile
@@ -318,14 +302,14 @@ def test_ending_before_the_time_is_asked_on_a_terminal(
     world: World, typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rental = over(world)
-    asked = answer(monkeypatch, yes=False)
+    typed.world.answer, asked = False, typed.world.asked
     before = world.kinds(rental)
     result = typed("nightly", "--at", "2026-12-05T00:00")
     assert result.code == 1
     assert len(asked) == 1
     assert "web01" in asked[0]
     assert world.kinds(rental) == before, "nothing was written"
-    answer(monkeypatch, yes=True)
+    typed.world.answer = True
     assert typed("nightly", "--at", "2026-12-05T00:00").code == 0
     assert world.look(rental).status is Status.ENDING
 
@@ -335,7 +319,7 @@ def test_nobody_is_asked_who_said_yes_or_is_not_there(
     world: World, typed: Typed, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
     rental = over(world)
-    asked = answer(monkeypatch, yes=False) if options else []
+    typed.world.answer, asked = (False if options else None), typed.world.asked
     assert typed("nightly", "--at", "2026-12-05T00:00", *options).code == 0
     assert asked == []
     assert world.look(rental).status is Status.ENDING
@@ -345,7 +329,7 @@ def test_nobody_is_asked_when_nothing_would_end(
     world: World, typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.ready()
-    asked = answer(monkeypatch, yes=False)
+    typed.world.answer, asked = False, typed.world.asked
     assert typed("nightly", "--at", "2026-12-05T00:00").code == 0
     assert asked == []
 
@@ -388,7 +372,7 @@ def test_leaks_can_be_left_alone_after_a_restore(
             started.append(self.reconciler.sweeps)
             raise StoreDown("over")
 
-    monkeypatch.setattr("bot.runner.Service", Noting)
+    typed.world.built = Noting
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-planted")
     monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-planted")
     assert typed("run", *arguments).code == 1
