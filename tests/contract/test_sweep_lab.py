@@ -77,7 +77,7 @@ def test_seen_once_is_kept_and_seen_twice_deleted(
 ) -> None:
     rental, foreign = new_id(), "kws-monitoring"  # of nearly our form, somebody else's
     mark = owner_tag(rental)
-    lab._marks.append(mark)
+    lab.marks.append(mark)
     theirs = node.raw().network.create_security_group(name=foreign)
     try:
         plant(node, rental)

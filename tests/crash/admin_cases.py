@@ -61,7 +61,7 @@ def all_have_all(lab: CrashLab) -> list[str]:
 
 def _named(lab: CrashLab, node: str, name: str) -> list[Any]:
     """Everything of that image on a node, also what is to become it."""
-    return [kept for kept in lab.nodes[node].shelf._all().values() if kept.stored.name.endswith(name)]
+    return [kept for kept in lab.nodes[node].shelf.everything().values() if kept.stored.name.endswith(name)]
 
 
 def _syncs(lab: CrashLab) -> list[dict[str, Any]]:

@@ -75,7 +75,7 @@ class CloudServer(Stub):
         self._troubles: list[Trouble] = []
         self._tokens: dict[str, datetime] = {}
         self._hung = threading.Event()
-        self._open: set[socket.socket] = set()
+        self.open_lines: set[socket.socket] = set()
         super().__init__()
         self.services = {**SERVICES, "placement": "/placement"}
         self.roles = ["member", "admin"]
@@ -125,11 +125,13 @@ class CloudServer(Stub):
         self._server.server_close()
         self._thread.join()
         with self.lock:
-            for connection in list(self._open):
+            for connection in list(self.open_lines):
                 _cut(connection)
 
     def listen(self) -> None:
-        """Listens on the same port again."""
+        """Listens on the same port again, if it does not."""
+        if self._thread.is_alive():
+            return
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -233,7 +235,7 @@ class CloudServer(Stub):
             def setup(self) -> None:
                 super().setup()
                 with stub.lock:
-                    stub._open.add(self.connection)
+                    stub.open_lines.add(self.connection)
 
             def handle(self) -> None:
                 with suppress(OSError):  # whoever asked has gone, or was cut off
@@ -241,7 +243,7 @@ class CloudServer(Stub):
 
             def finish(self) -> None:
                 with stub.lock:
-                    stub._open.discard(self.connection)
+                    stub.open_lines.discard(self.connection)
                 with suppress(OSError):
                     super().finish()
 

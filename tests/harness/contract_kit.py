@@ -73,7 +73,7 @@ class Kit:
         self.node = node
         self._step = step
         self._steps = steps
-        self._marks: list[str] = []
+        self.marks: list[str] = []
         self._containers: list[str] = []
 
     @property
@@ -83,7 +83,7 @@ class Kit:
     def spec(self, image: str = IMAGE, size: Size | None = None, user_data: str = "") -> ServerSpec:
         """A new rental; whatever is made for it is released after the test."""
         mark = f"kws-test{secrets.token_hex(5)}"
-        self._marks.append(mark)
+        self.marks.append(mark)
         size = size or Size("small", 1, 512, 5)
         ports = (PortRange(80, 80), PortRange(6000, 6010, "udp"))
         return ServerSpec(mark, "web", image, size, user_data or "#cloud-config\n{}\n", "U0TEST", ports)
@@ -93,7 +93,7 @@ class Kit:
     ) -> ContainerSpec:
         """A new container; whatever is made for it is released after the test."""
         mark = f"kws-test{secrets.token_hex(5)}"
-        self._marks.append(mark)
+        self.marks.append(mark)
         size, ports = Size("small", 1, 64, 5), (PortRange(80, 80), PortRange(6000, 6010, "udp"))
         return ContainerSpec(mark, "web", image, size, command, environment or {}, "U0TEST", ports)
 
@@ -120,7 +120,7 @@ class Kit:
     def key_left_for(self, server: str) -> str:
         """What the server's metadata service would say of a new key."""
         if isinstance(self.node, FakeNode):
-            return self.node._servers[server].key
+            return self.node.servers[server].key
         assert isinstance(self.node, OpenStackNode)
         return self.node.cloud.servers.get(server).metadata.get("kws_key", "")
 
@@ -182,7 +182,7 @@ class Kit:
 
     def release_all(self) -> None:
         """Everything that the test made. All at once: a container takes 10 s to stop."""
-        left = set(self._marks)
+        left = set(self.marks)
 
         def gone() -> bool:
             left.difference_update([mark for mark in left if not self.node.release(mark)])

@@ -45,7 +45,7 @@ def copies(world: World | Story, name: str) -> dict[str, list[str]]:
     """Node → the status of everything that is there of an image, whatever it is called now."""
     found = {}
     for node in world.nodes.values():
-        stored = [kept.stored for kept in node.shelf._all().values()]
+        stored = [kept.stored for kept in node.shelf.everything().values()]
         found[node.name] = [one.status for one in stored if one.name.endswith(name)]
     return found
 

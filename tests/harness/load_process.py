@@ -58,7 +58,7 @@ class TimedNode(FakeNode):
         with self._lock:
             return any(
                 one.port_id == address.port_id and one.answers(now, self._times)
-                for one in self._servers.values()
+                for one in self.servers.values()
             )
 
 

@@ -42,7 +42,7 @@ class Stub:
         self.dated = True  # whether its web server tells the time
         self.requests: list[tuple[str, str]] = []
         self.bodies: list[Any] = []
-        self._orders: defaultdict[tuple[str, str], deque[Answer]] = defaultdict(deque)
+        self.orders: defaultdict[tuple[str, str], deque[Answer]] = defaultdict(deque)
         self.ended = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -52,7 +52,7 @@ class Stub:
 
     def on(self, method: str, path: str, *answers: Answer) -> None:
         """The next answers to ``method`` on a path that ends so."""
-        self._orders[method, path].extend(answers)
+        self.orders[method, path].extend(answers)
 
     def count(self, method: str, path: str) -> int:
         """How often that was asked."""
@@ -81,7 +81,7 @@ class Stub:
         return self.answer(method, path)
 
     def answer(self, method: str, path: str) -> Answer:
-        for (ordered, suffix), answers in self._orders.items():
+        for (ordered, suffix), answers in self.orders.items():
             if ordered == method and path.endswith(suffix) and answers:
                 return answers.popleft()
         return self._usual(method, path)

@@ -165,13 +165,13 @@ class Building(RuleBasedStateMachine):
             for rental in self.lab.every_rental()
             if rental.status is Status.READY and not rental.placements[-1].missing
         }
-        shown = [s for s in node._servers.values() if s.deleted_at is None and s.spec.mark in unmissed]
+        shown = [s for s in node.servers.values() if s.deleted_at is None and s.spec.mark in unmissed]
         if shown:
             hidden = shown[which % len(shown)]
-            del node._servers[hidden.id]
+            del node.servers[hidden.id]
             self.lab.clock.advance(minutes=6)
             self.lab.tick()
-            node._servers[hidden.id] = hidden
+            node.servers[hidden.id] = hidden
             after = {rental.mark: rental.status for rental in self.lab.every_rental()}
             assert after[hidden.spec.mark] is Status.READY, "given up after one look"
 

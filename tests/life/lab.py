@@ -248,8 +248,8 @@ class Lab(World):
         self.slack.away.clear()
         for node in self.nodes.values():
             node.come_back()
-            node._faults.clear()
-            node._breaks.clear()
+            node.faults.clear()
+            node.breaks.clear()
         for rental in self.every_rental():
             self.rental_service.return_rental(Actor(rental.owner), rental.id)
         for number in range(80):

@@ -51,11 +51,11 @@ def a_server_is_made_without_a_look(patch: pytest.MonkeyPatch) -> None:
     ensure = FakeNode._ensure_server
 
     def blindly(self: FakeNode, spec: Any, address: Any) -> str:
-        there, self._servers = self._servers, {}
+        there, self.servers = self.servers, {}
         try:
             return ensure(self, spec, address)
         finally:
-            self._servers = {**there, **self._servers}
+            self.servers = {**there, **self.servers}
 
     patch.setattr(FakeNode, "_ensure_server", blindly)
 

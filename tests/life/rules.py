@@ -90,10 +90,10 @@ def check_machines(lab: Lab, rentals: Sequence[Rental], events: Histories) -> No
             assert [p.state for p in here if p.state is not PlacementState.DELETED], (
                 f"{name} still shows something of {marks[mark].name}, which is gone there"
             )
-        alive = Counter(s.spec.mark for s in node._servers.values() if s.deleted_at is None)
+        alive = Counter(s.spec.mark for s in node.servers.values() if s.deleted_at is None)
         assert [mark for mark, number in alive.items() if number > 1] == []
         assert [mark for mark in node.duplicates() if mark not in lab.vanished] == []
-        for server in node._servers.values():
+        for server in node.servers.values():
             if server.deleted_at is None:
                 rental = marks[server.spec.mark]
                 check_key(lab, rental, server, words(events[rental.id]))

@@ -144,11 +144,11 @@ def missing_once(make: MakeLab) -> None:
     rental = lab.rent()
     lab.settle(8)
     node = lab.nodes["node1"]
-    hidden = dict(node._servers)
-    node._servers.clear()
+    hidden = dict(node.servers)
+    node.servers.clear()
     lab.clock.advance(minutes=6)
     lab.tick()
-    node._servers.update(hidden)
+    node.servers.update(hidden)
     lab.clock.advance(seconds=11)
     lab.settle(3)
     assert lab.look(rental).status is Status.READY

@@ -34,11 +34,11 @@ def test_one_miss_after_a_silence_does_not_end_a_rental(make_lab: MakeLab) -> No
     lab.clock.advance(minutes=6)
     node.fail_next("machines", NodeDown("node1", Refusal.DOWN, "rebooting"))
     lab.tick()
-    hidden = dict(node._servers)  # Nova answers again, but not for this machine yet
-    node._servers.clear()
+    hidden = dict(node.servers)  # Nova answers again, but not for this machine yet
+    node.servers.clear()
     lab.clock.advance(seconds=10)
     lab.tick()
-    node._servers.update(hidden)
+    node.servers.update(hidden)
     assert lab.look(rental).status is Status.READY
 
 

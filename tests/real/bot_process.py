@@ -99,11 +99,11 @@ class BotProcess:
         """What another ``kws`` command says beside it."""
         command = [sys.executable, "-m", "bot", *words]
         done = subprocess.run(
-            command, cwd=self.folder, env=self._environment(), check=True, capture_output=True, text=True
+            command, cwd=self.folder, env=self.whole_environment(), check=True, capture_output=True, text=True
         )
         return done.stdout
 
-    def _environment(self) -> dict[str, str]:
+    def whole_environment(self) -> dict[str, str]:
         return {
             **os.environ,
             **self.environment,
@@ -125,7 +125,7 @@ class BotProcess:
             self.process = subprocess.Popen(
                 [sys.executable, *self.program],
                 cwd=self.folder,
-                env=self._environment(),
+                env=self.whole_environment(),
                 stdout=log,
                 stderr=log,
             )

@@ -96,7 +96,7 @@ def add(bot: BotProcess, source: str, watch: Callable[[str], None]) -> tuple[int
     process = subprocess.Popen(
         [sys.executable, "-m", "bot", "images", "add", source, "--name", NAME, "--title", "Large one"],
         cwd=bot.folder,
-        env=bot._environment(),
+        env=bot.whole_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -70,12 +70,12 @@ def test_fault_03_floating_ips_are_never_released_at_expiry(world: World, stub: 
     rental = ready(world)
     assert rental.placement
     fake = world.nodes[rental.placement.node]
-    drop = fake._network.drop
-    fake._network.drop = lambda mark, *kinds: drop(mark, *set(kinds) - {ADDRESS})  # type: ignore[method-assign]
+    drop = fake.network.drop
+    fake.network.drop = lambda mark, *kinds: drop(mark, *set(kinds) - {ADDRESS})  # type: ignore[method-assign]
     night(world)
     assert fake.resources()[rental.mark].kinds() == ["floating_ip"]
     assert status(world, rental) == ["ending"]
-    fake._network.drop = drop  # type: ignore[method-assign]
+    fake.network.drop = drop  # type: ignore[method-assign]
     world.settle()
     assert (status(world, rental), world.left()) == (["ended"], {})
 
@@ -91,11 +91,11 @@ def test_fault_04_a_server_that_never_goes_is_waited_for_without_end(make_world:
     stuck, good = ready(world, "stuck"), ready(world, "good")
     fake = world.nodes["node1"]
     gone = fake._pass_time
-    kept = {i: one for i, one in fake._servers.items() if one.spec.mark == stuck.mark}
+    kept = {i: one for i, one in fake.servers.items() if one.spec.mark == stuck.mark}
 
     def never_goes() -> None:
         gone()
-        fake._servers.update({i: fake._servers.get(i, one) for i, one in kept.items()})
+        fake.servers.update({i: fake.servers.get(i, one) for i, one in kept.items()})
         assert fake.calls.count("release") < 50, "waited for"
 
     fake._pass_time = never_goes  # type: ignore[method-assign]
@@ -129,7 +129,7 @@ def test_fault_11_custom_flavors_and_networks_leak(world: World, stub: Stub, nod
     stub.on("GET", "/servers/detail", *[Answer(200, {"servers": [mine]})] * 2)
     node.release("kws-1")
     assert stub.count("DELETE", "/flavors/f9") == 0, "its server is still there"
-    stub._orders["GET", "/servers/detail"].clear()
+    stub.orders["GET", "/servers/detail"].clear()
     stub.on("GET", "/servers/detail", *[Answer(200, {"servers": [user]})] * 2)
     node.release("kws-1")
     assert stub.count("DELETE", "/flavors/f9") == 0, "shared"

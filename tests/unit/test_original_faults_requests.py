@@ -161,7 +161,7 @@ def test_fault_13_two_requests_at_once_get_the_same_last_place(make_world: MakeW
 
 def test_fault_14_images_are_read_from_the_first_node_only(world: World) -> None:
     """'cannot differ by node'"""
-    world.nodes["node2"]._images.append(Image(id="x", name="fedora-43"))
+    world.nodes["node2"].offered.append(Image(id="x", name="fedora-43"))
     world.clock.advance(minutes=2)
     world.tick()
     assert "fedora-43" in [image.name for image in world.rental_service.offer(MINA).images]

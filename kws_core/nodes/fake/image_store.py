@@ -20,7 +20,7 @@ _FIELDS = {"min_disk": "min_disk_gb", "min_ram": "min_ram_mb"}
 class Owner(Protocol):
     """What the shelf needs of its node."""
 
-    _images: list[Image]  # what servers can be made from, as tests set it
+    offered: list[Image]  # what servers can be made from, as tests set it
 
     @property
     def name(self) -> str: ...
@@ -40,13 +40,15 @@ class FakeImageStore:
     """See :class:`kws_core.nodes.image_store.ImageStore`. Its calls fail by the names ``image_create``, ``image_fill``, …
 
     An image that the node was born with has its name as bytes. A ``fill`` that fails leaves an image that is
-    "saving", as a broken upload does. ``spoil_next()`` loses a byte of the next one on its way.
+    "saving", as a broken upload does. ``spoil_next()`` loses a byte of the next one on its way. Without
+    ``tells_checksums`` nobody learns by what its bytes are known.
     """
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
         self._kept: dict[str, _Kept] = {}
         self._spoil = False
+        self.tells_checksums = True
         self.web: Mapping[str, bytes] | None = None  # URL → what it gives; None: the node does not fetch
         self.known_hosts = {f"{owner.name}.lab.example"}
 
@@ -56,11 +58,13 @@ class FakeImageStore:
 
     def list(self) -> Collection[StoredImage]:
         """See ImageStore."""
-        return self._owner._call("image_list", lambda: [kept.stored for kept in self._all().values()])
+        return self._owner._call(
+            "image_list", lambda: [self._shown(kept) for kept in self.everything().values()]
+        )
 
     def look(self, image_id: str) -> StoredImage:
         """See ImageStore."""
-        return self._owner._call("image_look", lambda: self._find(image_id).stored)
+        return self._owner._call("image_look", lambda: self._shown(self._find(image_id)))
 
     def create(self, spec: ImageSpec) -> str:
         """See ImageStore."""
@@ -127,13 +131,13 @@ class FakeImageStore:
         """See ImageStore."""
 
         def do() -> bool:
-            kept = self._all().get(image_id)
+            kept = self.everything().get(image_id)
             if kept is None:
                 return False
             if kept.stored.protected:
                 raise NodeRefused(self._owner.name, Refusal.AUTH, "the image is protected")
             self._kept.pop(image_id, None)
-            self._owner._images = [image for image in self._owner._images if image.id != image_id]
+            self._owner.offered = [image for image in self._owner.offered if image.id != image_id]
             return True
 
         return self._owner._call("image_delete", do)
@@ -149,15 +153,20 @@ class FakeImageStore:
         properties = {k: v for k, v in {**kept.stored.properties, **own}.items() if k not in drop}
         self._keep(replace(kept, stored=replace(kept.stored, properties=properties, **known)))
 
+    def _shown(self, kept: _Kept) -> StoredImage:
+        return (
+            kept.stored if self.tells_checksums else replace(kept.stored, checksum="", hash_algo="", md5="")
+        )
+
     def _find(self, image_id: str) -> _Kept:
-        kept = self._all().get(image_id)
+        kept = self.everything().get(image_id)
         if kept is None:
             raise NodeRefused(self._owner.name, Refusal.MISSING, f"no image {image_id!r}")
         return kept
 
-    def _all(self) -> dict[str, _Kept]:
+    def everything(self) -> dict[str, _Kept]:
         """What is kept, as far as the node still offers it, and what it offers besides."""
-        images = {image.id: image for image in self._owner._images}
+        images = {image.id: image for image in self._owner.offered}
         here = {i: k for i, k in self._kept.items() if i in images or k.stored.status != ACTIVE}
         born = {i: _born(image) for i, image in images.items() if i not in here}
         return {**born, **here}
@@ -166,8 +175,8 @@ class FakeImageStore:
         stored = kept.stored
         self._kept[stored.id] = kept
         if stored.status == ACTIVE:
-            others = [image for image in self._owner._images if image.id != stored.id]
-            self._owner._images = [*others, offered(stored)]
+            others = [image for image in self._owner.offered if image.id != stored.id]
+            self._owner.offered = [*others, offered(stored)]
 
 
 def _activated(stored: StoredImage, content: bytes) -> _Kept:

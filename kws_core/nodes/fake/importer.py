@@ -60,6 +60,6 @@ class FakeImporter:
         spec: ServerSpec | ContainerSpec = ServerSpec(mark, stray.name, "old", size, "")
         if stray.kind is Kind.CONTAINER:
             spec = ContainerSpec(mark, stray.name, "old", size)
-        address, stopped = self._node._network.ensure(spec), stray.state is MachineState.STOPPED
+        address, stopped = self._node.network.ensure(spec), stray.state is MachineState.STOPPED
         machine = FakeMachine(stray.id, spec, address.port_id, self._node._now(), stopped=stopped)
-        self._node._servers[stray.id] = machine
+        self._node.servers[stray.id] = machine

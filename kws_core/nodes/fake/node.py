@@ -57,6 +57,9 @@ class FakeNode(FakeChecks):
     (``no_image``). A container goes BROKEN instead, as in Zun: one that doesn't fit, one whose image is
     not in ``registry`` (``no_image``), one whose command is "no-such-command" (``invalid``). Without
     ``registry`` (empty) the node has no container service.
+
+    What is here may be looked at and set: ``servers`` by id (containers too), ``ever``: those that there ever
+    were, ``offered`` images, ``size``, ``network``; ``faults`` and ``breaks``: what is ordered and not yet due.
     """
 
     def __init__(
@@ -75,18 +78,18 @@ class FakeNode(FakeChecks):
     ) -> None:
         self._name = name
         self._now = now
-        self._images = [image_called(image) if isinstance(image, str) else image for image in images]
+        self.offered = [image_called(image) if isinstance(image, str) else image for image in images]
         self.shelf = FakeImageStore(self)
         self._registry = registry
-        self._size = Size(name, vcpus, ram_mb, disk_gb)
+        self.size = Size(name, vcpus, ram_mb, disk_gb)
         self._times = Times(*(timedelta(seconds=s) for s in (build_seconds, boot_seconds, delete_seconds)))
         self._lock = RLock()
         self._ids = count(1)
-        self._network = FakeNetwork(name, addresses, self._new_id)
-        self._servers: dict[str, FakeMachine] = {}  # by id; containers too
-        self._ever: list[FakeMachine] = []
-        self._faults: defaultdict[str, deque[tuple[NodeError, bool]]] = defaultdict(deque)  # error, after
-        self._breaks: deque[Refusal] = deque()
+        self.network = FakeNetwork(name, addresses, self._new_id)
+        self.servers: dict[str, FakeMachine] = {}  # by id; containers too
+        self.ever: list[FakeMachine] = []
+        self.faults: defaultdict[str, deque[tuple[NodeError, bool]]] = defaultdict(deque)  # error, after
+        self.breaks: deque[Refusal] = deque()
         self._down = False
         self.spare_flavors: list[str] = []  # what tidy() finds
         self.calls: list[str] = []
@@ -102,11 +105,11 @@ class FakeNode(FakeChecks):
 
     def images(self) -> list[Image]:
         """See Node."""
-        return self._call("images", lambda: list(self._images))
+        return self._call("images", lambda: list(self.offered))
 
     def cidrs(self) -> list[str]:
         """See Node."""
-        return self._call("cidrs", lambda: ["10.0.0.0/24", *self._network.cidrs])
+        return self._call("cidrs", lambda: ["10.0.0.0/24", *self.network.cidrs])
 
     def capacity(self) -> Capacity:
         """See Node."""
@@ -114,7 +117,7 @@ class FakeNode(FakeChecks):
 
     def ensure_address(self, spec: ServerSpec | ContainerSpec) -> Address:
         """See Node."""
-        return self._call("ensure_address", lambda: self._network.ensure(spec))
+        return self._call("ensure_address", lambda: self.network.ensure(spec))
 
     def ensure_server(self, spec: ServerSpec, address: Address) -> str:
         """See Node."""
@@ -158,7 +161,7 @@ class FakeNode(FakeChecks):
         with self._lock:
             self.calls.append("answers")
             self._pass_time()
-            here = [one for one in self._servers.values() if one.port_id == address.port_id]
+            here = [one for one in self.servers.values() if one.port_id == address.port_id]
             return not self._down and any(one.answers(self._now(), self._times) for one in here)
 
     def host_keys(self, machine_id: str, address: Address) -> list[str]:
@@ -177,21 +180,21 @@ class FakeNode(FakeChecks):
         with self._lock:
             self._pass_time()
             found: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
-            for thing in self._network:
+            for thing in self.network:
                 found[thing.mark].add((thing.kind, thing.id))
-            for one in self._servers.values():
+            for one in self.servers.values():
                 found[one.spec.mark].add((one.kind.value, one.id))
             return {mark: RemainingResources(frozenset(items)) for mark, items in found.items()}
 
     def duplicates(self) -> list[str]:
         """Marks for which more than one machine was ever made; those that broke don't count."""
         with self._lock:
-            made = Counter(one.spec.mark for one in self._ever if one.broken is None)
+            made = Counter(one.spec.mark for one in self.ever if one.broken is None)
         return sorted(mark for mark, number in made.items() if number > 1)
 
     def spec(self, mark: str) -> ServerSpec | ContainerSpec:
         """The spec of the mark's newest machine, also of one that is gone; KeyError without one."""
-        found = [one for one in list(self._ever) if one.spec.mark == mark]
+        found = [one for one in list(self.ever) if one.spec.mark == mark]
         if not found:
             raise KeyError(mark)
         return found[-1].spec
@@ -203,7 +206,7 @@ class FakeNode(FakeChecks):
     def fail_next(self, method: str, error: NodeError, after: bool = False, times: int = 1) -> None:
         """The next ``times`` calls of ``method`` raise ``error``; with ``after`` they take effect first."""
         with self._lock:
-            self._faults[method].extend([(error, after)] * times)
+            self.faults[method].extend([(error, after)] * times)
 
     def go_down(self) -> None:
         """From now on every call raises NodeDown."""
@@ -216,14 +219,14 @@ class FakeNode(FakeChecks):
     def break_next(self, refusal: Refusal = Refusal.FAILED) -> None:
         """The next machine that is made goes BROKEN where it would have become ACTIVE."""
         with self._lock:
-            self._breaks.append(refusal)
+            self.breaks.append(refusal)
 
     def vanish(self, mark: str, kind: str = SERVER) -> None:
         """Something is deleted behind our back: the mark's server, or its things of another ``kind``."""
         with self._lock:
-            self._network.drop(mark, kind)
-            here = self._servers.items()
-            self._servers = {i: one for i, one in here if (one.spec.mark, one.kind.value) != (mark, kind)}
+            self.network.drop(mark, kind)
+            here = self.servers.items()
+            self.servers = {i: one for i, one in here if (one.spec.mark, one.kind.value) != (mark, kind)}
 
     def end(self, mark: str, code: int = 0) -> None:
         """The mark's container ends by itself."""
@@ -237,16 +240,16 @@ class FakeNode(FakeChecks):
 
     def plant(self, mark: str) -> None:
         """Make a whole set (group, port, floating IP, server) that nobody asked for."""
-        spec = ServerSpec(mark, "planted", self._images[0].name, Size("planted", 1, 512, 1), "")
+        spec = ServerSpec(mark, "planted", self.offered[0].name, Size("planted", 1, 512, 1), "")
         with self._lock:
-            self._add(spec, self._network.ensure(spec))
+            self._add(spec, self.network.ensure(spec))
 
     def _call(self, method: str, do: Callable[[], T]) -> T:
         with self._lock:
             self.calls.append(method)
             if self._down:
                 raise NodeDown(self._name, Refusal.DOWN, "switched off")
-            error, after = self._faults[method].popleft() if self._faults[method] else (None, False)
+            error, after = self.faults[method].popleft() if self.faults[method] else (None, False)
             if error is not None and not after:
                 raise error
             self._pass_time()
@@ -257,28 +260,28 @@ class FakeNode(FakeChecks):
 
     def _pass_time(self) -> None:
         now, times = self._now(), self._times
-        self._servers = {i: one for i, one in self._servers.items() if not one.is_gone(now, times)}
+        self.servers = {i: one for i, one in self.servers.items() if not one.is_gone(now, times)}
 
     def _new_id(self, kind: str) -> str:
         return f"{self._name}-{kind}-{next(self._ids)}"
 
     def _of(self, mark: str) -> list[FakeMachine]:
         with self._lock:
-            return [one for one in self._servers.values() if one.spec.mark == mark]
+            return [one for one in self.servers.values() if one.spec.mark == mark]
 
     def _put(self, machine: FakeMachine) -> None:
         with self._lock:
-            self._servers[machine.id] = machine
+            self.servers[machine.id] = machine
 
     def _capacity(self) -> Capacity:
-        return capacity_left(self._servers.values(), self._size, self._network.free_addresses, self._now())
+        return capacity_left(self.servers.values(), self.size, self.network.free_addresses, self._now())
 
     def _ensure_server(self, spec: ServerSpec, address: Address) -> str:
         for one in self._of(spec.mark):
             return one.id
-        if spec.image not in {image.name for image in self._images}:
+        if spec.image not in {image.name for image in self.offered}:
             raise NodeRefused(self._name, Refusal.NO_IMAGE, f"no image {spec.image!r}")
-        if address.port_id not in self._network:
+        if address.port_id not in self.network:
             raise NodeRefused(self._name, Refusal.INVALID, f"no port {address.port_id!r}")
         if not fits(spec.size, self._capacity()):
             raise NodeRefused(self._name, Refusal.NO_HOST, FAULTS[Kind.SERVER][Refusal.NO_HOST])
@@ -289,26 +292,26 @@ class FakeNode(FakeChecks):
             raise NodeRefused(self._name, Refusal.MISSING, "no container service")
         for one in self._of(spec.mark):
             return one.id
-        if address.port_id not in self._network:
+        if address.port_id not in self.network:
             raise NodeRefused(self._name, Refusal.MISSING, f"no port {address.port_id!r}")
         has_room = fits(replace(spec.size, disk_gb=0), self._capacity())
         return self._add(spec, address, verdict(spec, self._registry, has_room))
 
     def _add(self, spec: ServerSpec | ContainerSpec, address: Address, broken: Refusal | None = None) -> str:
         kind = CONTAINER if isinstance(spec, ContainerSpec) else SERVER
-        if self._breaks:
-            broken = self._breaks.popleft()
+        if self.breaks:
+            broken = self.breaks.popleft()
         machine = FakeMachine(self._new_id(kind), spec, address.port_id, self._now(), broken)
-        self._servers[machine.id] = machine
-        self._ever.append(machine)
+        self.servers[machine.id] = machine
+        self.ever.append(machine)
         return machine.id
 
     def _machines(self, kinds: Collection[Kind]) -> dict[str, Machine]:
-        wanted = [one for one in self._servers.values() if one.kind in kinds]
+        wanted = [one for one in self.servers.values() if one.kind in kinds]
         return {one.spec.mark: one.shown(self._now(), self._times) for one in wanted}
 
     def _find(self, kind: Kind, machine_id: str) -> FakeMachine:
-        found = self._servers.get(machine_id)
+        found = self.servers.get(machine_id)
         if found is None or found.kind is not kind:
             raise NodeRefused(self._name, Refusal.MISSING, f"no {kind} {machine_id!r}")
         return found
@@ -333,10 +336,10 @@ class FakeNode(FakeChecks):
         return "".join(machine.output.splitlines(keepends=True)[-lines:])
 
     def _release(self, mark: str) -> RemainingResources:
-        self._network.drop(mark, ADDRESS)
+        self.network.drop(mark, ADDRESS)
         for one in self._of(mark):
             self._put(replace(one, deleted_at=one.deleted_at or self._now()))
         self._pass_time()
         if not self._of(mark):
-            self._network.drop(mark, PORT, GROUP, NETWORK)
+            self.network.drop(mark, PORT, GROUP, NETWORK)
         return self.resources().get(mark, RemainingResources())

@@ -132,7 +132,7 @@ def test_a_refusal_moves_on_and_says_so(world: World, method: str, refusal: Refu
     first = "node1"
     for node in world.nodes.values():
         node.fail_next(method, NodeRefused(node.name, refusal, "no"), times=1)
-    world.nodes["node2"]._faults.clear()
+    world.nodes["node2"].faults.clear()
     rental = world.rent()
     if world.look(rental).placements[0].node != first:
         pytest.skip("placed elsewhere")
@@ -378,7 +378,7 @@ def test_what_a_node_does_long_after_it_was_asked_is_found(world: World) -> None
 def test_room_is_known_as_soon_as_something_is_gone(make_world: Callable[..., World]) -> None:
     world = make_world(nodes=1, max_rentals=9)
     node = world.nodes["node1"]
-    node._size = node._size.__class__("n", 1, 65536, 200)
+    node.size = node.size.__class__("n", 1, 65536, 200)
     world.clock.advance(minutes=2)
     world.tick()
     rental = world.ready("a")

@@ -164,7 +164,7 @@ def test_when_nothing_fits_the_person_reads_what_is_free(make_world: Callable[..
 
 def test_what_the_node_measures_counts_where_it_is_less(make_world: Callable[..., World]) -> None:
     world = make_world(nodes=1, max_rentals=9)
-    world.nodes["node1"]._size = world.nodes["node1"]._size.__class__("n", 1, 65536, 200)
+    world.nodes["node1"].size = world.nodes["node1"].size.__class__("n", 1, 65536, 200)
     world.clock.advance(minutes=2)
     world.tick()
     world.rent("a")
@@ -172,7 +172,7 @@ def test_what_the_node_measures_counts_where_it_is_less(make_world: Callable[...
 
 
 def test_a_node_that_lacks_the_image_is_skipped(world: World) -> None:
-    world.nodes["node1"]._images = [Image(id="x", name="ubuntu-24.04")]
+    world.nodes["node1"].offered = [Image(id="x", name="ubuntu-24.04")]
     world.clock.advance(minutes=2)
     world.tick()
     assert {world.rent(f"w{n}").placements[0].node for n in range(3)} == {"node2"}
@@ -197,7 +197,7 @@ def test_no_node_answers(world: World) -> None:
 def test_a_size_below_the_images_minimum(world: World) -> None:
     images = [Image(id="x", name="debian-12", min_disk_gb=6)]
     for node in world.nodes.values():
-        node._images = images
+        node.offered = images
     world.clock.advance(minutes=2)
     world.tick()
     assert refused(world) == {"size": "size_small"}
@@ -208,7 +208,7 @@ def test_a_size_below_the_images_minimum(world: World) -> None:
 
 def test_a_hidden_image_is_not_offered(world: World) -> None:
     for node in world.nodes.values():
-        node._images = [Image(id="x", name="debian-12", hidden=True), Image(id="y", name="ubuntu-24.04")]
+        node.offered = [Image(id="x", name="debian-12", hidden=True), Image(id="y", name="ubuntu-24.04")]
     world.clock.advance(minutes=2)
     world.tick()
     assert [image.name for image in world.rental_service.offer(MINA).images] == ["ubuntu-24.04"]
@@ -246,7 +246,7 @@ def test_a_key_of_two_lines_is_refused(world: World) -> None:
 def test_a_fake_that_is_full_of_foreign_servers(make_world: Callable[..., World]) -> None:
     world = make_world(nodes=1)
     node: FakeNode = world.nodes["node1"]
-    node._size = node._size.__class__("n", 1, 65536, 200)
+    node.size = node.size.__class__("n", 1, 65536, 200)
     node.plant("somebody")
     world.clock.advance(minutes=2)
     world.tick()

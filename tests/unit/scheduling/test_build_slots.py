@@ -30,7 +30,7 @@ def busy(make_world: MAKE) -> World:
 def begun(world: World) -> list[str]:
     """Names in the order in which the node was asked for them."""
     node = world.nodes["node1"]
-    return [machine.spec.name for machine in node._ever]
+    return [machine.spec.name for machine in node.ever]
 
 
 def asks(world: World, name: str, who: Actor, **changes: Any) -> Rental:
