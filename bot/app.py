@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import Any
 
 from slack_bolt import App, BoltResponse
@@ -41,46 +42,56 @@ SLACK_LOG.setLevel(logging.WARNING)
 SLACK_LOG.addFilter(lambda record: "will be ignored" not in record.getMessage())  # we authorize by ourselves
 
 
-def build_app(
-    dispatcher: Dispatcher,
-    operations: Operations,
-    terms: Extensions,
-    notices: AdminNotices,
-    gallery: ChartSender,
-    image_jobs: ImageJobs,
-    homes: Homes,
-    client: WebClient,
-    listener_executor: Executor,
-    signing_secret: str = "",
-) -> App:
+@dataclass(frozen=True, slots=True)
+class AppParts:
+    """What the listeners work with. ``listeners``: Bolt's threads, which only acknowledge."""
+
+    dispatcher: Dispatcher
+    operations: Operations
+    extensions: Extensions
+    admin_notices: AdminNotices
+    chart_sender: ChartSender
+    image_jobs: ImageJobs
+    homes: Homes
+    client: WebClient
+    listeners: Executor
+    signing_secret: str = ""
+
+
+def build_app(parts: AppParts) -> App:
     """The app with all its listeners. It needs no network: Slack may be away when it is built."""
     app = App(
         name="kws",  # else Bolt looks for it in the sources of everybody on the stack
-        client=client,
-        authorize=_authorize(client.token or ""),
-        signing_secret=signing_secret or "unused in Socket Mode",
+        client=parts.client,
+        authorize=_authorize(parts.client.token or ""),
+        signing_secret=parts.signing_secret or "unused in Socket Mode",
         token_verification_enabled=False,
-        before_authorize=payloads.checker(client.base_url),
-        listener_executor=listener_executor,
+        before_authorize=payloads.checker(parts.client.base_url),
+        listener_executor=parts.listeners,
         raise_error_for_unhandled_request=False,
         logger=SLACK_LOG,
     )
+    _register(app, parts)
+    app.error(_error_listener(parts.dispatcher))
+    return app
+
+
+def _register(app: App, parts: AppParts) -> None:
+    dispatcher, extensions, homes = parts.dispatcher, parts.extensions, parts.homes
     commands = Commands(dispatcher)
     rent.register(app, dispatcher, commands)
     my_rentals.register(app, dispatcher, commands)
-    extend.register(app, dispatcher, commands, terms)
-    machine_actions.register(app, dispatcher, operations)
-    decisions.register(app, dispatcher, terms, notices)
-    status.register(dispatcher, commands, gallery)
+    extend.register(app, dispatcher, commands, extensions)
+    machine_actions.register(app, dispatcher, parts.operations)
+    decisions.register(app, dispatcher, extensions, parts.admin_notices)
+    status.register(dispatcher, commands, parts.chart_sender)
     keys.register(app, dispatcher, commands)
     admin = AdminCommands(dispatcher, commands)
     nodes.register(app, dispatcher, admin)
-    images.register(app, dispatcher, admin, image_jobs)
+    images.register(app, dispatcher, admin, parts.image_jobs)
     home.register(app, dispatcher, homes, admin)
-    admin_rentals.register(app, dispatcher, homes, terms)
+    admin_rentals.register(app, dispatcher, homes, extensions)
     commands.register(app)
-    app.error(_error_listener(dispatcher))
-    return app
 
 
 def _authorize(token: str) -> Any:

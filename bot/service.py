@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,22 +15,25 @@ from apscheduler.triggers.interval import IntervalTrigger
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
 
-from bot.app import build_app
-from bot.delivery import departures
+from bot.app import AppParts, build_app
+from bot.delivery import departures, image_jobs
 from bot.delivery.admins import AdminNotices
 from bot.delivery.homes import Homes
 from bot.delivery.image_jobs import ImageJobs
 from bot.delivery.owners import Notifier
-from bot.delivery.pictures import ChartSender
+from bot.delivery.pictures import ChartSender, Draw, plot
 from bot.ops.health import Health
 from bot.ops.metrics import Metrics
-from bot.slack.client import slack_client
+from bot.ops.threads import LISTENERS, Threads
+from bot.slack import files
+from bot.slack.client import CountingClient, slack_client
 from bot.slack.directory import Directory
 from bot.slack.dispatcher import Dispatcher
+from bot.slack.files import Upload
 from bot.slack.messages import MessageClient
 from kws_core.cluster.heartbeat import Heartbeat
 from kws_core.config import Config, Environment
-from kws_core.context import Context, utcnow
+from kws_core.context import Context, Spawn, spawn, utcnow
 from kws_core.database.single_process import SoleProcess
 from kws_core.database.store import Store
 from kws_core.images.service import Images
@@ -46,37 +49,24 @@ from kws_core.reports.retention import forget
 log = logging.getLogger(__name__)
 
 CONNECTIONS = 2  # Socket Mode: one may be refreshed or lost while the other serves
-LISTENER_THREADS = 32
-WORKER_THREADS = 16
-NOTIFIER_THREADS = 8
 OPEN = 10.0  # seconds that a new connection gets before the monitor looks after it
-CLOSE = 0.3  # seconds that a connection gets to say goodbye
 CHORE: dict[str, Any] = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}  # late is not lost
 VITAL = 2  # of the loops, the first ones: without them nothing is built, deleted or told
 DRAIN = 25.0  # seconds that work under way gets to finish at a stop
 
 
-class NodeExecutors:
-    """Threads per node and sort of work, so that no node can take another's."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a service is put together from, besides its configuration and nodes. Tests hand in others."""
 
-    def __init__(self, config: Config) -> None:
-        self._builds = {node.name: node.max_builds for node in config.nodes}
-        self._pools: dict[tuple[str, str], ThreadPoolExecutor] = {}
-        self._lock = threading.Lock()
-
-    def __call__(self, node: str, sort: str) -> Executor:
-        """The node's executor for "round", "refresh" or "work"."""
-        with self._lock:
-            if (node, sort) not in self._pools:
-                size = self._builds.get(node, 2) + 6 if sort == "work" else 1
-                self._pools[node, sort] = ThreadPoolExecutor(size, thread_name_prefix=f"{node}-{sort}")
-            return self._pools[node, sort]
-
-    def shutdown(self, deadline: float) -> None:
-        """Waits for work under way until ``deadline`` (time.monotonic); what has not begun is dropped."""
-        with self._lock:
-            pools = list(self._pools.values())
-        _drain(pools, deadline, drop=True)
+    store: Callable[[str], Store] = Store
+    client: Callable[[Environment], CountingClient] = slack_client
+    threads: Callable[[Config], Threads] = Threads.of
+    spawn: Spawn = spawn
+    draw: Draw = plot
+    upload: Upload = files.send
+    edit_every: float = image_jobs.EVERY
+    goodbye: float = 0.3  # seconds that a connection gets to close
 
 
 class Service:
@@ -91,41 +81,42 @@ class Service:
         environment: Environment,
         nodes: Mapping[str, Node],
         now: Callable[[], datetime] = utcnow,
+        parts: Parts = Parts(),
     ) -> None:
         self.environment = environment
-        self.store = Store(environment.database_url)
-        self.context = Context(config, self.store, now)
-        self.client = slack_client(environment)
+        self.store = parts.store(environment.database_url)
+        self.context = Context(config, self.store, now, parts.spawn)
+        self.client = parts.client(environment)
         self.directory = Directory(self.context, self.client)
-        self.node_threads = NodeExecutors(config)
-        self.workers = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="worker")
-        self.post_office = ThreadPoolExecutor(NOTIFIER_THREADS, thread_name_prefix="notify")
-        self.pictures = ThreadPoolExecutor(1, thread_name_prefix="picture")
-        self.listeners = ThreadPoolExecutor(LISTENER_THREADS, thread_name_prefix="bolt")
-        self.reconciler = Reconciler(self.context, nodes, self.node_threads)
-        self.notifier = Notifier(self.context, self.client, self.directory, self.post_office)
+        self.threads = threads = parts.threads(config)
+        self.reconciler = Reconciler(self.context, nodes, threads.nodes)
+        self.notifier = Notifier(self.context, self.client, self.directory, threads.notifiers, parts.upload)
         self.sole, self.pulse = SoleProcess(self.store), Heartbeat(self.context)
-        self.dispatcher = Dispatcher(self.context, self.directory, self.workers)
+        self.dispatcher = Dispatcher(self.context, self.directory, threads.workers)
         self.members = self.dispatcher.members
         self.rental_queries = self.dispatcher.rental_queries
         self.rental_service = self.dispatcher.rental_service
-        self.operations = Operations(self.context, nodes, self.node_threads)
+        self.operations = Operations(self.context, nodes, threads.nodes)
         self.terms, self.nightly = Extensions(self.context), Nightly(self.context)
         self.admin_notices = AdminNotices(self.context, self.directory, MessageClient(self.client))
-        self.gallery = ChartSender(self.rental_queries.nodes, self.pictures)
-        self.image_jobs = ImageJobs(Images(self.context, nodes), self.dispatcher, MessageClient(self.client))
+        self.gallery = ChartSender(
+            self.rental_queries.nodes, threads.pictures, parts.draw, upload=parts.upload
+        )
+        images, post = Images(self.context, nodes), MessageClient(self.client)
+        self.image_jobs = ImageJobs(images, self.dispatcher, post, threads.images, parts.edit_every)
         self.homes = Homes(self.context, self.directory, self.client)
-        self.app = self._app()
+        self.app_parts = self._app_parts()
+        self.app = build_app(self.app_parts)
         self.loops = self._loops()
         self.sockets = _sockets(self.app, environment.app_token)
         self.metrics = Metrics(lambda: figures(self.context), self.loops, self.connections)
         self.client.failed = self.metrics.slack_failed
         self.health = Health(self.loops[:VITAL], self.connections, self.store.ask)
         self.scheduler = self._chores()
-        self._stopping = threading.Event()
+        self._stopping, self._goodbye = threading.Event(), parts.goodbye
 
-    def _app(self) -> App:
-        return build_app(
+    def _app_parts(self) -> AppParts:
+        return AppParts(
             self.dispatcher,
             self.operations,
             self.terms,
@@ -134,12 +125,9 @@ class Service:
             self.image_jobs,
             self.homes,
             self.client,
-            self.listeners,
+            self.threads.listeners,
             self.environment.signing_secret,
         )
-
-    def _pools(self) -> list[ThreadPoolExecutor]:
-        return [self.listeners, self.workers, self.pictures, self.image_jobs.executor, self.post_office]
 
     def _loops(self) -> list[Loop]:
         return [
@@ -225,11 +213,9 @@ class Service:
         self.notifier.stop()
         self.homes.stop()
         self.image_jobs.stop()
-        self.pictures.shutdown(wait=False, cancel_futures=True)
-        _drain(self._pools(), deadline)  # what was acknowledged is served
-        self.node_threads.shutdown(deadline)
+        self.threads.shutdown(deadline)
         for closer in closers:
-            closer.join(CLOSE)
+            closer.join(self._goodbye)
         for loop in self.loops:
             loop.stop(max(0.1, deadline - time.monotonic()))
         self.health.close()
@@ -242,7 +228,7 @@ class Service:
 def _sockets(app: App, token: str) -> list[SocketModeHandler]:
     """None without a token: then Slack comes by HTTP."""
     wanted = CONNECTIONS if token else 0
-    return [SocketModeHandler(app, token, concurrency=LISTENER_THREADS) for _ in range(wanted)]
+    return [SocketModeHandler(app, token, concurrency=LISTENERS) for _ in range(wanted)]
 
 
 def _open(socket: SocketModeHandler) -> None:
@@ -255,17 +241,3 @@ def _open(socket: SocketModeHandler) -> None:
     opened.wait(OPEN)
     if not client.current_app_monitor.is_alive():
         client.current_app_monitor.start()
-
-
-def _drain(pools: list[ThreadPoolExecutor], deadline: float, *, drop: bool = False) -> None:
-    """Shuts pools down and waits for their work, but not beyond the deadline; ``drop`` what has not begun."""
-    for pool in pools:
-        pool.shutdown(wait=False, cancel_futures=drop)
-
-    def wait_for_all() -> None:
-        for pool in pools:
-            pool.shutdown(wait=True)
-
-    waiter = threading.Thread(target=wait_for_all, daemon=True)
-    waiter.start()
-    waiter.join(max(0.1, deadline - time.monotonic()))

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import UTC, date, datetime
+from threading import Thread
 from typing import Protocol
 
 from kws_core.config import Config
@@ -21,17 +22,38 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
+class Spawn(Protocol):
+    """Begins a thread."""
+
+    def __call__(self, target: Callable[[], object], name: str) -> Thread:
+        """The thread, which has begun."""
+
+
+def spawn(target: Callable[[], object], name: str) -> Thread:
+    """A daemon: nobody waits for it at the end of the process."""
+    thread = Thread(target=target, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
 class Context:
     """One process of KWS on one database.
 
     ``work`` and ``mail`` are set when the reconciler and the notifier have something new. ``who`` names this
-    process among those that work on the same database.
+    process among those that work on the same database. ``spawn`` begins threads that may be left behind.
     """
 
-    def __init__(self, config: Config, store: Store, now: Callable[[], datetime] = utcnow) -> None:
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        now: Callable[[], datetime] = utcnow,
+        spawn: Spawn = spawn,
+    ) -> None:
         self.config = config
         self.store = store
         self.now = now
+        self.spawn = spawn
         self.expiry = ExpiryPolicy(config)
         self.work = threading.Event()
         self.mail = threading.Event()

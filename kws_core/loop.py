@@ -24,7 +24,7 @@ class Loop:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
-        self._tick = tick
+        self.tick = tick
         self._wake = wake
         self._clock = clock
         self._turned = self._ticked = clock()
@@ -54,13 +54,14 @@ class Loop:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
-            wait = self._safe_tick()
+            wait = self.turn()
             self._turned = self._clock()
             self._wake.wait(wait.total_seconds())
 
-    def _safe_tick(self) -> timedelta:
+    def turn(self) -> timedelta:
+        """One tick; in how long the next is due. An error ends in the log."""
         try:
-            wait = self._tick()
+            wait = self.tick()
         except Exception:
             log.exception("%s: tick failed", self.name)
             return AFTER_ERROR

@@ -11,7 +11,7 @@ from slack_workspace.files import Files
 from slack_workspace.people import User, UserGroup
 from slack_workspace.responses import Responses
 from slack_workspace.socket_mode import Sockets
-from slack_workspace.state import State
+from slack_workspace.state import TRIGGER_SECONDS, State
 from slack_workspace.views import Views
 
 
@@ -29,8 +29,9 @@ class WorkspaceParts:
         ping_interval: float,
         rng: random.Random | None,
         scopes: Iterable[str] | None = None,
+        trigger_seconds: float = TRIGGER_SECONDS,
     ) -> None:
-        self.state = State(clock)
+        self.state = State(clock, trigger_seconds)
         self.state.populate(users, groups)
         self.faults = Faults(clock)
         self.views = Views(self.state)

@@ -65,6 +65,7 @@ class State:
     """Users, channels, messages and the logs. Hold `changed` to read or write more than one thing."""
 
     clock: Callable[[], float]
+    trigger_seconds: float = TRIGGER_SECONDS
     users: dict[str, User] = field(default_factory=dict)
     groups: dict[str, UserGroup] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
@@ -116,7 +117,7 @@ class State:
     def new_trigger(self, user: str, view_id: str | None = None) -> str:
         with self.changed:
             trigger_id = f"{int(self.clock() * 1000)}.{next(self._numbers)}.{'kws':0>8}"
-            self.triggers[trigger_id] = Trigger(user, self.clock() + TRIGGER_SECONDS, view_id)
+            self.triggers[trigger_id] = Trigger(user, self.clock() + self.trigger_seconds, view_id)
             return trigger_id
 
     def spend_trigger(self, trigger_id: object) -> Trigger:

@@ -15,7 +15,7 @@ from slack_workspace.parts import WorkspaceParts
 from slack_workspace.people import User, UserGroup
 from slack_workspace.persons.person import Person
 from slack_workspace.server import Server
-from slack_workspace.state import Call, State, Violation
+from slack_workspace.state import TRIGGER_SECONDS, Call, State, Violation
 
 T = TypeVar("T")
 LOOK_AGAIN = 0.05
@@ -33,7 +33,8 @@ class Workspace:
 
     `clock` rules trigger, response_url and message times; acks are timed by the real clock (`ack_timeout`).
     `event_retries` are the pauses before an unacknowledged event is sent again. `scopes` are those that the
-    bot token was granted; None: whatever it asks for.
+    bot token was granted; None: whatever it asks for. A trigger_id lives `trigger_seconds`. `parts` are for
+    who has to do what no person can, e.g. send what Slack never would.
     """
 
     def __init__(
@@ -48,16 +49,17 @@ class Workspace:
         ping_interval: float = 10.0,
         rng: random.Random | None = None,
         scopes: Iterable[str] | None = None,
+        trigger_seconds: float = TRIGGER_SECONDS,
     ) -> None:
-        self._core = WorkspaceParts(
+        self.parts = WorkspaceParts(
             users, groups, clock, ack_timeout=ack_timeout, event_retries=event_retries,
-            ping_interval=ping_interval, rng=rng, scopes=scopes,
+            ping_interval=ping_interval, rng=rng, scopes=scopes, trigger_seconds=trigger_seconds,
         )  # fmt: skip
         self._wanted_port = port
-        self._server = Server(self._core, self)
+        self._server = Server(self.parts, self)
         self._people: dict[str, Person] = {}
-        self.faults: Faults = self._core.faults
-        self.state: State = self._core.state
+        self.faults: Faults = self.parts.faults
+        self.state: State = self.parts.state
         self.stage: Stage = EmptyStage()  # what the web page shows beside Slack
 
     def __enter__(self) -> Self:
@@ -82,20 +84,20 @@ class Workspace:
     @property
     def api_url(self) -> str:
         """The `base_url` for slack_sdk's WebClient."""
-        return f"{self._core.base_url}/api/"
+        return f"{self.parts.base_url}/api/"
 
     @property
     def page_url(self) -> str:
         """The web page, for people."""
-        return f"{self._core.base_url}/"
+        return f"{self.parts.base_url}/"
 
     @property
     def bot_token(self) -> str:
-        return self._core.bot_token
+        return self.parts.bot_token
 
     @property
     def app_token(self) -> str:
-        return self._core.app_token
+        return self.parts.app_token
 
     @property
     def revision(self) -> int:
@@ -120,14 +122,14 @@ class Workspace:
     @property
     def connections(self) -> int:
         """How many Socket Mode connections the bot holds."""
-        return len(self._core.sockets.connections)
+        return len(self.parts.sockets.connections)
 
     def person(self, name: str) -> Person:
         """The person with that user id or user name; always the same object."""
         with self.state.changed:
             user_id = next((one.id for one in self.state.users.values() if one.name == name), name)
             user = self.state.user(user_id)
-            return self._people.setdefault(user.id, Person(self._core, user))
+            return self._people.setdefault(user.id, Person(self.parts, user))
 
     def wait_for(self, what: Callable[[], T], timeout: float = 15.0) -> T:
         """What `what()` returns as soon as that is true; looked at again after every change here.
@@ -195,7 +197,7 @@ class Workspace:
         A socket that was asked is cut off after `linger` seconds; until then it gets payloads only when
         there is no other.
         """
-        self._core.sockets.disconnect(which, reason=reason, abrupt=abrupt, linger=linger)
+        self.parts.sockets.disconnect(which, reason=reason, abrupt=abrupt, linger=linger)
 
     def down(self) -> None:
         """Slack is unreachable: nothing listens on the port, every connection is gone."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from http.client import HTTPException
 
@@ -30,21 +30,28 @@ from kws_core.tables.image_sync import ImageSync
 
 log = logging.getLogger(__name__)
 
-THREADS = 3
 EVERY = 3.0  # seconds between two edits; Slack takes about fifty a minute
 PAUSES = (2.0, 5.0, 15.0, 60.0, 180.0)  # seconds, when Slack does not take the last edit
 TROUBLE = (SlackClientError, HTTPException, OSError, ValueError)
 
 
 class ImageJobs:
-    """``images`` is asked on threads of ours; ``stop`` ends what is under way."""
+    """``images`` is asked on ``executor``; ``stop`` ends what is under way. ``every``: seconds between edits."""
 
-    def __init__(self, images: Images, dispatcher: Dispatcher, post: MessageClient) -> None:
+    def __init__(
+        self,
+        images: Images,
+        dispatcher: Dispatcher,
+        post: MessageClient,
+        executor: Executor,
+        every: float = EVERY,
+    ) -> None:
         self.images = images
         self.dispatcher = dispatcher
         self.post = post
         self.syncs = ImageSyncs(dispatcher.context)
-        self.executor = ThreadPoolExecutor(THREADS, thread_name_prefix="images")
+        self.executor = executor
+        self.every = every
         self._running: set[str] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -126,14 +133,13 @@ class ImageJobs:
 
         def edit() -> None:
             shown = progress.message().text
-            while not over.wait(EVERY):
+            while not over.wait(self.every):
                 message = progress.message()
                 if message.text != shown:
                     shown = message.text
                     self._try_edit(channel, ts, message)
 
-        editor = threading.Thread(target=edit, name="images-progress", daemon=True)
-        editor.start()
+        editor = self.dispatcher.context.spawn(edit, "images-progress")
         try:
             yield
         finally:

@@ -18,7 +18,7 @@ from typing import Any
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from bot.slack import files as uploads
+from bot.slack.files import Upload, send
 from bot.text import prose
 from bot.text.i18n import N_, Texts
 from kws_core.forms import boot_script, ssh_keys
@@ -31,7 +31,9 @@ log = logging.getLogger(__name__)
 DELETED = frozenset({"file_not_found", "file_deleted"})
 
 
-def deliver(mail: PendingMessages, client: WebClient, outbox: Outbox, texts: Texts) -> None:
+def deliver(
+    mail: PendingMessages, client: WebClient, outbox: Outbox, texts: Texts, upload: Upload = send
+) -> None:
     """Uploads a fresh private key into the card's thread, unless an earlier try did arrive."""
     rental = mail.rental
     if rental.key_file and _arrived(client, rental):
@@ -47,8 +49,8 @@ def deliver(mail: PendingMessages, client: WebClient, outbox: Outbox, texts: Tex
     file_id = str(slot["file_id"])
     if not outbox.offer_key(rental.id, pair.public, pair.fingerprint, file_id):
         return
-    uploads.send(str(slot["upload_url"]), pair.private)
-    uploads.send(str(ppk_slot["upload_url"]), ppk)
+    upload(str(slot["upload_url"]), pair.private)
+    upload(str(ppk_slot["upload_url"]), ppk)
     rental.key_file = file_id
     title = texts.plain(N_("Private key of {name}"), name=rental.name)
     client.files_completeUploadExternal(

@@ -17,7 +17,9 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.delivery import keys
 from bot.delivery.card_edits import CardEdits
+from bot.slack import files
 from bot.slack.directory import Directory
+from bot.slack.files import Upload
 from bot.slack.messages import MessageClient
 from bot.slack.retries import retry_after
 from bot.views import end_notices, ids, rental_card
@@ -51,13 +53,21 @@ NO_CHANNEL = frozenset(
 class Notifier:
     """``tick()`` starts the delivery of what is due and returns; rentals wait for nobody but themselves."""
 
-    def __init__(self, context: Context, client: WebClient, directory: Directory, executor: Executor) -> None:
+    def __init__(
+        self,
+        context: Context,
+        client: WebClient,
+        directory: Directory,
+        executor: Executor,
+        upload: Upload = files.send,
+    ) -> None:
         self.context = context
         self.members = Members(self.context)
         self.outbox = Outbox(context)
         self.client = client
         self.directory = directory
         self.executor = executor
+        self.upload = upload
         self.post = MessageClient(client)
         self.edits = CardEdits(self.post, context.now)
         self._guard = threading.Lock()
@@ -131,7 +141,7 @@ class Notifier:
     def _tell(self, mail: PendingMessages) -> None:
         later = self._card(mail)
         if mail.wants_key:
-            keys.deliver(mail, self.client, self.outbox, self.directory.texts(mail.person))
+            keys.deliver(mail, self.client, self.outbox, self.directory.texts(mail.person), self.upload)
             return  # key_sent is news: the card is edited by the next delivery, which settles all events
         for event in mail.unseen:
             self._tell_event(mail, event, told_again=later is not None)

@@ -17,6 +17,7 @@ from typing import Any
 from slack_sdk import WebClient
 
 from bot.slack import files
+from bot.slack.files import Upload
 from bot.text.i18n import N_, Texts
 from bot.text.units import clip
 from kws_core.scheduling.capacity import NodeStatus
@@ -30,6 +31,7 @@ LONGEST_ALT = 1000  # characters; Slack's limit
 PLOT = Path(__file__).with_name("plot.py")
 RESOURCES = (("vCPU", "vcpus", 1.0), ("RAM (GB)", "ram_mb", 1024.0), ("Disk (GB)", "disk_gb", 1.0))
 LEGEND = {"lent": "lent", "others": "used by others", "free": "free", "away": "out of service"}  # Latin only
+Draw = Callable[[dict[str, Any]], bytes]
 HANDED_ON = ("HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "TMPDIR", "PATH", "LD_LIBRARY_PATH")
 
 
@@ -107,12 +109,14 @@ class ChartSender:
         self,
         statuses: Callable[[], Sequence[NodeStatus]],
         executor: Executor,
-        draw: Callable[[dict[str, Any]], bytes] | None = None,
+        draw: Draw = plot,
         now: Callable[[], float] = time.monotonic,
+        upload: Upload = files.send,
     ) -> None:
         self._statuses = statuses
         self._executor = executor
-        self._draw = draw or plot
+        self._draw = draw
+        self._upload = upload
         self._now = now
         self._last: tuple[dict[str, Any], bytes] | None = None
         self._failed_at: float | None = None
@@ -145,6 +149,7 @@ class ChartSender:
                 client,
                 person,
                 files.File("kws-status.png", png, texts.plain(N_("What is lent")), alt_text(statuses, texts)),
+                upload=self._upload,
             )
         except Exception as error:  # the words were said already: a picture that fails costs nobody anything
             log.warning("no picture for %s: %s", person, error)

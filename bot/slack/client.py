@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
@@ -35,13 +36,13 @@ class CountingClient(WebClient):
             raise
 
 
-def slack_client(environment: Environment) -> CountingClient:
-    """The client for this environment's token and API."""
+def slack_client(environment: Environment, sleep: Callable[[float], None] = time.sleep) -> CountingClient:
+    """The client for this environment's token and API; before it sends something again it calls ``sleep``."""
     return CountingClient(
         token=environment.bot_token,
         base_url=environment.slack_api_url,
         timeout=SLACK_TIMEOUT,
-        retry_handlers=[SlackRetryHandler()],
+        retry_handlers=[SlackRetryHandler(sleep=sleep)],
     )
 
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from kws_core.context import Context
@@ -55,10 +56,22 @@ def _unwatched(name: str, node: str, done: int, total: int) -> None:
 
 
 class Images:
-    """``nodes`` are those of the configuration; images matter on those that lend servers. ``by``: who asks."""
+    """``nodes`` are those of the configuration; images matter on those that lend servers. ``by``: who asks.
 
-    def __init__(self, context: Context, nodes: Mapping[str, Node]) -> None:
+    A node is silent that does not list its images within ``patience`` seconds; ``pause`` waits between two looks
+    at a node that fetches an image by itself.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        nodes: Mapping[str, Node],
+        *,
+        patience: float = PATIENCE,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.context = context
+        self._patience, self._pause = patience, pause
         servers = [node.name for node in context.config.nodes if Kind.SERVER in node.kinds]
         self.nodes = {name: nodes[name] for name in servers if name in nodes}
         self._locks = Locks()
@@ -70,7 +83,7 @@ class Images:
 
     def table(self) -> Table:
         """Every image of every node that answers soon."""
-        listed = self._each(self.nodes, lambda node: list(node.shelf.list()), PATIENCE)
+        listed = self._each(self.nodes, lambda node: list(node.shelf.list()), self._patience)
         found = {node: result for node, result in listed.items() if not isinstance(result, NodeError)}
         silent = {n: result.reason for n, result in listed.items() if isinstance(result, NodeError)}
         with self.context.store.read() as session:
@@ -229,7 +242,7 @@ class Images:
     ) -> ImageReport:
         def act(node: Node) -> ImageOutcome:
             count = self._counting(watch, name, node.name, content.size)
-            new = upload.put(node, name, content, about, count)
+            new = upload.put(node, name, content, about, count, self._pause)
             return ImageOutcome(NodeImageState.DONE if new else NodeImageState.ALREADY)
 
         return self._report(what, by, name, self._each(nodes, act), None, sha512=content.digests.sha512)
@@ -285,7 +298,7 @@ class Images:
         return report
 
     def _refresh(self, nodes: Iterable[str]) -> None:
-        for name, images in self._each(nodes, lambda node: node.images(), PATIENCE).items():
+        for name, images in self._each(nodes, lambda node: node.images(), self._patience).items():
             if isinstance(images, NodeError):
                 log.warning("node %s: its images can't be read anew: %s", name, images)
                 continue
@@ -305,13 +318,8 @@ class Images:
                 results[name] = error
 
         names = [name for name in names if name in self.nodes]
-        # Daemons: nobody waits at the end of a command for a node that hangs.
-        threads = [
-            threading.Thread(target=run, args=(name,), name=f"{name}-images", daemon=True) for name in names
-        ]
         until = None if patience is None else time.monotonic() + patience
-        for thread in threads:
-            thread.start()
+        threads = [self.context.spawn(partial(run, name), f"{name}-images") for name in names]
         for thread in threads:
             self._wait(thread, until)
         silent = {n: NodeDown(n, Refusal.DOWN, "no answer yet") for n in names if n not in results}

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -28,6 +27,7 @@ SPOILED, TAKEN, SLOW = "spoiled", "taken", "slow"  # reasons of a NodeRefused, b
 BETWEEN_LOOKS = 2.0  # seconds, while a node fetches an image by itself
 PATIENT_LOOKS = 5  # it stays "queued" so long before it begins; longer means that it failed
 MOST_LOOKS = 3600
+Pause = Callable[[float], None]  # seconds
 _KEPT = ("os_", "hw_", "kws_")  # properties that describe the image, and not one node's copy of it
 _NOT_KEPT = ("os_glance", "os_hash", UPLOAD)
 
@@ -72,7 +72,7 @@ class About:
         return ImageSpec(UNDER_WAY + name, content.disk_format, self.min_disk_gb, self.min_ram_mb, properties)
 
 
-def put(node: Node, name: str, content: Content, about: About, count: Count) -> bool:
+def put(node: Node, name: str, content: Content, about: About, count: Count, pause: Pause) -> bool:
     """Brings the image onto the node; False when it was there. NodeError says why it is not."""
     shelf = node.shelf
     if _there(node, name, content.digests):
@@ -82,7 +82,7 @@ def put(node: Node, name: str, content: Content, about: About, count: Count) -> 
     for left in found:
         if left not in whole[:1]:
             shelf.delete(left.id)
-    image_id = whole[0].id if whole else _upload(node, name, content, about, count)
+    image_id = whole[0].id if whole else _upload(node, name, content, about, count, pause)
     if _there(node, name, content.digests):  # somebody else was quicker
         shelf.delete(image_id)
         return False
@@ -98,11 +98,11 @@ def _there(node: Node, name: str, digests: Digests) -> bool:
     return bool(here)
 
 
-def _upload(node: Node, name: str, content: Content, about: About, count: Count) -> str:
+def _upload(node: Node, name: str, content: Content, about: About, count: Count, pause: Pause) -> str:
     shelf = node.shelf
     image_id = shelf.create(about.spec(name, content))
     try:
-        if not (content.url and _fetched(node, image_id, content, count)):
+        if not (content.url and _fetched(node, image_id, content, count, pause)):
             shelf.fill(image_id, Reading(content, count))
         verify(node, shelf.look(image_id), content.digests)
     except NodeDown:
@@ -114,7 +114,7 @@ def _upload(node: Node, name: str, content: Content, about: About, count: Count)
     return image_id
 
 
-def _fetched(node: Node, image_id: str, content: Content, count: Count) -> bool:
+def _fetched(node: Node, image_id: str, content: Content, count: Count, pause: Pause) -> bool:
     """Whether the node got the bytes from their URL by itself; if not, it has none yet and is to be sent them."""
     shelf = node.shelf
     try:
@@ -135,12 +135,8 @@ def _fetched(node: Node, image_id: str, content: Content, count: Count) -> bool:
             log.warning("%s could not fetch %s", node.name, content.url)
             return False
         count(0)
-        _pause(BETWEEN_LOOKS)
+        pause(BETWEEN_LOOKS)
     raise NodeRefused(node.name, SLOW, f"it fetches {content.url} for too long")
-
-
-def _pause(seconds: float) -> None:
-    time.sleep(seconds)
 
 
 def verify(node: Node, stored: StoredImage, digests: Digests) -> None:

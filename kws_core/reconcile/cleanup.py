@@ -39,6 +39,7 @@ class ResourceCleaner:
         self.context = context
         self.nodes = nodes
         self.rows = rows
+        self.linger = LINGER
 
     def release(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
         """One pass of deletion; gone is believed only when the node shows nothing.
@@ -72,8 +73,8 @@ class ResourceCleaner:
     def _done(self, job: Job) -> timedelta:
         """What was asked for and never answered may still appear: such a node is looked at again, later."""
         left_at = job.placement.left_at or self.context.now()
-        if job.placement.ambiguous and self.context.now() - left_at < LINGER:
-            return LINGER / 4
+        if job.placement.ambiguous and self.context.now() - left_at < self.linger:
+            return self.linger / 4
         self.rows.apply(job, self._gone)
         return AT_ONCE
 

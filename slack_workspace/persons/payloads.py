@@ -13,6 +13,7 @@ TOKEN = "local-verification-token"
 
 def slash_command(core: WorkspaceParts, user: User, channel: Channel, command: str, text: str) -> Json:
     """A slash command typed in a channel; `text` is what follows the command."""
+    """What every payload of a click or a form has; others add to it."""
     state = core.state
     return {
         "token": TOKEN, "team_id": user.team_id, "team_domain": state.team_domain,
@@ -23,7 +24,8 @@ def slash_command(core: WorkspaceParts, user: User, channel: Channel, command: s
     }  # fmt: skip
 
 
-def _interactive(core: WorkspaceParts, user: User, kind: str, trigger_view: str | None = None) -> Json:
+def interactive(core: WorkspaceParts, user: User, kind: str, trigger_view: str | None = None) -> Json:
+    """What every payload of a click or a form has; others add to it."""
     state = core.state
     return {
         "type": kind, "token": TOKEN, "api_app_id": state.app_id, "enterprise": None,
@@ -35,7 +37,7 @@ def _interactive(core: WorkspaceParts, user: User, kind: str, trigger_view: str 
 
 def view_submission(core: WorkspaceParts, user: User, live: LiveView) -> Json:
     """Submit pressed on the view as it stands."""
-    payload = _interactive(core, user, "view_submission", live.id)
+    payload = interactive(core, user, "view_submission", live.id)
     return payload | {"view": core.views.as_slack(live), "response_urls": _response_urls(core, user, live)}
 
 
@@ -59,7 +61,7 @@ def _response_urls(core: WorkspaceParts, user: User, live: LiveView) -> list[Jso
 
 def view_closed(core: WorkspaceParts, user: User, live: LiveView, *, cleared: bool) -> Json:
     """Close pressed; `cleared` when the whole stack went."""
-    payload = _interactive(core, user, "view_closed")
+    payload = interactive(core, user, "view_closed")
     del payload["trigger_id"]
     return payload | {"view": core.views.as_slack(live), "is_cleared": cleared}
 
@@ -83,7 +85,7 @@ def action_of(core: WorkspaceParts, control: Control, entry: Json) -> Json:
 
 def block_actions_in_view(core: WorkspaceParts, user: User, live: LiveView, action: Json) -> Json:
     """An element used in a modal or the App Home."""
-    return _interactive(core, user, "block_actions", live.id) | {
+    return interactive(core, user, "block_actions", live.id) | {
         "container": {"type": "view", "view_id": live.id}, "view": core.views.as_slack(live), "actions": [action],
     }  # fmt: skip
 
@@ -98,7 +100,7 @@ def block_actions_in_message(
     }  # fmt: skip
     if "thread_ts" in message:
         container["thread_ts"] = message["thread_ts"]
-    payload = _interactive(core, user, "block_actions") | {
+    payload = interactive(core, user, "block_actions") | {
         "container": container, "state": {"values": values}, "actions": [action],
         "channel": {"id": channel.id, "name": "directmessage" if channel.is_im else channel.name},
         "response_url": core.responses.issue(user.id, channel.id, original_ts=message["ts"], hidden=hidden),
@@ -109,7 +111,7 @@ def block_actions_in_message(
 def block_suggestion(core: WorkspaceParts, user: User, control: Control, query: str, place: Json) -> Json:
     """`place` holds `view` or `message` and `channel`, and the container."""
     block_id, action_id = control.key
-    payload = _interactive(core, user, "block_suggestion")
+    payload = interactive(core, user, "block_suggestion")
     del payload["trigger_id"]
     return payload | {"block_id": block_id, "action_id": action_id, "value": query} | place
 

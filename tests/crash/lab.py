@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import shutil
-import threading
-import urllib.request
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 from crash.line import Line
 from crash.mortal import Fate, Killed, MortalClient, MortalNode, MortalStore
 from harness import aftermath
-from harness.world import Clock, Inline, make_config
+from harness.by_hand import no_threads
+from harness.world import Clock, make_config
 from slack_sdk.webhook import WebhookClient
 from sqlalchemy import select
 
-from bot.service import Service
+from bot.service import Parts, Service
+from bot.slack import files
 from bot.slack.retries import SlackRetryHandler
 from kws_core.config import Environment
 from kws_core.nodes.fake.node import FakeNode
@@ -40,7 +39,7 @@ class CrashLab:
         self.nodes = {n.name: FakeNode(n.name, self.clock, vcpus=64, ram_mb=65536) for n in self.config.nodes}
         self.workspace = Workspace(ack_timeout=0.0).start()
         self.line = Line()
-        self.workspace._core.sockets = self.line  # type: ignore[assignment]
+        self.workspace.parts.sockets = self.line  # type: ignore[assignment]
         self.environment = Environment(
             bot_token=self.workspace.bot_token,
             app_token="",
@@ -61,14 +60,27 @@ class CrashLab:
         self.line.killed = False
         self.births += 1
         mortal = {name: MortalNode(node, self.fate) for name, node in self.nodes.items()}
-        pool = patch("bot.service.ThreadPoolExecutor", lambda *_, **__: Inline())
-        with pool, patch("bot.delivery.image_jobs.ThreadPoolExecutor", lambda *_, **__: Inline()):
-            service = Service(self.config, self.environment, mortal, self.clock)  # type: ignore[arg-type]
-        for threads in (service.reconciler, service.operations):
-            threads.executors = lambda node, sort: Inline()
+        service = Service(self.config, self.environment, mortal, self.clock, self._parts())  # type: ignore[arg-type]
         self.line.app = service.app
         service.reconciler.start()
         return service
+
+    def _parts(self) -> Parts:
+        """The real ones, but for the calls to the outside being counted, and all threads this one."""
+        return Parts(
+            store=lambda url: MortalStore(url, self.fate),
+            client=self._client,
+            threads=no_threads,
+            spawn=at_once,  # type: ignore[arg-type]
+            upload=counted(self.fate, "upload", files.send),
+        )
+
+    def _client(self, environment: Environment) -> MortalClient:
+        handlers = [SlackRetryHandler(sleep=lambda seconds: None)]
+        token, url = environment.bot_token, environment.slack_api_url
+        client = MortalClient(token=token, base_url=url, retry_handlers=handlers)
+        client.fate = self.fate
+        return client
 
     def restart(self) -> None:
         """The process has died."""
@@ -150,14 +162,8 @@ class CrashLab:
     handed_away: Sequence[dict[str, Any]] = ()  # messages of who had the rental before
 
 
-class AtOnce:
-    """A thread that has done its work when it was started, so that calls have an order."""
-
-    def __init__(self, target: Callable[..., object], args: tuple[Any, ...] = (), **_: Any) -> None:
-        self._run = lambda: target(*args)
-
-    def start(self) -> None:
-        self._run()
+class Over:
+    """A thread that has done its work."""
 
     def join(self, timeout: float | None = None) -> None:
         """It is over."""
@@ -166,38 +172,24 @@ class AtOnce:
         return False
 
 
-class Never(AtOnce):
-    """One that comes to nothing: edits of how far a copy is, every few seconds, that nothing hangs on."""
+def at_once(target: Callable[[], object], name: str) -> Over:
+    """Does the work when the thread would begin, so that calls have an order.
 
-    def start(self) -> None:
-        """Nothing."""
-
-
-def patched(fate: Fate) -> list[Any]:
-    """What has to be in place of the real classes for the calls to be counted."""
-    store = type("Store", (MortalStore,), {"fate": fate})
-    client = type("Client", (MortalClient,), {"fate": fate})
-
-    def make_client(environment: Environment) -> MortalClient:
-        handlers = [SlackRetryHandler(sleep=lambda seconds: None)]
-        return client(
-            token=environment.bot_token, base_url=environment.slack_api_url, retry_handlers=handlers
-        )
-
-    return [
-        patch("bot.service.Store", store),
-        patch("bot.service.slack_client", make_client),
-        patch("urllib.request.urlopen", _counted(fate, "upload", urllib.request.urlopen)),
-        patch("kws_core.images.service.threading", SimpleNamespace(Thread=AtOnce, Event=threading.Event)),
-        patch(
-            "bot.delivery.image_jobs.threading",
-            SimpleNamespace(Thread=Never, Event=threading.Event, Lock=threading.Lock),
-        ),
-        patch.object(WebhookClient, "send_dict", _counted(fate, "response_url", WebhookClient.send_dict)),
-    ]
+    Edits of how far a copy is, every few seconds, are left out: nothing hangs on them.
+    """
+    if name != "images-progress":
+        target()
+    return Over()
 
 
-def _counted(fate: Fate, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+def patched(fate: Fate) -> Any:
+    """Answers go out over a client of slack_sdk's own making, which nobody can hand in."""
+    return patch.object(WebhookClient, "send_dict", counted(fate, "response_url", WebhookClient.send_dict))
+
+
+def counted(fate: Fate, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    """The same as a call of that name."""
+
     def call(*args: Any, **more: Any) -> Any:
         with fate.call(name):
             return real(*args, **more)

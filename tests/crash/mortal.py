@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from slack_sdk import WebClient
 from sqlalchemy.orm import Session
 
+from bot.slack.client import CountingClient
 from kws_core.database.store import Store
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.image_store import Body
@@ -67,7 +67,9 @@ class Fate:
 class MortalStore(Store):
     """Its commits are calls."""
 
-    fate = Fate()
+    def __init__(self, url: str, fate: Fate) -> None:
+        super().__init__(url)
+        self.fate = fate
 
     @contextmanager
     def write(self, **how: Any) -> Iterator[Session]:
@@ -76,7 +78,7 @@ class MortalStore(Store):
             yield session
 
 
-class MortalClient(WebClient):
+class MortalClient(CountingClient):
     """Its requests are calls."""
 
     fate = Fate()

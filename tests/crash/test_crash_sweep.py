@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -21,9 +20,7 @@ STEP = 1 if os.environ.get("KWS_CRASH") == "all" else 31  # a sample by default
 def fate() -> Iterator[Fate]:
     """The fate of all processes of a test."""
     fate = Fate()
-    with ExitStack() as stack:
-        for patch in patched(fate):
-            stack.enter_context(patch)
+    with patched(fate):
         yield fate
 
 

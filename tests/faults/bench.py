@@ -10,14 +10,12 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from harness import aftermath
-from harness.by_hand import drive_by_hand
+from harness.by_hand import PICTURE, begin, parts_by_hand
 from harness.cloud_server import CloudServer, utc_now
 from harness.cloud_stock import Times
 from harness.openstack_stub import write_clouds
@@ -25,7 +23,7 @@ from harness.world import SECOND, Clock, make_config, next_due
 from openstack.config import OpenStackConfig
 from sqlalchemy import select
 
-from bot.service import Service
+from bot.service import Parts, Service
 from faults.sights import Sights
 from kws_core.config import Environment
 from kws_core.nodes.pool import Pool
@@ -84,7 +82,6 @@ class Bench:
         self._chores_at = self.now()
         self.prop: Any = None  # what the database is on, where that is to fail
         self.joon, self.admin = self.workspace.person("joon"), self.workspace.person("admin")
-        self._stack = ExitStack()
         self._begin: float | None = None
         self._end: float | None = None
         self.took: float | None = None
@@ -105,17 +102,18 @@ class Bench:
             slack_api_url=self.workspace.api_url,
             database_url=url,
         )
-        self._stack.enter_context(patch("bot.service.CLOSE", 0.02))
-        self._stack.enter_context(patch("bot.delivery.pictures.plot", lambda data: b"\x89PNG picture"))
         logging.getLogger().addHandler(self.errors)
-        self.service = Service(self.config, environment, self.pool.nodes(), self.now)
+        self.service = Service(self.config, environment, self.pool.nodes(), self.now, self._parts())
         self._animate()
         self.service.connect()
         self.workspace.wait_connected(2)
 
-    def _animate(self) -> None:
+    def _parts(self) -> Parts:
         """All work is done by whoever lets time pass; what Slack's client waits, passes."""
-        drive_by_hand(self.service, lambda seconds: self.clock.advance(seconds=seconds))
+        return parts_by_hand(lambda seconds: self.clock.advance(seconds=seconds))
+
+    def _animate(self) -> None:
+        begin(self.service)
 
     def close(self) -> None:
         """Ends everything."""
@@ -127,7 +125,6 @@ class Bench:
         for cloud in self.clouds.values():
             cloud.close()
         logging.getLogger().removeHandler(self.errors)
-        self._stack.close()
 
     # -- time
 
@@ -179,7 +176,7 @@ class Bench:
     def work(self) -> None:
         """What the loops do now, errors included."""
         for loop in self.service.loops[:2]:
-            loop._safe_tick()
+            loop.turn()
         if self.now() >= self._chores_at:
             self._chores_at = self.now() + CHORES
             self._chores()
@@ -294,8 +291,11 @@ class RealBench(Bench):
     def now(self) -> Any:
         return utc_now()
 
+    def _parts(self) -> Parts:
+        return Parts(draw=lambda data: PICTURE, goodbye=0.02)
+
     def _animate(self) -> None:
-        self._stack.enter_context(patch("kws_core.reconcile.cleanup.LINGER", LINGER))
+        self.service.reconciler.steps.releaser.linger = LINGER
         self.service.start()
         self.until(lambda: all(status.seen_at for status in self.service.rental_queries.nodes()), 30)
 

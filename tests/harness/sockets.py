@@ -11,6 +11,7 @@ import threading
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
 from slack_sdk.socket_mode.interval_runner import IntervalRunner
+from slack_sdk.socket_mode.websocket_client import SocketModeClient
 
 from slack_workspace import Workspace
 
@@ -26,10 +27,7 @@ def connected(
     before = workspace.connections
     handler = SocketModeHandler(app, workspace.app_token, ping_interval=ping_interval)
     if hasty:
-        handler.client.current_session_runner.event.set()
-        handler.client.current_session_runner = IntervalRunner(
-            handler.client._run_current_session, 0.01
-        ).start()
+        hasten(handler.client)
     handler.client.current_app_monitor_started = (
         True  # else it looks before there is a session, and connects again
     )
@@ -37,6 +35,12 @@ def connected(
     workspace.wait_connected(before + 1)
     handler.client.current_app_monitor.start()
     return handler
+
+
+def hasten(client: SocketModeClient) -> None:
+    """It looks for a new session a hundred times a second."""
+    client.current_session_runner.event.set()
+    client.current_session_runner = IntervalRunner(client._run_current_session, 0.01).start()
 
 
 def end(handlers: list[SocketModeHandler], workspace: Workspace) -> None:

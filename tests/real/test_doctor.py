@@ -157,7 +157,7 @@ def test_a_lab_that_is_well_and_one_with_twelve_faults(
     print(f"a good lab: {doctor.seconds:.1f} s")
 
     plant(clouds["node2"], project)
-    doctor.workspace._core.scopes = frozenset(BOT_SCOPES) - {"files:write"}
+    doctor.workspace.parts.scopes = frozenset(BOT_SCOPES) - {"files:write"}
     doctor.workspace.state.channel("C0LABADMIN").members.remove(doctor.workspace.state.bot_user)
     demo = {**changed(home, username="demo", project_name="demo"), "region_name": "Seoul"}
     nodes = {

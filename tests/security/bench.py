@@ -13,15 +13,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-from harness.world import Clock, Inline, next_due
+from harness.by_hand import begin, no_threads, parts_by_hand
+from harness.world import Clock, next_due
 from security.planted import SIGNING_SECRET
 from slack_bolt import BoltRequest, BoltResponse
 from sqlalchemy import select
 
 from bot.service import Service
 from bot.slack.manifest import BOT_SCOPES
-from bot.slack.retries import SlackRetryHandler
 from kws_core.config import Config, Environment
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.tables.base import Base
@@ -70,12 +69,12 @@ class Bench:
     # -- what Slack sends
 
     def command(self, person: Person, text: str) -> Json:
-        core = self.workspace._core
+        core = self.workspace.parts
         return payloads.slash_command(core, person.user, core.state.dm(person.id), "/kws", text)
 
     def click(self, person: Person, action: str, *, block: str = "b", ts: str = "", **entry: Any) -> Json:
         """A click on a message in the person's direct message that has that block (or is the one at ``ts``)."""
-        core = self.workspace._core
+        core = self.workspace.parts
         dm = core.state.dm(person.id)
         said = [{"type": "section", "block_id": block, "text": {"type": "mrkdwn", "text": "forged"}}]
         message = next((m for m in dm.messages if m["ts"] == ts), None) or post(
@@ -93,12 +92,12 @@ class Bench:
 
     def submit(self, person: Person, view: Json) -> Json:
         """A form that is sent."""
-        payload = payloads._interactive(self.workspace._core, person.user, "view_submission")
+        payload = payloads.interactive(self.workspace.parts, person.user, "view_submission")
         return payload | {"view": view, "response_urls": []}
 
     def url(self, person: Person) -> str:
         """Where an answer may go, as a form keeps it."""
-        core = self.workspace._core
+        core = self.workspace.parts
         return core.responses.issue(person.id, core.state.dm(person.id).id)
 
     # -- what there is
@@ -142,7 +141,7 @@ class Bench:
         seen["calls"] = [c.method for c in self.workspace.calls[calls:]]
 
 
-def make_bench(folder: Path, clock: Clock, config: Config, patch: pytest.MonkeyPatch) -> Bench:
+def make_bench(folder: Path, clock: Clock, config: Config) -> Bench:
     """``folder`` has a migrated kws.db. Everybody reads English."""
     workspace = Workspace(scopes=BOT_SCOPES, clock=clock.at.timestamp).start()
     workspace.add_group(UserGroup(ADMINS, "lab-admins", [workspace.person("admin").id]))
@@ -155,15 +154,8 @@ def make_bench(folder: Path, clock: Clock, config: Config, patch: pytest.MonkeyP
         slack_api_url=workspace.api_url,
         database_url=f"sqlite:///{folder / 'kws.db'}",
     )
-    patch.setattr("bot.delivery.pictures.plot", lambda data: b"\x89PNG picture")
-    service = Service(config, environment, fakes, clock)
-    service.client.retry_handlers = [SlackRetryHandler(sleep=lambda seconds: None)]
-    service.reconciler.executors = service.operations.executors = lambda node, sort: Inline()
-    service.notifier.executor = service.dispatcher.executor = service.image_jobs.executor = Inline()
-    service.gallery._executor = Inline()
-    service.app.listener_runner.listener_executor = Inline()
-    service.reconciler.start()
-    service.reconciler.tick()
+    service = Service(config, environment, fakes, clock, parts_by_hand(threads=no_threads))
+    begin(service)
     return Bench(workspace, service, fakes, clock, folder)
 
 

@@ -18,20 +18,19 @@ def make_module_bench(
 ) -> Iterator[Callable[..., Bench]]:
     """Makes a Bench; keyword arguments go to ``make_config``."""
     benches: list[Bench] = []
-    with pytest.MonkeyPatch.context() as patch:
 
-        def make(**settings: Any) -> Bench:
-            folder = tmp_path_factory.mktemp("bench")
-            shutil.copy(empty_database, folder / "kws.db")
-            config = with_admins(make_config(2, **{"max_rentals": 99, **settings}), ADMINS)
-            benches.append(make_bench(folder, Clock(), config, patch))
-            return benches[-1]
+    def make(**settings: Any) -> Bench:
+        folder = tmp_path_factory.mktemp("bench")
+        shutil.copy(empty_database, folder / "kws.db")
+        config = with_admins(make_config(2, **{"max_rentals": 99, **settings}), ADMINS)
+        benches.append(make_bench(folder, Clock(), config))
+        return benches[-1]
 
-        yield make
-        for bench in benches:
-            bench.service.stop()
-            bench.workspace.stop()
-            assert bench.workspace.violations == []
+    yield make
+    for bench in benches:
+        bench.service.stop()
+        bench.workspace.stop()
+        assert bench.workspace.violations == []
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,9 @@ import html
 import io
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from bot.ops import logs
 
@@ -60,8 +58,7 @@ def logged(log_format: str, everything: bool = False, secrets: Iterable[str] = (
     root, seen, stream = logging.getLogger(), [], io.StringIO()
     handlers, level = list(root.handlers), root.level
     levels = {name: logging.getLogger(name).level for name in list(logging.root.manager.loggerDict)}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.stderr", stream)
+    with redirect_stderr(stream):
         logs.set_up(log_format, logging.DEBUG, secrets)
         if everything:
             for name in list(logging.root.manager.loggerDict):

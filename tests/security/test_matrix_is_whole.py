@@ -13,6 +13,7 @@ from security.bench import Bench
 from security.who_may import ROLES, TABLE
 from slack_bolt import App
 
+from bot.app import build_app
 from bot.handlers import keys, nodes
 from bot.handlers.admin import AdminCommands
 from bot.handlers.commands import Commands
@@ -43,7 +44,7 @@ def told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Told:
     monkeypatch.setattr(Commands, "register", _keeping(told.commands, Commands.register))
     monkeypatch.setattr(AdminCommands, "add", _adding(told.admin, AdminCommands.add))
     monkeypatch.setattr(ImagesHandler, "__init__", _keeping(told.images, ImagesHandler.__init__, "_words"))
-    bench.service._app()
+    build_app(bench.service.app_parts)
     return told
 
 

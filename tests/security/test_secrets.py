@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zxcvbn
 from security import planted
 from security.bench import Bench, form
 from security.planted import CLOUD_INIT, PASSWORD, PRIVATE, TYPED, files_of, found, logged, others_see
@@ -18,6 +19,8 @@ from bot.views import ids
 from kws_core.database.backup import back_up
 from kws_core.database.store import Store
 from kws_core.errors import NodeDown, NodeRefused, Refusal
+from kws_core.forms import cloud_init
+from kws_core.rentals import admission
 from kws_core.rentals.queries import RentalQueries
 from kws_core.reports import usage
 from kws_core.reports.audit import Audit
@@ -85,23 +88,23 @@ def crashes(bench: Bench, patch: pytest.MonkeyPatch) -> None:
     def breaks(*args: Any, **more: Any) -> Any:
         raise RuntimeError("a bug of ours")
 
-    for where in (
-        "kws_core.rentals.admission.hash_password",
-        "kws_core.forms.passwords._score",
-        "kws_core.rentals.admission.parse_cloud_init",
+    for module, name in (
+        (admission, "hash_password"),
+        (zxcvbn, "zxcvbn"),
+        (admission, "parse_cloud_init"),
     ):
         with patch.context() as inner:
-            inner.setattr(where, breaks)
+            inner.setattr(module, name, breaks)
             answer = rent(
                 bench, "boom3", access={"option": "password"}, password=PASSWORD, cloud_init=CLOUD_INIT
             )
             assert "Something went wrong on our side" in answer
     with patch.context() as inner:
-        inner.setattr("kws_core.reconcile.node_specs.cloud_init.user_data", breaks)
+        inner.setattr(cloud_init, "user_data", breaks)
         rent(bench, "loop", access={"option": "password"}, password=PASSWORD, cloud_init=CLOUD_INIT)
         bench.settle(4)
     with patch.context() as inner:
-        inner.setattr("bot.slack.files.send", breaks)
+        inner.setattr(bench.service.notifier, "upload", breaks)
         rent(bench, "upload", cloud_init=CLOUD_INIT)
         bench.settle(4)
 

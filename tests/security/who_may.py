@@ -115,7 +115,7 @@ def _more(bench: Bench, person: Person) -> Json:
 
 
 def _home(bench: Bench, person: Person) -> Json:
-    opened = payloads.app_home_opened(bench.workspace._core, person.user, "home")
+    opened = payloads.app_home_opened(bench.workspace.parts, person.user, "home")
     opened["event"].pop("view", None)  # what the person saw before; we do not read it
     return opened
 

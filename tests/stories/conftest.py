@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.by_hand import drive_by_hand
+from harness.by_hand import PICTURE, begin, parts_by_hand
 from harness.storybook import SIGNING_SECRET, Story
 from harness.world import Clock, make_config
 
@@ -19,23 +19,25 @@ from kws_core.nodes.fake.node import FakeNode
 from slack_workspace import Workspace
 
 
-@pytest.fixture(autouse=True)
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+@pytest.fixture
+def drawn() -> list[dict[str, Any]]:
     """No picture is drawn in a story: what it would show is kept."""
-    seen: list[dict[str, Any]] = []
-    monkeypatch.setattr("bot.delivery.pictures.plot", lambda data: seen.append(data) or b"\x89PNG picture")
-    return seen
+    return []
 
 
 @pytest.fixture
 def make_story(
-    tmp_path: Path, clock: Clock, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: Clock, empty_database: Path, drawn: list[dict[str, Any]]
 ) -> Iterator[Callable[..., Story]]:
     """Makes a Story; keyword arguments go to ``make_config``."""
     stories: list[Story] = []
 
-    def make(nodes: int = 2, config: Config | None = None, **settings: Any) -> Story:
-        workspace = Workspace(scopes=BOT_SCOPES).start()
+    def draw(data: dict[str, Any]) -> bytes:
+        drawn.append(data)
+        return PICTURE
+
+    def make(nodes: int = 2, config: Config | None = None, edit_every: float = 3.0, **settings: Any) -> Story:
+        workspace = Workspace(scopes=BOT_SCOPES, trigger_seconds=30.0).start()  # a busy machine is no fault
         config = config or make_config(nodes, **settings)
         fakes = {node.name: FakeNode(node.name, clock, vcpus=64, ram_mb=65536) for node in config.nodes}
         environment = Environment(
@@ -46,10 +48,9 @@ def make_story(
             database_url=f"sqlite:///{tmp_path / 'kws.db'}",
         )
         shutil.copy(empty_database, tmp_path / "kws.db")
-        monkeypatch.setattr("bot.service.CLOSE", 0.02)
-        monkeypatch.setattr("slack_workspace.state.TRIGGER_SECONDS", 30.0)  # a busy machine is no fault
-        service = Service(config, environment, fakes, clock)
-        drive_by_hand(service, lambda seconds: None)
+        parts = parts_by_hand(draw=draw, edit_every=edit_every)
+        service = Service(config, environment, fakes, clock, parts)
+        begin(service)
         service.connect()
         workspace.wait_connected(2)
         story = Story(workspace, service, fakes, clock, tmp_path)

@@ -223,10 +223,10 @@ def test_it_is_over_when_the_admin_clicks(story: Story) -> None:
 
 def forged(story: Story, person: Person, action: dict[str, Any]) -> None:
     """A click that the person's own Home does not have."""
-    live = story.workspace._core.views.home(person.id)
+    live = story.workspace.parts.views.home(person.id)
     assert live
-    payload = payloads.block_actions_in_view(story.workspace._core, person.user, live, action)
-    exchange(story.workspace._core, "interactive", payload, "block_actions")
+    payload = payloads.block_actions_in_view(story.workspace.parts, person.user, live, action)
+    exchange(story.workspace.parts, "interactive", payload, "block_actions")
 
 
 def test_a_student_who_forges_the_desk_is_refused(story: Story) -> None:
@@ -257,10 +257,10 @@ def test_a_student_who_forges_a_form_of_the_desk_is_refused(story: Story, what: 
     fields = {"transfer": {"person": joon.id}, "extend": {"ends_on": "2027-12-01", "note": "mine"}}
     act(story, admin, rental, what, **fields.get(what, {}))
     opens(story, joon)
-    live = story.workspace._core.views.top(admin.id)
+    live = story.workspace.parts.views.top(admin.id)
     assert live
-    payload = payloads.view_submission(story.workspace._core, joon.user, live)
-    exchange(story.workspace._core, "interactive", payload, "view_submission")
+    payload = payloads.view_submission(story.workspace.parts, joon.user, live)
+    exchange(story.workspace.parts, "interactive", payload, "view_submission")
     told(story, joon, "Only admins may do that.")
     (now,) = story.rentals()
     assert (now.owner, now.ends_on, now.status) == (rental.owner, rental.ends_on, rental.status)

@@ -205,7 +205,6 @@ def test_nothing_ends_in_the_holidays(make_story: Callable[..., Story]) -> None:
 
 def test_days_without_slack_delete_nothing(story: Story) -> None:
     joon, rental = rented(story)
-    story.service.client.retry_handlers[0]._sleep = lambda seconds: None  # type: ignore[attr-defined]
     story.workspace.down()
     for days in range(-7, 4):
         now_is(story, rental.ends_on + timedelta(days=days))

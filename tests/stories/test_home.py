@@ -143,4 +143,4 @@ def test_slack_says_not_now(story: Story) -> None:
 
 
 def test_it_is_one_of_the_loops(story: Story) -> None:
-    assert story.service.homes.tick in [loop._tick for loop in story.service.loops]
+    assert story.service.homes.tick in [loop.tick for loop in story.service.loops]

@@ -24,8 +24,8 @@ DOWN = NodeDown("node2", Refusal.DOWN, "gone")
 
 
 @pytest.fixture
-def admin(story: Story, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr("bot.delivery.image_jobs.EVERY", 0.01)
+def admin(story: Story) -> Any:
+    story.service.image_jobs.every = 0.01
     return english(story)
 
 
@@ -49,7 +49,7 @@ def wait(story: Story, person: Any, answer: str, before: int = 0) -> dict[str, A
 
 
 def plant(story: Story, node: str, name: str, **fields: Any) -> None:
-    story.nodes[node]._images.append(Image(id=f"{node}-{name}", name=name, **fields))
+    story.nodes[node].offered.append(Image(id=f"{node}-{name}", name=name, **fields))
 
 
 def told(person: Any, words: str) -> list[dict[str, Any]]:
@@ -197,9 +197,8 @@ def test_words_that_mean_nothing(story: Story, admin: Any, words: str) -> None:
     ask(story, admin, f"admin {words}", "No node" if "nothing-such" in words else "Please type")
 
 
-def test_a_stop_in_the_middle_is_told(make_story: Callable[..., Story], monkeypatch: Any) -> None:
-    monkeypatch.setattr("bot.delivery.image_jobs.EVERY", 0.01)
-    story = make_story()
+def test_a_stop_in_the_middle_is_told(make_story: Callable[..., Story]) -> None:
+    story = make_story(edit_every=0.01)
     admin = english(story)
     plant(story, "node1", "alpine")
     entered = False

@@ -128,7 +128,7 @@ def test_without_the_picture_there_are_still_the_words(story: Story) -> None:
     story.workspace.faults.fail("files.completeUploadExternal", error="internal_error", times=9)
     joon.command("/kws status")
     story.workspace.wait_for(lambda: said(joon, "8 of 8 vCPUs"))
-    story.service.pictures.shutdown(wait=True)
+    story.service.threads.pictures.shutdown(wait=True)
     assert joon.files() == []
     assert not said(joon, "Something went wrong")
 

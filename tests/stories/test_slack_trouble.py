@@ -66,7 +66,6 @@ def test_one_failing_call(story: Story, method: str, fault: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("method", ["chat.postMessage", "conversations.open", "chat.update"])
 def test_a_429_is_waited_out(story: Story, method: str) -> None:
-    story.service.client.retry_handlers[0]._sleep = lambda seconds: None  # type: ignore[attr-defined]
     mina = story.workspace.person("mina")
     story.workspace.faults.fail(method, status=429, retry_after=1, times=2)
     story.rent(mina)
@@ -75,7 +74,6 @@ def test_a_429_is_waited_out(story: Story, method: str) -> None:
 
 
 def test_hours_without_slack(story: Story) -> None:
-    story.service.client.retry_handlers[0]._sleep = lambda seconds: None  # type: ignore[attr-defined]
     mina = story.workspace.person("mina")
     story.rent(mina)
     story.workspace.down()

@@ -14,6 +14,7 @@ from io import StringIO
 
 import pytest
 import zxcvbn
+from passlib.hash import sha512_crypt
 from structlog.dev import RichTracebackFormatter
 
 from kws_core.errors import UserError
@@ -126,8 +127,8 @@ def test_a_bug_shows_no_password(
         raise ValueError(f"can't take {arguments}")
 
     monkeypatch.setattr(zxcvbn, "zxcvbn", broken)
-    monkeypatch.setattr("passlib.hash.sha512_crypt.using", broken)
-    monkeypatch.setattr("passlib.hash.sha512_crypt.hash", broken)
+    monkeypatch.setattr(sha512_crypt, "using", broken)
+    monkeypatch.setattr(sha512_crypt, "hash", broken)
     with pytest.raises(RuntimeError) as caught:
         check_password(secret, "debian", "web01") if use == "check" else hash_password(secret)
     try:

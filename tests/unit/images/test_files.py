@@ -5,16 +5,20 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from harness.image_kit import Web, qcow2, web_server
 
 from kws_core.errors import UserError
-from kws_core.images.files import HEAD, Reading, disk_format, examined, spooled
+from kws_core.images import urls
+from kws_core.images.files import HEAD, SPARE, Reading, disk_format, examined, spooled
 from kws_core.images.urls import MOST_REDIRECTS, Rules, _judged, check, from_url, opened
 
 SECTOR = b"\0" * 510 + b"\x55\xaa"
@@ -85,7 +89,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, what: str) -> None:
 
 
 def test_nothing_is_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with spooled([qcow2()]) as content:
         assert os.path.realpath(f"/proc/self/fd/{content.file.fileno()}").startswith(str(tmp_path))
         assert list(tmp_path.iterdir()) == [], "also when the process is killed now"
@@ -95,7 +99,7 @@ def test_nothing_is_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_full_disk_is_told_before_it_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kws_core.images.files.SPARE", 1 << 62)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=SPARE))
     with pytest.raises(UserError, match="image_no_room"), spooled([qcow2()]):
         pass
 
@@ -123,7 +127,7 @@ def dns(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
         addresses = known.pop(0) if len(known) > 1 else known[0]
         return [entry for one in addresses.split() for entry in real(one, port, *args, **options)]
 
-    monkeypatch.setattr("socket.getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return names
 
 
@@ -248,7 +252,7 @@ def test_answers_that_are_no_image(web: Web, path: str, code: str) -> None:
 
 
 def test_a_server_that_does_not_stop(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kws_core.images.urls.MOST_BYTES", 100_000)
+    monkeypatch.setattr(urls, "MOST_BYTES", 100_000)
 
     def endless(handler: Any) -> None:
         handler.send_response(200)

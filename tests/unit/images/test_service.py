@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from kws_core.images.service import Images
 from kws_core.images.table import Difference
 from kws_core.images.upload import About
 from kws_core.images.urls import Rules, from_url
-from kws_core.nodes.image_store import UPLOAD
+from kws_core.nodes.image_store import UPLOAD, ImageSpec
 from kws_core.nodes.values import Image
 from kws_core.reports.audit import Audit
 
@@ -29,8 +28,14 @@ BOTH_ACTIVE = {"node1": ["active"], "node2": ["active"]}
 
 
 @pytest.fixture
-def images(world: World) -> Images:
-    return Images(world.context, world.nodes)
+def pauses() -> list[float]:
+    """Seconds between looks at a node that fetches by itself."""
+    return []
+
+
+@pytest.fixture
+def images(world: World, pauses: list[float]) -> Images:
+    return Images(world.context, world.nodes, pause=pauses.append)
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ def refused(act: Callable[[], Any]) -> UserError:
 
 def plant(world: World, node: str, name: str, **fields: Any) -> None:
     """An image that somebody put there without KWS; its bytes are its name."""
-    images = world.nodes[node]._images
+    images = world.nodes[node].offered
     images.append(Image(id=f"{node}-{name}-{len(images)}", name=name, **fields))
 
 
@@ -138,10 +143,9 @@ def test_a_node_that_refuses_keeps_nothing(world: World, images: Images, disk: P
     assert copies(world, "rocky-9")["node2"] == []
 
 
-def test_a_node_without_checksums_is_asked_for_the_bytes(
-    world: World, images: Images, disk: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kws_core.images.files.Digests.fits", lambda self, stored: None)
+def test_a_node_without_checksums_is_asked_for_the_bytes(world: World, images: Images, disk: Path) -> None:
+    for node in world.nodes.values():
+        node.shelf.tells_checksums = False
     assert states(add(images, disk)) == {"node1": "done", "node2": "done"}
     assert "image_chunk" in world.nodes["node2"].calls
     world.nodes["node2"].shelf.spoil_next()
@@ -157,20 +161,17 @@ def test_a_dead_node_delays_nobody_and_is_named(world: World, images: Images, di
     assert images.sync(BY)[-1].ok
 
 
-def test_a_node_that_hangs_is_silent_after_a_while(
-    world: World, images: Images, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kws_core.images.service.PATIENCE", 0.1)
-    end = threading.Event()
+def test_a_node_that_hangs_is_silent_after_a_while(world: World) -> None:
+    end, hung = threading.Event(), threading.Event()
 
     def hang() -> list[Any]:
-        end.wait(10)
+        end.wait()
+        hung.set()
         return []
 
-    monkeypatch.setattr(world.nodes["node2"].shelf, "list", hang)
-    begun = time.monotonic()
-    table = images.table()
-    assert time.monotonic() - begun < 2
+    world.nodes["node2"].shelf.list = hang  # type: ignore[method-assign]
+    table = Images(world.context, world.nodes, patience=0.1).table()
+    assert not hung.is_set(), "nobody has waited for it"
     assert list(table.silent) == ["node2"]
     assert table.row("debian-12")
     end.set()
@@ -214,13 +215,6 @@ def test_from_a_url(world: World, images: Images) -> None:
         assert images.add(BY, "rocky-9", source).ok
     assert images.hosts() == {"node1.lab.example", "node2.lab.example"}
     assert copies(world, "rocky-9") == BOTH_ACTIVE
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    made: list[float] = []
-    monkeypatch.setattr("kws_core.images.upload._pause", made.append)
-    return made
 
 
 @pytest.mark.parametrize(
@@ -297,11 +291,8 @@ def test_sync_brings_everything_everywhere_with_its_description(world: World, im
 def test_sync_of_different_bytes_is_nobodys_guess(world: World, images: Images, disk: Path) -> None:
     add(images, disk)
     plant(world, "node1", "other")
-    world.nodes["node2"]._images.append(Image(id="x", name="other"))
-    stored = world.nodes["node2"].shelf._all()["x"]
-    world.nodes["node2"].shelf._kept["x"] = type(stored)(
-        type(stored.stored)("x", "other", "active", checksum="12", hash_algo="sha512"), b"12"
-    )
+    shelf = world.nodes["node2"].shelf
+    shelf.fill(shelf.create(ImageSpec("other", "qcow2")), [b"12"])
     (report,) = images.sync(BY, "other")
     assert states(report) == {"node1": "differs", "node2": "differs"}
 

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from harness.world import ADMIN, JOON, MINA, START, World
 from sqlalchemy.exc import IntegrityError
 
+from kws_core.database import queries
 from kws_core.database.queries import keys_of, saved_key
 from kws_core.errors import FormError, UserError
 from kws_core.forms import ssh_keys
@@ -141,7 +142,7 @@ def test_who_comes_second_on_postgresql_is_told_in_words(
     """There two transactions may both see no such key; the index stops the second."""
     ring.add(MINA, "laptop", text := public())
     answers = iter([[], ring.list(MINA)])
-    monkeypatch.setattr("kws_core.database.queries.keys_of", lambda session, owner: next(answers))
+    monkeypatch.setattr(queries, "keys_of", lambda session, owner: next(answers))
     assert refused(ring, "laptop", text) == {"public_key": "key_saved_already", "name": "key_name_taken"}
 
 

@@ -138,7 +138,7 @@ def test_the_bot_comes_back_after_a_disconnect(
 
 
 def _retiring(workspace: Workspace) -> bool:
-    return any(one.retiring for one in workspace._core.sockets.connections)
+    return any(one.retiring for one in workspace.parts.sockets.connections)
 
 
 def test_the_bot_comes_back_after_an_outage(

@@ -38,24 +38,23 @@ class Client:
 
 
 @pytest.fixture
-def uploads(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+def uploads() -> list[bytes]:
     """What was uploaded."""
-    done: list[bytes] = []
-    monkeypatch.setattr("bot.slack.files.send", lambda url, data: done.append(data))
-    return done
+    return []
 
 
-def deliver(world: World, rental_id: str, client: Client) -> None:
+def deliver(world: World, rental_id: str, client: Client, uploads: list[bytes]) -> None:
     """One try."""
     mail = world.outbox.mail(rental_id)
     assert mail is not None
     mail.rental.dm_channel, mail.rental.card_ts = "D1", "1.0"
-    keys.deliver(mail, client, world.outbox, Texts("en"))  # type: ignore[arg-type]
+    upload = lambda url, data: uploads.append(data)  # noqa: E731
+    keys.deliver(mail, client, world.outbox, Texts("en"), upload)  # type: ignore[arg-type]
 
 
 def test_the_key_that_was_uploaded_is_the_one_that_is_kept(world: World, uploads: list[bytes]) -> None:
     rental = world.rent()
-    deliver(world, rental.id, Client())
+    deliver(world, rental.id, Client(), uploads)
     kept = world.look(rental)
     assert kept.key_sent_at is not None
     assert kept.public_key is not None
@@ -68,10 +67,10 @@ def test_a_key_of_a_try_that_did_not_arrive_is_withdrawn_and_another_one_made(
 ) -> None:
     rental = world.rent()
     with pytest.raises(SlackApiError):
-        deliver(world, rental.id, Client(files_completeUploadExternal="internal_error"))
+        deliver(world, rental.id, Client(files_completeUploadExternal="internal_error"), uploads)
     first = set(uploads)
     second = Client(files_delete="file_not_found")
-    deliver(world, rental.id, second)
+    deliver(world, rental.id, second, uploads)
     assert second.calls[:2] == ["conversations_replies", "files_delete"]
     assert set(uploads) - first
     assert world.look(rental).key_sent_at is not None
@@ -83,10 +82,10 @@ def test_no_second_key_is_sent_while_the_first_may_still_appear(
 ) -> None:
     rental = world.rent()
     with pytest.raises(SlackApiError):
-        deliver(world, rental.id, Client(files_completeUploadExternal="internal_error"))
+        deliver(world, rental.id, Client(files_completeUploadExternal="internal_error"), uploads)
     first = list(uploads)
     with pytest.raises(SlackApiError):
-        deliver(world, rental.id, Client(files_delete=error))
+        deliver(world, rental.id, Client(files_delete=error), uploads)
     assert uploads == first
 
 
