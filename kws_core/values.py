@@ -7,9 +7,8 @@ from enum import StrEnum
 from typing import Literal, get_args
 
 TAG_PREFIX = "kws-"
-Locale = Literal[
-    "ko", "en"
-]  # what people are spoken to in; each but English has a catalogue in bot/text/locale
+# What people are spoken to in; each but English has a catalogue in bot/text/locale.
+Locale = Literal["ko", "en"]
 LOCALES: tuple[Locale, ...] = get_args(Locale)
 
 

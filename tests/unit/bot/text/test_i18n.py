@@ -66,7 +66,7 @@ def test_a_moment_has_slacks_own_form_and_a_fallback() -> None:
         ("ko", "ko"),
         ("en-GB", "en"),
         ("EN-us", "en"),
-        ("ja-JP", "ko"),
+        ("tlh-XX", "ko"),
         ("", "ko"),
         (None, "ko"),
     ],
