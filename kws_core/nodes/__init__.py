@@ -1,4 +1,4 @@
-"""The contract of a node: what KWS asks of one OpenStack PC, and nothing else.
+"""The contract of a node: what KWS asks of one PC, and nothing else.
 
 Every call is short (it never waits for a build), may be repeated, and either answers or raises
 :class:`~kws_core.errors.NodeDown` (nobody knows what happened: look again later) or
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Node(Protocol):
-    """One OpenStack PC. See the module docstring for what every method may and may not do."""
+    """One PC that lends. See the module docstring for what every method may and may not do."""
 
     @property
     def name(self) -> str:
@@ -132,7 +132,7 @@ class Node(Protocol):
         """
 
     def raw(self) -> Any:
-        """Escape hatch for developers: the node's own connection (openstack.connection.Connection)."""
+        """Escape hatch for developers: what the driver itself works with, such as its connection."""
 
     def close(self) -> None:
         """Drop the connections."""

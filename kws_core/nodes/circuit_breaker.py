@@ -106,16 +106,6 @@ class GuardedNode:
         """As in nodes.toml."""
         return self._node.name
 
-    @property
-    def healthy(self) -> bool:
-        """Whether the breaker is closed."""
-        return self._breaker.open_until is None
-
-    @property
-    def unguarded(self) -> Node:
-        """The node itself."""
-        return self._node
-
     def ping(self) -> None:
         """See Node."""
         self._guard(self._node.ping)

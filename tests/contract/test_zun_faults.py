@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from harness.contract_kit import pool_on
+from harness.contract_kit import node_on
 from harness.openstack_stub import Answer, Stub
 
 from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal
@@ -44,8 +44,8 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture
 def node(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
-    with pool_on(stub, tmp_path, monkeypatch, read_timeout=0.5) as pool:
-        yield pool.nodes()["stub"].unguarded
+    with node_on(stub, tmp_path, monkeypatch, read_timeout=0.5) as node:
+        yield node
 
 
 CASES = [

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from kws_core.errors import Refusal
-from kws_core.nodes.openstack.translation import login_of
+from kws_core.nodes.offered_images import login_of
 from kws_core.nodes.values import Action, Capacity, ContainerSpec, Image, Machine, MachineState, ServerSpec
 from kws_core.values import Kind, Size
 

@@ -18,6 +18,7 @@ from kws_core.config import OpenStackSection
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.findings import Finding, Wanted
 from kws_core.nodes.concurrency import Locks, SingleFlight, TtlCache, Workers
+from kws_core.nodes.offered_images import offered_image
 from kws_core.nodes.openstack import actions
 from kws_core.nodes.openstack.address_set import AddressSet, Wiring, look_up_wiring
 from kws_core.nodes.openstack.api import Cloud
@@ -37,7 +38,6 @@ from kws_core.nodes.openstack.translation import (
     RENTAL_KEY,
     container_is_gone,
     container_machine,
-    image,
     machine,
     machine_state,
     mark_of_container,
@@ -116,7 +116,7 @@ class OpenStackNode:
     def images(self) -> list[Image]:
         """See Node."""
         self._memory.drop(_IMAGES)
-        return [image(stored) for stored in self._stored_images()]
+        return [offered_image(stored) for stored in self._stored_images()]
 
     def cidrs(self) -> list[str]:
         """See Node."""
