@@ -13,12 +13,12 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kws_core.nodes.values import (
-    Action,
     Address,
     Capacity,
     ContainerSpec,
     Image,
     Machine,
+    MachineAction,
     RemainingResources,
     ServerSpec,
 )
@@ -95,7 +95,7 @@ class Node(Protocol):
         They are of a size, not of one rental, so that they carry no mark. ``dry_run`` only names them.
         """
 
-    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
+    def act(self, kind: Kind, machine_id: str, action: MachineAction) -> None:
         """Ask for a reboot, a start or a stop; machines() shows when it is done.
 
         Repeat-safe: a machine that is already so, or on its way, is fine. A reboot starts a stopped one.

@@ -14,12 +14,12 @@ from kws_core.nodes import Node
 from kws_core.nodes.guarded_image_store import GuardedImageStore
 from kws_core.nodes.image_store import ImageStore
 from kws_core.nodes.values import (
-    Action,
     Address,
     Capacity,
     ContainerSpec,
     Image,
     Machine,
+    MachineAction,
     RemainingResources,
     ServerSpec,
 )
@@ -150,7 +150,7 @@ class GuardedNode:
         """See Node."""
         return self._guard(lambda: self._node.tidy(dry_run))
 
-    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
+    def act(self, kind: Kind, machine_id: str, action: MachineAction) -> None:
         """See Node."""
         self._guard(lambda: self._node.act(kind, machine_id, action))
 

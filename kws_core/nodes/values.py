@@ -11,7 +11,7 @@ from kws_core.errors import Refusal
 from kws_core.values import Kind, PortRange, Size
 
 
-class Action(StrEnum):
+class MachineAction(StrEnum):
     """What a person may do to a machine that they have. See :meth:`Node.act`."""
 
     REBOOT = "reboot"

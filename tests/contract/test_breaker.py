@@ -10,7 +10,7 @@ from harness.contract_kit import Clock
 from kws_core.errors import NodeDown, NodeRefused, Refusal
 from kws_core.nodes.circuit_breaker import CircuitBreaker, GuardedNode
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.nodes.values import Action, Address, ContainerSpec, MachineState, ServerSpec
+from kws_core.nodes.values import Address, ContainerSpec, MachineAction, MachineState, ServerSpec
 from kws_core.values import Kind, Size
 
 DOWN = NodeDown("fake", Refusal.DOWN, "no answer")
@@ -165,11 +165,11 @@ def test_containers_actions_and_consoles_are_guarded_too(
     spec = ContainerSpec("kws-1", "web", "nginx:latest", Size("small", 1, 512, 5))
     address = node.ensure_address(spec)
     container = node.ensure_container(spec, address)
-    node.act(Kind.CONTAINER, container, Action.STOP)
+    node.act(Kind.CONTAINER, container, MachineAction.STOP)
     assert node.machines([Kind.CONTAINER])["kws-1"].state is MachineState.STOPPED
     assert node.console(Kind.CONTAINER, container, 1)
     fake.go_down()
-    fails(lambda: node.act(Kind.CONTAINER, container, Action.START))
+    fails(lambda: node.act(Kind.CONTAINER, container, MachineAction.START))
     fails(lambda: node.console(Kind.CONTAINER, container, 1))
     assert breaker.open_until
     calls = len(fake.calls)
@@ -184,7 +184,7 @@ def test_a_new_key_is_guarded_too(
     server = node.ensure_server(spec, node.ensure_address(spec))
     clock.advance(10)
     node.put_key(server, "ssh-ed25519 AAAA")
-    node.act(Kind.SERVER, server, Action.REBOOT)
+    node.act(Kind.SERVER, server, MachineAction.REBOOT)
     assert fake.opens("kws-1", "ssh-ed25519 AAAA")
     fake.go_down()
     fails(lambda: node.put_key(server, "ssh-ed25519 BBBB"))

@@ -22,7 +22,7 @@ from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.openstack.driver import OpenStackDriver
 from kws_core.nodes.openstack.node import OpenStackNode
 from kws_core.nodes.pool import Pool
-from kws_core.nodes.values import Action, ContainerSpec, Machine, MachineState, ServerSpec
+from kws_core.nodes.values import ContainerSpec, Machine, MachineAction, MachineState, ServerSpec
 from kws_core.values import PortRange, Size
 
 IMAGE = "debian-12"
@@ -122,7 +122,7 @@ class Kit:
         self._containers.append(container)
         return container
 
-    def act(self, shown: Machine, action: Action) -> None:
+    def act(self, shown: Machine, action: MachineAction) -> None:
         """Ask for it until nothing else is under way there."""
 
         def accepted() -> bool:

@@ -18,7 +18,7 @@ from kws_core.config import parse_config
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.nodes.openstack.faults import status_of
 from kws_core.nodes.openstack.node import OpenStackNode
-from kws_core.nodes.values import Action, MachineState, NetworkSpec, ServerSpec
+from kws_core.nodes.values import MachineAction, MachineState, NetworkSpec, ServerSpec
 from kws_core.values import Kind, PortRange, Size
 
 pytestmark = pytest.mark.openstack
@@ -95,7 +95,7 @@ def test_a_member_can_do_all_that_a_rental_needs(member: OpenStackNode) -> None:
         server = member.ensure_server(spec, address)
         until(lambda spec=spec: member.machines()[spec.mark].state is MachineState.ACTIVE)  # type: ignore[misc]
         member.put_key(server, "ssh-ed25519 AAAA kws")
-        member.act(Kind.SERVER, server, Action.STOP)
+        member.act(Kind.SERVER, server, MachineAction.STOP)
         until(lambda spec=spec: member.machines()[spec.mark].state is MachineState.STOPPED)  # type: ignore[misc]
         member.console(Kind.SERVER, server, 5)
         assert spec.mark in member.marked()
