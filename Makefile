@@ -58,11 +58,13 @@ fuzz: setup ## every parser of what people type under a fuzzer, FUZZ_SECONDS=20 
 bench: setup ## every benchmark in a row, then all ratios (docs/performance.md; on the real lab if there is one)
 	$(BIN)/python -m benchmarks
 
-lint: setup ## style, types and the floor plan
+lint: setup ## style, types, the floor plan, dead code and dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/deptry .
 
 test-openstack: setup ## the contract suite and the stories on two real nodes (needs the lab kit)
 	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; $(BIN)/pytest -m openstack

@@ -33,14 +33,14 @@ medium = { vcpus = 1, ram_mb = 1024, disk_gb = 10 }
 large = { vcpus = 2, ram_mb = 2048, disk_gb = 20 }
 [[nodes]]
 name = "node1"
-cloud = "node1"
+driver = "fake"
 kinds = ["server", "container"]
 vcpus = 6
 ram_mb = 6144
 disk_gb = 80
 [[nodes]]
 name = "node2"
-cloud = "node2"
+driver = "fake"
 kinds = ["server", "container"]
 vcpus = 6
 ram_mb = 6144

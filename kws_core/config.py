@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from kws_core.errors import ConfigError
 from kws_core.values import Kind, Locale, PortRange, Size
@@ -135,15 +142,22 @@ class SizeEntry(_Section):
 
 
 class NodeSection(_Section):
-    """One [[nodes]]: a PC, its entry in clouds.yaml, and how much of it may be lent."""
+    """One [[nodes]]: a PC, how it is reached, and how much of it may be lent."""
 
     name: Label
+    driver: Literal["openstack", "fake"] = "openstack"  # as in kws_core/nodes/registry.py
     cloud: Annotated[str, Field(min_length=1)]
     kinds: tuple[Kind, ...] = (Kind.SERVER,)
     vcpus: Annotated[int, Field(ge=1)]
     ram_mb: Annotated[int, Field(ge=256)]
     disk_gb: Annotated[int, Field(ge=1)]
     max_builds: Annotated[int, Field(ge=1, le=64)] = 2
+
+    @model_validator(mode="before")
+    @classmethod
+    def _cloud_is_for_openstack(cls, section: Any) -> Any:
+        others = isinstance(section, dict) and section.get("driver", "openstack") != "openstack"
+        return {"cloud": "-", **section} if others else section
 
     @field_validator("kinds", mode="before")
     @classmethod

@@ -121,7 +121,6 @@ class ErrorCode(StrEnum):
     ENVIRONMENT_NAME = "environment_name"
     ENVIRONMENT_TWICE = "environment_twice"
     ENVIRONMENT_MANY = "environment_many"
-    ENVIRONMENT_LINES = "environment_lines"
     ENVIRONMENT_CHARACTER = "environment_character"
     ENVIRONMENT_LONG = "environment_long"
     IMAGE_NAME_INVALID = "image_name_invalid"

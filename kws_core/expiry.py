@@ -1,4 +1,4 @@
-"""When a rental is over, when its owner is warned, and when it may be deleted: the one owner of that rule.
+"""When a rental may end, is over, is warned of, and may be deleted: the one owner of these rules.
 
 Dates are the lab's, moments are UTC. A rental lasts to the end of its last day, so it is over at the first
 instant of the day after. That instant is asked of the zone: some days have no 00:00 and some have two.
@@ -6,12 +6,14 @@ instant of the day after. That instant is asked of the zone: some days have no 0
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from kws_core.config import Config
+from kws_core.config import Config, Policy
+from kws_core.errors import ErrorCode, UserError
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -23,6 +25,9 @@ SCALE = 2 / 3  # a warning further ahead than this part of a short rental would 
 ONLY_LEAD = timedelta(hours=39)  # of the one warning where none of policy.warn_days fits
 COUNTS_FOR_SHORT = frozenset({EventKind.READY, EventKind.EXTENDED, EventKind.RESTORED})
 A_DAY = timedelta(days=1)
+A_WEEK = timedelta(weeks=1)  # what a form proposes to extend by, and what a stopped rental is restored for
+FARTHEST = timedelta(days=3650)  # what an admin may extend to: a slip of the year is noticed
+SOON = timedelta(days=2)  # an end that is nearer, or past, leaves no time for a warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,65 @@ class ExpiryInfo:
     last_day: date
     moved: bool  # quiet days make it last longer than was chosen
     latest: date  # the last end date that may be chosen now
+    proposed: date  # a week more, as far as the policy goes
     grace_hours: int
 
     @property
     def today(self) -> date:
         """The lab's date."""
         return self.now.astimezone(self.ends_at.tzinfo).date()
+
+    def later(self, by: timedelta) -> date | None:
+        """The end date so much later; None when the policy does not go so far."""
+        until = max(self.last_day, self.today) + by
+        return until if until <= self.latest else None
+
+
+class EndChoices:
+    """Which end dates may be chosen, and which are proposed. ``today`` is the lab's date."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def latest(self, today: date) -> date:
+        """The last end date that a person may choose today."""
+        return today + timedelta(days=self._policy.max_days)
+
+    def default(self, today: date) -> date:
+        """The end date of a rental for which none was chosen."""
+        return today + timedelta(days=self._policy.default_days)
+
+    def check_last_day(self, day: date | None, today: date, *, beyond_policy: bool = False) -> date:
+        """The date, if a rental may end on it; else UserError. Admins may go ``beyond_policy``."""
+        if day is None:
+            raise UserError(ErrorCode.END_MISSING)
+        if day < today:
+            raise UserError(ErrorCode.END_PAST, today=today)
+        if beyond_policy:
+            if day > today + FARTHEST:
+                raise UserError(ErrorCode.END_FAR, last=today + FARTHEST)
+        elif day > self.latest(today):
+            raise UserError(ErrorCode.END_LATE, last=self.latest(today), days=self._policy.max_days)
+        return day
+
+    def extends_from(self, rental: Rental, today: date) -> date:
+        """The day from which an extension counts: what is agreed, or today where that is over."""
+        return max(rental.ends_on, today)
+
+    def a_week_more(self, rental: Rental, today: date) -> date:
+        """What is proposed to who may go beyond the policy."""
+        return self.extends_from(rental, today) + A_WEEK
+
+    def restored_until(self, today: date) -> date:
+        """The end date of a stopped rental that is restored."""
+        return min(self.latest(today), today + A_WEEK)
+
+    def taken_over_until(self, agreed: date, today: date, days: int) -> date:
+        """The end date of a machine of the previous system, for so many ``days`` where it ends soon.
+
+        Nobody loses a machine in the first night: who has no time left to be warned in gets some.
+        """
+        return agreed if agreed >= today + SOON else max(agreed, today + timedelta(days=days))
 
 
 class ExpiryPolicy:
@@ -63,6 +121,7 @@ class ExpiryPolicy:
     def __init__(self, config: Config) -> None:
         self.zone: ZoneInfo = config.kws.zone
         self.policy = config.policy
+        self.choices = EndChoices(config.policy)
 
     def day_of(self, moment: datetime) -> date:
         """The lab's date at that moment."""
@@ -99,20 +158,19 @@ class ExpiryPolicy:
         """Whether its last day is over."""
         return self.last_day(rental.ends_on) < self.day_of(now)
 
-    def latest(self, now: datetime) -> date:
-        """The last end date that a person may choose now."""
-        return self.day_of(now) + timedelta(days=self.policy.max_days)
+    # -- what is told
 
     def outlook(self, rental: Rental, events: Iterable[Event], now: datetime) -> ExpiryInfo:
         """For what people are told."""
-        last_day = self.last_day(rental.ends_on)
+        last_day, today = self.last_day(rental.ends_on), self.day_of(now)
         return ExpiryInfo(
             now=now,
             ends_at=self.over_at(rental).astimezone(self.zone),
             deleted_at=self.deleted_at(rental, events, now).astimezone(self.zone),
             last_day=last_day,
             moved=last_day != rental.ends_on,
-            latest=self.latest(now),
+            latest=self.choices.latest(today),
+            proposed=min(self.choices.latest(today), self.choices.a_week_more(rental, today)),
             grace_hours=self.policy.grace_hours,
         )
 
@@ -135,6 +193,11 @@ class ExpiryPolicy:
         lead = max(min(span / 2, ONLY_LEAD), NOTICE + SLACK_TIME)
         return (Reminder(last_day, 0, max(since, over - lead)),)
 
+    def warns_until(self, now: datetime) -> date:
+        """The last end date of which a warning may be due now, quiet days aside."""
+        days = max([math.ceil(ONLY_LEAD / A_DAY), *self.policy.warn_days])
+        return self.day_of(now) + timedelta(days=days + 1)
+
     def _by_policy(self, last_day: date) -> list[Reminder]:
         days = sorted(set(self.policy.warn_days), reverse=True)
         return [Reminder(last_day, d, self._moment(last_day - timedelta(days=d), WARN_AT)) for d in days]
@@ -156,6 +219,11 @@ class ExpiryPolicy:
         if self._warned_at(rental, events) is None or self.quiet(self.day_of(now)):
             return False
         return self.deleted_at(rental, events, now) <= now
+
+    @property
+    def stops_first(self) -> bool:
+        """Whether a rental that is over is stopped, and deleted only after a grace time."""
+        return self.policy.grace_hours > 0
 
     def grace_over(self, rental: Rental) -> datetime:
         """When a stopped rental is deleted."""

@@ -128,8 +128,8 @@ def typed(
         def check(self) -> None:
             pass
 
-        def credentials_file(self) -> str:
-            return "clouds.yaml"
+        def credentials_files(self) -> list[str]:
+            return ["clouds.yaml"]
 
         def close(self) -> None:
             pass

@@ -206,7 +206,7 @@ def _month(context: Context, text: str, csv: str | None, as_json: bool) -> None:
     from kws_core.reports import usage
 
     month = usage.month_typed(text)
-    rows = usage.rows(month, usage.Usage(context).month(month))
+    rows = usage.rows(month, usage.UsageReport(context).month(month))
     if csv is None:
         print_rows(rows, as_json, "No rentals in that month.")
     elif csv == "-":

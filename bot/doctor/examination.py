@@ -100,7 +100,7 @@ def plan(path: Path | None, env: Mapping[str, str], now: Callable[[], datetime])
     wrong: list[Finding] = []
     config: Config | None = None
     pool: Pool | None = None
-    credentials = ""
+    credentials: Sequence[str] = ()
     try:
         config = load_config(path)
         pool = Pool(_hasty(config), now=now)
@@ -127,7 +127,7 @@ def _hasty(config: Config) -> Config:
 
 
 def _configuration(
-    wrong: Sequence[Finding], config: Config | None, credentials: str, now: Callable[[], datetime]
+    wrong: Sequence[Finding], config: Config | None, credentials: Sequence[str], now: Callable[[], datetime]
 ) -> Iterator[Finding]:
     yield from wrong
     if config is None:
@@ -135,15 +135,16 @@ def _configuration(
     yield ok("config", nodes=len(config.nodes), sizes=len(config.sizes))
     local = now().astimezone(config.kws.zone)
     yield ok("zone", zone=config.kws.timezone, time=f"{local:%Y-%m-%d %H:%M}")
-    if credentials and _open_to_others(credentials):
-        yield note("clouds_open", file=credentials)
+    for file in credentials:
+        if _open_to_others(file):
+            yield note("clouds_open", file=file)
 
 
-def _credentials(pool: Pool) -> str:
+def _credentials(pool: Pool) -> Sequence[str]:
     try:
-        return pool.credentials_file()
+        return pool.credentials_files()
     except ConfigError:
-        return ""  # each node says so
+        return ()  # each node says so
 
 
 def _open_to_others(file: str) -> bool:

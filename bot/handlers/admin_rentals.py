@@ -14,7 +14,6 @@ from bot.text.i18n import N_, Mrkdwn
 from bot.views import admin_form, ids
 from bot.views.admin_form import Filled
 from kws_core.errors import ErrorCode, UserError
-from kws_core.rentals.admission import check_desk_end
 from kws_core.rentals.extension import Extensions
 from kws_core.tables.rental import Rental
 
@@ -53,7 +52,8 @@ class DeskActs:
         if not rental.live:
             raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
         missed = rental.placement is not None and self.context.config.node(rental.placement.node) is None
-        form = admin_form.build(act, rental, self.context.today(), request.texts, missed=missed)
+        proposed = self.context.expiry.choices.a_week_more(rental, self.context.today())
+        form = admin_form.build(act, rental, proposed, request.texts, missed=missed)
         request.open_form(form, "/kws admin rentals")
 
     def submitted(
@@ -83,7 +83,7 @@ class DeskActs:
         if filled.act is not ids.RentalAct.EXTEND:
             return {}
         try:
-            check_desk_end(filled.until, self.context.today())
+            self.context.expiry.choices.check_last_day(filled.until, self.context.today(), beyond_policy=True)
         except UserError as error:
             return {ids.Field.ENDS_ON: error}
         return {} if filled.note else {ids.Field.NOTE: UserError(ErrorCode.NOTE_MISSING)}

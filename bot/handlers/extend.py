@@ -98,7 +98,9 @@ class Extend:
 
     def _until(self, rental: Rental, word: str) -> date:
         """``7d`` is a week more than agreed until now; a date is that date."""
-        until = day_meant(word.lstrip("+"), max(rental.ends_on, self.context.today()))
+        until = day_meant(
+            word.lstrip("+"), self.context.expiry.choices.extends_from(rental, self.context.today())
+        )
         if until is None:
             raise UserError(ErrorCode.EXTEND_WORDS, word=word)
         return until

@@ -9,15 +9,21 @@ from slack_bolt import App
 from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph
 from bot.text.i18n import N_, Mrkdwn
 from bot.views import ids
-from kws_core.nodes.values import Action
+from kws_core.nodes.values import MachineAction
 from kws_core.rentals import key_rotation
 from kws_core.rentals.machine_actions import Done, Operations
 
-ACTIONS = {ids.Action.REBOOT: Action.REBOOT, ids.Action.STOP: Action.STOP, ids.Action.START: Action.START}
+ACTIONS = {
+    ids.Action.REBOOT: MachineAction.REBOOT,
+    ids.Action.STOP: MachineAction.STOP,
+    ids.Action.START: MachineAction.START,
+}
 DONE = {
-    Action.REBOOT: N_("{name} is rebooting."),
-    Action.STOP: N_("{name} is stopped. It keeps its place and its end date; start it when you need it."),
-    Action.START: N_("{name} is starting."),
+    MachineAction.REBOOT: N_("{name} is rebooting."),
+    MachineAction.STOP: N_(
+        "{name} is stopped. It keeps its place and its end date; start it when you need it."
+    ),
+    MachineAction.START: N_("{name} is starting."),
 }
 MOST_CONSOLE = 2800  # characters that fit a block beside the fence
 
@@ -40,7 +46,7 @@ class MachineHandler:
         self.rental_queries = dispatcher.rental_queries
         self.operations = operations
 
-    def act(self, action: Action) -> Callable[[RequestContext], None]:
+    def act(self, action: MachineAction) -> Callable[[RequestContext], None]:
         """Asks the node; the answer comes to the person when it has answered."""
 
         def serve(request: RequestContext) -> None:

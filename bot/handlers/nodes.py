@@ -137,7 +137,7 @@ class Nodes:
         self.usage(request, request.value)
 
     def _send_usage(self, request: RequestContext, month: date) -> None:
-        used = usage.Usage(self.context).month(month)
+        used = usage.UsageReport(self.context).month(month)
         table = usage.rows(month, used, _names(request.client, [one.person for one in used]))
         name = f"kws-usage-{month:%Y-%m}.csv"
         title = request.texts.plain(N_("Usage {month} (CSV)"), month=f"{month:%Y-%m}")

@@ -33,7 +33,6 @@ SENTENCES: dict[ErrorCode, str] = {
     ),
     ErrorCode.ENVIRONMENT_TWICE: N_("Line {line}: {name} is there twice."),
     ErrorCode.ENVIRONMENT_MANY: N_("{count} variables are too many; {most} are possible."),
-    ErrorCode.ENVIRONMENT_LINES: N_("The value of {name} has several lines; that is not possible here."),
     ErrorCode.ENVIRONMENT_CHARACTER: N_("The environment has a character that can't be sent."),
     ErrorCode.ENVIRONMENT_LONG: N_("The environment has {size} bytes; {limit} are possible."),
     ErrorCode.CONTAINER_IMAGE_INVALID: N_("{image} is no image name. For example: nginx:latest"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, NamedTuple
 
 from slack_sdk.models.blocks import (
@@ -25,7 +25,6 @@ from bot.views.admin_home import ACTS
 from kws_core.tables.rental import Rental
 
 LONGEST_NOTE = 300
-PROPOSED = timedelta(weeks=1)
 SAID = {
     ids.RentalAct.EXTEND: N_(
         "*{name}* of {person} lasts until {day}. You may go beyond what the lab's policy allows."
@@ -48,9 +47,10 @@ class Filled(NamedTuple):
     note: str | None
 
 
-def build(act: ids.RentalAct, rental: Rental, today: date, texts: Texts, *, missed: bool = False) -> View:
+def build(act: ids.RentalAct, rental: Rental, proposed: date, texts: Texts, *, missed: bool = False) -> View:
     """The form; that it opens is the question, that it is sent is the answer.
 
+    ``proposed`` is the new last day that stands in the form of an extension.
     ``missed``: the rental's node is not in nodes.toml any more.
     """
     said: str = texts(
@@ -65,7 +65,6 @@ def build(act: ids.RentalAct, rental: Rental, today: date, texts: Texts, *, miss
         )
     blocks: list[Block] = [SectionBlock(text=MarkdownTextObject(text=clip(said, 3000)))]
     if act is ids.RentalAct.EXTEND:
-        proposed = max(rental.ends_on, today) + PROPOSED
         element: Any = DatePickerElement(action_id=ids.Action.VALUE, initial_date=proposed.isoformat())
         blocks.append(_input(ids.Field.ENDS_ON, texts.plain(N_("New last day")), element))
     if act is ids.RentalAct.TRANSFER:

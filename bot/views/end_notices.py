@@ -69,7 +69,7 @@ def _warning(rental: Rental, event: Event, outlook: ExpiryInfo, texts: Texts) ->
             text=PlainTextObject(text=texts.plain(label)),
         )
         for step, label in STEPS
-        if (until := max(outlook.last_day, outlook.today) + step) <= outlook.latest
+        if (until := outlook.later(step))
     ]
     if outlook.last_day < outlook.latest:
         pick = PlainTextObject(text=texts.plain(N_("Until …")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, NamedTuple
 
 from slack_sdk.models.blocks import (
@@ -22,8 +22,6 @@ from bot.views import form_fields as fields
 from bot.views import ids
 from kws_core.expiry import ExpiryInfo
 from kws_core.tables.rental import Rental
-
-PROPOSED = timedelta(weeks=1)
 
 
 class Extension(NamedTuple):
@@ -47,7 +45,7 @@ def build(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> View:
         submit=PlainTextObject(text=texts.plain(N_("Extend"))),
         close=PlainTextObject(text=texts.plain(N_("Cancel"))),
         private_metadata=rental.id,
-        blocks=[SectionBlock(text=MarkdownTextObject(text=clip(now, 3000))), _until(rental, outlook, texts)],
+        blocks=[SectionBlock(text=MarkdownTextObject(text=clip(now, 3000))), _until(outlook, texts)],
     )
 
 
@@ -57,12 +55,11 @@ def parse(view: Mapping[str, Any]) -> Extension:
     return Extension(str(view["private_metadata"]), date.fromisoformat(chosen) if chosen else None)
 
 
-def _until(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> InputBlock:
-    proposed = min(outlook.latest, max(rental.ends_on, outlook.today) + PROPOSED)
+def _until(outlook: ExpiryInfo, texts: Texts) -> InputBlock:
     hint = texts.plain(N_("At the latest {day}."), day=texts.date(outlook.latest))
     return InputBlock(
         block_id=ids.Field.ENDS_ON,
         label=PlainTextObject(text=texts.plain(N_("New last day"))),
-        element=DatePickerElement(action_id=ids.Action.VALUE, initial_date=proposed.isoformat()),
+        element=DatePickerElement(action_id=ids.Action.VALUE, initial_date=outlook.proposed.isoformat()),
         hint=PlainTextObject(text=hint),
     )

@@ -27,8 +27,7 @@ from kws_core.rentals.service import FormOptions
 from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.values import Kind
 
-MOST_BLOCKS = 100  # Slack's limit; a card takes three
-MOST_CARDS = 20
+MOST_CARDS = 20  # three blocks each, of Slack's hundred
 MOST_CARDS_ABOVE_A_DESK = 10
 
 

@@ -7,14 +7,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from kws_core.database.engine import make_engine
-from kws_core.database.schema import MIGRATIONS
+from kws_core.database.schema import known_versions, version_of
 from kws_core.errors import ConfigError
 from kws_core.findings import Finding, fail, note, ok
 
@@ -80,11 +77,11 @@ def _file(path: Path, mounts: Path) -> Iterator[Finding]:
 def _opened(engine: Engine, shown: str) -> Iterator[Finding]:
     try:
         with engine.connect() as connection:
-            heads = set(MigrationContext.configure(connection).get_current_heads())
+            version = version_of(connection)
     except DBAPIError as error:
         yield fail("database_silent", database=shown, why=_line(error))
         return
-    yield _version(heads, shown)
+    yield _version(version, shown)
     try:
         with engine.connect() as connection:
             transaction = connection.begin()
@@ -96,16 +93,13 @@ def _opened(engine: Engine, shown: str) -> Iterator[Finding]:
         yield ok("database_writable")
 
 
-def _version(heads: set[str], shown: str) -> Finding:
-    scripts = ScriptDirectory(str(MIGRATIONS))
-    if heads == set(scripts.get_heads()):
+def _version(version: str, shown: str) -> Finding:
+    known = known_versions()
+    if version == known[-1]:
         return ok("database", database=shown)
-    try:
-        for head in heads:
-            scripts.get_revision(head)
-    except CommandError:
-        return fail("database_newer", database=shown, version=", ".join(sorted(heads)))
-    return note("database_older", database=shown, version=", ".join(sorted(heads)) or "-")
+    if version and version not in known:
+        return fail("database_newer", database=shown, version=version)
+    return note("database_older", database=shown, version=version or "-")
 
 
 def _line(error: DBAPIError) -> str:

@@ -8,13 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
 from kws_core.database.engine import make_engine
-from kws_core.database.schema import MIGRATIONS
+from kws_core.database.schema import up_to_date
 from kws_core.database.store import Store
 from kws_core.errors import ConfigError, StoreDown
 
@@ -46,8 +44,8 @@ def open_to_read(url: str) -> Iterator[tuple[Store, bool]]:
 def _opened(store: Store) -> Iterator[Store]:
     try:
         with store.engine.connect() as connection:
-            heads = set(MigrationContext.configure(connection).get_current_heads())
-        if heads != set(ScriptDirectory(str(MIGRATIONS)).get_heads()):
+            current = up_to_date(connection)
+        if not current:
             raise ConfigError(["the database is of another version of KWS; run: kws db upgrade"])
         yield store
     except OperationalError as error:

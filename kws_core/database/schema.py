@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import column, inspect, select, table
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, column, inspect, select, table
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSIONS = "alembic_version"  # Alembic's own table
 
 
-def newest() -> str:
-    """The last migration; each is named by its number."""
-    return max(path.name[:4] for path in (MIGRATIONS / "versions").glob("0*.py"))
+def known_versions() -> Sequence[str]:
+    """Every version that this KWS knows, oldest first; a migration is named by its number."""
+    return sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("0*.py"))
 
 
-def up_to_date(session: Session) -> bool:
-    """Whether the database has the newest migration; False also where it can't be asked."""
-    try:
-        if not inspect(session.connection()).has_table(VERSIONS):
-            return False
-        known: list[str] = list(session.scalars(select(column("version_num")).select_from(table(VERSIONS))))
-    except DBAPIError:
-        return False
-    return known == [newest()]
+def version_of(connection: Connection) -> str:
+    """The version that the database has, "" when it is empty."""
+    if not inspect(connection).has_table(VERSIONS):
+        return ""
+    return connection.scalar(select(column("version_num")).select_from(table(VERSIONS))) or ""
+
+
+def up_to_date(connection: Connection) -> bool:
+    """Whether the database has the newest version."""
+    return version_of(connection) == known_versions()[-1]

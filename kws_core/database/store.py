@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from sqlalchemy import (
-    select,
-)
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -64,8 +62,8 @@ class Store:
         """
         self._keep_to_ourselves()
         try:
-            with self.read() as session:
-                if up_to_date(session):
+            with self.engine.connect() as connection:
+                if up_to_date(connection):
                     return
         except OperationalError as error:
             raise StoreDown(str(error.orig)) from error
@@ -107,15 +105,3 @@ class Store:
     def close(self) -> None:
         """Closes every pooled connection."""
         self.engine.dispose()
-
-
-# -- rentals
-
-
-# -- networks
-
-
-# -- events
-
-
-# -- people, nodes, deliveries

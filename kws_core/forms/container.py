@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
 
 from kws_core.errors import ErrorCode, UserError
 
@@ -36,11 +35,6 @@ def parse_command(text: str) -> tuple[str, ...]:
         raise UserError(ErrorCode.COMMAND_QUOTES) from error
 
 
-def format_command(words: Iterable[str]) -> str:
-    """What ``parse_command`` reads back."""
-    return shlex.join(words)
-
-
 def parse_environment(text: str) -> dict[str, str]:
     """One ``NAME=value`` a line. Blank lines and lines that begin with ``#`` are passed over.
 
@@ -63,14 +57,6 @@ def parse_environment(text: str) -> dict[str, str]:
     if len(found) > MAX_VARIABLES:
         raise UserError(ErrorCode.ENVIRONMENT_MANY, count=len(found), most=MAX_VARIABLES)
     return found
-
-
-def format_environment(variables: Mapping[str, str]) -> str:
-    """What ``parse_environment`` reads back. A value of several lines can't be written: UserError."""
-    for name, value in variables.items():
-        if "\n" in value or "\r" in value:
-            raise UserError(ErrorCode.ENVIRONMENT_LINES, name=name[:40])
-    return "\n".join(f"{name}={value}" for name, value in variables.items())
 
 
 def check_image_name(text: str) -> str:

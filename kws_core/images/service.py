@@ -8,10 +8,11 @@ an earlier try ended.
 from __future__ import annotations
 
 import logging
-import threading
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, wait
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -75,11 +76,12 @@ class Images:
         servers = [node.name for node in context.config.nodes if Kind.SERVER in node.kinds]
         self.nodes = {name: nodes[name] for name in servers if name in nodes}
         self._locks = Locks()
-        self._stopping = threading.Event()
+        self._stopped: Future[None] = Future()
 
     def stop(self) -> None:
         """Nothing is waited for any more: what is under way ends with the UserError ``images_stopped``."""
-        self._stopping.set()
+        with suppress(InvalidStateError):  # stopped before
+            self._stopped.set_result(None)
 
     def table(self) -> Table:
         """Every image of every node that answers soon."""
@@ -249,7 +251,7 @@ class Images:
 
     def _counting(self, watch: Watch, name: str, node: str = "", total: int = 0) -> Count:
         def count(done: int) -> None:
-            if self._stopping.is_set():
+            if self._stopped.done():
                 raise UserError(ErrorCode.IMAGES_STOPPED)
             watch(name, node, done, total)
 
@@ -309,34 +311,35 @@ class Images:
         self, names: Iterable[str], ask: Callable[[Node], T], patience: float | None = None
     ) -> dict[str, T | NodeError]:
         """Every node's answer, or why there is none. After ``patience`` seconds it counts as silent."""
-        results: dict[str, T | Exception] = {}
+        asked: dict[str, Future[T]] = {name: Future() for name in names if name in self.nodes}
+        for name, future in asked.items():
+            self.context.spawn(partial(_ask, future, ask, self.nodes[name]), f"{name}-images")
+        self._wait(asked.values(), patience)
+        return {name: _answer(name, future) for name, future in asked.items()}
 
-        def run(name: str) -> None:
-            try:
-                results[name] = ask(self.nodes[name])
-            except Exception as error:
-                results[name] = error
-
-        names = [name for name in names if name in self.nodes]
-        until = None if patience is None else time.monotonic() + patience
-        threads = [self.context.spawn(partial(run, name), f"{name}-images") for name in names]
-        for thread in threads:
-            self._wait(thread, until)
-        silent = {n: NodeDown(n, Refusal.DOWN, "no answer yet") for n in names if n not in results}
-        return {name: _known(results.get(name, silent.get(name))) for name in names}
-
-    def _wait(self, thread: threading.Thread, until: float | None) -> None:
-        while thread.is_alive() and (until is None or time.monotonic() < until):
-            thread.join(0.2 if until is None else min(0.2, max(0.0, until - time.monotonic())))
-            if self._stopping.is_set():
+    def _wait(self, asked: Iterable[Future[T]], patience: float | None) -> None:
+        until = math.inf if patience is None else time.monotonic() + patience
+        pending: set[Future[Any]] = {*asked}
+        while pending and (left := until - time.monotonic()) > 0:
+            timeout = None if patience is None else left
+            done, _ = wait({*pending, self._stopped}, timeout, FIRST_COMPLETED)
+            if self._stopped in done:
                 raise UserError(ErrorCode.IMAGES_STOPPED)
+            pending -= done
 
 
-def _known(result: T | Exception | None) -> T | NodeError:
-    if isinstance(result, Exception) and not isinstance(result, NodeError):
-        raise result
-    assert result is not None
-    return result
+def _ask(future: Future[T], ask: Callable[[Node], T], node: Node) -> None:
+    try:
+        future.set_result(ask(node))
+    except BaseException as error:
+        future.set_exception(error)
+
+
+def _answer(name: str, future: Future[Any]) -> Any:
+    if not future.done():
+        return NodeDown(name, Refusal.DOWN, "no answer yet")
+    error = future.exception()
+    return error if isinstance(error, NodeError) else future.result()
 
 
 def _outcome(result: ImageOutcome | NodeError) -> ImageOutcome:

@@ -32,13 +32,9 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What may not be reached besides what nobody may reach: ``hosts`` by name or address.
-
-    ``allowed`` are ``address:port`` that are let through all the same; the tests' own server is one.
-    """
+    """What may not be reached: what nobody may reach, and ``hosts``, by name or address."""
 
     hosts: Collection[str] = ()
-    allowed: Collection[str] = ()
 
     def forbidden(self) -> frozenset[Ip]:
         """The addresses behind ``hosts``; what has no address can't be reached anyway."""
@@ -47,6 +43,13 @@ class Rules:
             with suppress(OSError, UnicodeError):
                 found.update(_addresses(host, 0))
         return frozenset(found)
+
+    def judge(self, host: str, port: int, address: Ip, forbidden: frozenset[Ip]) -> None:
+        """UserError when the address that the host has may not be reached."""
+        if not _public_enough(address):
+            raise UserError(ErrorCode.URL_FORBIDDEN, host=host, address=str(address))
+        if forbidden & _seen_as(address):
+            raise UserError(ErrorCode.URL_NODE, host=host, address=str(address))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def opened(url: str, rules: Rules) -> Iterator[Download]:
     forbidden = rules.forbidden()
     for _ in range(MOST_REDIRECTS + 1):
         parts = check(url)
-        pool, response = _ask(parts, _judged(parts, forbidden, rules.allowed))
+        pool, response = _ask(parts, _judged(parts, rules, forbidden))
         try:
             if response.status in (301, 302, 303, 307, 308) and response.headers.get("location"):
                 url = urljoin(url, response.headers["location"])
@@ -131,7 +134,7 @@ def check(url: str) -> SplitResult:
     return parts
 
 
-def _judged(parts: SplitResult, forbidden: frozenset[Ip], allowed: Collection[str]) -> list[Ip]:
+def _judged(parts: SplitResult, rules: Rules, forbidden: frozenset[Ip]) -> list[Ip]:
     """The host's addresses if every one of them may be reached: one bad one spoils the name."""
     host, port = parts.hostname or "", _port(parts)
     try:
@@ -139,12 +142,7 @@ def _judged(parts: SplitResult, forbidden: frozenset[Ip], allowed: Collection[st
     except (OSError, UnicodeError):
         raise UserError(ErrorCode.URL_UNKNOWN_HOST, host=host) from None
     for address in addresses:
-        if f"{address}:{port}" in allowed:
-            continue
-        if not _public_enough(address):
-            raise UserError(ErrorCode.URL_FORBIDDEN, host=host, address=str(address))
-        if forbidden & _seen_as(address):
-            raise UserError(ErrorCode.URL_NODE, host=host, address=str(address))
+        rules.judge(host, port, address, forbidden)
     return addresses
 
 

@@ -36,7 +36,6 @@ from kws_core.values import Kind, Size
 
 log = logging.getLogger(__name__)
 
-SOON = timedelta(days=2)  # an end that is nearer, or past, leaves no time for a warning
 LOOK_LATER = timedelta(hours=1)  # the loop leaves it alone for so long: it is being marked
 USABLE = frozenset({MachineState.ACTIVE, MachineState.STOPPED})
 SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,30}")
@@ -180,9 +179,7 @@ class LegacyImporter:
         return name
 
     def _until(self, until: date) -> date:
-        """Nobody loses a machine in the first night: who has no time left to be warned in gets some."""
-        today = self.context.today()
-        return until if until >= today + SOON else max(until, today + timedelta(days=self.terms.days))
+        return self.context.expiry.choices.taken_over_until(until, self.context.today(), self.terms.days)
 
     def _moved(self, plan: _Plan) -> str:
         if plan.until == plan.row.until:

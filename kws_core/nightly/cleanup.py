@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 NIGHT = "night"
 SUMMARY_WAITS = timedelta(minutes=30)  # for the nodes to show that everything is gone
 STUCK = timedelta(hours=1)  # of deletion
-LEAST_WINDOW = 2  # days before its end at which a rental gets its only warning, at most
 
 
 @dataclass
@@ -65,10 +64,8 @@ class Nightly:
 
     def remind(self, now: datetime) -> list[str]:
         """Writes the warnings that are due, each once for an end date; returns the rentals' ids."""
-        window = max([LEAST_WINDOW, *self.context.config.policy.warn_days]) + 1
-        until = self.ends.day_of(now) + timedelta(days=window)
         with self.context.store.read() as session:
-            rentals = job_ledger.ready_until(session, until)
+            rentals = job_ledger.ready_until(session, self.ends.warns_until(now))
             told = job_ledger.told_once(session, [rental.id for rental in rentals])
 
         def warn(rental: Rental) -> bool:
@@ -163,7 +160,7 @@ class Nightly:
             if self._waits(session, rental, now):
                 done.waiting.append(rental_id)
                 return
-            if rental.status is Status.READY and self.context.config.policy.grace_hours:
+            if rental.status is Status.READY and self.ends.stops_first:
                 self._stop(rental, self.context.now())
             else:
                 end(rental, Expired(), self.context.now())

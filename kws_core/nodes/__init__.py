@@ -1,4 +1,4 @@
-"""The contract of a node: what KWS asks of one OpenStack PC, and nothing else.
+"""The contract of a node: what KWS asks of one PC, and nothing else.
 
 Every call is short (it never waits for a build), may be repeated, and either answers or raises
 :class:`~kws_core.errors.NodeDown` (nobody knows what happened: look again later) or
@@ -13,12 +13,12 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kws_core.nodes.values import (
-    Action,
     Address,
     Capacity,
     ContainerSpec,
     Image,
     Machine,
+    MachineAction,
     RemainingResources,
     ServerSpec,
 )
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Node(Protocol):
-    """One OpenStack PC. See the module docstring for what every method may and may not do."""
+    """One PC that lends. See the module docstring for what every method may and may not do."""
 
     @property
     def name(self) -> str:
@@ -95,7 +95,7 @@ class Node(Protocol):
         They are of a size, not of one rental, so that they carry no mark. ``dry_run`` only names them.
         """
 
-    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
+    def act(self, kind: Kind, machine_id: str, action: MachineAction) -> None:
         """Ask for a reboot, a start or a stop; machines() shows when it is done.
 
         Repeat-safe: a machine that is already so, or on its way, is fine. A reboot starts a stopped one.
@@ -132,7 +132,7 @@ class Node(Protocol):
         """
 
     def raw(self) -> Any:
-        """Escape hatch for developers: the node's own connection (openstack.connection.Connection)."""
+        """Escape hatch for developers: what the driver itself works with, such as its connection."""
 
     def close(self) -> None:
         """Drop the connections."""

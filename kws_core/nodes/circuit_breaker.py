@@ -14,12 +14,12 @@ from kws_core.nodes import Node
 from kws_core.nodes.guarded_image_store import GuardedImageStore
 from kws_core.nodes.image_store import ImageStore
 from kws_core.nodes.values import (
-    Action,
     Address,
     Capacity,
     ContainerSpec,
     Image,
     Machine,
+    MachineAction,
     RemainingResources,
     ServerSpec,
 )
@@ -106,16 +106,6 @@ class GuardedNode:
         """As in nodes.toml."""
         return self._node.name
 
-    @property
-    def healthy(self) -> bool:
-        """Whether the breaker is closed."""
-        return self._breaker.open_until is None
-
-    @property
-    def unguarded(self) -> Node:
-        """The node itself."""
-        return self._node
-
     def ping(self) -> None:
         """See Node."""
         self._guard(self._node.ping)
@@ -160,7 +150,7 @@ class GuardedNode:
         """See Node."""
         return self._guard(lambda: self._node.tidy(dry_run))
 
-    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
+    def act(self, kind: Kind, machine_id: str, action: MachineAction) -> None:
         """See Node."""
         self._guard(lambda: self._node.act(kind, machine_id, action))
 

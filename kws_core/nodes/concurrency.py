@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from threading import Lock, RLock
+from threading import Condition, Lock, RLock
 from typing import Any, TypeVar
+
+from cachetools import TTLCache, cached
 
 T = TypeVar("T")
 
@@ -41,39 +44,33 @@ class TtlCache:
     """Answers that are true for some minutes, such as the ids behind names."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._seconds = seconds
-        self._clock = clock
-        self._locks = Locks()
-        self._known: dict[Hashable, tuple[float, Any]] = {}
+        self._turn = Condition()
+        self._known: TTLCache[Hashable, Any] = TTLCache(math.inf, seconds, timer=clock)
+        self._load = cached(self._known, key=lambda key, load: key, condition=self._turn)(_loaded)
 
     def get(self, key: Hashable, load: Callable[[], T]) -> T:
         """What is remembered of ``key``, else ``load()``; several threads load it once."""
-        with self._locks.of(key):
-            until, value = self._known.get(key, (0.0, None))
-            if until <= self._clock():
-                value = load()
-                self._forget_old()
-                self.put(key, value)
-            return value  # type: ignore[no-any-return]
+        return self._load(key, load)  # type: ignore[no-any-return]
 
     def known(self, key: Hashable) -> Any:
         """What is remembered of ``key``, else None."""
-        until, value = self._known.get(key, (0.0, None))
-        return value if until > self._clock() else None
-
-    def _forget_old(self) -> None:
-        for key, (until, _) in list(self._known.items()):
-            if until <= self._clock():
-                self._known.pop(key, None)
+        with self._turn:
+            return self._known.get(key)
 
     def put(self, key: Hashable, value: Any) -> None:
         """Remember this."""
-        self._known[key] = (self._clock() + self._seconds, value)
+        with self._turn:
+            self._known[key] = value
 
     def drop(self, *keys: Hashable) -> None:
         """Forget these."""
-        for key in keys:
-            self._known.pop(key, None)
+        with self._turn:
+            for key in keys:
+                self._known.pop(key, None)
+
+
+def _loaded(key: Hashable, load: Callable[[], Any]) -> Any:
+    return load()
 
 
 class SingleFlight:

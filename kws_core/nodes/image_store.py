@@ -64,7 +64,8 @@ class ImageStore(Protocol):
     def change(self, image_id: str, fields: Mapping[str, Any], drop: Collection[str] = ()) -> None:
         """Set these fields and properties and drop those: all in one step or not at all. Repeat-safe.
 
-        ``name``, ``visibility``, ``protected``, ``min_disk``, ``min_ram`` are Glance's own fields.
+        ``name``, ``visibility``, ``protected``, ``min_disk`` (GiB) and ``min_ram`` (MiB) are fields; all else is a
+        property.
         """
 
     def delete(self, image_id: str) -> bool:

@@ -11,7 +11,7 @@ from kws_core.errors import Refusal
 from kws_core.values import Kind, PortRange, Size
 
 
-class Action(StrEnum):
+class MachineAction(StrEnum):
     """What a person may do to a machine that they have. See :meth:`Node.act`."""
 
     REBOOT = "reboot"
@@ -64,7 +64,7 @@ class Capacity:
     used_disk_gb: int = 0
     free_addresses: int | None = None  # floating IPs that can still be made
     free_machines: int | None = None  # machines that the network's quotas still allow
-    free_servers: int | None = None  # servers that Nova's quota still allows; containers don't count there
+    free_servers: int | None = None  # servers that a quota of their own still allows
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class RemainingResources:
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """A Glance image. ``properties`` are those that are not Glance's own, as text.
+    """An image as the node keeps it. ``properties`` are what it says beside these fields, as text.
 
     ``checksum`` is of the kind ``hash_algo``, else an MD5 as ``md5`` is; each is empty until it is active.
     """

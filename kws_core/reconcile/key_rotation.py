@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from kws_core.context import Context
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.nodes import Node
-from kws_core.nodes.values import Action
+from kws_core.nodes.values import MachineAction
 from kws_core.reconcile.guarded_update import Job, Rows
 from kws_core.rentals.key_rotation import drop
 from kws_core.tables.details.events import KeyDropped, KeyRenewed
@@ -46,7 +46,7 @@ class KeyRotator:
                 return SETTLES
             if (wait := rental.key_put_at + SETTLES - self.context.now()) > timedelta(0):
                 return wait
-            node.act(Kind.SERVER, machine, Action.REBOOT)
+            node.act(Kind.SERVER, machine, MachineAction.REBOOT)
         except NodeRefused as error:
             return self._refused(job, error)
         self._apply(job, lambda fresh: self._renewed(fresh, KeyRenewed(node.name)))

@@ -17,7 +17,7 @@ from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal
 from kws_core.nodes import Node
-from kws_core.nodes.values import Action, Address, ContainerSpec, Machine, MachineState, ServerSpec
+from kws_core.nodes.values import Address, ContainerSpec, Machine, MachineAction, MachineState, ServerSpec
 from kws_core.reconcile.cleanup import RETRY_MOST, ResourceCleaner
 from kws_core.reconcile.guarded_update import Job, Rows
 from kws_core.reconcile.key_rotation import KeyRotator
@@ -196,7 +196,7 @@ class Steps:
         if job.placement.missing or job.placement.tries:
             self.rows.apply(job, _seen)
         if job.rental.status is Status.STOPPED and machine.state is MachineState.ACTIVE:
-            self._switch(job, machine, Action.STOP)
+            self._switch(job, machine, MachineAction.STOP)
         elif job.rental.to_start:
             return self._start(job, machine)
         if job.rental.status is Status.READY:
@@ -207,12 +207,12 @@ class Steps:
         """A node that is still busy with stopping it says no for a while."""
         late = self.context.now() - job.rental.end_set_at > START_TRIES
         if machine.state is not MachineState.ACTIVE and not late:
-            self._switch(job, machine, Action.START)
+            self._switch(job, machine, MachineAction.START)
             return POLL_START
         self.rows.apply(job, lambda s, r, p: setattr(r, "to_start", False))
         return AT_ONCE
 
-    def _switch(self, job: Job, machine: Machine, action: Action) -> None:
+    def _switch(self, job: Job, machine: Machine, action: MachineAction) -> None:
         """A machine that can't be stopped runs on until its grace time is over; that harms nobody."""
         try:
             self._node(job).act(job.rental.kind, machine.id, action)

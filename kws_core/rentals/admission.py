@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from kws_core.config import Config, Policy
+from kws_core.config import Config
 from kws_core.database import queries
 from kws_core.database.queries import saved_key
 from kws_core.errors import ErrorCode, FormError, UserError
+from kws_core.expiry import EndChoices
 from kws_core.forms.cidr import check_cidr, check_network_name
 from kws_core.forms.cloud_init import parse_cloud_init
 from kws_core.forms.container import check_image_name, parse_command, parse_environment
@@ -30,7 +31,6 @@ NEW_NETWORK = "new"  # the network whose name and CIDR are in the form
 FIGURES = ("vcpus", "ram_mb", "disk_gb")
 CUSTOM = "custom"  # the size whose figures are in the form
 SMALLEST_RAM_MB = 64
-FARTHEST = timedelta(days=3650)  # what an admin may extend to: a slip of the year is noticed
 DEFAULT_LOGIN = "student"  # for images that don't say whose login is theirs
 
 
@@ -86,29 +86,6 @@ def examine(
     return _Examination(session, config, who, form, images, today).grant()
 
 
-def check_end(ends_on: date | None, today: date, policy: Policy) -> date:
-    """The date, if a rental may end on it; else UserError."""
-    last = today + timedelta(days=policy.max_days)
-    if ends_on is None:
-        raise UserError(ErrorCode.END_MISSING)
-    if ends_on < today:
-        raise UserError(ErrorCode.END_PAST, today=today)
-    if ends_on > last:
-        raise UserError(ErrorCode.END_LATE, last=last, days=policy.max_days)
-    return ends_on
-
-
-def check_desk_end(ends_on: date | None, today: date) -> date:
-    """The date, if an admin may let a rental end on it, whatever the policy says; else UserError."""
-    if ends_on is None:
-        raise UserError(ErrorCode.END_MISSING)
-    if ends_on < today:
-        raise UserError(ErrorCode.END_PAST, today=today)
-    if ends_on > today + FARTHEST:
-        raise UserError(ErrorCode.END_FAR, last=today + FARTHEST)
-    return ends_on
-
-
 @dataclass(frozen=True, slots=True)
 class _Examination:
     session: Session
@@ -126,9 +103,7 @@ class _Examination:
         size = self._field("vcpus" if self.form.size == CUSTOM else "size", self._size)
         values = {
             "name": self._field("name", self._name),
-            "ends_on": self._field(
-                "ends_on", lambda: check_end(self.form.ends_on, self.today, self.config.policy)
-            ),
+            "ends_on": self._field("ends_on", self._last_day),
             "open_ports": self._field("ports", self._ports),
             "public_key": self._field("public_key", self._public_key),
             "password_hash": self._field("password", lambda: self._password(login)),
@@ -142,6 +117,9 @@ class _Examination:
         if self.errors:
             raise FormError(self.errors)
         return ValidatedRequest(image=image, login=login, size=size, **values)
+
+    def _last_day(self) -> date:
+        return EndChoices(self.config.policy).check_last_day(self.form.ends_on, self.today)
 
     def _field(self, name: str, check: Callable[[], Any]) -> Any:
         try:

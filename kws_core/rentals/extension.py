@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 from sqlalchemy import update
 
@@ -10,14 +10,11 @@ from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
-from kws_core.rentals.admission import check_desk_end, check_end
 from kws_core.rentals.lifecycle import allowed
 from kws_core.tables.details.events import Extended, Restored, Transferred
 from kws_core.tables.event import Event
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
-
-RESTORED_FOR = timedelta(days=7)
 
 
 class Extensions:
@@ -41,7 +38,9 @@ class Extensions:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.live:
                 raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
-            until = self._checked(until, note)
+            until = self.context.expiry.choices.check_last_day(
+                until, self.context.today(), beyond_policy=note is not None
+            )
             if until < rental.ends_on:
                 raise UserError(ErrorCode.END_NOT_LATER, name=rental.name, day=rental.ends_on)
             if until > rental.ends_on:
@@ -58,8 +57,7 @@ class Extensions:
             raise UserError(
                 ErrorCode.NOT_STOPPED if rental.live else ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name
             )
-        last = self.context.expiry.latest(self.context.now())
-        until = min(last, self.context.today() + RESTORED_FOR)
+        until = self.context.expiry.choices.restored_until(self.context.today())
         return self.extend(who, rental_id, until, via=via, note=note)
 
     def transfer(
@@ -79,11 +77,6 @@ class Extensions:
                 session.execute(told.values(ts=None, key=None))  # the new owner was warned of nothing yet
         self.context.mail.set()
         return rental
-
-    def _checked(self, until: date | None, note: str | None) -> date:
-        if note is None:
-            return check_end(until, self.context.today(), self.context.config.policy)
-        return check_desk_end(until, self.context.today())
 
     def _lengthen(self, rental: Rental, until: date, who: Actor, via: str, note: str | None) -> None:
         now, was = self.context.now(), rental.ends_on

@@ -12,7 +12,7 @@ from kws_core.context import Context, Executors
 from kws_core.database import queries
 from kws_core.errors import ErrorCode, NodeError, UserError
 from kws_core.nodes import Node
-from kws_core.nodes.values import Action
+from kws_core.nodes.values import MachineAction
 from kws_core.people import Actor
 from kws_core.rentals.queries import RentalQueries
 from kws_core.tables.details.events import Rebooted, SwitchedOff, SwitchedOn
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 CONSOLE_LINES = 40
 EVENTS = {
-    Action.REBOOT: Rebooted,
-    Action.STOP: SwitchedOff,
-    Action.START: SwitchedOn,
+    MachineAction.REBOOT: Rebooted,
+    MachineAction.STOP: SwitchedOff,
+    MachineAction.START: SwitchedOn,
 }
 
 Done = Callable[[str | Exception], None]  # the console's text, "" for an act, or what went wrong
@@ -40,7 +40,9 @@ class Operations:
         self.nodes = nodes
         self.executors = executors
 
-    def act(self, who: Actor, rental_id: str, action: Action, done: Done, *, via: str | None = None) -> None:
+    def act(
+        self, who: Actor, rental_id: str, action: MachineAction, done: Done, *, via: str | None = None
+    ) -> None:
         """Reboots, stops or starts the machine. UserError at once if it can't be asked for."""
         rental = self._ready(who, rental_id)
         self._submit(rental, lambda node, machine: self._act(node, machine, rental, who, action, via), done)
@@ -51,13 +53,13 @@ class Operations:
         self._submit(rental, lambda node, machine: node.console(rental.kind, machine, CONSOLE_LINES), done)
 
     def _act(
-        self, node: Node, machine: str, rental: Rental, who: Actor, action: Action, via: str | None
+        self, node: Node, machine: str, rental: Rental, who: Actor, action: MachineAction, via: str | None
     ) -> str:
         node.act(rental.kind, machine, action)
         with self.context.store.write() as session:
             fresh = queries.rental(session, rental.id, lock=True)
             if fresh is not None:
-                fresh.switched_off = action is Action.STOP
+                fresh.switched_off = action is MachineAction.STOP
                 fresh.record(EVENTS[action](via=via), self.context.now(), actor=who.id)
         self.context.mail.set()
         return ""

@@ -54,7 +54,7 @@ class RentalService:
 
     def offer(self, who: Actor) -> FormOptions:
         """What the form shows to this person, from what the nodes said last."""
-        today, policy = self.context.today(), self.context.config.policy
+        today, choices = self.context.today(), self.context.expiry.choices
         with self.context.store.read() as session:
             known = queries.node_records(session)
             return FormOptions(
@@ -62,8 +62,8 @@ class RentalService:
                 sizes=self.context.config.all_sizes(),
                 rooms=capacity.rooms(session, self.context.config, known),
                 today=today,
-                default_end=today + timedelta(days=policy.default_days),
-                last_end=self.context.expiry.latest(self.context.now()),
+                default_end=choices.default(today),
+                last_end=choices.latest(today),
                 mine=queries.rentals_of(session, who.id),
                 keys=keys_of(session, who.id),
                 networks=queries.networks_of(session, who.id),

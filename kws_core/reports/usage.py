@@ -76,7 +76,7 @@ def month_before(first: date) -> date:
     return (first - DAY).replace(day=1)
 
 
-class Usage:
+class UsageReport:
     """Asks the database."""
 
     def __init__(self, context: Context) -> None:

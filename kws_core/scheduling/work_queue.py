@@ -64,11 +64,6 @@ def due_nodes(session: Session, now: datetime) -> Sequence[str]:
     return session.scalars(query.distinct()).all()
 
 
-def nodes_in_use(session: Session) -> Sequence[str]:
-    """Every node that may hold something of ours."""
-    return session.scalars(select(Placement.node).where(Placement.state.in_(HOLDING)).distinct()).all()
-
-
 def next_look(session: Session) -> datetime | None:
     """When the next placement is due, None when nothing is placed anywhere."""
     query = select(func.min(Placement.next_check_at)).where(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from harness.contract_kit import Clock, Kit, config_for
+from harness.contract_kit import Clock, Kit, bare_node, config_for
 
 from kws_core.errors import NodeDown
 from kws_core.nodes.fake.node import FakeNode
@@ -37,7 +37,7 @@ def _pool(cloud: str, **openstack: object) -> Iterator[Pool]:
     if not os.environ.get("OS_CLIENT_CONFIG_FILE"):
         pytest.skip(f"OS_CLIENT_CONFIG_FILE is not set; {HINT}")
     pool = Pool(config_for(cloud, ready_check="active", **openstack))
-    url = urlsplit(str(pool[cloud].openstack.config.get_auth_args()["auth_url"]))
+    url = urlsplit(str(pool.nodes()[cloud].raw().config.get_auth_args()["auth_url"]))
     try:
         socket.create_connection((url.hostname or "", url.port or 443), 2).close()
     except OSError:
@@ -61,7 +61,7 @@ def dock_pool() -> Iterator[Pool]:
 @pytest.fixture
 def lab(lab_pool: Pool) -> Iterator[Kit]:
     """The real node."""
-    node = lab_pool.nodes()[LAB_CLOUD].unguarded
+    node = bare_node(config_for(LAB_CLOUD, ready_check="active"))
     kit = Kit(node, lambda: time.sleep(0.3), 300)
     yield kit
     kit.release_all()
@@ -70,8 +70,7 @@ def lab(lab_pool: Pool) -> Iterator[Kit]:
 @pytest.fixture
 def lab_dock(dock_pool: Pool) -> Iterator[Kit]:
     """The real node that runs containers."""
-    node = dock_pool.nodes()[DOCK_CLOUD].unguarded
-    assert isinstance(node, OpenStackNode)
+    node = bare_node(config_for(DOCK_CLOUD, ready_check="active", read_timeout=30))
     if not node.cloud.containers.offered():
         pytest.skip(f"{DOCK_CLOUD} has no container service in its catalogue; {DOCK_HINT}")
     try:
@@ -128,11 +127,11 @@ def lab_roomy(lab_dock: Kit) -> Iterator[Kit]:
     connection.network.update_quota(project.id, security_groups=40, security_group_rules=400)
     clouds = read_clouds()
     clouds.cloud_config["clouds"][DOCK_CLOUD]["auth"]["project_name"] = name
-    pool = Pool(config_for(DOCK_CLOUD, ready_check="active", read_timeout=30), clouds)
-    kit = Kit(pool.nodes()[DOCK_CLOUD].unguarded, lambda: time.sleep(0.2), 450)
+    node = bare_node(config_for(DOCK_CLOUD, ready_check="active", read_timeout=30), clouds)
+    kit = Kit(node, lambda: time.sleep(0.2), 450)
     yield kit
     kit.release_all()
-    pool.close()
+    node.close()
     for group in connection.network.security_groups(project_id=project.id):
         connection.network.delete_security_group(group)
     connection.network.delete_quota(project.id)

@@ -10,7 +10,7 @@ from harness.contract_kit import Clock
 from kws_core.errors import NodeDown, NodeRefused, Refusal
 from kws_core.nodes.circuit_breaker import CircuitBreaker, GuardedNode
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.nodes.values import Action, Address, ContainerSpec, MachineState, ServerSpec
+from kws_core.nodes.values import Address, ContainerSpec, MachineAction, MachineState, ServerSpec
 from kws_core.values import Kind, Size
 
 DOWN = NodeDown("fake", Refusal.DOWN, "no answer")
@@ -22,9 +22,14 @@ def fake(clock: Clock) -> FakeNode:
 
 
 @pytest.fixture
-def node(fake: FakeNode, clock: Clock) -> GuardedNode:
+def breaker(clock: Clock) -> CircuitBreaker:
+    return CircuitBreaker(clock)
+
+
+@pytest.fixture
+def node(fake: FakeNode, breaker: CircuitBreaker) -> GuardedNode:
     ticks = iter(range(1000))
-    return GuardedNode(fake, CircuitBreaker(clock), lambda: float(next(ticks)))
+    return GuardedNode(fake, breaker, lambda: float(next(ticks)))
 
 
 def fails(call: Callable[[], object]) -> NodeDown:
@@ -33,12 +38,14 @@ def fails(call: Callable[[], object]) -> NodeDown:
     return raised.value
 
 
-def test_two_failures_open_it_and_calls_fail_at_once(fake: FakeNode, node: GuardedNode) -> None:
+def test_two_failures_open_it_and_calls_fail_at_once(
+    fake: FakeNode, node: GuardedNode, breaker: CircuitBreaker
+) -> None:
     fake.go_down()
     fails(node.machines)
-    assert node.healthy
+    assert breaker.open_until is None
     fails(node.machines)
-    assert not node.healthy
+    assert breaker.open_until
     error = fails(node.images)
     assert fake.calls == ["machines", "machines"]
     assert error.reason == Refusal.DOWN
@@ -46,15 +53,17 @@ def test_two_failures_open_it_and_calls_fail_at_once(fake: FakeNode, node: Guard
     assert node.last_error == "switched off"
 
 
-def test_failures_must_be_in_a_row(fake: FakeNode, node: GuardedNode) -> None:
+def test_failures_must_be_in_a_row(fake: FakeNode, node: GuardedNode, breaker: CircuitBreaker) -> None:
     for _ in range(3):
         fake.fail_next("machines", DOWN)
         fails(node.machines)
         node.machines()
-    assert node.healthy
+    assert breaker.open_until is None
 
 
-def test_one_call_is_let_through_after_the_pause(fake: FakeNode, node: GuardedNode, clock: Clock) -> None:
+def test_one_call_is_let_through_after_the_pause(
+    fake: FakeNode, node: GuardedNode, clock: Clock, breaker: CircuitBreaker
+) -> None:
     fake.go_down()
     fails(node.machines)
     fails(node.machines)
@@ -63,7 +72,7 @@ def test_one_call_is_let_through_after_the_pause(fake: FakeNode, node: GuardedNo
     fails(node.machines)
     clock.advance(0.1)
     assert node.machines() == {}
-    assert node.healthy
+    assert breaker.open_until is None
     assert node.last_error == ""
 
 
@@ -108,13 +117,13 @@ def test_a_late_failure_does_not_prolong_the_pause(clock: Clock) -> None:
     assert breaker.open_until == until
 
 
-def test_a_refusal_is_an_answer(fake: FakeNode, node: GuardedNode) -> None:
+def test_a_refusal_is_an_answer(fake: FakeNode, node: GuardedNode, breaker: CircuitBreaker) -> None:
     refused = NodeRefused("fake", Refusal.QUOTA)
     for _ in range(3):
         fake.fail_next("machines", refused)
         with pytest.raises(NodeRefused):
             node.machines()
-    assert node.healthy
+    assert breaker.open_until is None
     assert node.latency == 1.0
 
 
@@ -147,37 +156,40 @@ def test_the_node_itself_stays_within_reach(fake: FakeNode, node: GuardedNode) -
     fails(node.machines)
     fails(node.machines)
     assert node.raw() is fake
-    assert node.unguarded is fake
     node.close()
 
 
-def test_containers_actions_and_consoles_are_guarded_too(fake: FakeNode, node: GuardedNode) -> None:
+def test_containers_actions_and_consoles_are_guarded_too(
+    fake: FakeNode, node: GuardedNode, breaker: CircuitBreaker
+) -> None:
     spec = ContainerSpec("kws-1", "web", "nginx:latest", Size("small", 1, 512, 5))
     address = node.ensure_address(spec)
     container = node.ensure_container(spec, address)
-    node.act(Kind.CONTAINER, container, Action.STOP)
+    node.act(Kind.CONTAINER, container, MachineAction.STOP)
     assert node.machines([Kind.CONTAINER])["kws-1"].state is MachineState.STOPPED
     assert node.console(Kind.CONTAINER, container, 1)
     fake.go_down()
-    fails(lambda: node.act(Kind.CONTAINER, container, Action.START))
+    fails(lambda: node.act(Kind.CONTAINER, container, MachineAction.START))
     fails(lambda: node.console(Kind.CONTAINER, container, 1))
-    assert not node.healthy
+    assert breaker.open_until
     calls = len(fake.calls)
     fails(lambda: node.ensure_container(spec, address))
     assert len(fake.calls) == calls
 
 
-def test_a_new_key_is_guarded_too(fake: FakeNode, node: GuardedNode, clock: Clock) -> None:
+def test_a_new_key_is_guarded_too(
+    fake: FakeNode, node: GuardedNode, clock: Clock, breaker: CircuitBreaker
+) -> None:
     spec = ServerSpec("kws-1", "web", "debian-12", Size("small", 1, 512, 5), "")
     server = node.ensure_server(spec, node.ensure_address(spec))
     clock.advance(10)
     node.put_key(server, "ssh-ed25519 AAAA")
-    node.act(Kind.SERVER, server, Action.REBOOT)
+    node.act(Kind.SERVER, server, MachineAction.REBOOT)
     assert fake.opens("kws-1", "ssh-ed25519 AAAA")
     fake.go_down()
     fails(lambda: node.put_key(server, "ssh-ed25519 BBBB"))
     fails(lambda: node.put_key(server, "ssh-ed25519 BBBB"))
-    assert not node.healthy
+    assert breaker.open_until
     calls = len(fake.calls)
     fails(lambda: node.put_key(server, "ssh-ed25519 BBBB"))
     assert len(fake.calls) == calls

@@ -12,7 +12,7 @@ import pytest
 from harness.contract_kit import BUSYBOX, IMAGE, Kit
 
 from kws_core.errors import NodeRefused, Refusal
-from kws_core.nodes.values import Action, MachineState
+from kws_core.nodes.values import MachineAction, MachineState
 from kws_core.values import Kind
 
 T = TypeVar("T")
@@ -95,12 +95,12 @@ def test_stop_start_and_reboot(dock: Kit) -> None:
     container = dock.run(spec)
     shown = dock.until_state(spec.mark, MachineState.ACTIVE)
     for action, state in (
-        (Action.START, MachineState.ACTIVE),
-        (Action.STOP, MachineState.STOPPED),
-        (Action.STOP, MachineState.STOPPED),
-        (Action.START, MachineState.ACTIVE),
-        (Action.STOP, MachineState.STOPPED),
-        (Action.REBOOT, MachineState.ACTIVE),
+        (MachineAction.START, MachineState.ACTIVE),
+        (MachineAction.STOP, MachineState.STOPPED),
+        (MachineAction.STOP, MachineState.STOPPED),
+        (MachineAction.START, MachineState.ACTIVE),
+        (MachineAction.STOP, MachineState.STOPPED),
+        (MachineAction.REBOOT, MachineState.ACTIVE),
     ):
         dock.act(shown, action)
         dock.node.act(Kind.CONTAINER, container, action)
@@ -112,9 +112,9 @@ def test_actions_by_four_threads(dock: Kit) -> None:
     spec = dock.container(BUSYBOX, SLEEP)
     container = dock.run(spec)
     dock.until_state(spec.mark, MachineState.ACTIVE)
-    four_times(lambda: dock.node.act(Kind.CONTAINER, container, Action.STOP))
+    four_times(lambda: dock.node.act(Kind.CONTAINER, container, MachineAction.STOP))
     dock.until_state(spec.mark, MachineState.STOPPED)
-    four_times(lambda: dock.node.act(Kind.CONTAINER, container, Action.START))
+    four_times(lambda: dock.node.act(Kind.CONTAINER, container, MachineAction.START))
     dock.until_state(spec.mark, MachineState.ACTIVE)
 
 
@@ -122,7 +122,7 @@ def test_actions_by_four_threads(dock: Kit) -> None:
 def test_nothing_is_done_to_what_is_not_there(dock: Kit, kind: Kind) -> None:
     nobody = "7f4c1d9e-0000-4000-8000-000000000000"
     for ask in (
-        lambda: dock.node.act(kind, nobody, Action.STOP),
+        lambda: dock.node.act(kind, nobody, MachineAction.STOP),
         lambda: dock.node.console(kind, nobody, 10),
     ):
         with pytest.raises(NodeRefused) as refused:
@@ -152,7 +152,7 @@ def test_release_of_a_stopped_one(dock: Kit) -> None:
     spec = dock.container(BUSYBOX, SLEEP)
     container = dock.run(spec)
     dock.until_state(spec.mark, MachineState.ACTIVE)
-    dock.node.act(Kind.CONTAINER, container, Action.STOP)
+    dock.node.act(Kind.CONTAINER, container, MachineAction.STOP)
     dock.until_state(spec.mark, MachineState.STOPPED)
     dock.until(lambda: not dock.node.release(spec.mark))
 
@@ -161,7 +161,7 @@ def test_release_while_it_is_being_stopped(dock: Kit) -> None:
     spec = dock.container(BUSYBOX, SLEEP)
     container = dock.run(spec)
     dock.until_state(spec.mark, MachineState.ACTIVE)
-    dock.node.act(Kind.CONTAINER, container, Action.STOP)
+    dock.node.act(Kind.CONTAINER, container, MachineAction.STOP)
     dock.until(lambda: not dock.node.release(spec.mark))
 
 
@@ -235,13 +235,13 @@ def test_server_actions(kit: Kit) -> None:
     server = kit.node.ensure_server(spec, kit.node.ensure_address(spec))
     shown = kit.until_state(spec.mark, MachineState.ACTIVE)
     for action, state in (
-        (Action.START, MachineState.ACTIVE),
-        (Action.REBOOT, MachineState.ACTIVE),
-        (Action.STOP, MachineState.STOPPED),
-        (Action.STOP, MachineState.STOPPED),
-        (Action.START, MachineState.ACTIVE),
-        (Action.STOP, MachineState.STOPPED),
-        (Action.REBOOT, MachineState.ACTIVE),
+        (MachineAction.START, MachineState.ACTIVE),
+        (MachineAction.REBOOT, MachineState.ACTIVE),
+        (MachineAction.STOP, MachineState.STOPPED),
+        (MachineAction.STOP, MachineState.STOPPED),
+        (MachineAction.START, MachineState.ACTIVE),
+        (MachineAction.STOP, MachineState.STOPPED),
+        (MachineAction.REBOOT, MachineState.ACTIVE),
     ):
         kit.act(shown, action)
         kit.node.act(Kind.SERVER, server, action)
@@ -253,9 +253,9 @@ def test_server_actions_by_four_threads(kit: Kit) -> None:
     spec = kit.spec()
     server = kit.node.ensure_server(spec, kit.node.ensure_address(spec))
     kit.until_state(spec.mark, MachineState.ACTIVE)
-    four_times(lambda: kit.node.act(Kind.SERVER, server, Action.STOP))
+    four_times(lambda: kit.node.act(Kind.SERVER, server, MachineAction.STOP))
     kit.until_state(spec.mark, MachineState.STOPPED)
-    four_times(lambda: kit.node.act(Kind.SERVER, server, Action.START))
+    four_times(lambda: kit.node.act(Kind.SERVER, server, MachineAction.START))
     kit.until_state(spec.mark, MachineState.ACTIVE)
 
 

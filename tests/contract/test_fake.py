@@ -10,7 +10,7 @@ from harness.contract_kit import Clock
 from kws_core.errors import NodeDown, NodeRefused, Refusal
 from kws_core.nodes import Node
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.nodes.values import Action, Address, ContainerSpec, MachineState, ServerSpec
+from kws_core.nodes.values import Address, ContainerSpec, MachineAction, MachineState, ServerSpec
 from kws_core.values import Kind, Size
 
 LOST = NodeDown("fake", Refusal.DOWN, "timeout")
@@ -163,7 +163,7 @@ def test_a_container_that_ends_is_stopped_and_can_be_started(clock: Clock) -> No
     node.end("kws-1", 3)
     shown = node.machines()["kws-1"]
     assert (shown.state, shown.fault) == (MachineState.STOPPED, "Exited(3) 1 second ago")
-    node.act(Kind.CONTAINER, shown.id, Action.START)
+    node.act(Kind.CONTAINER, shown.id, MachineAction.START)
     address = node.ensure_address(wanted)
     assert node.machines()["kws-1"].state is MachineState.ACTIVE
     assert not node.answers(address)
@@ -183,7 +183,7 @@ def test_faults_of_the_newer_calls(clock: Clock) -> None:
     machine = node.machines()["kws-1"].id
     assert node.ensure_container(wanted, address) == machine
     with pytest.raises(NodeDown):
-        node.act(Kind.CONTAINER, machine, Action.STOP)
+        node.act(Kind.CONTAINER, machine, MachineAction.STOP)
     assert node.machines()["kws-1"].state is MachineState.ACTIVE
     with pytest.raises(NodeDown):
         node.console(Kind.CONTAINER, machine, 5)
@@ -196,7 +196,7 @@ def test_a_console_has_what_was_written(clock: Clock) -> None:
     machine = rent(node, spec("kws-1"))
     assert node.console(Kind.SERVER, machine, 5) == ""
     with pytest.raises(NodeRefused):
-        node.act(Kind.SERVER, machine, Action.STOP)
+        node.act(Kind.SERVER, machine, MachineAction.STOP)
     clock.advance(1)
     node.write("kws-1", "one\ntwo\n")
     assert node.console(Kind.SERVER, machine, 2) == "one\ntwo\n"
@@ -219,7 +219,7 @@ def test_a_server_takes_its_new_key_when_it_boots(clock: Clock) -> None:
     clock.advance(3)
     node.put_key(server, "ssh-ed25519 NEW")
     assert (node.opens("kws-1", "ssh-ed25519 OLD"), node.opens("kws-1", "ssh-ed25519 NEW")) == (True, False)
-    node.act(Kind.SERVER, server, Action.START)  # it runs: no boot
+    node.act(Kind.SERVER, server, MachineAction.START)  # it runs: no boot
     assert node.opens("kws-1", "ssh-ed25519 OLD")
-    node.act(Kind.SERVER, server, Action.REBOOT)
+    node.act(Kind.SERVER, server, MachineAction.REBOOT)
     assert (node.opens("kws-1", "ssh-ed25519 OLD"), node.opens("kws-1", "ssh-ed25519 NEW")) == (False, True)

@@ -13,7 +13,7 @@ from harness.contract_kit import IMAGE, Kit
 
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.forms import ssh_keys
-from kws_core.nodes.values import Action, MachineState
+from kws_core.nodes.values import MachineAction, MachineState
 
 T = TypeVar("T")
 ONE_ADDRESS = Counter({"security_group": 1, "port": 1, "floating_ip": 1})
@@ -157,9 +157,9 @@ def test_a_key_is_left_for_a_server_over_an_earlier_one(kit: Kit) -> None:
     for key in (first, first, second, second):
         kit.node.put_key(server, key)
         assert kit.key_left_for(server) == key
-    kit.act(shown, Action.REBOOT)
+    kit.act(shown, MachineAction.REBOOT)
     kit.node.put_key(server, second)  # it is there already: fine while the server reboots
-    kit.act(shown, Action.STOP)
+    kit.act(shown, MachineAction.STOP)
     kit.until_state(spec.mark, MachineState.STOPPED)
     kit.node.put_key(server, first)  # for when it is started
     assert kit.key_left_for(server) == first

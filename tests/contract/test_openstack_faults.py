@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.contract_kit import pool_on
+from harness.contract_kit import node_on
 from harness.openstack_stub import Answer, Stub
 
 from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal
@@ -28,8 +28,8 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture
 def node(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
-    with pool_on(stub, tmp_path, monkeypatch, read_timeout=0.5) as pool:
-        yield pool.nodes()["stub"].unguarded
+    with node_on(stub, tmp_path, monkeypatch, read_timeout=0.5) as node:
+        yield node
 
 
 def neutron(error_type: str) -> Any:
@@ -180,8 +180,8 @@ def test_the_console_is_read_only_after_a_boot(
     line = "-----BEGIN SSH HOST KEY FINGERPRINTS-----\n256 SHA256:" + "x" * 43
     text = f"{line}\n-----END SSH HOST KEY FINGERPRINTS-----"
     stub.on("POST", "/servers/s1/action", Answer(200, {"output": text}))
-    with pool_on(stub, tmp_path, monkeypatch, ready_check=check) as pool:
-        found = pool.nodes()["stub"].host_keys("s1", ADDRESS)
+    with node_on(stub, tmp_path, monkeypatch, ready_check=check) as node:
+        found = node.host_keys("s1", ADDRESS)
     assert found == ["SHA256:" + "x" * 43] * asked
     assert stub.count("POST", "/servers/s1/action") == asked
 

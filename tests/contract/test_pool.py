@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from harness.openstack_stub import Stub, write_clouds
 
 from kws_core.config import Config
 from kws_core.errors import ConfigError, NodeDown, NodeRefused, Refusal
+from kws_core.nodes.openstack.driver import OpenStackDriver
 from kws_core.nodes.pool import Pool
 
 
@@ -49,6 +51,11 @@ def pool_on(monkeypatch: pytest.MonkeyPatch, clouds: Path, config: Config) -> Po
     return Pool(config)
 
 
+def driver_on(monkeypatch: pytest.MonkeyPatch, clouds: Path, config: Config) -> OpenStackDriver:
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
+    return OpenStackDriver(config, config.nodes, lambda: datetime.now(UTC))
+
+
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
     """How long each request may take to connect, and to be answered."""
@@ -76,7 +83,6 @@ def test_a_black_hole_is_told_within_the_connect_timeout(
             call()
         assert raised.value.reason == Refusal.DOWN
     assert {connect for connect, _ in patience} == {0.3}
-    assert not node.healthy
     asked = len(patience)
     with pytest.raises(NodeDown, match="not asked"):
         node.capacity()
@@ -121,7 +127,7 @@ def test_an_unknown_cloud_is_named_with_those_that_exist(
         pool.check()
     assert raised.value.problems == [line]
     with pytest.raises(ConfigError):
-        _ = pool["gamma"].openstack
+        pool.nodes()["gamma"].raw()
     with pytest.raises(NodeRefused) as refused:  # the contract knows node errors only
         pool.nodes()["gamma"].machines()
     assert (refused.value.reason, refused.value.detail) == (Refusal.MISSING, line)
@@ -159,31 +165,29 @@ def test_one_connection_per_node_with_both_timeouts(
 ) -> None:
     config = config_for("stub", connect_timeout=1.5, read_timeout=7.0)
     pool = pool_on(monkeypatch, stub.clouds_yaml(tmp_path), config)
-    connection = pool["stub"].openstack
-    assert connection is pool["stub"].openstack is pool.nodes()["stub"].raw()
+    connection = pool.nodes()["stub"].raw()
+    assert connection is pool.nodes()["stub"].raw()
     assert connection.session.timeout == (1.5, 7.0)
     assert stub.requests == []
-    assert list(pool) == ["stub"]
+    assert list(pool.nodes()) == ["stub"]
     assert pool.nodes()["stub"] is pool.nodes()["stub"]
-    with pytest.raises(KeyError):
-        _ = pool["other"]
 
 
 def test_no_container_service_is_a_refusal(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stub: Stub
 ) -> None:
     pytest.importorskip("zunclient")
-    pool = pool_on(monkeypatch, stub.clouds_yaml(tmp_path), config_for("stub"))
+    driver = driver_on(monkeypatch, stub.clouds_yaml(tmp_path), config_for("stub"))
     with pytest.raises(NodeRefused) as raised:
-        _ = pool["stub"].zun
+        _ = driver.connections["stub"].zun
     assert raised.value.reason == Refusal.MISSING
 
 
 def test_zun_on_a_dead_node_is_down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("zunclient")
-    pool = pool_on(monkeypatch, write_clouds(tmp_path, dead="http://127.0.0.1:9"), config_for("dead"))
+    driver = driver_on(monkeypatch, write_clouds(tmp_path, dead="http://127.0.0.1:9"), config_for("dead"))
     with pytest.raises(NodeDown):
-        _ = pool["dead"].zun
+        _ = driver.connections["dead"].zun
 
 
 def test_a_closed_pool_connects_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stub: Stub) -> None:

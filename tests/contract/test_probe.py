@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from kws_core.nodes.offered_images import login_of
 from kws_core.nodes.openstack.api.types import Server
-from kws_core.nodes.openstack.translation import login_of, machine_state
+from kws_core.nodes.openstack.translation import machine_state
 from kws_core.nodes.probe import fingerprints, ssh_answers
 from kws_core.nodes.values import MachineState
 

@@ -42,7 +42,7 @@ def core(tmp_path: Path) -> Iterator[Context]:
 @pytest.fixture
 def old(lab_pool: Pool) -> Iterator[tuple[str, str, str]]:
     """Made as that system made it: no port of its own, any floating IP, a keypair. Name, server id, address."""
-    raw: Any = lab_pool[LAB_CLOUD].openstack
+    raw: Any = lab_pool.nodes()[LAB_CLOUD].raw()
     name = f"Old{secrets.token_hex(3)}"
     keypair = raw.create_keypair(f"{name}_keypair")
     made = raw.create_server(
@@ -70,7 +70,7 @@ def test_a_server_of_before(
     terms = ImportOptions({"김민아": MINA.id}, nodes={"node1": LAB_CLOUD})
     takeover = LegacyImporter(context, lab_pool.importers(), terms)
     assert [o.verdict for o in takeover.run(source.read(url), dry_run=True)] == ["not taken", "would take"]
-    raw: Any = lab_pool[LAB_CLOUD].openstack
+    raw: Any = lab_pool.nodes()[LAB_CLOUD].raw()
     assert raw.compute.get_server(server_id).metadata == {}
     taken = takeover.run(source.read(url), dry_run=False)[1]
     assert taken.verdict is Verdict.TAKEN

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from harness.contract_kit import pool_on
+from harness.contract_kit import node_on
 from harness.openstack_stub import Answer, Stub
 
 from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal
@@ -17,9 +17,9 @@ from kws_core.nodes import Node
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.types import Container
 from kws_core.nodes.openstack.containers import FORCE_AFTER, ContainerDriver
-from kws_core.nodes.openstack.faults import Refused
+from kws_core.nodes.openstack.faults import OpenStackRefused
 from kws_core.nodes.openstack.translation import container_machine
-from kws_core.nodes.values import Action, Address, ContainerSpec, MachineState
+from kws_core.nodes.values import Address, ContainerSpec, MachineAction, MachineState
 from kws_core.values import Kind, Size
 
 SPEC = ContainerSpec("kws-1", "web", "nginx:latest", Size("small", 1, 512, 5), ["run", "it"], {"A": "b"})
@@ -44,8 +44,8 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture
 def node(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
-    with pool_on(stub, tmp_path, monkeypatch, read_timeout=0.5) as pool:
-        yield pool.nodes()["stub"].unguarded
+    with node_on(stub, tmp_path, monkeypatch, read_timeout=0.5) as node:
+        yield node
 
 
 CASES = [
@@ -121,7 +121,7 @@ def test_machines_without_a_mark_are_not_acted_on(stub: Stub, node: Node) -> Non
     stub.on("GET", "/servers/s1", Answer(200, {"server": {"id": "s1", "status": "ACTIVE", "metadata": {}}}))
     for kind, machine in ((Kind.CONTAINER, "c1"), (Kind.SERVER, "s1")):
         with pytest.raises(NodeRefused) as raised:
-            node.act(kind, machine, Action.STOP)
+            node.act(kind, machine, MachineAction.STOP)
         assert raised.value.reason == Refusal.MISSING
     assert not [path for method, path in stub.requests if method == "POST" and "/auth/" not in path]
 
@@ -131,11 +131,11 @@ def test_an_action_that_somebody_else_did_meanwhile_is_fine(stub: Stub, node: No
         "GET", RUN, Answer(200, {"containers": [entry()]}), Answer(200, {"containers": [entry("Stopped")]})
     )
     stub.on("POST", "/stop", Answer(409, zun("Cannot stop container c1 in Stopped state")))
-    node.act(Kind.CONTAINER, "c1", Action.STOP)
+    node.act(Kind.CONTAINER, "c1", MachineAction.STOP)
     stub.on("GET", RUN, *[Answer(200, {"containers": [entry("Paused")]})] * 2)
     stub.on("POST", "/start", Answer(409, zun("Cannot start container c1 in Paused state")))
     with pytest.raises(NodeRefused) as raised:
-        node.act(Kind.CONTAINER, "c1", Action.START)
+        node.act(Kind.CONTAINER, "c1", MachineAction.START)
     assert raised.value.reason == Refusal.INVALID
 
 
@@ -200,7 +200,7 @@ class Dock:
     def _ask(self, what: str) -> None:
         self.asked.append(what)
         if self.refuse:
-            raise Refused("node", Refusal.INVALID, "no", self.refuse)
+            raise OpenStackRefused("node", Refusal.INVALID, "no", self.refuse)
 
     def stop(self, container_id: str) -> None:
         self._ask("stop")

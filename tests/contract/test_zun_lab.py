@@ -13,7 +13,7 @@ from contract.test_openstack_lab import Counted
 from kws_core.errors import NodeDown
 from kws_core.nodes.openstack.api.types import Rule
 from kws_core.nodes.openstack.node import OpenStackNode
-from kws_core.nodes.values import Action, MachineState
+from kws_core.nodes.values import MachineAction, MachineState
 from kws_core.values import Kind
 
 pytestmark = pytest.mark.openstack
@@ -103,7 +103,7 @@ def test_calls_are_few_and_it_is_quick(
     node.machines()
     assert len(counted.sent) == 2
     counted.sent.clear()
-    node.act(Kind.CONTAINER, container, Action.START)
+    node.act(Kind.CONTAINER, container, MachineAction.START)
     assert [line.split()[0] for line in counted.sent] == ["GET"]
     counted.sent.clear()
     node.console(Kind.CONTAINER, container, 5)

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from sqlalchemy import select
 from bot.service import Parts, Service
 from faults.sights import Sights
 from kws_core.config import Environment
+from kws_core.nodes.openstack.driver import OpenStackDriver
 from kws_core.nodes.pool import Pool
 from kws_core.people import Actor
 from kws_core.tables.event import Event
@@ -95,7 +97,7 @@ class Bench:
     def _start(self, folder: Path, url: str) -> None:
         clouds = write_clouds(folder, **{name: cloud.url for name, cloud in self.clouds.items()})
         config = OpenStackConfig(config_files=[str(clouds)], secure_files=[], load_envvars=False)
-        self.pool = Pool(self.config, config, self.now)
+        self.pool = Pool(self.config, self.now, {"openstack": partial(OpenStackDriver, clouds=config)})
         environment = Environment(
             bot_token=self.workspace.bot_token,
             app_token=self.workspace.app_token,

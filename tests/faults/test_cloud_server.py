@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 from harness.cloud_server import CloudServer
-from harness.contract_kit import config_for
+from harness.contract_kit import bare_node, config_for
 from harness.openstack_stub import Answer, write_clouds
 from harness.world import Clock
 
 from kws_core.errors import NodeDown, NodeRefused, Refusal
 from kws_core.nodes import Node
-from kws_core.nodes.pool import Pool
 from kws_core.nodes.values import MachineState, ServerSpec
 from kws_core.values import PortRange, Size
 
@@ -33,9 +32,9 @@ def cloud(clock: Clock) -> Iterator[CloudServer]:
 @pytest.fixture
 def node(cloud: CloudServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(write_clouds(tmp_path, cloud=cloud.url)))
-    pool = Pool(config_for("cloud", ready_check="active", read_timeout=0.5))
-    yield pool.nodes()["cloud"].unguarded
-    pool.close()
+    node = bare_node(config_for("cloud", ready_check="active", read_timeout=0.5))
+    yield node
+    node.close()
 
 
 def built(node: Node) -> str:

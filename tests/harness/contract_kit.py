@@ -13,14 +13,16 @@ from pathlib import Path
 
 import pytest
 from harness.openstack_stub import Stub
+from openstack.config import OpenStackConfig
 
 from kws_core.config import Config, parse_config
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.nodes import Node
 from kws_core.nodes.fake.node import FakeNode
+from kws_core.nodes.openstack.driver import OpenStackDriver
 from kws_core.nodes.openstack.node import OpenStackNode
 from kws_core.nodes.pool import Pool
-from kws_core.nodes.values import Action, ContainerSpec, Machine, MachineState, ServerSpec
+from kws_core.nodes.values import ContainerSpec, Machine, MachineAction, MachineState, ServerSpec
 from kws_core.values import PortRange, Size
 
 IMAGE = "debian-12"
@@ -51,6 +53,23 @@ def pool_on(stub: Stub, folder: Path, patch: pytest.MonkeyPatch, **openstack: ob
     pool = Pool(config_for("stub", **openstack))
     yield pool
     pool.close()
+
+
+def bare_node(config: Config, clouds: OpenStackConfig | None = None) -> OpenStackNode:
+    """The first node of that configuration without its circuit breaker."""
+    driver = OpenStackDriver(config, config.nodes, lambda: datetime.now(UTC), clouds)
+    return driver.nodes()[config.nodes[0].name]
+
+
+@contextmanager
+def node_on(
+    stub: Stub, folder: Path, patch: pytest.MonkeyPatch, **openstack: object
+) -> Iterator[OpenStackNode]:
+    """A node without its circuit breaker on a stub of OpenStack; ``openstack`` are lines of that section."""
+    patch.setenv("OS_CLIENT_CONFIG_FILE", str(stub.clouds_yaml(folder)))
+    node = bare_node(config_for("stub", **openstack))
+    yield node
+    node.close()
 
 
 class Clock:
@@ -103,7 +122,7 @@ class Kit:
         self._containers.append(container)
         return container
 
-    def act(self, shown: Machine, action: Action) -> None:
+    def act(self, shown: Machine, action: MachineAction) -> None:
         """Ask for it until nothing else is under way there."""
 
         def accepted() -> bool:

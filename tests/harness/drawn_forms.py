@@ -6,6 +6,7 @@ round it (the form takes them off). ``KWS_LIFE=thorough`` draws far more of them
 
 from __future__ import annotations
 
+import shlex
 import string
 import textwrap
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ from hypothesis import strategies as st
 
 from kws_core.forms import ssh_keys
 from kws_core.forms.cidr import PRIVATE
-from kws_core.forms.container import format_command
 from kws_core.forms.passwords import Secret
 from kws_core.people import Actor
 from kws_core.rentals.admission import CUSTOM, NEW_NETWORK, RentForm
@@ -163,9 +163,9 @@ environments = st.lists(
     max_size=5,
     unique_by=lambda line: line.partition("=")[0],
 ).map("\n".join)
-commands = st.lists(words.map(lambda word: word.replace("\n", " ")), max_size=4).map(
-    format_command
-) | st.just("echo a\\ ")
+commands = st.lists(words.map(lambda word: word.replace("\n", " ")), max_size=4).map(shlex.join) | st.just(
+    "echo a\\ "
+)
 passwords = st.tuples(st.text(string.printable[:94], max_size=12), st.integers(0, 10**6)).map(
     lambda drawn: f"Qz7{drawn[0]}vex plume-{drawn[1]}"
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +19,7 @@ from kws_core.images.files import from_file
 from kws_core.images.image_audit import By
 from kws_core.images.reports import ImageReport
 from kws_core.images.service import Images
+from kws_core.images.urls import Ip, Rules
 from kws_core.rentals.service import RentalService
 
 if TYPE_CHECKING:
@@ -65,6 +66,15 @@ def add(images: Images, path: Path, name: str = "rocky-9", **more: Any) -> Image
     return images.add(BY, name, from_file(path), **more)
 
 
+@dataclass(frozen=True, slots=True)
+class _OwnServer(Rules):
+    port: int = 0
+
+    def judge(self, host: str, port: int, address: Ip, forbidden: frozenset[Ip]) -> None:
+        if (str(address), port) != ("127.0.0.1", self.port):
+            Rules.judge(self, host, port, address, forbidden)
+
+
 @dataclass
 class Web:
     """Answers on loopback, by path."""
@@ -73,9 +83,9 @@ class Web:
     answers: dict[str, Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    @property
-    def allowed(self) -> frozenset[str]:
-        return frozenset({f"127.0.0.1:{self.port}"})
+    def rules(self, hosts: Collection[str] = ()) -> Rules:
+        """The rules of downloads, with this server let through though it is on loopback."""
+        return _OwnServer(hosts, self.port)
 
     def url(self, path: str = "/disk.qcow2", host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.port}{path}"

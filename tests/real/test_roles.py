@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.contract_kit import bare_node
 from openstack.config import OpenStackConfig
 from own_project import INTERNAL, own_project
 
@@ -17,8 +18,7 @@ from kws_core.config import parse_config
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.nodes.openstack.faults import status_of
 from kws_core.nodes.openstack.node import OpenStackNode
-from kws_core.nodes.pool import Pool
-from kws_core.nodes.values import Action, MachineState, NetworkSpec, ServerSpec
+from kws_core.nodes.values import MachineAction, MachineState, NetworkSpec, ServerSpec
 from kws_core.values import Kind, PortRange, Size
 
 pytestmark = pytest.mark.openstack
@@ -44,11 +44,9 @@ def node_of(cloud: dict[str, Any]) -> Iterator[OpenStackNode]:
     clouds = OpenStackConfig(config_files=[], load_envvars=False)
     clouds.config_filename = "the test"
     clouds.cloud_config = {"clouds": {"node2": cloud}}
-    pool = Pool(parse_config(TOML), clouds)
-    node = pool.nodes()["node2"].unguarded
-    assert isinstance(node, OpenStackNode)
+    node = bare_node(parse_config(TOML), clouds)
     yield node
-    pool.close()
+    node.close()
 
 
 @pytest.fixture
@@ -97,7 +95,7 @@ def test_a_member_can_do_all_that_a_rental_needs(member: OpenStackNode) -> None:
         server = member.ensure_server(spec, address)
         until(lambda spec=spec: member.machines()[spec.mark].state is MachineState.ACTIVE)  # type: ignore[misc]
         member.put_key(server, "ssh-ed25519 AAAA kws")
-        member.act(Kind.SERVER, server, Action.STOP)
+        member.act(Kind.SERVER, server, MachineAction.STOP)
         until(lambda spec=spec: member.machines()[spec.mark].state is MachineState.STOPPED)  # type: ignore[misc]
         member.console(Kind.SERVER, server, 5)
         assert spec.mark in member.marked()

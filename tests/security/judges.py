@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
@@ -20,7 +21,7 @@ from bot.views import form_fields, ids, rent_form
 from kws_core.errors import UserError
 from kws_core.forms import boot_script, cloud_init, ssh_keys
 from kws_core.forms.cidr import check_cidr, check_network_name
-from kws_core.forms.container import check_image_name, format_command, parse_command, parse_environment
+from kws_core.forms.container import check_image_name, parse_command, parse_environment
 from kws_core.forms.passwords import check_password
 from kws_core.forms.ports import FORBIDDEN, format_ports, parse_ports
 from kws_core.images import urls
@@ -83,7 +84,7 @@ def _ports(text: str) -> None:
 
 def _command(text: str) -> None:
     words = parse_command(text)
-    assert parse_command(format_command(words)) == words and "\0" not in "".join(words)
+    assert parse_command(shlex.join(words)) == words and "\0" not in "".join(words)
 
 
 def _environment(text: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness.contract_kit import pool_on
+from harness.contract_kit import node_on
 from harness.openstack_stub import Answer, Stub
 from harness.sampling import every
 from security import planted
@@ -83,10 +83,10 @@ def test_a_node_whose_login_or_answer_fails(
 ) -> None:
     with (
         logged("json", everything=True) as log,
-        pool_on(stub, tmp_path, monkeypatch, read_timeout=0.5) as pool,
+        node_on(stub, tmp_path, monkeypatch, read_timeout=0.5) as node,
     ):
         stub.on(*FAULTS[number][:2], *[FAULTS[number][2]] * 3)
-        said = everything(pool.nodes()["stub"].unguarded)
+        said = everything(node)
     assert stub.requests, "it was asked"
     assert len(log[-1]) > 2000, "the libraries were chatty"
     assert found([*OF_THE_NODE, HASH], log[-1]) == []

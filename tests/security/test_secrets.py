@@ -126,7 +126,7 @@ def figures(bench: Bench) -> str:
         seen += [b.decode() for b in pages({"PATH_INFO": path, "REQUEST_METHOD": "GET"}, lambda *_: None)]
     context = bench.service.context
     first = context.today().replace(day=1)
-    seen.append(usage.to_csv(usage.rows(first, usage.Usage(context).month(first), {})))
+    seen.append(usage.to_csv(usage.rows(first, usage.UsageReport(context).month(first), {})))
     seen += [repr(line) for line in Audit(context).trail(limit=500)]
     return "\n".join(seen)
 

@@ -13,7 +13,7 @@ from harness.world import ADMIN, Inline, World
 
 from kws_core.errors import FormError, UserError
 from kws_core.forms import ssh_keys
-from kws_core.nodes.values import Action
+from kws_core.nodes.values import MachineAction
 from kws_core.people import Actor
 from kws_core.rentals import key_rotation
 from kws_core.rentals.admission import RentForm
@@ -76,7 +76,7 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
     "extension.transfer": (ADMINS, lambda w, who, r, k: Extensions(w.context).transfer(who, r.id, JOON.id)),
     "machine_actions.act": (
         KEEPERS,
-        lambda w, who, r, k: _operations(w).act(who, r.id, Action.REBOOT, lambda _: None),
+        lambda w, who, r, k: _operations(w).act(who, r.id, MachineAction.REBOOT, lambda _: None),
     ),
     "machine_actions.console": (
         KEEPERS,

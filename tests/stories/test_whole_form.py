@@ -279,14 +279,14 @@ def test_the_buttons_of_a_card(story: Story, kind: str) -> None:
 
 def test_nobody_acts_on_what_is_not_theirs(story: Story) -> None:
     from kws_core.errors import UserError
-    from kws_core.nodes.values import Action
+    from kws_core.nodes.values import MachineAction
     from kws_core.people import Actor
 
     mina = story.workspace.person("mina")
     story.rent(mina, "box")
     story.settle()
     with pytest.raises(UserError):
-        story.service.operations.act(Actor("U0JOON0001"), story.rentals()[0].id, Action.STOP, print)
+        story.service.operations.act(Actor("U0JOON0001"), story.rentals()[0].id, MachineAction.STOP, print)
     assert machine_state(story) is MachineState.ACTIVE
 
 

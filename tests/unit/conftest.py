@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.contract_kit import pool_on
+from harness.contract_kit import node_on
 from harness.openstack_stub import Stub
 
 from kws_core.nodes import Node
@@ -22,5 +22,5 @@ def stub() -> Iterator[Stub]:
 @pytest.fixture
 def node(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     """The real OpenStack node, on a stub of OpenStack."""
-    with pool_on(stub, tmp_path, monkeypatch) as pool:
-        yield pool.nodes()["stub"].unguarded
+    with node_on(stub, tmp_path, monkeypatch) as node:
+        yield node

@@ -55,6 +55,18 @@ def test_every_mistake_is_told_at_once_with_its_path() -> None:
     assert "nodes[1].cloud: missing" in found
 
 
+def test_an_unknown_driver_is_told_with_those_that_there_are() -> None:
+    assert problems(GOOD + 'driver = "magic"\n') == [
+        "nodes[0].driver: input should be 'openstack' or 'fake' (it is 'magic')"
+    ]
+
+
+def test_only_openstack_needs_a_cloud() -> None:
+    without = "".join(line for line in GOOD.splitlines(keepends=True) if not line.startswith("cloud"))
+    assert problems(without) == ["nodes[0].cloud: missing"]
+    assert parse_config(without + 'driver = "fake"\n').nodes[0].driver == "fake"
+
+
 @pytest.mark.parametrize("section", ["kws", "policy", "openstack", "sizes.small", "nodes[0]", ""])
 def test_an_unknown_key_is_refused_wherever_it_is(section: str) -> None:
     text = {

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from harness.ends_kit import BERLIN, DAY, HOUR, at, day, ends, event, quiet, rental, warning
 
+from kws_core.errors import UserError
 from kws_core.expiry import NOTICE
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
@@ -283,10 +284,71 @@ def test_a_grace_time_of_a_day_has_24_hours_where_the_clocks_change() -> None:
     ("now", "latest"), [("2026-12-01T23:59", "2027-03-01"), ("2026-12-02T00:00", "2027-03-02")]
 )
 def test_the_latest_date_counts_from_the_labs_today(now: str, latest: str) -> None:
-    assert ends().latest(at(now)) == day(latest)
+    assert ends().choices.latest(ends().day_of(at(now))) == day(latest)
 
 
 def test_half_an_hour_of_slack_is_allowed_for() -> None:
     lent = rental(last_in(1), at("2026-12-01T23:00"))
     (only,) = ends().reminders(lent)
     assert deleted(lent, [warning(last_in(1), only.at + HOUR / 2)]) == ends().over_at(lent)
+
+
+# -- what may be chosen
+
+TODAY = day("2026-12-01")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "by_anybody", "by_an_admin"),
+    [
+        (None, "end_missing", "end_missing"),
+        (-1, "end_past", "end_past"),
+        (0, None, None),
+        (90, None, None),
+        (91, "end_late", None),
+        (3650, "end_late", None),
+        (3651, "end_late", "end_far"),
+    ],
+)
+def test_who_may_choose_which_last_day(
+    chosen: int | None, by_anybody: str | None, by_an_admin: str | None
+) -> None:
+    wanted = None if chosen is None else TODAY + DAY * chosen
+    for beyond_policy, code in ((False, by_anybody), (True, by_an_admin)):
+        if code is None:
+            assert ends().choices.check_last_day(wanted, TODAY, beyond_policy=beyond_policy) == wanted
+            continue
+        with pytest.raises(UserError) as raised:
+            ends().choices.check_last_day(wanted, TODAY, beyond_policy=beyond_policy)
+        assert raised.value.code == code
+
+
+@pytest.mark.parametrize(("max_days", "days"), [(90, 7), (3, 3)])
+def test_a_restored_rental_lasts_a_week_as_far_as_the_policy_goes(max_days: int, days: int) -> None:
+    rule = ends(policy=f"default_days = 1\nmax_days = {max_days}")
+    assert rule.choices.restored_until(TODAY) == TODAY + DAY * days
+    assert rule.choices.default(TODAY) == TODAY + DAY
+
+
+@pytest.mark.parametrize(("agreed", "proposed"), [(-3, 7), (0, 7), (10, 17), (88, 90), (200, 90)])
+def test_an_extension_proposes_a_week_more(agreed: int, proposed: int) -> None:
+    lent = rental(TODAY + DAY * agreed, NOON - DAY * 10)
+    outlook = ends().outlook(lent, (), NOON)
+    assert outlook.proposed == TODAY + DAY * proposed
+    assert ends().choices.a_week_more(lent, TODAY) == TODAY + DAY * (max(agreed, 0) + 7)
+
+
+@pytest.mark.parametrize(("agreed", "by_a_day"), [(-3, 1), (10, 11), (89, 90), (90, None)])
+def test_later_stops_where_the_policy_does(agreed: int, by_a_day: int | None) -> None:
+    outlook = ends().outlook(rental(TODAY + DAY * agreed, NOON - DAY * 10), (), NOON)
+    assert outlook.later(DAY) == (None if by_a_day is None else TODAY + DAY * by_a_day)
+
+
+@pytest.mark.parametrize(("warn_days", "until"), [("[]", 3), ("[1]", 3), ("[7, 3, 1]", 8)])
+def test_how_far_ahead_the_night_looks_for_warnings(warn_days: str, until: int) -> None:
+    assert ends(policy=f"warn_days = {warn_days}").warns_until(NOON) == TODAY + DAY * until
+
+
+@pytest.mark.parametrize(("agreed", "until"), [(-100, 5), (1, 5), (2, 2), (30, 30)])
+def test_what_is_taken_over_is_not_over_at_once(agreed: int, until: int) -> None:
+    assert ends().choices.taken_over_until(TODAY + DAY * agreed, TODAY, 5) == TODAY + DAY * until

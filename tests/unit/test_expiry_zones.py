@@ -140,4 +140,4 @@ def test_the_machines_own_zone_does_not_matter(machine_zone: str, zone: str) -> 
     rule = ends(zone, quiet(("2026-12-24", "2027-01-02")))
     assert rule.last_day(day("2026-12-23")) == day("2027-01-03")
     assert rule.day_of(at("2026-12-31T23:59:59", zone)) == day("2026-12-31")
-    assert rule.latest(at("2026-12-01T00:00", zone)) == day("2027-03-01")
+    assert rule.choices.latest(rule.day_of(at("2026-12-01T00:00", zone))) == day("2027-03-01")

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.nodes.image_store import ACTIVE, CHUNK, HIDDEN, LOGIN, TITLE, Body, ImageSpec
-from kws_core.nodes.openstack.translation import image as offered
+from kws_core.nodes.offered_images import offered_image
 from kws_core.nodes.values import Image, StoredImage
 
 T = TypeVar("T")
@@ -176,7 +176,7 @@ class FakeImageStore:
         self._kept[stored.id] = kept
         if stored.status == ACTIVE:
             others = [image for image in self._owner.offered if image.id != stored.id]
-            self._owner.offered = [*others, offered(stored)]
+            self._owner.offered = [*others, offered_image(stored)]
 
 
 def _activated(stored: StoredImage, content: bytes) -> _Kept:

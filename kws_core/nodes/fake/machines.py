@@ -9,8 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from kws_core.errors import Refusal
-from kws_core.nodes.openstack.translation import login_of
-from kws_core.nodes.values import Action, Capacity, ContainerSpec, Image, Machine, MachineState, ServerSpec
+from kws_core.nodes.offered_images import login_of
+from kws_core.nodes.values import (
+    Capacity,
+    ContainerSpec,
+    Image,
+    Machine,
+    MachineAction,
+    MachineState,
+    ServerSpec,
+)
 from kws_core.values import Kind, Size
 
 REGISTRY = ("nginx:latest", "busybox:latest")
@@ -83,13 +91,13 @@ class FakeMachine:
         up_since = self.started_at or self.created_at + times.build
         return self.state(now, times) is MachineState.ACTIVE and now >= up_since + times.boot
 
-    def after(self, action: Action, now: datetime, times: Times) -> FakeMachine | None:
+    def after(self, action: MachineAction, now: datetime, times: Times) -> FakeMachine | None:
         """What it is after the action; None when its state does not allow it."""
         if self.state(now, times) not in _RUNNING:
             return None
-        if action is Action.STOP:
+        if action is MachineAction.STOP:
             return replace(self, stopped=True)
-        if action is Action.START and not self.stopped:
+        if action is MachineAction.START and not self.stopped:
             return self
         return replace(self, stopped=False, ending="", started_at=now, taken=self.key)
 

@@ -32,12 +32,12 @@ from kws_core.nodes.fake.machines import (
 )
 from kws_core.nodes.fake.network import ADDRESS, GROUP, NETWORK, PORT, FakeNetwork
 from kws_core.nodes.values import (
-    Action,
     Address,
     Capacity,
     ContainerSpec,
     Image,
     Machine,
+    MachineAction,
     MachineState,
     RemainingResources,
     ServerSpec,
@@ -144,7 +144,7 @@ class FakeNode(FakeChecks):
         spare = self.spare_flavors
         return self._call("tidy", lambda: [*spare] if dry_run else [spare.pop() for _ in [*spare]])
 
-    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
+    def act(self, kind: Kind, machine_id: str, action: MachineAction) -> None:
         """See Node."""
         self._call("act", lambda: self._act(kind, machine_id, action))
 
@@ -316,7 +316,7 @@ class FakeNode(FakeChecks):
             raise NodeRefused(self._name, Refusal.MISSING, f"no {kind} {machine_id!r}")
         return found
 
-    def _act(self, kind: Kind, machine_id: str, action: Action) -> None:
+    def _act(self, kind: Kind, machine_id: str, action: MachineAction) -> None:
         machine = self._find(kind, machine_id)
         after = machine.after(action, self._now(), self._times)
         if after is None:

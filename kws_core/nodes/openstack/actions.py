@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from kws_core.errors import Refusal
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.types import Server
-from kws_core.nodes.openstack.faults import Refused, status_of
+from kws_core.nodes.openstack.faults import OpenStackRefused, status_of
 from kws_core.nodes.openstack.translation import (
     container_is_gone,
     container_state,
@@ -15,25 +15,25 @@ from kws_core.nodes.openstack.translation import (
     mark_of_container,
     mark_of_server,
 )
-from kws_core.nodes.values import Action, MachineState
+from kws_core.nodes.values import MachineAction, MachineState
 from kws_core.values import GUEST_KEY, Kind
 
 # Nova's and Zun's words for being on the way to what the action is for
 _SERVER_TASKS = {
-    Action.REBOOT: frozenset({"reboot_pending", "reboot_started", "rebooting", "powering-on"}),
-    Action.START: frozenset({"powering-on"}),
-    Action.STOP: frozenset({"powering-off"}),
+    MachineAction.REBOOT: frozenset({"reboot_pending", "reboot_started", "rebooting", "powering-on"}),
+    MachineAction.START: frozenset({"powering-on"}),
+    MachineAction.STOP: frozenset({"powering-off"}),
 }
 _CONTAINER_TASKS = {
-    Action.REBOOT: frozenset({"container_rebooting"}),
-    Action.START: frozenset({"container_starting", "container_rebooting"}),
-    Action.STOP: frozenset({"container_stopping"}),
+    MachineAction.REBOOT: frozenset({"container_rebooting"}),
+    MachineAction.START: frozenset({"container_starting", "container_rebooting"}),
+    MachineAction.STOP: frozenset({"container_stopping"}),
 }
-_WANTED = {Action.START: MachineState.ACTIVE, Action.STOP: MachineState.STOPPED}
+_WANTED = {MachineAction.START: MachineState.ACTIVE, MachineAction.STOP: MachineState.STOPPED}
 _NO_CONSOLE = (400, 404, 409, 501)
 
 
-def act(cloud: Cloud, kind: Kind, machine_id: str, action: Action) -> None:
+def act(cloud: Cloud, kind: Kind, machine_id: str, action: MachineAction) -> None:
     """See Node.act()."""
     _Doer(cloud, kind, machine_id, action).do()
 
@@ -43,7 +43,7 @@ def console(cloud: Cloud, kind: Kind, machine_id: str, lines: int) -> str:
     read = cloud.servers.console if kind is Kind.SERVER else cloud.containers.logs
     try:
         return read(machine_id, lines)
-    except Refused as error:
+    except OpenStackRefused as error:
         if status_of(error) not in _NO_CONSOLE:
             raise
     _find(cloud, kind, machine_id)  # missing is another matter than mute
@@ -57,7 +57,7 @@ def put_key(cloud: Cloud, machine_id: str, public_key: str) -> None:
 
 
 class _Doer:
-    def __init__(self, cloud: Cloud, kind: Kind, machine_id: str, action: Action) -> None:
+    def __init__(self, cloud: Cloud, kind: Kind, machine_id: str, action: MachineAction) -> None:
         self._cloud = cloud
         self._kind = kind
         self._id = machine_id
@@ -69,7 +69,7 @@ class _Doer:
             return
         try:
             self._verbs(state)[self._action](self._id)
-        except Refused as error:
+        except OpenStackRefused as error:
             if status_of(error) != 409 or not self._is_so(*_find(self._cloud, self._kind, self._id)):
                 raise
 
@@ -77,16 +77,20 @@ class _Doer:
         tasks = _SERVER_TASKS if self._kind is Kind.SERVER else _CONTAINER_TASKS
         return task in tasks[self._action] or (not task and state is _WANTED.get(self._action))
 
-    def _verbs(self, state: MachineState) -> Mapping[Action, Callable[[str], None]]:
+    def _verbs(self, state: MachineState) -> Mapping[MachineAction, Callable[[str], None]]:
         servers, containers = self._cloud.servers, self._cloud.containers
         if self._kind is Kind.CONTAINER:
             return {
-                Action.REBOOT: containers.restart,
-                Action.START: containers.start,
-                Action.STOP: containers.stop,
+                MachineAction.REBOOT: containers.restart,
+                MachineAction.START: containers.start,
+                MachineAction.STOP: containers.stop,
             }
         again = servers.start if state is MachineState.STOPPED else servers.reboot
-        return {Action.REBOOT: again, Action.START: servers.start, Action.STOP: servers.stop}
+        return {
+            MachineAction.REBOOT: again,
+            MachineAction.START: servers.start,
+            MachineAction.STOP: servers.stop,
+        }
 
 
 def _find(cloud: Cloud, kind: Kind, machine_id: str) -> tuple[MachineState, str]:
@@ -98,11 +102,11 @@ def _find(cloud: Cloud, kind: Kind, machine_id: str) -> tuple[MachineState, str]
     for container in cloud.containers.list():
         if container.id == machine_id and mark_of_container(container) and not container_is_gone(container):
             return container_state(container), container.task
-    raise Refused(cloud.node, Refusal.MISSING, f"no {kind} {machine_id!r} of ours")
+    raise OpenStackRefused(cloud.node, Refusal.MISSING, f"no {kind} {machine_id!r} of ours")
 
 
 def _our_server(cloud: Cloud, machine_id: str) -> Server:
     server = cloud.servers.get(machine_id)
     if not mark_of_server(server):
-        raise Refused(cloud.node, Refusal.MISSING, f"no server {machine_id!r} of ours")
+        raise OpenStackRefused(cloud.node, Refusal.MISSING, f"no server {machine_id!r} of ours")
     return server

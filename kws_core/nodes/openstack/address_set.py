@@ -10,7 +10,7 @@ from kws_core.errors import Refusal
 from kws_core.nodes.concurrency import Workers
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.types import FloatingIp, Port, Rule, SecurityGroup
-from kws_core.nodes.openstack.faults import Refused, status_of
+from kws_core.nodes.openstack.faults import OpenStackRefused, status_of
 from kws_core.nodes.values import Address, ContainerSpec, ServerSpec
 
 T = TypeVar("T")
@@ -29,9 +29,13 @@ def look_up_wiring(cloud: Cloud, node: str, external: str, internal: str, router
     outside, inside = cloud.networks.find(external), cloud.networks.find(internal)
     gate = cloud.routers.find(router)
     if gate.external_network_id != outside.id:
-        raise Refused(node, Refusal.MISSING, f"router {router!r} has no gateway on network {external!r}")
+        raise OpenStackRefused(
+            node, Refusal.MISSING, f"router {router!r} has no gateway on network {external!r}"
+        )
     if inside.id not in cloud.routers.networks_of(gate.id):
-        raise Refused(node, Refusal.MISSING, f"network {internal!r} is not wired to router {router!r}")
+        raise OpenStackRefused(
+            node, Refusal.MISSING, f"network {internal!r} is not wired to router {router!r}"
+        )
     return Wiring(outside.id, inside.id)
 
 
@@ -79,7 +83,7 @@ class AddressSet:
         lacking = sorted(wanted_rules(self._spec) - group.rules, key=str)
         try:
             self._cloud.security_groups.add_rules(group.id, lacking)
-        except Refused as error:
+        except OpenStackRefused as error:
             if status_of(error) != 409 or error.reason == Refusal.QUOTA:
                 raise
             self._add_one_by_one(group, lacking)
@@ -89,7 +93,7 @@ class AddressSet:
         for rule in lacking:
             try:
                 self._cloud.security_groups.add_rules(group.id, [rule])
-            except Refused as error:
+            except OpenStackRefused as error:
                 if status_of(error) != 409 or rule not in self._rules_now(group):
                     raise  # some other conflict: a machine that lets nobody in is worth nothing
 
@@ -114,7 +118,7 @@ class AddressSet:
         try:
             external_id = self._wiring.external_id
             return self._cloud.addresses.create("", port.id, self._mark, network_id=external_id)
-        except Refused as error:
+        except OpenStackRefused as error:
             # an earlier request of ours, given up as lost, may just have been carried out
             late = self._cloud.addresses.list(self._mark) if status_of(error) == 409 else ()
             mine = [address for address in late if address.port_id == port.id]

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from kws_core.config import OpenStackSection
 from kws_core.errors import ConfigError, NodeDown, NodeError, NodeRefused
 from kws_core.findings import Finding, Result, Wanted, clock_finding, fail, note, ok
+from kws_core.nodes.offered_images import offered_image
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.rest import NOVA, Rest
 from kws_core.nodes.openstack.connection import Handle
@@ -207,9 +208,7 @@ class Checks:
             yield ok("hardware", vcpus=have["vCPU"], ram_mb=have["MiB RAM"], disk_gb=have["GiB"])
 
     def _images(self, cloud: Cloud) -> Iterator[Finding]:
-        from kws_core.nodes.openstack.translation import image
-
-        found = [image(stored) for stored in cloud.images.list("active")]
+        found = [offered_image(stored) for stored in cloud.images.list("active")]
         shown = [one for one in found if not one.hidden]
         if not found:
             yield fail("images_none")

@@ -12,7 +12,7 @@ from kws_core.nodes.concurrency import TtlCache
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.containers import GRACE_SECONDS
 from kws_core.nodes.openstack.api.types import Container
-from kws_core.nodes.openstack.faults import Refused, status_of
+from kws_core.nodes.openstack.faults import OpenStackRefused, status_of
 from kws_core.nodes.openstack.translation import (
     OWNER_KEY,
     RENTAL_KEY,
@@ -56,7 +56,7 @@ class ContainerDriver:
     def ensure(self, cloud: Cloud, spec: ContainerSpec, address: Address) -> str:
         """The mark's only container: what an ambiguous failure made twice is reduced to one."""
         if not cloud.containers.offered():
-            raise Refused(self._node, Refusal.MISSING, "no container service in the catalogue")
+            raise OpenStackRefused(self._node, Refusal.MISSING, "no container service in the catalogue")
         found = find_containers(cloud, spec.mark)
         if not found:
             return self._run(cloud, spec, address)
@@ -80,7 +80,7 @@ class ContainerDriver:
         self._asked.put(key, True)
         try:
             return step()
-        except Refused as error:
+        except OpenStackRefused as error:
             if status_of(error) not in (400, 403, 409):  # busy, or force is not for us: the next pass
                 raise
             return False
@@ -120,7 +120,7 @@ class ContainerDriver:
                 spec.environment,
                 labels,
             )
-        except Refused as error:
+        except OpenStackRefused as error:
             # an earlier request of ours, given up as lost, may just have taken the port
             late = find_containers(cloud, spec.mark) if status_of(error) == 409 else ()
             if not late:

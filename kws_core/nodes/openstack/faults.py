@@ -35,7 +35,7 @@ _BUSY = frozenset({408, 425, 429})  # not done, and nothing is wrong with the re
 _NEVER = 501  # a feature that this node does not have: no better later
 
 
-class Refused(NodeRefused):
+class OpenStackRefused(NodeRefused):
     """A NodeRefused that knows the HTTP status, for the code in this package that must tell 404 from 409."""
 
     def __init__(self, node: str, reason: Refusal, detail: str = "", status: int = 0) -> None:
@@ -56,7 +56,7 @@ def from_status(node: str, status: int, message: str = "", error_type: str = "")
     reason = _NEUTRON_TYPES.get(error_type) or _STATUSES.get(status, Refusal.INVALID)
     if status == 403 and "quota" in message.lower():  # Nova has no other sign: a policy's no is a 403 too
         reason = Refusal.QUOTA
-    return Refused(node, reason, detail, status)
+    return OpenStackRefused(node, reason, detail, status)
 
 
 def from_answer(node: str, status: int, body: Any, text: str = "") -> NodeError:
@@ -79,14 +79,14 @@ def from_exception(node: str, error: Exception) -> NodeError | None:
     if isinstance(error, NodeError):
         return error
     if isinstance(error, ConfigError):
-        return Refused(node, Refusal.MISSING, "; ".join(error.problems))
+        return OpenStackRefused(node, Refusal.MISSING, "; ".join(error.problems))
     status = getattr(error, "http_status", None) or getattr(error, "status_code", None)
     if _foreign(error) and isinstance(status, int) and status >= 400:
         return from_status(node, status, str(error))
     detail = f"{type(error).__name__}: {error}"[:DETAIL_LENGTH]
     for modules, reason in ((_LACKING, Refusal.MISSING), (_CREDENTIALS, Refusal.AUTH)):
         if _is_any(error, modules):
-            return Refused(node, reason, detail)
+            return OpenStackRefused(node, reason, detail)
     if _foreign(error) or isinstance(error, OSError):
         return NodeDown(node, Refusal.DOWN, detail)
     return None

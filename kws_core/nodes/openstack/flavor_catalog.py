@@ -12,7 +12,7 @@ from kws_core.errors import NodeRefused, Refusal
 from kws_core.nodes.concurrency import TtlCache
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.types import Flavor
-from kws_core.nodes.openstack.faults import Refused, status_of
+from kws_core.nodes.openstack.faults import OpenStackRefused, status_of
 from kws_core.values import Size
 
 FLAVORS = "flavors"
@@ -84,10 +84,10 @@ class FlavorCatalog:
             made = cloud.flavors.create(name, size.vcpus, size.ram_mb, size.disk_gb)
             self._memory.put(FLAVORS, [*(self._memory.known(FLAVORS) or ()), made])
             return made
-        except Refused as error:
+        except OpenStackRefused as error:
             if status_of(error) == 403:
                 text = f"no flavor for {size.name} ({name}), and we may not make one"
-                raise Refused(self._node, Refusal.MISSING, text, 403) from error
+                raise OpenStackRefused(self._node, Refusal.MISSING, text, 403) from error
             found = self.match(cloud.flavors.list(), size) if status_of(error) == 409 else None
             if found is None:
                 raise

@@ -8,7 +8,7 @@ from kws_core.errors import Refusal
 from kws_core.nodes.importer import UntaggedMachine
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.types import Container, Server
-from kws_core.nodes.openstack.faults import Refused
+from kws_core.nodes.openstack.faults import OpenStackRefused
 from kws_core.nodes.openstack.translation import (
     OWNER_KEY,
     RENTAL_KEY,
@@ -58,9 +58,9 @@ class OpenStackImporter:
             marks = {one.id: mark_of_container(one) for one in cloud.containers.list()}
         has = marks.get(machine_id)
         if has is None:
-            raise Refused(self._name, Refusal.MISSING, f"no {kind} {machine_id!r}")
+            raise OpenStackRefused(self._name, Refusal.MISSING, f"no {kind} {machine_id!r}")
         if has not in ("", mark):
-            raise Refused(self._name, Refusal.INVALID, f"{kind} {machine_id!r} is marked {has!r}")
+            raise OpenStackRefused(self._name, Refusal.INVALID, f"{kind} {machine_id!r} is marked {has!r}")
         if has == mark:
             return
         if kind is Kind.SERVER:

@@ -18,6 +18,7 @@ from kws_core.config import OpenStackSection
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.findings import Finding, Wanted
 from kws_core.nodes.concurrency import Locks, SingleFlight, TtlCache, Workers
+from kws_core.nodes.offered_images import offered_image
 from kws_core.nodes.openstack import actions
 from kws_core.nodes.openstack.address_set import AddressSet, Wiring, look_up_wiring
 from kws_core.nodes.openstack.api import Cloud
@@ -27,7 +28,7 @@ from kws_core.nodes.openstack.checks import Checks
 from kws_core.nodes.openstack.connection import Handle
 from kws_core.nodes.openstack.containers import ContainerDriver
 from kws_core.nodes.openstack.containers import ranked as ranked_containers
-from kws_core.nodes.openstack.faults import Refused, status_of, translated
+from kws_core.nodes.openstack.faults import OpenStackRefused, status_of, translated
 from kws_core.nodes.openstack.flavor_catalog import FLAVORS, FlavorCatalog
 from kws_core.nodes.openstack.image_store import GlanceImageStore
 from kws_core.nodes.openstack.own_network import ensure_network
@@ -37,7 +38,6 @@ from kws_core.nodes.openstack.translation import (
     RENTAL_KEY,
     container_is_gone,
     container_machine,
-    image,
     machine,
     machine_state,
     mark_of_container,
@@ -45,12 +45,12 @@ from kws_core.nodes.openstack.translation import (
 )
 from kws_core.nodes.probe import fingerprints, ssh_answers
 from kws_core.nodes.values import (
-    Action,
     Address,
     Capacity,
     ContainerSpec,
     Image,
     Machine,
+    MachineAction,
     MachineState,
     NetworkSpec,
     RemainingResources,
@@ -116,7 +116,7 @@ class OpenStackNode:
     def images(self) -> list[Image]:
         """See Node."""
         self._memory.drop(_IMAGES)
-        return [image(stored) for stored in self._stored_images()]
+        return [offered_image(stored) for stored in self._stored_images()]
 
     def cidrs(self) -> list[str]:
         """See Node."""
@@ -134,7 +134,7 @@ class OpenStackNode:
                 if spec.network:
                     wiring = replace(wiring, internal_id=self._own_network(spec.network))
                 return AddressSet(self.cloud, self._workers, wiring, spec).ensure()
-            except Refused as error:
+            except OpenStackRefused as error:
                 if status_of(error) in _STALE:
                     self._memory.drop(_WIRING)
                 raise
@@ -182,7 +182,7 @@ class OpenStackNode:
         """See Node."""
         return self._flavors.sweep(self.cloud, dry_run)
 
-    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
+    def act(self, kind: Kind, machine_id: str, action: MachineAction) -> None:
         """See Node."""
         with self._marks.of(machine_id):  # Nova answers two at once with a 500
             actions.act(self.cloud, kind, machine_id, action)
@@ -267,7 +267,7 @@ class OpenStackNode:
             self._memory.drop(_IMAGES)
             found = [stored for stored in self._stored_images() if name == stored.name]
         if not found:
-            raise Refused(self._name, Refusal.NO_IMAGE, f"no active image {name!r}")
+            raise OpenStackRefused(self._name, Refusal.NO_IMAGE, f"no active image {name!r}")
         return max(found, key=lambda stored: stored.created_at).id  # a newer upload replaces an older one
 
     def _create(self, spec: ServerSpec, address: Address) -> str:
@@ -275,7 +275,7 @@ class OpenStackNode:
             ids = self._ids(spec)
             try:
                 return self._post(spec, address, *ids)
-            except Refused as error:
+            except OpenStackRefused as error:
                 if status_of(error) not in _STALE:
                     raise
                 self._memory.drop(_IMAGES, FLAVORS)
@@ -311,4 +311,4 @@ def _ranked(servers: Sequence[Server]) -> list[Server]:
 def _check_mark(node: str, mark: str) -> None:
     # The only caller's slip that could cost somebody else's things.
     if not mark.startswith(TAG_PREFIX) or mark == TAG_PREFIX:
-        raise Refused(node, Refusal.INVALID, f"{mark!r} is no mark")
+        raise OpenStackRefused(node, Refusal.INVALID, f"{mark!r} is no mark")

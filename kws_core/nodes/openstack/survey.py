@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from kws_core.nodes.concurrency import Workers
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.types import Container
-from kws_core.nodes.openstack.faults import Refused, status_of
+from kws_core.nodes.openstack.faults import OpenStackRefused, status_of
 from kws_core.nodes.openstack.own_network import delete_network
 from kws_core.nodes.openstack.translation import RENTAL_KEY, mark_of_container, mark_of_server
 from kws_core.nodes.values import RemainingResources
@@ -104,7 +104,7 @@ def _delete(cloud: Cloud, item: Item) -> bool:
     }
     try:
         there_was = doers[item.kind](item.id)
-    except Refused as error:
+    except OpenStackRefused as error:
         if status_of(error) in (400, 409):  # in use, or busy: the next pass
             return False
         raise

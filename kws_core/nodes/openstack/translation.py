@@ -6,7 +6,7 @@ import re
 
 from kws_core.errors import Refusal
 from kws_core.nodes.openstack.api.types import Container, Server
-from kws_core.nodes.values import Image, Machine, MachineState, StoredImage
+from kws_core.nodes.values import Machine, MachineState
 from kws_core.values import TAG_PREFIX, Kind, owner_tag
 
 RENTAL_KEY = "kws_rental"  # metadata of a server, label of a container: the rental's id
@@ -63,24 +63,6 @@ _CONTAINER_FAULTS = (
         Refusal.INVALID,
     ),
 )
-
-_LOGINS = {
-    "ubuntu": "ubuntu",
-    "debian": "debian",
-    "centos": "cloud-user",
-    "rhel": "cloud-user",
-    "almalinux": "almalinux",
-    "rocky": "rocky",
-    "fedora": "fedora",
-    "alpine": "alpine",
-    "arch": "arch",
-    "opensuse": "opensuse",
-    "freebsd": "freebsd",
-    "amazon": "ec2-user",
-    "amzn": "ec2-user",
-    "cirros": "cirros",
-}
-_YES = frozenset({"1", "true", "yes", "on"})
 
 
 def machine_state(server: Server) -> MachineState:
@@ -161,44 +143,4 @@ def container_machine(container: Container) -> Machine:
         fault=container.reason or (container.detail if state is MachineState.STOPPED else ""),
         refusal=container_refusal(container.reason) if state is MachineState.BROKEN else None,
         created_at=container.created_at,
-    )
-
-
-def login_of(name: str, os_distro: str = "", os_version: str = "", admin_user: str = "") -> str:
-    """The user that an image's cloud-init makes: as the image says, else by distribution; "" when unknown."""
-    if admin_user:
-        return admin_user
-    distro = os_distro.lower() or name.lower()
-    for prefix, login in _LOGINS.items():
-        if distro.startswith(prefix):
-            if prefix == "centos" and _is_seven(name, os_version):
-                return "centos"
-            return login
-    return ""
-
-
-def _is_seven(name: str, os_version: str) -> bool:
-    version = os_version or "".join(re.findall(r"^\D*(\d+)", name))
-    return version.split(".")[0] == "7"
-
-
-def image(stored: StoredImage) -> Image:
-    """A Glance image as the contract's Image."""
-    properties = stored.properties
-    return Image(
-        id=stored.id,
-        name=stored.name,
-        title=properties.get("kws_title", ""),
-        size_bytes=stored.size_bytes,
-        min_disk_gb=stored.min_disk_gb,
-        min_ram_mb=stored.min_ram_mb,
-        login=login_of(
-            stored.name,
-            properties.get("os_distro", ""),
-            properties.get("os_version", ""),
-            properties.get("os_admin_user", ""),
-        ),
-        checksum=stored.checksum,
-        hidden=properties.get("kws_hidden", "").lower() in _YES,
-        properties=properties,
     )

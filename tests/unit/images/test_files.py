@@ -174,7 +174,7 @@ def test_urls_that_are_refused_before_anything_is_asked(url: str, code: str) -> 
 
 
 def test_a_download_is_what_the_server_has(web: Web) -> None:
-    rules = Rules(allowed=web.allowed)
+    rules = web.rules()
     with from_url(web.url(), lambda: rules)(lambda done: None) as content:
         assert (content.size, content.disk_format) == (200_000, "qcow2")
 
@@ -189,7 +189,7 @@ def test_a_name_that_means_loopback(web: Web, dns: dict[str, list[str]]) -> None
 
 def test_the_connection_goes_to_the_address_that_was_judged(web: Web, dns: dict[str, list[str]]) -> None:
     dns["mirror.example"] = ["127.0.0.1", "10.255.255.1"]  # the second answer must never be asked for
-    with opened(f"http://mirror.example:{web.port}/disk.qcow2", Rules(allowed=web.allowed)) as download:
+    with opened(f"http://mirror.example:{web.port}/disk.qcow2", web.rules()) as download:
         assert sum(map(len, download.chunks())) == 200_000
     assert web.asked == [f"mirror.example:{web.port}/disk.qcow2"]
 
@@ -208,15 +208,15 @@ def test_the_connection_goes_to_the_address_that_was_judged(web: Web, dns: dict[
 def test_a_redirect_is_judged_as_the_first(web: Web, dns: dict[str, list[str]], to: str, code: str) -> None:
     dns["node1.example"] = ["10.0.0.5"]
     web.redirects("/here", to)
-    assert code_of(web.url("/here"), Rules(hosts=["10.0.0.5"], allowed=web.allowed)) == code
+    assert code_of(web.url("/here"), web.rules(["10.0.0.5"])) == code
 
 
 def test_redirects_are_followed_but_not_for_ever(web: Web) -> None:
     web.redirects("/one", "/disk.qcow2")
-    with opened(web.url("/one"), Rules(allowed=web.allowed)) as download:
+    with opened(web.url("/one"), web.rules()) as download:
         assert download.size == 200_000
     web.redirects("/circle", "/circle")
-    assert code_of(web.url("/circle"), Rules(allowed=web.allowed)) == "url_redirects"
+    assert code_of(web.url("/circle"), web.rules()) == "url_redirects"
     assert sum("circle" in path for path in web.asked) == MOST_REDIRECTS + 1
 
 
@@ -229,7 +229,7 @@ def test_a_nodes_own_interface_is_refused_by_name_and_address(dns: dict[str, lis
 
 @pytest.mark.parametrize("host", ["10.255.255.1", "192.168.1.7", "172.16.0.1", "93.184.216.34", "[fd00::7]"])
 def test_private_networks_and_the_internet_may_be_asked(host: str) -> None:
-    assert len(_judged(check(f"http://{host}/a.img"), frozenset(), ())) == 1
+    assert len(_judged(check(f"http://{host}/a.img"), Rules(), frozenset())) == 1
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_answers_that_are_no_image(web: Web, path: str, code: str) -> None:
     web.gives("/404", b"not here", status=404)
     web.gives("/cut", qcow2(), promised=300_000)
     web.gives("/huge", qcow2(), promised=1 << 50)
-    assert code_of(web.url(path), Rules(allowed=web.allowed)) == code
+    assert code_of(web.url(path), web.rules()) == code
 
 
 def test_a_server_that_does_not_stop(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +260,7 @@ def test_a_server_that_does_not_stop(web: Web, monkeypatch: pytest.MonkeyPatch) 
         handler.wfile.write(qcow2())
 
     web.answers["/endless"] = endless
-    assert code_of(web.url("/endless"), Rules(allowed=web.allowed)) == "image_large"
+    assert code_of(web.url("/endless"), web.rules()) == "image_large"
 
 
 def test_a_host_that_is_not_there() -> None:

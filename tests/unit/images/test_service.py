@@ -18,7 +18,7 @@ from kws_core.images.reports import Description
 from kws_core.images.service import Images
 from kws_core.images.table import Difference
 from kws_core.images.upload import About
-from kws_core.images.urls import Rules, from_url
+from kws_core.images.urls import from_url
 from kws_core.nodes.image_store import UPLOAD, ImageSpec
 from kws_core.nodes.values import Image
 from kws_core.reports.audit import Audit
@@ -211,7 +211,7 @@ def test_what_is_no_disk_touches_no_node(world: World, images: Images, tmp_path:
 def test_from_a_url(world: World, images: Images) -> None:
     with web_server() as web:
         web.gives("/disk.qcow2", qcow2())
-        source = from_url(web.url(), lambda: Rules(images.hosts(), web.allowed))
+        source = from_url(web.url(), lambda: web.rules(images.hosts()))
         assert images.add(BY, "rocky-9", source).ok
     assert images.hosts() == {"node1.lab.example", "node2.lab.example"}
     assert copies(world, "rocky-9") == BOTH_ACTIVE
@@ -235,7 +235,7 @@ def test_a_node_that_fetches_by_itself_is_believed_only_its_checksum(
         web.gives("/disk.qcow2", data)
         there = {"same": {web.url(): data}, "other": {web.url(): data[:-1]}, "nothing": {}}
         shelf.web = there[has]
-        source = from_url(web.url(), lambda: Rules((), web.allowed), by_nodes)
+        source = from_url(web.url(), web.rules, by_nodes)
         report = images.add(BY, "rocky-9", source)
         if has == "other":
             assert states(report) == {"node1": "done", "node2": "spoiled"}
@@ -255,7 +255,7 @@ def test_a_node_that_refuses_to_fetch_is_sent_it(world: World, images: Images, p
         node.fail_next("image_fetch", NodeRefused(node.name, Refusal.INVALID, "port 8080 is not allowed"))
     with web_server() as web:
         web.gives("/disk.qcow2", qcow2())
-        assert images.add(BY, "rocky-9", from_url(web.url(), lambda: Rules((), web.allowed), True)).ok
+        assert images.add(BY, "rocky-9", from_url(web.url(), web.rules, True)).ok
     assert pauses == []
 
 

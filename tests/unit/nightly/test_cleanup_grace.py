@@ -11,7 +11,7 @@ from harness.night_kit import GRACE, NGINX, lent, night, node_of, ready, status
 from harness.world import ADMIN, JOON, MINA, World
 
 from kws_core.errors import NodeRefused, Refusal, UserError
-from kws_core.nodes.values import Action, MachineState
+from kws_core.nodes.values import MachineAction, MachineState
 from kws_core.rentals.extension import Extensions
 from kws_core.rentals.machine_actions import Operations
 from kws_core.tables.event import Event
@@ -76,7 +76,7 @@ def test_one_that_was_switched_on_behind_our_back_is_stopped_again(make_world: M
     night(world)
     held = world.look(rental).placement
     assert held and held.server_id
-    node_of(world, rental).act(Kind.SERVER, held.server_id, Action.START)
+    node_of(world, rental).act(Kind.SERVER, held.server_id, MachineAction.START)
     world.clock.advance(minutes=6)
     world.settle(2)
     assert state(world, rental) is MachineState.STOPPED
@@ -122,7 +122,7 @@ def test_what_its_owner_had_switched_off_stays_off(make_world: MakeWorld) -> Non
     rental = ready(world)
     done: list[object] = []
     operations = Operations(world.context, world.nodes, world.reconciler.executors)
-    operations.act(MINA, rental.id, Action.STOP, done.append)
+    operations.act(MINA, rental.id, MachineAction.STOP, done.append)
     assert done == [""]
     node_of(world, rental).calls.clear()
     night(world)

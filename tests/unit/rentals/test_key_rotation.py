@@ -13,7 +13,7 @@ from harness.world import ADMIN, JOON, MINA, World
 from kws_core.errors import NodeDown, NodeRefused, Refusal, UserError
 from kws_core.forms import ssh_keys
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.nodes.values import Action
+from kws_core.nodes.values import MachineAction
 from kws_core.rentals import key_rotation
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Access, Reason, Status
@@ -259,7 +259,7 @@ def test_a_node_that_refuses_the_reboot_has_the_key_for_the_next_one(world: Worl
     assert (event.kind, event.data) == ("key_renewed", {"node": node.name, "refusal": "auth"})
     held = world.look(rental).placement
     assert held and held.server_id
-    node.act(Kind.SERVER, held.server_id, Action.REBOOT)  # as the card says
+    node.act(Kind.SERVER, held.server_id, MachineAction.REBOOT)  # as the card says
     assert_renewed(world, rental)
 
 

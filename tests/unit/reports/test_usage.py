@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kws_core.rentals.extension import Extensions
 from kws_core.reports import usage
-from kws_core.reports.usage import Span, Usage, Used
+from kws_core.reports.usage import Span, UsageReport, Used
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.values import Kind
@@ -66,8 +66,8 @@ def test_a_month_is_that_of_the_lab(world: World) -> None:
     world.ready()
     world.clock.advance(hours=1)
     (november,), (december,) = (
-        Usage(world.context).month(date(2026, 11, 1)),
-        Usage(world.context).month(date(2026, 12, 1)),
+        UsageReport(world.context).month(date(2026, 11, 1)),
+        UsageReport(world.context).month(date(2026, 12, 1)),
     )
     assert (november.rentals, december.rentals) == (1, 0), "counted where it began, used in both"
     assert november.vcpu_hours == pytest.approx(0.5, abs=0.01)
@@ -82,7 +82,7 @@ def test_what_was_handed_over_counts_for_each_in_turn(world: World) -> None:
     world.rental_service.return_rental(JOON, rental.id)
     world.settle()
     world.clock.advance(hours=4)
-    used = {one.person: one for one in Usage(world.context).month(date(2026, 12, 1))}
+    used = {one.person: one for one in UsageReport(world.context).month(date(2026, 12, 1))}
     assert used[MINA.id].vcpu_hours == pytest.approx(2, abs=0.02)
     assert used[JOON.id].vcpu_hours == pytest.approx(3, abs=0.02)
     assert (used[MINA.id].rentals, used[JOON.id].rentals) == (1, 0)
@@ -92,7 +92,7 @@ def test_a_rental_that_was_never_ready_used_nothing(world: World) -> None:
     rental = world.rent()
     world.rental_service.return_rental(MINA, rental.id)
     world.settle()
-    (used,) = Usage(world.context).month(date(2026, 12, 1))
+    (used,) = UsageReport(world.context).month(date(2026, 12, 1))
     assert (used.rentals, used.rental_days, used.vcpu_hours) == (1, 0, 0)
 
 

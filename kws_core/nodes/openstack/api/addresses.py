@@ -98,7 +98,6 @@ def _port(entry: Json) -> Port:
         network_id=str(entry.get("network_id") or ""),
         fixed_ip=str(fixed[0].get("ip_address") or ""),
         device_id=str(entry.get("device_id") or ""),
-        device_owner=str(entry.get("device_owner") or ""),
         security_group_ids=tuple(entry.get("security_groups") or ()),
         created_at=str(entry.get("created_at") or ""),
         marks=marks_of(entry),

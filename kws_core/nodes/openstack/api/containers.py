@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from kws_core.errors import NodeDown, Refusal
 from kws_core.nodes.openstack.api.rest import Json, Rest, addresses_of, when
 from kws_core.nodes.openstack.api.types import Container
-from kws_core.nodes.openstack.faults import Refused, status_of, translated
+from kws_core.nodes.openstack.faults import OpenStackRefused, status_of, translated
 
 T = TypeVar("T")
 
@@ -116,13 +116,13 @@ class Containers:
     def delete(self, container_id: str, stop: bool = False, force: bool = False) -> bool:
         """Ask for deletion; the container is listed until it is done.
 
-        Refused (409) while it runs, unless ``stop``, and while it is made or deleted. ``force`` is for
+        OpenStackRefused (409) while it runs, unless ``stop``, and while it is made or deleted. ``force`` is for
         admins (else 403), and on one that is being made it may leave the Docker container behind.
         """
         options = {key: True for key, wanted in (("stop", stop), ("force", force)) if wanted}
         try:
             self._ask(lambda zun: zun.containers.delete(container_id, **options))
-        except Refused as error:
+        except OpenStackRefused as error:
             if status_of(error) == 404:
                 return False
             raise
@@ -140,7 +140,7 @@ class Containers:
     def _ask(self, question: Callable[[Any], T]) -> T:
         # HTTP errors are zunclient's, network errors keystoneauth's: both end here
         if self._client is None or not self.offered():
-            raise Refused(self._rest.node, Refusal.MISSING, "no container service in the catalogue")
+            raise OpenStackRefused(self._rest.node, Refusal.MISSING, "no container service in the catalogue")
         zun = self._client()
         with translated(self._rest.node):
             try:

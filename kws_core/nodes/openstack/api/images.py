@@ -110,10 +110,6 @@ class Images:
         """Its bytes, so many at a time."""
         return self._rest.stream("image", f"/images/{image_id}/file", chunk)
 
-    def set_properties(self, image_id: str, properties: Mapping[str, str]) -> None:
-        """Add or replace properties, ``name`` and ``visibility`` among them."""
-        self.change(image_id, properties)
-
     def change(self, image_id: str, fields: Mapping[str, Any], drop: Collection[str] = ()) -> None:
         """Add or replace fields and properties, and drop properties that it has, in one request."""
         patch = [{"op": "add", "path": f"/{key}", "value": value} for key, value in fields.items()]

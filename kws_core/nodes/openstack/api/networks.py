@@ -144,7 +144,6 @@ def _network(entry: Json) -> Network:
         id=str(entry["id"]),
         name=str(entry.get("name") or ""),
         external=bool(entry.get("router:external")),
-        subnet_ids=tuple(entry.get("subnets") or ()),
         marks=marks_of(entry),
     )
 
@@ -155,7 +154,6 @@ def _subnet(entry: Json) -> Subnet:
         name=str(entry.get("name") or ""),
         network_id=str(entry.get("network_id") or ""),
         cidr=str(entry.get("cidr") or ""),
-        gateway_ip=str(entry.get("gateway_ip") or ""),
     )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from kws_core.errors import NodeDown, Refusal
-from kws_core.nodes.openstack.faults import Refused, from_answer, status_of, translated
+from kws_core.nodes.openstack.faults import OpenStackRefused, from_answer, status_of, translated
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -76,7 +76,7 @@ class Rest:
         """False when it was not there (any more)."""
         try:
             self.send(service, "DELETE", path, microversion=version)
-        except Refused as error:
+        except OpenStackRefused as error:
             if status_of(error) == 404:
                 return False
             raise
@@ -175,10 +175,12 @@ def pick(rest: Rest, kind: str, found: Sequence[N], name_or_id: str) -> N:
             return one
     named = [one for one in found if one.name == name_or_id]
     if not named:
-        raise Refused(rest.node, Refusal.MISSING, f"no {kind} {name_or_id!r}")
+        raise OpenStackRefused(rest.node, Refusal.MISSING, f"no {kind} {name_or_id!r}")
     if len(named) > 1:
         ids = ", ".join(one.id for one in named)
-        raise Refused(rest.node, Refusal.INVALID, f"{len(named)} {kind}s are called {name_or_id!r}: {ids}")
+        raise OpenStackRefused(
+            rest.node, Refusal.INVALID, f"{len(named)} {kind}s are called {name_or_id!r}: {ids}"
+        )
     return named[0]
 
 

@@ -63,7 +63,6 @@ class Network:
     id: str
     name: str
     external: bool = False
-    subnet_ids: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
 
 
@@ -75,7 +74,6 @@ class Subnet:
     name: str
     network_id: str
     cidr: str
-    gateway_ip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,6 @@ class Port:
     network_id: str
     fixed_ip: str = ""
     device_id: str = ""
-    device_owner: str = ""
     security_group_ids: tuple[str, ...] = ()
     created_at: str = ""
     marks: tuple[str, ...] = ()
@@ -147,11 +144,10 @@ class Keypair:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A block-storage volume. Size in GiB."""
+    """A block-storage volume."""
 
     id: str
     name: str
-    size_gb: int = 0
     status: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
 

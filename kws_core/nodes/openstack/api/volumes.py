@@ -28,7 +28,6 @@ class Volumes:
             Volume(
                 id=str(entry["id"]),
                 name=str(entry.get("name") or ""),
-                size_gb=int(entry.get("size") or 0),
                 status=str(entry.get("status") or ""),
                 metadata=dict(entry.get("metadata") or {}),
             )
