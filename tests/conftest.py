@@ -22,7 +22,7 @@ from kws_core.nodes.fake.node import FakeNode
 from kws_core.outbox.pending_messages import Outbox
 from kws_core.reconcile.reconciler import Reconciler
 
-gc.set_threshold(100_000, 50, 100)  # a tenth of the time went into looking through what the imports had made
+gc.set_threshold(300_000, 50, 100)  # a tenth of the time went into looking through what the imports had made
 settings.register_profile("fast", deadline=None, derandomize=True, max_examples=25)  # the same at each run
 settings.register_profile("thorough", deadline=None, max_examples=200)  # a busy machine is no fault
 settings.load_profile("thorough" if THOROUGH else "fast")

@@ -13,7 +13,6 @@ from sqlalchemy import func, select
 from kws_core.cluster.deliveries import Deliveries
 from kws_core.config import Config, parse_config
 from kws_core.context import Context
-from kws_core.database.queries import rental
 from kws_core.database.store import Store
 from kws_core.forms import ssh_keys
 from kws_core.nightly.cleanup import Nightly
@@ -30,7 +29,7 @@ from kws_core.scheduling import work_queue
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import Status
+from kws_core.tables.states import Access, Status
 
 START = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)  # noon in Seoul
 SECOND = timedelta(seconds=1)
@@ -168,10 +167,10 @@ class World:
 
     def waiting_for_keys(self) -> list[str]:
         """Whose key is still to be handed over."""
-        due = self.outbox.due()
+        unsent = select(Rental).where(Rental.access == Access.GENERATED, Rental.key_sent_at.is_(None))
         with self.store.read() as session:
-            rentals = [rental(session, rental_id) for rental_id in due]
-            return [r.id for r in rentals if r is not None and PendingMessages(r, (), None).wants_key]
+            wanted = {r.id for r in session.scalars(unsent) if PendingMessages(r, (), None).wants_key}
+        return [rental_id for rental_id in self.outbox.due() if rental_id in wanted] if wanted else []
 
     def deliver_key(self, rental_id: str) -> None:
         """What the notifier does, without Slack."""
