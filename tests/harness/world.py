@@ -167,10 +167,14 @@ class World:
 
     def waiting_for_keys(self) -> list[str]:
         """Whose key is still to be handed over."""
-        unsent = select(Rental).where(Rental.access == Access.GENERATED, Rental.key_sent_at.is_(None))
+        if not (due := self.outbox.due()):
+            return []
+        unsent = select(Rental).where(
+            Rental.id.in_(due), Rental.access == Access.GENERATED, Rental.key_sent_at.is_(None)
+        )
         with self.store.read() as session:
             wanted = {r.id for r in session.scalars(unsent) if PendingMessages(r, (), None).wants_key}
-        return [rental_id for rental_id in self.outbox.due() if rental_id in wanted] if wanted else []
+        return [rental_id for rental_id in due if rental_id in wanted]
 
     def deliver_key(self, rental_id: str) -> None:
         """What the notifier does, without Slack."""
