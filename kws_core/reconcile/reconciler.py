@@ -77,10 +77,9 @@ class Reconciler:
         if self._stopping:
             return IDLE
         with self.context.store.read() as session:
-            due = set(work_queue.due_nodes(session, now))
-            following = work_queue.next_look(session)
+            checks = work_queue.next_checks(session, now)
         for name in self.nodes:
-            if name in due:
+            if name in checks and checks[name] <= now:
                 self._start(name, "round", self._reconcile_pass)
             if self._refresh_at.get(name, now) <= now:
                 self._refresh_at[name] = now + REFRESH
@@ -91,7 +90,8 @@ class Reconciler:
             if self.sweeps and self._sweep_at.setdefault(name, now + FIRST) <= now:
                 self._sweep_at[name] = now + EVERY
                 self._start(name, "sweep", self._sweep, on="refresh")
-        return IDLE if due or following is None else max(timedelta(0), min(IDLE, following - now))
+        following = min(checks.values(), default=now)
+        return min(IDLE, following - now) if following > now else IDLE
 
     def _start(self, name: str, sort: str, act: Callable[[str], None], on: str | None = None) -> None:
         with self._guard:
@@ -207,8 +207,7 @@ class Reconciler:
             self._note_down(name, error)
             return
         with self.context.store.write() as session:
-            silent = catalogue.silent_since(session, name)
-            if catalogue.note_answer(session, name, images, capacity, cidrs, now):
+            if silent := catalogue.note_answer(session, name, images, capacity, cidrs, now):
                 log.info("node %s answers", name)
                 node_alerts.tell_up(session, name, silent, now)
                 work_queue.requeue_node(session, name, now)

@@ -92,7 +92,7 @@ def may_start(session: Session, config: Config, rental: Rental, node: str, now: 
 def wanted(session: Session, config: Config, node: str) -> bool:
     """Whether the node could build more and somebody waits for it: a look before anything is locked."""
     waits = select(Rental.id).join(Rental.placements).where(_WAITS, Placement.node == node).limit(1)
-    return bool(free_slots(session, config, node)) and session.scalar(waits) is not None
+    return session.scalar(waits) is not None and free_slots(session, config, node) > 0
 
 
 def call_next(session: Session, config: Config, node: str, now: datetime) -> bool:

@@ -5,36 +5,40 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import HOLDING, PlacementState, Status
 
+# asked every second, or at every step: put together once
+_UNLEASED = or_(Placement.leased_until.is_(None), Placement.leased_until < bindparam("now"))
+_NEXT_CHECKS = (
+    select(Placement.node, func.min(Placement.next_check_at))
+    .where(Placement.state.in_(HOLDING), _UNLEASED)
+    .group_by(Placement.node)
+)
+_DUE = (
+    select(Placement)
+    .where(
+        Placement.node == bindparam("node"),
+        Placement.state.in_(HOLDING),
+        Placement.next_check_at <= bindparam("now"),
+        _UNLEASED,
+    )
+    .order_by(Placement.id)
+    .with_for_update(skip_locked=True)
+    .options(selectinload(Placement.rental))
+)
+
 
 def claim_due(session: Session, node: str, now: datetime, who: str, lease: timedelta) -> Sequence[Placement]:
     """Leases the node's due placements to ``who``; a lease that ran out may be taken over."""
-    due = (
-        select(Placement.id)
-        .where(
-            Placement.node == node,
-            Placement.state.in_(HOLDING),
-            Placement.next_check_at <= now,
-            or_(Placement.leased_until.is_(None), Placement.leased_until < now),
-        )
-        .with_for_update(skip_locked=True)
-    )
-    ids = session.scalars(due).all()
-    if not ids:
-        return []
-    until = now + lease
-    session.execute(
-        update(Placement)
-        .where(Placement.id.in_(ids))
-        .values(leased_until=until, leased_by=who, next_check_at=until)  # a poke meanwhile makes it earlier
-    )
-    query = select(Placement).where(Placement.id.in_(ids)).options(selectinload(Placement.rental))
-    return session.scalars(query.order_by(Placement.id)).all()
+    claimed = session.scalars(_DUE, {"node": node, "now": now}).all()
+    for placement in claimed:
+        placement.leased_until, placement.leased_by = now + lease, who
+        placement.next_check_at = now + lease  # a poke meanwhile makes it earlier
+    return claimed
 
 
 def release_lease(session: Session, placement_id: int, who: str, next_check_at: datetime) -> None:
@@ -54,22 +58,9 @@ def requeue_node(session: Session, node: str, now: datetime) -> None:
     session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_check_at=now))
 
 
-def due_nodes(session: Session, now: datetime) -> Sequence[str]:
-    """Nodes that have something due."""
-    query = select(Placement.node).where(
-        Placement.state.in_(HOLDING),
-        Placement.next_check_at <= now,
-        or_(Placement.leased_until.is_(None), Placement.leased_until < now),
-    )
-    return session.scalars(query.distinct()).all()
-
-
-def next_look(session: Session) -> datetime | None:
-    """When the next placement is due, None when nothing is placed anywhere."""
-    query = select(func.min(Placement.next_check_at)).where(
-        Placement.state.in_(HOLDING), Placement.leased_until.is_(None)
-    )
-    return session.scalar(query)
+def next_checks(session: Session, now: datetime) -> dict[str, datetime]:
+    """By node, when the first placement there is to be looked at that nobody works on."""
+    return {row[0]: row[1] for row in session.execute(_NEXT_CHECKS, {"now": now})}
 
 
 def building_on(session: Session, node: str) -> int:

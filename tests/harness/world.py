@@ -110,7 +110,7 @@ def next_due(store: Store, now: datetime) -> datetime:
     """The next second in which a node or Slack may have something to do; a silent node is asked every five."""
     query = select(func.min(Event.next_try_at)).where(Event.delivered_at.is_(None))
     with store.read() as session:
-        looks = [work_queue.next_look(session), session.scalar(query)]
+        looks = [*work_queue.next_checks(session, now).values(), session.scalar(query)]
     return max(now + SECOND, min([now + REFRESH_DOWN, *filter(None, looks)]))
 
 
@@ -130,6 +130,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.nightly = Nightly(self.context)
+        self.context.mail.set()
 
     @property
     def rental_service(self) -> RentalService:
@@ -154,6 +155,7 @@ class World:
     def restart(self) -> None:
         """The process died and is started again: all that was in memory is gone."""
         self.context = Context(self.config, self.store, self.clock)
+        self.context.mail.set()
         self.outbox = Outbox(self.context)
         self.nightly = Nightly(self.context)
         self.reconciler = Reconciler(self.context, self.nodes, lambda node, sort: Inline())
@@ -167,13 +169,16 @@ class World:
 
     def waiting_for_keys(self) -> list[str]:
         """Whose key is still to be handed over."""
-        if not (due := self.outbox.due()):
+        if not self.context.mail.is_set() or not (due := self.outbox.due()):
+            self.context.mail.clear()
             return []
         unsent = select(Rental).where(
             Rental.id.in_(due), Rental.access == Access.GENERATED, Rental.key_sent_at.is_(None)
         )
         with self.store.read() as session:
             wanted = {r.id for r in session.scalars(unsent) if PendingMessages(r, (), None).wants_key}
+        if not wanted:
+            self.context.mail.clear()
         return [rental_id for rental_id in due if rental_id in wanted]
 
     def deliver_key(self, rental_id: str) -> None:
