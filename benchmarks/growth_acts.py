@@ -17,6 +17,7 @@ from bot.handlers.my_rentals import MyRentals
 from bot.handlers.rent import Rent
 from bot.slack.directory import Directory
 from bot.slack.dispatcher import Dispatcher, RequestContext
+from bot.slack.payloads import SlashCommand
 from bot.text.i18n import texts_for
 from kws_core.nightly.cleanup import Nightly
 from kws_core.outbox.admin_queries import Search
@@ -32,6 +33,9 @@ from kws_core.tables.rental import Placement
 from kws_core.values import Kind, Size
 
 TEXTS = texts_for("ko-KR", "ko")
+COMMAND = SlashCommand(
+    command="/kws", user_id=ASKER.id, team_id="T1", trigger_id="t", response_url="https://hooks.slack.com/x"
+)
 WISH = PlacementRequest(Kind.SERVER, "debian-12", Size("small", 1, 512, 5))
 
 
@@ -67,7 +71,7 @@ class Acts:
         slack = cast(Any, Slack())
         directory = Directory(self.context, slack)
         dispatcher = Dispatcher(self.context, directory, cast(Any, None))
-        self.visit = RequestContext(ASKER, TEXTS, {"command": "/kws", "trigger_id": "t"}, slack, slack)
+        self.visit = RequestContext(ASKER, TEXTS, COMMAND, slack, slack)
         self.mine, self.rent, self.homes = (
             MyRentals(dispatcher),
             Rent(dispatcher),

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
-from slack_bolt import App, BoltResponse
+from slack_bolt import App, BoltContext, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
@@ -31,7 +31,8 @@ from bot.handlers import (
 from bot.handlers.admin import AdminCommands
 from bot.handlers.commands import Commands
 from bot.slack import payloads
-from bot.slack.dispatcher import Dispatcher, asker
+from bot.slack.dispatcher import Dispatcher
+from bot.slack.payloads import Payload, SlashCommand
 from bot.text import error_messages
 from kws_core.rentals.extension import Extensions
 from kws_core.rentals.machine_actions import Operations
@@ -104,16 +105,16 @@ def _authorize(token: str) -> Any:
 
 def _error_listener(dispatcher: Dispatcher) -> Any:
     def on_error(
-        error: Exception, body: dict[str, Any], response: BoltResponse | None
+        error: Exception, context: BoltContext, response: BoltResponse | None
     ) -> BoltResponse | None:
         """A 200 keeps Slack from showing its own error; the person gets ours. None: it was acknowledged already."""
-        user_id, _ = asker(body)
+        payload: Payload | None = context.get(payloads.KEY)  # None: it failed before that was read
+        user_id = payload.asker[0] if payload else ""
         texts = dispatcher.directory.texts_of(user_id)
         reference = error_messages.new_reference(error, f"listener for {user_id}")
         if response is None:
             return None
-        return BoltResponse(
-            status=200, body=texts(error_messages.BUG, ref=reference) if "command" in body else ""
-        )
+        command = isinstance(payload, SlashCommand)
+        return BoltResponse(status=200, body=texts(error_messages.BUG, ref=reference) if command else "")
 
     return on_error

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from slack_bolt import Ack, App, BoltContext
-from slack_sdk import WebClient
+from slack_bolt import App
 
 from bot.delivery.homes import Homes
 from bot.handlers.admin import admins_only
-from bot.slack.dispatcher import Dispatcher, RequestContext
+from bot.slack.dispatcher import Dispatcher, Later, RequestContext, Submission
 from bot.text.i18n import N_, Mrkdwn
 from bot.views import admin_form, ids
 from bot.views.admin_form import Filled
-from kws_core.errors import ErrorCode, UserError
+from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.rentals.extension import Extensions
 from kws_core.tables.rental import Rental
 
@@ -30,7 +27,7 @@ def register(app: App, dispatcher: Dispatcher, homes: Homes, terms: Extensions) 
     """Listens for the menus of the desk's rows and for their forms."""
     acts = DeskActs(dispatcher, homes, terms)
     app.action(ids.Action.DESK_ACT)(dispatcher.listener(acts.open))
-    app.view(ids.View.DESK)(acts.submitted)
+    app.view(ids.View.DESK)(dispatcher.form(acts.submitted, at=ids.Field.NOTE))
 
 
 class DeskActs:
@@ -47,7 +44,7 @@ class DeskActs:
     def open(self, request: RequestContext) -> None:
         """The form for what was chosen in a row's menu."""
         admins_only(request)
-        act, rental_id = ids.parse_act((request.action.get("selected_option") or {}).get("value") or "")
+        act, rental_id = ids.parse_act(request.action.option or "")
         rental = self.rental_queries.rental(request.who, rental_id)
         if not rental.live:
             raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
@@ -56,37 +53,20 @@ class DeskActs:
         form = admin_form.build(act, rental, proposed, request.texts, missed=missed)
         request.open_form(form, "/kws admin rentals")
 
-    def submitted(
-        self, ack: Ack, body: dict[str, Any], view: dict[str, Any], client: WebClient, context: BoltContext
-    ) -> None:
+    def submitted(self, form: Submission) -> Later:
         """Says at once what is wrong with a field; all else takes a look at who asks, on a thread of ours."""
-        user_id = str(body["user"]["id"])
-        try:
-            filled = admin_form.parse(view)
-            wrong = self._wrong(filled)
-        except Exception as error:
-            filled, wrong = None, {ids.Field.NOTE: error}
-        if wrong or filled is None:
-            texts = self.dispatcher.directory.texts_of(user_id)
-            shown = {
-                str(field): self.dispatcher.explain_plain(error, texts, f"desk form of {user_id}")
-                for field, error in wrong.items()
-            }
-            ack(response_action="errors", errors=shown)
-            return
-        ack()
-        self.dispatcher.dispatch(
-            lambda request: self._act(request, filled), body=body, client=client, context=context
-        )
+        filled = admin_form.parse(form.view)
+        if filled.act is ids.RentalAct.EXTEND:
+            self._check(filled)
+        return Later(lambda request: self._act(request, filled))
 
-    def _wrong(self, filled: Filled) -> dict[ids.Field, Exception]:
-        if filled.act is not ids.RentalAct.EXTEND:
-            return {}
+    def _check(self, filled: Filled) -> None:
         try:
             self.context.expiry.choices.check_last_day(filled.until, self.context.today(), beyond_policy=True)
         except UserError as error:
-            return {ids.Field.ENDS_ON: error}
-        return {} if filled.note else {ids.Field.NOTE: UserError(ErrorCode.NOTE_MISSING)}
+            raise FormError({ids.Field.ENDS_ON: error}) from None
+        if not filled.note:
+            raise UserError(ErrorCode.NOTE_MISSING)
 
     def _act(self, request: RequestContext, filled: Filled) -> None:
         admins_only(request)

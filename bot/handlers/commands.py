@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from typing import Any
 
-from slack_bolt import Ack, App, BoltContext
-from slack_sdk import WebClient
+from slack_bolt import App
 from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject
 
-from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph
+from bot.slack.dispatcher import Dispatcher, RequestContext, Serve, paragraph
 from bot.text import prose
 from bot.text.i18n import N_, Texts
 from bot.views import ids
@@ -44,7 +42,7 @@ class Commands:
 
     def register(self, app: App) -> None:
         """Listens for ``/kws`` and for the hub's buttons."""
-        app.command(ids.COMMAND)(self._command)
+        app.command(ids.COMMAND)(self.dispatcher.listener(self._serve))
         for action, name in (
             (ids.Action.OPEN_RENT, "rent"),
             (ids.Action.OPEN_CONTAINER, "rent container"),
@@ -52,25 +50,14 @@ class Commands:
             (ids.Action.SHOW_STATUS, "status"),
             (ids.Action.SHOW_HELP, "help"),
         ):
-            app.action(action)(self._button(name))
+            app.action(action)(self.dispatcher.listener(self._button(name)))
 
-    def _command(self, ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
-        ack()
-        self.dispatcher.dispatch(self._serve, body=body, client=client, context=context)
-
-    def _button(self, words: str) -> Callable[..., None]:
+    def _button(self, words: str) -> Serve:
         name, _, rest = words.partition(" ")
-
-        def listener(ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
-            ack()
-            self.dispatcher.dispatch(
-                lambda request: self._table[name](request, rest), body=body, client=client, context=context
-            )
-
-        return listener
+        return lambda request: self._table[name](request, rest)
 
     def _serve(self, request: RequestContext) -> None:
-        word, _, rest = str(request.body.get("text") or "").strip().partition(" ")
+        word, _, rest = request.words.strip().partition(" ")
         word = word.lower()
         serve = self._table.get(ALIASES.get(word, word))
         if serve is None:

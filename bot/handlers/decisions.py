@@ -30,11 +30,11 @@ class Decisions:
     def transfer(self, request: RequestContext) -> None:
         """The chosen person takes the rental over; guests, strangers and bots can't."""
         admins_only(request)
-        action, to = request.action, request.action.get("selected_user")
+        action, to = request.action, request.action.selected_user
         if to is None:
             raise UserError(ErrorCode.BUTTON_STALE)
         self.dispatcher.directory.authorize(to, None)
-        self.terms.transfer(request.who, action["block_id"].removeprefix(ids.HANDOVER), to)
+        self.terms.transfer(request.who, action.block_id.removeprefix(ids.HANDOVER), to)
         self._redraw(request)
 
     def end(self, request: RequestContext) -> None:
@@ -44,12 +44,9 @@ class Decisions:
         self._redraw(request)
 
     def _redraw(self, request: RequestContext) -> None:
-        block_ids = [
-            str(b.get("block_id", "")) for b in (request.body.get("message") or {}).get("blocks") or ()
-        ]
-        found = next((i for i in block_ids if i.startswith(ids.ADMIN_NOTICE)), "")
-        number = found.removeprefix(ids.ADMIN_NOTICE)
+        where, message = request.channel, request.message
+        number = ((message and message.block_id(ids.ADMIN_NOTICE)) or "").removeprefix(ids.ADMIN_NOTICE)
         notice = self.notices.box.notice(int(number)) if NUMBER.fullmatch(number) else None
-        if notice is not None:
-            message = admin_notice.message(notice, self.notices.box.concerned(notice), request.texts)
-            self.notices.post.edit(request.body["channel"]["id"], request.body["message"]["ts"], message)
+        if notice is not None and where and message:
+            drawn = admin_notice.message(notice, self.notices.box.concerned(notice), request.texts)
+            self.notices.post.edit(where, message.ts, drawn)

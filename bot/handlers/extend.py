@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Any
 
-from slack_bolt import Ack, App
+from slack_bolt import App
 
 from bot.handlers.commands import Commands
 from bot.handlers.my_rentals import MyRentals
 from bot.handlers.rent_words import day_meant
-from bot.slack.dispatcher import Dispatcher, RequestContext
+from bot.slack.dispatcher import Dispatcher, RequestContext, Submission
 from bot.text.i18n import N_
 from bot.views import extend_form, ids
 from kws_core.errors import ErrorCode, UserError
@@ -27,7 +26,7 @@ def register(app: App, dispatcher: Dispatcher, commands: Commands, terms: Extens
     app.action(re.compile(f"^{ids.Action.EXTEND_TO}:"))(dispatcher.listener(extend.by_button))
     app.action(ids.Action.EXTEND_UNTIL)(dispatcher.listener(extend.by_date))
     app.action(ids.Action.RESTORE)(dispatcher.listener(extend.restore))
-    app.view(ids.View.EXTEND)(extend.submitted)
+    app.view(ids.View.EXTEND)(dispatcher.form(extend.submitted, at=ids.Field.ENDS_ON))
 
 
 class Extend:
@@ -66,28 +65,17 @@ class Extend:
     def by_date(self, request: RequestContext) -> None:
         """A warning's date picker."""
         action = request.action
-        rental_id = action["block_id"].removeprefix(ids.EXTENSION)
-        chosen = action.get("selected_date")
-        until = date.fromisoformat(chosen) if chosen else None
-        self.terms.extend(request.who, rental_id, until, via="warning")
+        rental_id = action.block_id.removeprefix(ids.EXTENSION)
+        self.terms.extend(request.who, rental_id, action.selected_date, via="warning")
 
     def restore(self, request: RequestContext) -> None:
         """Out of the grace time."""
         self.terms.restore(request.who, request.value)
 
-    def submitted(self, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
+    def submitted(self, form: Submission) -> None:
         """Extends, or says at the field why not."""
-        user_id = str(body["user"]["id"])
-        texts = self.dispatcher.directory.texts_of(user_id)
-        try:
-            who, texts = self.dispatcher.directory.authorize_known(user_id)
-            rental_id, until = extend_form.parse(view)
-            self.terms.extend(who, rental_id, until, via="form")
-        except Exception as error:
-            text = self.dispatcher.explain_plain(error, texts, f"extension form of {user_id}")
-            ack(response_action="errors", errors={ids.Field.ENDS_ON: text})
-        else:
-            ack()
+        rental_id, until = extend_form.parse(form.view)
+        self.terms.extend(form.authorize(), rental_id, until, via="form")
 
     def _open(self, request: RequestContext, rental: Rental) -> None:
         if not rental.live:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from slack_bolt import App
 
 from bot.delivery.homes import Homes
 from bot.handlers.admin import AdminCommands, admins_only
-from bot.slack.dispatcher import Dispatcher, RequestContext, asker, whole
+from bot.slack.dispatcher import Dispatcher, RequestContext, whole
+from bot.slack.payloads import ClickedElement, EventCallback
 from bot.text.i18n import N_
 from bot.views import admin_home, home, ids
 from kws_core.outbox.admin_queries import Search
@@ -19,13 +19,13 @@ from kws_core.tables.states import Status
 
 IN_A_MESSAGE = 10  # rows; Slack takes less in a message than in a view
 
-Change = Callable[[Search, Mapping[str, Any]], Search]  # the search so far, and the action in Slack's words
+Change = Callable[[Search, ClickedElement], Search]  # the search so far, and what was chosen
 
 
 def register(app: App, dispatcher: Dispatcher, homes: Homes, admin: AdminCommands) -> None:
     """Listens for the opening, the search and ``/kws admin rentals``."""
     handler = HomeHandler(dispatcher, homes)
-    app.event("app_home_opened")(handler.opened)
+    app.event("app_home_opened")(dispatcher.event(handler.opened))
     for action, change in CHANGES.items():
         app.action(action)(dispatcher.listener(handler.searched(change)))
     app.action(re.compile(f"^{ids.Action.DESK_PAGE}:"))(dispatcher.listener(handler.searched(_page)))
@@ -39,10 +39,10 @@ class HomeHandler:
         self.dispatcher = dispatcher
         self.homes = homes
 
-    def opened(self, body: dict[str, Any], event: dict[str, Any]) -> None:
-        """Bolt has acknowledged; guests and strangers get a view too, one that says so."""
-        if event.get("tab") == "home":
-            self.dispatcher.executor.submit(self.homes.opened, *asker(body))
+    def opened(self, payload: EventCallback) -> None:
+        """Guests and strangers get a view too, one that says so."""
+        if payload.event.tab == "home":
+            self.dispatcher.executor.submit(self.homes.opened, *payload.asker)
 
     def searched(self, change: Change) -> Callable[[RequestContext], None]:
         """A field of the search was used: the first page of what fits now."""
@@ -65,39 +65,38 @@ class HomeHandler:
         request.say(request.texts(N_("The desk: all rentals")), rows)
 
 
-def _person(search: Search, action: Mapping[str, Any]) -> Search:
-    return replace(search, person=action.get("selected_user"), page=0)
+def _person(search: Search, action: ClickedElement) -> Search:
+    return replace(search, person=action.selected_user, page=0)
 
 
-def _node(search: Search, action: Mapping[str, Any]) -> Search:
+def _node(search: Search, action: ClickedElement) -> Search:
     return replace(search, node=_chosen(action), page=0)
 
 
-def _state(search: Search, action: Mapping[str, Any]) -> Search:
+def _state(search: Search, action: ClickedElement) -> Search:
     chosen = _chosen(action)
     return replace(search, state=Status(chosen) if chosen in list(Status) else None, page=0)
 
 
-def _within(search: Search, action: Mapping[str, Any]) -> Search:
+def _within(search: Search, action: ClickedElement) -> Search:
     chosen = _chosen(action)
     return replace(search, within=whole(chosen) if chosen else None, page=0)
 
 
-def _name(search: Search, action: Mapping[str, Any]) -> Search:
-    return replace(search, name=str(action.get("value") or "").strip(), page=0)
+def _name(search: Search, action: ClickedElement) -> Search:
+    return replace(search, name=(action.value or "").strip(), page=0)
 
 
-def _clear(search: Search, _action: Mapping[str, Any]) -> Search:
+def _clear(search: Search, _action: ClickedElement) -> Search:
     return Search(round=search.round + 1)
 
 
-def _page(search: Search, action: Mapping[str, Any]) -> Search:
-    return replace(search, page=whole(action.get("value")))
+def _page(search: Search, action: ClickedElement) -> Search:
+    return replace(search, page=whole(action.value))
 
 
-def _chosen(action: Mapping[str, Any]) -> str | None:
-    value = str((action.get("selected_option") or {}).get("value") or admin_home.ANY)
-    return None if value == admin_home.ANY else value
+def _chosen(action: ClickedElement) -> str | None:
+    return None if action.option == admin_home.ANY else action.option or None
 
 
 CHANGES: dict[ids.Action, Change] = {

@@ -5,18 +5,15 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
-from typing import Any
 
-from slack_bolt import Ack, App, BoltContext
-from slack_sdk import WebClient
+from slack_bolt import App
 
 from bot.delivery.image_jobs import ImageJobs
 from bot.handlers.admin import AdminCommands, admins_only
-from bot.slack.dispatcher import Dispatcher, RequestContext
-from bot.text import error_messages
+from bot.slack.dispatcher import Dispatcher, Later, RequestContext, Submission
 from bot.text.i18n import N_
 from bot.views import ids, image_form, image_list
-from kws_core.errors import ErrorCode, UserError
+from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.images.image_audit import By
 from kws_core.images.reports import Description, ImageReport
 
@@ -42,7 +39,7 @@ def register(app: App, dispatcher: Dispatcher, admin: AdminCommands, jobs: Image
     app.action(ids.Action.IMAGE_HIDE)(dispatcher.listener(images.by_button(images.hide)))
     app.action(ids.Action.IMAGE_SHOW)(dispatcher.listener(images.by_button(images.show)))
     app.action(ids.Action.IMAGE_DELETE)(dispatcher.listener(images.by_button(images.delete)))
-    app.view(ids.View.IMAGE)(images.submitted)
+    app.view(ids.View.IMAGE)(dispatcher.form(images.submitted, at=ids.Field.TITLE))
 
 
 class ImagesHandler:
@@ -132,27 +129,13 @@ class ImagesHandler:
         view = image_form.build(image, request.respond.response_url, request.texts)
         request.open_form(view, f"/kws admin images describe {name}")
 
-    def submitted(
-        self, ack: Ack, body: dict[str, Any], view: dict[str, Any], client: WebClient, context: BoltContext
-    ) -> None:
-        """Errors at their fields; then, with the time to ask Slack who is an admin, the nodes are asked."""
-        try:
-            name, response_url, wanted = image_form.parse(view)
-            found = wanted.errors()
-        except UserError as error:
-            found = {ids.Field.TITLE: error}
+    def submitted(self, form: Submission) -> Later:
+        """Checks the fields; then, with the time to ask Slack who is an admin, the nodes are asked."""
+        name, response_url, wanted = image_form.parse(form.view)
+        found = wanted.errors()
         if found:
-            texts = self.dispatcher.directory.texts_of(str(body["user"]["id"]))
-            ack(
-                response_action="errors",
-                errors={field: error_messages.plain_sentence(error, texts) for field, error in found.items()},
-            )
-            return
-        ack()
-        context["respond"] = self.dispatcher.way_back(response_url)
-        self.dispatcher.dispatch(
-            lambda request: self._describe(request, name, wanted), body=body, client=client, context=context
-        )
+            raise FormError(found)
+        return Later(lambda request: self._describe(request, name, wanted), response_url)
 
     def _describe(self, request: RequestContext, name: str, wanted: Description) -> None:
         admins_only(request)
@@ -163,9 +146,7 @@ class ImagesHandler:
     def _act(self, request: RequestContext, act: Callable[[By], ImageReport]) -> None:
         def serve(request: RequestContext) -> None:
             report = act(_by(request))
-            self._list(
-                request, news=image_list.report_line(report, request.texts), replace="actions" in request.body
-            )
+            self._list(request, news=image_list.report_line(report, request.texts), replace=request.clicked)
 
         self.jobs.soon(serve, request)
 
@@ -178,6 +159,4 @@ class ImagesHandler:
 
 
 def _by(request: RequestContext) -> By:
-    if "command" in request.body:
-        return By(request.who.id, "command")
-    return By(request.who.id, "form" if request.body.get("view") else "message")
+    return By(request.who.id, request.via)

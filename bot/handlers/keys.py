@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import html
 import re
-from typing import Any
 
-from slack_bolt import Ack, App, BoltContext
-from slack_sdk import WebClient
+from slack_bolt import App
 
 from bot.handlers.commands import Commands
-from bot.slack.dispatcher import Dispatcher, RequestContext
-from bot.text import error_messages
-from bot.text.i18n import N_, Texts
+from bot.slack.dispatcher import Dispatcher, Later, RequestContext, Submission
+from bot.text.i18n import N_
 from bot.views import ids, keys_form
-from bot.views.keys_form import Origin
+from bot.views.keys_form import ORIGIN, Origin
 from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.rentals.saved_keys import KeyRing
 from kws_core.tables.saved_key import SavedKey
@@ -28,9 +25,9 @@ def register(app: App, dispatcher: Dispatcher, commands: Commands) -> None:
     """Listens for ``/kws keys``, its buttons and its form."""
     keys = Keys(dispatcher)
     commands.add("keys", keys.serve)
-    app.action(ids.Action.ADD_KEY)(keys.on_add)
-    app.action(ids.Action.REMOVE_KEY)(keys.on_remove)
-    app.view(ids.View.KEY)(keys.submitted)
+    app.action(ids.Action.ADD_KEY)(dispatcher.listener(keys.open))
+    app.action(ids.Action.REMOVE_KEY)(dispatcher.listener(keys.remove))
+    app.view(ids.View.KEY)(dispatcher.form(keys.submitted, at=ids.Field.PUBLIC_KEY))
 
 
 class Keys:
@@ -53,58 +50,29 @@ class Keys:
                 case "add" if words:
                     self._add(request, words)
                 case "add":
-                    self._open(request)
+                    self.open(request)
                 case "remove" if words:
                     key = self.ring.named(request.who, words)
                     self._removed(request, self.ring.remove(request.who, key.id, via=request.via))
                 case _:
                     raise UserError(ErrorCode.KEYS_WORDS)
 
-    def on_add(self, ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+    def open(self, request: RequestContext) -> None:
         """[Add a key] opens the form."""
-        ack()
-        self.dispatcher.dispatch(self._open, body=body, client=client, context=context)
-
-    def on_remove(self, ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
-        """[Remove] was confirmed."""
-        ack()
-        self.dispatcher.dispatch(self._remove, body=body, client=client, context=context)
-
-    def submitted(
-        self, ack: Ack, body: dict[str, Any], view: dict[str, Any], client: WebClient, context: BoltContext
-    ) -> None:
-        """Saves the key or puts an error at each field; then the list is shown where it was asked for."""
-        user_id = str(body["user"]["id"])
-        texts = self.dispatcher.directory.texts_of(user_id)
-        try:
-            who, texts = self.dispatcher.directory.authorize_known(user_id)
-            origin = keys_form.origin_of(view)  # a form has no answer of its own
-            key = self.ring.add(who, *keys_form.parse(view), via="form")
-        except FormError as error:
-            ack(response_action="errors", errors=_at_fields(error, texts))
-        except Exception as error:
-            ack(
-                response_action="errors",
-                errors={
-                    ids.Field.PUBLIC_KEY: self.dispatcher.explain_plain(
-                        error, texts, f"key form of {user_id}"
-                    )
-                },
-            )
-        else:
-            ack()
-            replace, context["respond"] = origin.replace, self.dispatcher.way_back(origin.response_url)
-            self.dispatcher.dispatch(
-                lambda request: self._added(request, key, replace=replace),
-                body=body,
-                client=client,
-                context=context,
-            )
-
-    def _open(self, request: RequestContext) -> None:
-        origin = Origin(request.respond.response_url, replace="actions" in request.body)
+        origin = Origin(request.respond.response_url, replace=request.clicked)
         view = keys_form.build(origin, request.texts)
         request.open_form(view, "/kws keys add")
+
+    def remove(self, request: RequestContext) -> None:
+        """[Remove] was confirmed."""
+        key = self.ring.remove(request.who, request.number, via=request.via)
+        self._removed(request, key, replace=True)
+
+    def submitted(self, form: Submission) -> Later:
+        """Saves the key; then the list is shown where it was asked for."""
+        who, origin = form.authorize(), form.view.kept(ORIGIN)
+        key = self.ring.add(who, *keys_form.parse(form.view), via="form")
+        return Later(lambda request: self._added(request, key, replace=origin.replace), origin.response_url)
 
     def _add(self, request: RequestContext, line: str) -> None:
         try:
@@ -112,10 +80,6 @@ class Keys:
         except FormError as error:
             raise next(iter(error.fields.values())) from None
         self._added(request, key)
-
-    def _remove(self, request: RequestContext) -> None:
-        key = self.ring.remove(request.who, request.number, via=request.via)
-        self._removed(request, key, replace=True)
 
     def _added(self, request: RequestContext, key: SavedKey, *, replace: bool = False) -> None:
         self._show(request, request.texts(N_("{name} is saved."), name=key.name), replace=replace)
@@ -127,10 +91,6 @@ class Keys:
         keys = self.ring.list(request.who)
         text = news or request.texts(N_("Your saved keys ({count})"), count=len(keys))
         request.say(text, keys_form.listing(keys, request.texts, news), replace=replace)
-
-
-def _at_fields(error: FormError, texts: Texts) -> dict[str, str]:
-    return {field: error_messages.plain_sentence(problem, texts) for field, problem in error.fields.items()}
 
 
 def _typed(words: str) -> str:

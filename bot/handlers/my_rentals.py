@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from slack_bolt import App
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, DividerBlock, PlainTextObject
@@ -74,7 +73,7 @@ class MyRentals:
         """The return was confirmed."""
         rental = self.rental_service.return_rental(request.who, request.value, via=request.via)
         text = request.texts(N_("{name} is being deleted. You get word in your DM."), name=rental.name)
-        if _on_card(request.body):
+        if _on_card(request):
             return  # the card itself is edited
         request.say(text, replace=True)
 
@@ -100,7 +99,6 @@ class MyRentals:
         return blocks
 
 
-def _on_card(body: dict[str, Any]) -> bool:
+def _on_card(request: RequestContext) -> bool:
     """Whether the click was on a message that KWS edits itself, not on an answer that only the person sees."""
-    blocks = (body.get("message") or {}).get("blocks") or []
-    return any(str(block.get("block_id", "")).startswith((ids.CARD, ids.NOTICE)) for block in blocks)
+    return request.message is not None and request.message.block_id(ids.CARD, ids.NOTICE) is not None

@@ -5,19 +5,17 @@ from __future__ import annotations
 import logging
 import re
 from datetime import date
-from typing import Any
 
-from slack_bolt import Ack, App, BoltContext
+from slack_bolt import App
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
 from bot.handlers.admin import AdminCommands, admins_only
 from bot.slack import files
-from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph
-from bot.text import error_messages
+from bot.slack.dispatcher import Dispatcher, Later, RequestContext, Submission, paragraph
 from bot.text.i18n import N_
 from bot.views import history, ids, nodes_list
-from kws_core.errors import ErrorCode, FormError, UserError
+from kws_core.errors import ErrorCode, UserError
 from kws_core.reports import usage
 from kws_core.reports.audit import Audit
 from kws_core.scheduling.node_maintenance import NodeMaintenance
@@ -36,7 +34,7 @@ def register(app: App, dispatcher: Dispatcher, admin: AdminCommands) -> None:
     app.action(ids.Action.DRAIN)(dispatcher.listener(nodes.ask))
     app.action(ids.Action.UNDRAIN)(dispatcher.listener(nodes.undrain))
     app.action(re.compile(f"^{ids.Action.USAGE}:"))(dispatcher.listener(nodes.usage_button))
-    app.view(ids.View.DRAIN)(nodes.submitted)
+    app.view(ids.View.DRAIN)(dispatcher.form(nodes.submitted, at=ids.Field.REASON))
 
 
 class Nodes:
@@ -79,37 +77,24 @@ class Nodes:
     def _open(self, request: RequestContext, node: str, *, replace: bool) -> None:
         self.fleet.check_name(node)
         rentals = next((s.lent.rentals for s in self.rental_queries.nodes() if s.room.node == node), 0)
-        origin, today = request.respond.response_url, self.context.today()
-        view = nodes_list.drain_form(node, rentals, origin, today, request.texts, replace=replace)
+        origin = nodes_list.DrainOrigin(node, request.respond.response_url, replace)
+        view = nodes_list.drain_form(origin, rentals, self.context.today(), request.texts)
         request.open_form(view, "/kws admin nodes")
 
-    def submitted(
-        self, ack: Ack, body: dict[str, Any], view: dict[str, Any], client: WebClient, context: BoltContext
-    ) -> None:
-        """Errors at their fields; then, with the time to ask Slack who is an admin, the node is drained."""
-        try:
-            form = nodes_list.parse(view)
-            self.fleet.check(form.until, form.reason, tell=form.tell)
-        except UserError as error:
-            texts = self.dispatcher.directory.texts_of(str(body["user"]["id"]))
-            found = error.fields if isinstance(error, FormError) else {nodes_list.REASON: error}
-            ack(
-                response_action="errors",
-                errors={field: error_messages.plain_sentence(one, texts) for field, one in found.items()},
-            )
-            return
-        ack()
-        context["respond"] = self.dispatcher.way_back(form.origin)
-        self.dispatcher.dispatch(
-            lambda request: self._drain(request, form), body=body, client=client, context=context
-        )
+    def submitted(self, form: Submission) -> Later:
+        """Checks the fields; then, with the time to ask Slack who is an admin, the node is drained."""
+        wanted = nodes_list.parse(form.view)
+        self.fleet.check(wanted.until, wanted.reason, tell=wanted.tell)
+        return Later(lambda request: self._drain(request, wanted), wanted.origin.response_url)
 
     def _drain(self, request: RequestContext, form: nodes_list.DrainForm) -> None:
+        node = form.origin.node
         told = self.fleet.drain(
-            request.who, form.node, tell=form.tell, until=form.until, reason=form.reason, where=request.via
+            request.who, node, tell=form.tell, until=form.until, reason=form.reason, where=request.via
         )
         text = N_("{node} gets no new rentals. Rentals whose owners are told now: {count}.")
-        self.show(request, news=request.texts(text, node=form.node, count=told), replace=form.replace)
+        news = request.texts(text, node=node, count=told)
+        self.show(request, news=news, replace=form.origin.replace)
 
     def undrain(self, request: RequestContext) -> None:
         """The node gets rentals again."""

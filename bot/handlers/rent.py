@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from slack_bolt import Ack, App, BoltContext
-from slack_sdk import WebClient
+from slack_bolt import App
 from slack_sdk.errors import SlackApiError
 
 from bot.handlers import rent_words
 from bot.handlers.commands import Commands
-from bot.slack.dispatcher import Dispatcher, RequestContext
+from bot.slack.dispatcher import Dispatcher, RequestContext, Submission
 from bot.text import error_messages
-from bot.text.i18n import N_, Texts
+from bot.text.i18n import N_
 from bot.views import ids, rent_form
 from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.values import Kind
@@ -26,10 +24,12 @@ def register(app: App, dispatcher: Dispatcher, commands: Commands) -> None:
     """Listens for ``/kws rent``, for the form, and for what is chosen in it."""
     rent = Rent(dispatcher)
     commands.add("rent", rent.asked)
-    app.view(ids.View.RENT)(rent.submitted)
+    app.view(ids.View.RENT)(dispatcher.form(rent.submitted, at=ids.Field.NAME))
     for field in (ids.Field.SIZE, ids.Field.ACCESS, ids.Field.NETWORK):
-        app.action({"block_id": field.value, "action_id": ids.Action.VALUE.value})(rent.changed)
-    app.action(ids.Action.MORE)(rent.changed)
+        app.action({"block_id": field.value, "action_id": ids.Action.VALUE.value})(
+            dispatcher.listener(rent.changed)
+        )
+    app.action(ids.Action.MORE)(dispatcher.listener(rent.changed))
 
 
 class Rent:
@@ -62,7 +62,7 @@ class Rent:
     def _rent_words(self, request: RequestContext, rest: str) -> None:
         form = rent_words.parse(rest, self.rental_service.offer(request.who))
         try:
-            key = f"trigger:{request.body['trigger_id']}"
+            key = f"trigger:{request.trigger_id}"
             rental = self.rental_service.request(request.who, form, key, via=request.via)
         except FormError as error:
             lines = [
@@ -72,55 +72,25 @@ class Rent:
             return
         request.say(request.texts(N_("{name} is on its way. You get word in your DM."), name=rental.name))
 
-    def changed(self, ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+    def changed(self, request: RequestContext) -> None:
         """Something was chosen that changes which fields there are."""
-        ack()
-        self.dispatcher.dispatch(self._redraw, body=body, client=client, context=context)
-
-    def _redraw(self, request: RequestContext) -> None:
-        view = request.body.get("view")
+        view = request.view
         if view is None:  # no form of ours
             raise UserError(ErrorCode.FORM_STALE)
         shown = rent_form.shown_in(view)
-        if request.action["action_id"] == ids.Action.MORE:
+        if request.action.action_id == ids.Action.MORE:
             shown = replace(shown, more=True)
         offer = self.rental_service.offer(request.who)
         drawn = rent_form.build(
             offer, self.context.config.policy, request.texts, shown, admin=request.who.admin
         )
         try:
-            request.client.views_update(view_id=view["id"], hash=view["hash"], view=drawn)
+            request.client.views_update(view_id=view.id, hash=view.hash, view=drawn)
         except SlackApiError as error:
             if error.response.get("error") not in CHANGED:
                 raise
 
-    def submitted(self, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
-        """Accepts the form or puts an error at each field; one form makes one rental however often it comes."""
-        user_id = str(body["user"]["id"])
-        texts = self.dispatcher.directory.texts_of(user_id)
-        try:
-            who, texts = self.dispatcher.directory.authorize_known(user_id)
-            self.rental_service.request(
-                who, rent_form.parse(view), request_key=f"view:{view['id']}", via="form"
-            )
-        except FormError as error:
-            ack(response_action="errors", errors=_at_fields(error, view, texts))
-        except Exception as error:
-            ack(
-                response_action="errors",
-                errors={ids.Field.NAME: self.dispatcher.explain_plain(error, texts, f"form of {user_id}")},
-            )
-        else:
-            ack()
-
-
-def _at_fields(error: FormError, view: dict[str, Any], texts: Texts) -> dict[str, str]:
-    """Each error at its field; what has no field in this form stands at the name."""
-    there = set(rent_form.fields_of(view))
-    found: dict[str, str] = {}
-    for field, problem in error.fields.items():
-        place = field if field in there else ids.Field.NAME
-        found[place] = " ".join(
-            filter(None, (found.get(place), error_messages.plain_sentence(problem, texts)))
-        )
-    return found
+    def submitted(self, form: Submission) -> None:
+        """Accepts the form; one form makes one rental however often it comes."""
+        who, wanted = form.authorize(), rent_form.parse(form.view)
+        self.rental_service.request(who, wanted, request_key=f"view:{form.view.id}", via="form")

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
 
 from slack_bolt import Ack, BoltContext, Respond
 from slack_sdk import WebClient
@@ -21,13 +20,24 @@ from slack_sdk.models.views import View
 
 from bot.slack import payloads
 from bot.slack.directory import Directory
+from bot.slack.payloads import (
+    BlockActions,
+    ClickedElement,
+    EventCallback,
+    Interaction,
+    Payload,
+    SentMessage,
+    SlashCommand,
+    ViewSubmission,
+)
 from bot.text import error_messages
 from bot.text.i18n import N_, Texts
 from bot.text.units import clip
 from bot.views import ids, notice
+from bot.views.form_fields import SentView
 from kws_core.cluster.deliveries import Deliveries
 from kws_core.context import Context
-from kws_core.errors import ErrorCode, UserError
+from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.people import Actor
 from kws_core.rentals.members import Members
 from kws_core.rentals.queries import RentalQueries
@@ -57,48 +67,80 @@ class RequestContext:
 
     who: Actor
     texts: Texts
-    body: dict[str, Any]
+    payload: Payload
     client: WebClient
     respond: Respond
 
     @property
     def via(self) -> str:
         """Where the person asked, in one word for the audit trail."""
-        if "command" in self.body:
+        if isinstance(self.payload, SlashCommand):
             return "command"
-        if self.body.get("view"):
-            return "home" if self.body["view"].get("type") == "home" else "form"
-        blocks = (self.body.get("message") or {}).get("blocks") or ()
-        ours = (PLACES[p] for b in blocks for p in PLACES if str(b.get("block_id", "")).startswith(p))
-        return next(ours, "message")
+        if self.view:
+            return "home" if self.view.type == "home" else "form"
+        block_id = (self.message and self.message.block_id(*PLACES)) or ""
+        return next((PLACES[prefix] for prefix in PLACES if block_id.startswith(prefix)), "message")
 
     @property
-    def action(self) -> Mapping[str, Any]:
-        """What was clicked or chosen, in Slack's words."""
-        first: Mapping[str, Any] = self.body["actions"][0]
-        return first
+    def words(self) -> str:
+        """What was typed behind the command."""
+        return self.payload.text if isinstance(self.payload, SlashCommand) else ""
+
+    @property
+    def view(self) -> SentView | None:
+        """The modal or App Home that was used or sent."""
+        return self.payload.view if isinstance(self.payload, Interaction) else None
+
+    @property
+    def message(self) -> SentMessage | None:
+        """The message that was clicked."""
+        return self.payload.message if isinstance(self.payload, Interaction) else None
+
+    @property
+    def channel(self) -> str | None:
+        """Where that message is."""
+        channel = self.payload.channel if isinstance(self.payload, Interaction) else None
+        return channel.id if channel else None
+
+    @property
+    def trigger_id(self) -> str:
+        """Opens a form, and is another for each request; UserError where nothing was typed or clicked."""
+        if self.payload.trigger_id is None:
+            raise UserError(ErrorCode.BUTTON_STALE)
+        return self.payload.trigger_id
+
+    @property
+    def clicked(self) -> bool:
+        """Whether it began with a click, not with a command or a form that was sent."""
+        return isinstance(self.payload, BlockActions)
+
+    @property
+    def action(self) -> ClickedElement:
+        """What was clicked or chosen; UserError where nothing was."""
+        if not isinstance(self.payload, BlockActions):
+            raise UserError(ErrorCode.BUTTON_STALE)
+        return self.payload.actions[0]
 
     @property
     def value(self) -> str:
         """Of the button that was clicked; UserError for one that never was ours."""
-        value = self.action.get("value")
-        if not isinstance(value, str):
+        if self.action.value is None:
             raise UserError(ErrorCode.BUTTON_STALE)
-        return value
+        return self.action.value
 
     @property
     def number(self) -> int:
         """The same, where it is a number."""
-        return whole(self.action.get("value"))
+        return whole(self.action.value)
 
     def say(self, text: str, blocks: list[Block] | None = None, *, replace: bool = False) -> None:
         """Answers where the person asked, to them alone."""
-        answer(self.body, self.client, self.respond, text, blocks or [paragraph(text)], replace=replace)
+        answer(self.payload, self.client, self.respond, text, blocks or [paragraph(text)], replace=replace)
 
     def open_form(self, view: View, again: str) -> None:
         """Opens a modal; where that came too late for Slack, the person is asked to type ``again`` again."""
         try:
-            self.client.views_open(trigger_id=self.body["trigger_id"], view=view)
+            self.client.views_open(trigger_id=self.trigger_id, view=view)
         except SlackApiError as error:
             if error.response.get("error") not in TRY_AGAIN:
                 raise
@@ -108,6 +150,34 @@ class RequestContext:
 
 
 Serve = Callable[[RequestContext], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A form that somebody sent, before it is acknowledged: no time to ask Slack or a node."""
+
+    payload: ViewSubmission
+    directory: Directory
+
+    @property
+    def view(self) -> SentView:
+        """The form."""
+        return self.payload.view
+
+    def authorize(self) -> Actor:
+        """Who sent it, from memory; UserError when never seen. Else ``Later`` looks the person up."""
+        return self.directory.authorize_known(self.payload.user.id)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What is left to do once a form is acknowledged, on a thread that may wait."""
+
+    serve: Serve
+    response_url: str | None = None  # where the form was opened from: a form has no answer of its own
+
+
+Submit = Callable[[Submission], Later | None]
 
 
 class Dispatcher:
@@ -122,48 +192,90 @@ class Dispatcher:
         self.directory = directory
         self.executor = executor
 
-    def dispatch(
-        self, serve: Serve, *, body: dict[str, Any], client: WebClient, context: BoltContext
-    ) -> None:
+    def dispatch(self, serve: Serve, payload: Payload, client: WebClient, respond: Respond) -> None:
         """Serves the request soon, on a thread of ours; a repeated delivery is dropped."""
-        self.executor.submit(self._serve, serve, body, client, context["respond"])
-
-    def way_back(self, url: str | None) -> Respond:
-        """Answers where a form was opened from, if that is Slack."""
-        slack = payloads.answers_to_slack(url, self.directory.client.base_url)
-        return Respond(response_url=url if slack else None)
+        self.executor.submit(self._serve, serve, payload, client, respond)
 
     def run(self, serve: Serve, request: RequestContext) -> None:
-        """Serves on this thread somebody who was let in; what goes wrong ends as in ``take``."""
+        """Serves on this thread somebody who was let in; what goes wrong ends as in ``dispatch``."""
         try:
             serve(request)
         except Exception as error:
-            self._apologise(error, request.body, request.client, request.respond)
+            self._apologise(error, request.payload, request.client, request.respond)
 
     def listener(self, serve: Serve) -> Callable[..., None]:
         """A listener for Bolt that acknowledges, and serves on a thread of ours."""
 
-        def listen(ack: Ack, body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+        def listen(ack: Ack, client: WebClient, context: BoltContext) -> None:
             ack()
-            self.dispatch(serve, body=body, client=client, context=context)
+            self.dispatch(serve, context[payloads.KEY], client, context["respond"])
 
         return listen
 
-    def _serve(self, serve: Serve, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
-        user_id, team_id = asker(body)
-        try:
-            trigger = body.get("trigger_id")
-            if not trigger or self.deliveries.first_time(f"trigger:{trigger}"):
-                who, texts = self.directory.authorize(user_id, team_id)
-                serve(RequestContext(who, texts, body, client, respond))
-        except Exception as error:
-            self._apologise(error, body, client, respond)
+    def event(self, serve: Callable[[EventCallback], None]) -> Callable[..., None]:
+        """A listener for an event, which Bolt has acknowledged."""
 
-    def _apologise(self, error: Exception, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
-        user_id, _ = asker(body)
+        def listen(context: BoltContext) -> None:
+            payload = context[payloads.KEY]
+            if isinstance(payload, EventCallback):
+                serve(payload)
+
+        return listen
+
+    def form(self, submit: Submit, at: ids.Field) -> Callable[..., None]:
+        """A listener for a form that is sent.
+
+        What ``submit`` raises stands at the fields, and the form stays open; a bug gets a reference id.
+
+        Args:
+            submit: Checks the form, and does what needs no waiting.
+            at: The field for errors that name none, or one that this form does not show.
+        """
+
+        def listen(ack: Ack, client: WebClient, context: BoltContext) -> None:
+            payload = context[payloads.KEY]
+            try:
+                later = submit(Submission(payload, self.directory))
+            except Exception as error:
+                ack(response_action="errors", errors=self._at_fields(error, payload, at))
+                return
+            ack()
+            if later is not None:
+                self.dispatch(later.serve, payload, client, self._way_back(later.response_url))
+
+        return listen
+
+    def _at_fields(self, error: Exception, payload: ViewSubmission, at: ids.Field) -> dict[str, str]:
+        """Each error at its field, where the form has it."""
+        user_id = payload.user.id
+        texts = self.directory.texts_of(user_id)
+        problems: Mapping[str, Exception] = error.fields if isinstance(error, FormError) else {at: error}
+        found: dict[str, str] = {}
+        for field, problem in problems.items():
+            place = str(field if field in payload.view.fields else at)
+            text = self.explain_plain(problem, texts, f"{payload.view.callback_id} form of {user_id}")
+            found[place] = f"{found[place]} {text}" if place in found else text
+        return found
+
+    def _way_back(self, url: str | None) -> Respond:
+        """Answers where a form was opened from, if that is Slack."""
+        slack = payloads.answers_to_slack(url, self.directory.client.base_url)
+        return Respond(response_url=url if slack else None)
+
+    def _serve(self, serve: Serve, payload: Payload, client: WebClient, respond: Respond) -> None:
+        try:
+            trigger = payload.trigger_id
+            if not trigger or self.deliveries.first_time(f"trigger:{trigger}"):
+                who, texts = self.directory.authorize(*payload.asker)
+                serve(RequestContext(who, texts, payload, client, respond))
+        except Exception as error:
+            self._apologise(error, payload, client, respond)
+
+    def _apologise(self, error: Exception, payload: Payload, client: WebClient, respond: Respond) -> None:
+        user_id, _ = payload.asker
         try:
             text = self.explain(error, self.directory.texts_of(user_id), user_id)
-            answer(body, client, respond, text, [paragraph(text)])
+            answer(payload, client, respond, text, [paragraph(text)])
         except Exception:
             log.exception("could not tell %s that something failed", user_id)
 
@@ -181,7 +293,7 @@ class Dispatcher:
 
 
 def answer(
-    body: dict[str, Any],
+    payload: Payload,
     client: WebClient,
     respond: Respond,
     text: str,
@@ -189,7 +301,7 @@ def answer(
     *,
     replace: bool = False,
 ) -> None:
-    """Says something to whoever sent ``body``, to them alone, where they are.
+    """Says something to whoever sent ``payload``, to them alone, where they are.
 
     Views have no place for messages: there it is a modal while the click is fresh, later a direct message.
     """
@@ -197,11 +309,11 @@ def answer(
         drawn = [block.to_dict() for block in blocks]
         respond(text=clip(text, 3000), blocks=drawn, response_type="ephemeral", replace_original=replace)
         return
-    user_id, _ = asker(body)
-    in_modal = body.get("type") == "block_actions" and (body.get("view") or {}).get("type") == "modal"
+    user_id, _ = payload.asker
+    in_modal = isinstance(payload, BlockActions) and payload.view and payload.view.type == "modal"
     show = client.views_push if in_modal else client.views_open
     try:
-        show(trigger_id=body.get("trigger_id") or "", view=notice.build(blocks))
+        show(trigger_id=payload.trigger_id or "", view=notice.build(blocks))
     except SlackApiError as error:
         log.info("%s is answered in the direct message: %s", user_id, error.response.get("error"))
         client.chat_postMessage(channel=user_id, text=clip(text, 3000), blocks=blocks)
@@ -212,16 +324,6 @@ def whole(text: str | None) -> int:
     if text is None or not NUMBER.fullmatch(text):
         raise UserError(ErrorCode.BUTTON_STALE)
     return int(text)
-
-
-def asker(body: dict[str, Any]) -> tuple[str, str | None]:
-    """(user id, team id) of whoever sent a command, a click or a form, or did what an event tells of."""
-    if "event" in body:
-        return str(body["event"].get("user") or ""), None  # the event's team is ours, not the person's
-    if "user_id" in body:
-        return str(body["user_id"]), body.get("team_id")
-    user = body.get("user") or {}
-    return str(user.get("id", "")), user.get("team_id") or (body.get("team") or {}).get("id")
 
 
 def paragraph(text: str) -> SectionBlock:

@@ -8,99 +8,73 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from datetime import date
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    TypeAdapter,
-    ValidationError,
-)
-from slack_bolt import BoltResponse
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+from slack_bolt import BoltContext, BoltResponse
+
+from bot.views.form_fields import Id, Name, SentBlock, SentElement, SentView, SlackModel
 
 log = logging.getLogger(__name__)
 
-Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,32}$")]  # as our columns have them
-Name = Annotated[str, StringConstraints(max_length=255)]  # of blocks and actions
 Trigger = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+KEY = "kws_payload"  # where the middleware puts the model in Bolt's context
 
 
-def _a_day(text: str) -> str:
-    date.fromisoformat(text)
-    return text
+class ClickedElement(SentElement):
+    """What was clicked or chosen outside of a form that is sent."""
 
-
-Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_a_day)]
-
-
-class _Loose(BaseModel):
-    """Keys that we do not read may be anything."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-
-class _Option(_Loose):
-    value: Name
-
-
-class _Element(_Loose):
-    """What was chosen or typed in one element."""
-
-    value: str | None = None
-    selected_option: _Option | None = None
-    selected_options: list[_Option] | None = None
-    selected_user: Id | None = None
-    selected_date: Day | None = None
-
-
-class _Action(_Element):
     action_id: Name
     block_id: Name
 
 
-class _User(_Loose):
+class SentUser(SlackModel):
+    """Who did it."""
+
     id: Id
     team_id: Id | None = None
 
 
-class _Team(_Loose):
+class SentTeam(SlackModel):
+    """The workspace."""
+
     id: Id
 
 
-class _Block(_Loose):
-    type: str
-    block_id: Name = ""
+class SentMessage(SlackModel):
+    """The message that was clicked."""
 
-
-class _State(_Loose):
-    values: dict[str, dict[str, _Element]]
-
-
-class _View(_Loose):
-    id: Name
-    type: Literal["modal", "home"]
-    callback_id: Name
-    private_metadata: Annotated[str, StringConstraints(max_length=3000)]
-    hash: str
-    state: _State
-    blocks: list[_Block]
-
-
-class _Message(_Loose):
     ts: str
-    blocks: list[_Block] | None = None
+    blocks: list[SentBlock] | None = None
+
+    def block_id(self, *prefixes: str) -> str | None:
+        """The first block id that begins with one of these."""
+        found = (block.block_id for block in self.blocks or () if block.block_id.startswith(prefixes))
+        return next(found, None)
 
 
-class _Channel(_Loose):
+class SentChannel(SlackModel):
+    """Where that message is."""
+
     id: Id
 
 
-class _Command(_Loose):
+class SlackPayload(SlackModel):
+    """One request of Slack's."""
+
+    trigger_id: Trigger | None = None
+    response_url: str | None = None
+
+    @property
+    def asker(self) -> tuple[str, str | None]:
+        """(user id, team id) of whoever sent it."""
+        return "", None
+
+
+class SlashCommand(SlackPayload):
+    """``/kws …``."""
+
     command: str
     text: str = ""
     user_id: Id
@@ -108,91 +82,130 @@ class _Command(_Loose):
     trigger_id: Trigger
     response_url: str
 
+    @property
+    def asker(self) -> tuple[str, str | None]:
+        """Whoever typed it."""
+        return self.user_id, self.team_id
 
-class _Interaction(_Loose):
-    user: _User
-    team: _Team | None = None
+
+class Interaction(SlackPayload):
+    """Something that was done to a message or a view."""
+
+    user: SentUser
+    team: SentTeam | None = None
+    view: SentView | None = None
+    message: SentMessage | None = None
+    channel: SentChannel | None = None
+
+    @property
+    def asker(self) -> tuple[str, str | None]:
+        """Whoever did it."""
+        return self.user.id, self.user.team_id or (self.team.id if self.team else None)
 
 
-class _Click(_Interaction):
+class BlockActions(Interaction):
+    """A click, or a choice."""
+
     type: Literal["block_actions"]
-    actions: Annotated[list[_Action], Field(min_length=1)]
+    actions: Annotated[list[ClickedElement], Field(min_length=1)]
     trigger_id: Trigger
-    view: _View | None = None
-    message: _Message | None = None
-    channel: _Channel | None = None
-    response_url: str | None = None
 
 
-class _Form(_Interaction):
+class ViewSubmission(Interaction):
+    """A form that was sent, or closed."""
+
     type: Literal["view_submission", "view_closed"]
-    trigger_id: Trigger | None = None
-    view: _View
+    view: SentView
 
 
-class _Search(_Interaction):
+class BlockSuggestion(Interaction):
     """What is typed in a select that asks us for its options."""
 
     type: Literal["block_suggestion"]
     action_id: Name
     block_id: Name
     value: str
-    view: _View | None = None
-    message: _Message | None = None
-    channel: _Channel | None = None
 
 
-class _Inner(_Loose):
+class AppEvent(SlackModel):
+    """What happened, of what we subscribed to."""
+
     type: str
     user: Id
     tab: str | None = None
 
 
-class _Event(_Loose):
+class EventCallback(SlackPayload):
+    """An event: the App Home was opened. Its team is ours, not the person's."""
+
     type: Literal["event_callback"]
-    event: _Inner
+    event: AppEvent
+
+    @property
+    def asker(self) -> tuple[str, str | None]:
+        """Whoever it happened to."""
+        return self.event.user, None
 
 
-class _Challenge(_Loose):
+class UrlVerification(SlackPayload):
     """Asked once, when a Request URL is entered at Slack."""
 
     type: Literal["url_verification"]
     challenge: str
 
 
-SHAPES: TypeAdapter[Any] = TypeAdapter(_Command | _Click | _Form | _Search | _Event | _Challenge)
+Payload = SlashCommand | BlockActions | ViewSubmission | BlockSuggestion | EventCallback | UrlVerification
+OF_A_TYPE: TypeAdapter[Payload] = TypeAdapter(
+    Annotated[
+        BlockActions | ViewSubmission | BlockSuggestion | EventCallback | UrlVerification,
+        Field(discriminator="type"),
+    ]
+)
 
 
-def trouble(body: Any) -> str | None:
-    """What is wrong with a payload, in one line without what it says; None when it is as Slack's."""
+class BadPayloadError(Exception):
+    """Not as Slack's; says in one line what is wrong, without what the payload says."""
+
+
+def read(body: object) -> Payload:
+    """The payload; BadPayloadError when it is not as Slack's."""
     try:
-        SHAPES.validate_python(body)
+        command = isinstance(body, dict) and "type" not in body  # the one request that says no type
+        payload = SlashCommand.model_validate(body) if command else OF_A_TYPE.validate_python(body)
         text = json.dumps(body, ensure_ascii=False)
         text.encode()
     except ValidationError as error:
         places = (".".join(map(str, one["loc"]))[:80] for one in error.errors(include_input=False)[:3])
-        return ", ".join(places)
+        raise BadPayloadError(", ".join(places)) from None
     except (ValueError, TypeError, RecursionError) as error:  # half a character; what is no JSON
-        return type(error).__name__
-    return "a NUL" if "\\u0000" in text else None
+        raise BadPayloadError(type(error).__name__) from None
+    if "\\u0000" in text:
+        raise BadPayloadError("a NUL")
+    return payload
 
 
 def checker(api_url: str) -> Callable[..., BoltResponse]:
     """The middleware. ``api_url`` says where answers may go: to Slack, and nowhere else."""
 
-    def check(body: dict[str, Any], next: Callable[[], BoltResponse]) -> BoltResponse:  # noqa: A002 - Bolt's name
-        problem = trouble(body)
-        if problem is None and not answers_to_slack(body.get("response_url"), api_url):
-            problem = "response_url"
-        if problem is None:
-            return next()
-        log.warning("a request that is not as Slack's is dropped: %s", problem)
-        return BoltResponse(status=200, body="")
+    def check(
+        body: dict[str, Any],
+        context: BoltContext,
+        next: Callable[[], BoltResponse],  # noqa: A002 - Bolt's name
+    ) -> BoltResponse:
+        try:
+            payload = read(body)
+            if not answers_to_slack(payload.response_url, api_url):
+                raise BadPayloadError("response_url")
+        except BadPayloadError as problem:
+            log.warning("a request that is not as Slack's is dropped: %s", problem)
+            return BoltResponse(status=200, body="")
+        context[KEY] = payload
+        return next()
 
     return check
 
 
-def answers_to_slack(url: Any, api_url: str) -> bool:
+def answers_to_slack(url: str | None, api_url: str) -> bool:
     """Whether an answer to that URL goes to the Slack that this bot speaks with."""
     if url is None:
         return True

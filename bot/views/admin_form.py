@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from slack_sdk.models.blocks import (
     Block,
     DatePickerElement,
-    InputBlock,
     MarkdownTextObject,
     PlainTextInputElement,
     PlainTextObject,
@@ -20,8 +18,10 @@ from slack_sdk.models.views import View
 
 from bot.text.i18n import N_, Mrkdwn, Texts
 from bot.text.units import clip
+from bot.views import form_fields as fields
 from bot.views import ids
 from bot.views.admin_home import ACTS
+from bot.views.form_fields import SentView
 from kws_core.tables.rental import Rental
 
 LONGEST_NOTE = 300
@@ -65,14 +65,14 @@ def build(act: ids.RentalAct, rental: Rental, proposed: date, texts: Texts, *, m
         )
     blocks: list[Block] = [SectionBlock(text=MarkdownTextObject(text=clip(said, 3000)))]
     if act is ids.RentalAct.EXTEND:
-        element: Any = DatePickerElement(action_id=ids.Action.VALUE, initial_date=proposed.isoformat())
-        blocks.append(_input(ids.Field.ENDS_ON, texts.plain(N_("New last day")), element))
+        day = DatePickerElement(action_id=ids.Action.VALUE, initial_date=proposed.isoformat())
+        blocks.append(fields.block(ids.Field.ENDS_ON, texts.plain(N_("New last day")), day))
     if act is ids.RentalAct.TRANSFER:
-        element = UserSelectElement(action_id=ids.Action.VALUE)
-        blocks.append(_input(ids.Field.PERSON, texts.plain(N_("New owner")), element))
+        person = UserSelectElement(action_id=ids.Action.VALUE)
+        blocks.append(fields.block(ids.Field.PERSON, texts.plain(N_("New owner")), person))
     note = PlainTextInputElement(action_id=ids.Action.VALUE, max_length=LONGEST_NOTE)
     label = texts.plain(N_("Reason; the owner reads it"))
-    blocks.append(_input(ids.Field.NOTE, label, note, optional=act is not ids.RentalAct.EXTEND))
+    blocks.append(fields.block(ids.Field.NOTE, label, note, optional=act is not ids.RentalAct.EXTEND))
     return View(
         type="modal",
         callback_id=ids.View.DESK,
@@ -84,23 +84,13 @@ def build(act: ids.RentalAct, rental: Rental, proposed: date, texts: Texts, *, m
     )
 
 
-def parse(view: Mapping[str, Any]) -> Filled:
+def parse(view: SentView) -> Filled:
     """What the admin filled in, unchecked; UserError for what is no form of ours."""
-    act, rental_id = ids.parse_act(str(view["private_metadata"]))
-    values: Mapping[str, Any] = view["state"]["values"]
-
-    def value(field: ids.Field, key: str) -> str | None:
-        return (values.get(field) or {}).get(ids.Action.VALUE, {}).get(key) or None
-
-    until, note = value(ids.Field.ENDS_ON, "selected_date"), (value(ids.Field.NOTE, "value") or "").strip()
+    act, rental_id = ids.parse_act(view.private_metadata)
     return Filled(
         act,
         rental_id,
-        date.fromisoformat(until) if until else None,
-        value(ids.Field.PERSON, "selected_user"),
-        note or None,
+        view.state.day(ids.Field.ENDS_ON),
+        view.state.person(ids.Field.PERSON),
+        view.state.text(ids.Field.NOTE),
     )
-
-
-def _input(field: ids.Field, label: str, element: Any, *, optional: bool = False) -> InputBlock:
-    return InputBlock(block_id=field, label=PlainTextObject(text=label), element=element, optional=optional)

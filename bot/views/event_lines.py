@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 from bot.text.i18n import N_, Texts, code
 from bot.views import history
@@ -143,9 +142,9 @@ def _sentence(event: Event, rental: Rental) -> str:
     return LINES[event.kind]
 
 
-def _words(details: EventDetails, texts: Texts) -> dict[str, Any]:
+def _words(details: EventDetails, texts: Texts) -> dict[str, object]:
     """What a sentence may name, as people read it."""
-    words = dict(vars(details))
+    words: dict[str, object] = dict(vars(details))
     match details:
         case Moved() | WaitingForNode() | KeyRenewed() | KeyDropped():
             words["why"] = texts(REFUSALS.get(details.refusal or "", REFUSALS["failed"]))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from slack_sdk.models.blocks import (
     DatePickerElement,
@@ -20,6 +19,7 @@ from bot.text.i18n import N_, Texts, slack_time
 from bot.text.units import clip
 from bot.views import form_fields as fields
 from bot.views import ids
+from bot.views.form_fields import SentView
 from kws_core.expiry import ExpiryInfo
 from kws_core.tables.rental import Rental
 
@@ -49,17 +49,12 @@ def build(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> View:
     )
 
 
-def parse(view: Mapping[str, Any]) -> Extension:
+def parse(view: SentView) -> Extension:
     """What the person chose, unchecked."""
-    chosen = fields.picked_date(fields.values_of(view), ids.Field.ENDS_ON)
-    return Extension(str(view["private_metadata"]), date.fromisoformat(chosen) if chosen else None)
+    return Extension(view.private_metadata, view.state.day(ids.Field.ENDS_ON))
 
 
 def _until(outlook: ExpiryInfo, texts: Texts) -> InputBlock:
     hint = texts.plain(N_("At the latest {day}."), day=texts.date(outlook.latest))
-    return InputBlock(
-        block_id=ids.Field.ENDS_ON,
-        label=PlainTextObject(text=texts.plain(N_("New last day"))),
-        element=DatePickerElement(action_id=ids.Action.VALUE, initial_date=outlook.proposed.isoformat()),
-        hint=PlainTextObject(text=hint),
-    )
+    element = DatePickerElement(action_id=ids.Action.VALUE, initial_date=outlook.proposed.isoformat())
+    return fields.block(ids.Field.ENDS_ON, texts.plain(N_("New last day")), element, hint)

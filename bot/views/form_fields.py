@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from types import UnionType
-from typing import Any
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Literal, TypeVar
 
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 from slack_sdk.models.blocks import (
     DatePickerElement,
     InputBlock,
+    InputInteractiveElement,
     NumberInputElement,
     Option,
     PlainTextInputElement,
@@ -29,13 +38,15 @@ MOST_OPTION_TEXT = 75
 MOST_VALUE = 150
 LONGEST_TEXT = 3000
 
-Values = Mapping[str, Any]
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+Kept = TypeVar("Kept")
 
 
 def block(
     field: ids.Field,
     label: str,
-    element: Any,
+    element: InputInteractiveElement,
     hint: str | None = None,
     *,
     optional: bool = False,
@@ -157,56 +168,117 @@ def password(texts: Texts) -> InputBlock:
 
 # -- reading
 
-
-def values_of(view: Mapping[str, Any]) -> Values:
-    """Block id → what its element says."""
-    state: Values = (view.get("state") or {}).get("values") or {}
-    return state
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,32}$")]  # as our columns have them
+Name = Annotated[str, StringConstraints(max_length=255)]  # of blocks and actions
 
 
-def kept(view: Mapping[str, Any], *kinds: type | UnionType) -> list[Any]:
-    """What a form keeps in private_metadata, one value of each kind; UserError for what is no form of ours."""
-    try:
-        values = json.loads(str(view.get("private_metadata")))
-    except (ValueError, RecursionError):
-        values = None
-    if not isinstance(values, list) or len(values) != len(kinds) or not all(map(isinstance, values, kinds)):
-        raise UserError(ErrorCode.FORM_STALE)
-    return values
+def _a_day(text: object) -> date:
+    if not isinstance(text, str) or not DAY.fullmatch(text):
+        raise ValueError("no date as Slack writes it")
+    return date.fromisoformat(text)
 
 
-def typed(values: Values, field: ids.Field) -> str | None:
-    """What was typed, without blanks round it; None when nothing was."""
-    value = _element(values, field).get("value")
-    return value.strip() or None if isinstance(value, str) else None
+Day = Annotated[date, BeforeValidator(_a_day)]
 
 
-def written(values: Values, field: ids.Field) -> str | None:
-    """What was written, to the last blank: in YAML, environments and commands they count. None for blanks only."""
-    value = _element(values, field).get("value")
-    return value if isinstance(value, str) and value.strip() else None
+class SlackModel(BaseModel):
+    """A part of what Slack sends. Keys that we do not read may be anything."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 
-def whole_number(values: Values, field: ids.Field) -> int | None:
-    """The number that was typed, None when it is none."""
-    text = typed(values, field) or ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+class SentOption(SlackModel):
+    """A choice of a select, or a checkbox."""
+
+    value: Name
 
 
-def choice(values: Values, field: ids.Field) -> str | None:
-    """The value of the option that was chosen."""
-    value = (_element(values, field).get("selected_option") or {}).get("value")
-    return value if isinstance(value, str) else None
+class SentElement(SlackModel):
+    """What was chosen or typed in one element."""
+
+    value: str | None = None
+    selected_option: SentOption | None = None
+    selected_options: list[SentOption] | None = None
+    selected_user: Id | None = None
+    selected_date: Day | None = None
+
+    @property
+    def option(self) -> str | None:
+        """The value of the option that was chosen."""
+        return self.selected_option.value if self.selected_option else None
 
 
-def picked_date(values: Values, field: ids.Field) -> str | None:
-    """The date that was picked, as Slack writes it."""
-    value = _element(values, field).get("selected_date")
-    return value if isinstance(value, str) else None
+EMPTY = SentElement()
 
 
-def _element(values: Values, field: ids.Field) -> Mapping[str, Any]:
-    return (values.get(field) or {}).get(ids.Action.VALUE) or {}
+class ViewState(SlackModel):
+    """What a form says, by the ``block_id`` of its fields. What is empty or absent is None."""
+
+    values: dict[str, dict[str, SentElement]]
+
+    def text(self, field: ids.Field) -> str | None:
+        """What was typed, without blanks round it."""
+        return (self._element(field).value or "").strip() or None
+
+    def verbatim(self, field: ids.Field) -> str | None:
+        """What was typed, to the last blank: in YAML, environments and commands they count."""
+        value = self._element(field).value
+        return value if value and value.strip() else None
+
+    def number(self, field: ids.Field) -> int | None:
+        """The whole number that was typed, None also for what is none."""
+        text = self.text(field) or ""
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+    def option(self, field: ids.Field) -> str | None:
+        """The value of the option that was chosen."""
+        return self._element(field).option
+
+    def options(self, field: ids.Field) -> list[str]:
+        """The values of the boxes that were ticked."""
+        return [option.value for option in self._element(field).selected_options or ()]
+
+    def day(self, field: ids.Field) -> date | None:
+        """The date that was picked."""
+        return self._element(field).selected_date
+
+    def person(self, field: ids.Field) -> str | None:
+        """The person who was picked."""
+        return self._element(field).selected_user
+
+    def _element(self, field: ids.Field) -> SentElement:
+        return self.values.get(field, {}).get(ids.Action.VALUE, EMPTY)
+
+
+class SentBlock(SlackModel):
+    """A block of a view or a message."""
+
+    type: str
+    block_id: Name = ""
+
+
+class SentView(SlackModel):
+    """A modal or an App Home as Slack sends it back."""
+
+    id: Name
+    type: Literal["modal", "home"]
+    callback_id: Name
+    private_metadata: Annotated[str, StringConstraints(max_length=3000)]
+    hash: str
+    state: ViewState
+    blocks: list[SentBlock]
+
+    @property
+    def fields(self) -> list[str]:
+        """The block ids that an error can stand at."""
+        return [block.block_id for block in self.blocks if block.type == "input"]
+
+    def kept(self, kind: TypeAdapter[Kept]) -> Kept:
+        """What the form keeps in private_metadata, as JSON; UserError for what is no form of ours."""
+        try:
+            return kind.validate_json(self.private_metadata, strict=True)
+        except ValidationError:
+            raise UserError(ErrorCode.FORM_STALE) from None
 
 
 def _option(text: str, value: str) -> Option:

@@ -48,6 +48,9 @@ class Field(StrEnum):
     MIN_RAM_MB = "min_ram_mb"
     PERSON = "person"  # these two in the forms of the desk
     NOTE = "note"
+    TELL = "tell"  # these three where a node goes out of service
+    UNTIL = "until"
+    REASON = "reason"
 
 
 class Action(StrEnum):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from pydantic import TypeAdapter
 from slack_sdk.models.blocks import (
     InputBlock,
     MarkdownTextObject,
@@ -19,12 +19,32 @@ from slack_sdk.models.views import View
 from bot.text.i18n import N_, Texts, code
 from bot.views import form_fields as fields
 from bot.views import ids
-from kws_core.errors import ErrorCode, UserError
+from bot.views.form_fields import SentView, ViewState
 from kws_core.images.reports import LONGEST_TITLE, MOST_GB, MOST_MB, Description
 from kws_core.nodes.image_store import LOGIN
 from kws_core.nodes.values import Image
 
 LONGEST_LOGIN = 32
+
+
+class ImageBefore(NamedTuple):
+    """What was said of the image when the form was opened."""
+
+    title: str
+    login: str
+    min_disk_gb: int
+    min_ram_mb: int
+
+
+class ImageOrigin(NamedTuple):
+    """What the form was opened for, and where the answer goes."""
+
+    image: str
+    response_url: str | None
+    before: ImageBefore
+
+
+IMAGE_ORIGIN = TypeAdapter(ImageOrigin)
 
 
 class Asked(NamedTuple):
@@ -37,14 +57,14 @@ class Asked(NamedTuple):
 
 def build(image: Image, response_url: str | None, texts: Texts) -> View:
     """The form with what is said now."""
-    now = [image.title, image.properties.get(LOGIN, ""), image.min_disk_gb, image.min_ram_mb]
+    now = ImageBefore(image.title, image.properties.get(LOGIN, ""), image.min_disk_gb, image.min_ram_mb)
     return View(
         type="modal",
         callback_id=ids.View.IMAGE,
         title=PlainTextObject(text=texts.plain(N_("Describe an image"))),
         submit=PlainTextObject(text=texts.plain(N_("Save"))),
         close=PlainTextObject(text=texts.plain(N_("Cancel"))),
-        private_metadata=json.dumps([image.name, response_url, now]),
+        private_metadata=json.dumps(ImageOrigin(image.name, response_url, now)),
         blocks=[
             SectionBlock(text=MarkdownTextObject(text=code(image.name))),
             _title(image, texts),
@@ -55,15 +75,11 @@ def build(image: Image, response_url: str | None, texts: Texts) -> View:
     )
 
 
-def parse(view: Mapping[str, Any]) -> Asked:
+def parse(view: SentView) -> Asked:
     """What the admin changed, unchecked."""
-    name, response_url, before = fields.kept(view, str, str | None, list)
-    values = fields.values_of(view)
-    title, login = (fields.typed(values, field) or "" for field in (ids.Field.TITLE, ids.Field.LOGIN))
-    disk, ram = (_whole(values, field) for field in (ids.Field.MIN_DISK_GB, ids.Field.MIN_RAM_MB))
-    if list(map(type, before)) != [str, str, int, int]:
-        raise UserError(ErrorCode.FORM_STALE)
-    was = Description(*before)
+    name, response_url, was = view.kept(IMAGE_ORIGIN)
+    title, login = (view.state.text(field) or "" for field in (ids.Field.TITLE, ids.Field.LOGIN))
+    disk, ram = (_whole(view.state, field) for field in (ids.Field.MIN_DISK_GB, ids.Field.MIN_RAM_MB))
     return Asked(
         name,
         response_url,
@@ -108,9 +124,9 @@ def _number(field: ids.Field, label: str, initial: int, most: int) -> InputBlock
     return fields.block(field, label, element, optional=True)
 
 
-def _whole(values: fields.Values, field: ids.Field) -> int:
+def _whole(state: ViewState, field: ids.Field) -> int:
     """0 when it is empty; what is no whole number is refused by its range."""
-    if fields.typed(values, field) is None:
+    if state.text(field) is None:
         return 0
-    number = fields.whole_number(values, field)
+    number = state.number(field)
     return -1 if number is None else number

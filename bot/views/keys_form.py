@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
+from pydantic import TypeAdapter
 from slack_sdk.models.blocks import (
     ActionsBlock,
     Block,
@@ -23,6 +24,7 @@ from bot.text.i18n import N_, Texts, code, slack_time
 from bot.text.units import clip
 from bot.views import form_fields as fields
 from bot.views import ids
+from bot.views.form_fields import SentView
 from kws_core.tables.saved_key import LONGEST_NAME, SavedKey
 
 
@@ -31,6 +33,9 @@ class Origin(NamedTuple):
 
     response_url: str | None
     replace: bool
+
+
+ORIGIN = TypeAdapter(Origin)
 
 
 class KeyInput(NamedTuple):
@@ -68,19 +73,9 @@ def build(origin: Origin, texts: Texts) -> View:
     )
 
 
-def parse(view: Mapping[str, Any]) -> KeyInput:
+def parse(view: SentView) -> KeyInput:
     """What the person filled in, unchecked."""
-    values: Mapping[str, Any] = view["state"]["values"]
-    typed = {
-        field: str((values.get(field) or {}).get(ids.Action.VALUE, {}).get("value") or "").strip()
-        for field in (ids.Field.NAME, ids.Field.PUBLIC_KEY)
-    }
-    return KeyInput(typed[ids.Field.NAME] or None, typed[ids.Field.PUBLIC_KEY])
-
-
-def origin_of(view: Mapping[str, Any]) -> Origin:
-    """Where the form was opened from."""
-    return Origin(*fields.kept(view, str | None, bool))
+    return KeyInput(view.state.text(ids.Field.NAME), view.state.text(ids.Field.PUBLIC_KEY) or "")
 
 
 def _entry(key: SavedKey, texts: Texts) -> SectionBlock:
@@ -108,32 +103,16 @@ def _confirm(key: SavedKey, texts: Texts) -> ConfirmObject:
 
 
 def _public_key(texts: Texts) -> InputBlock:
-    element = PlainTextInputElement(
-        action_id=ids.Action.VALUE,
-        multiline=True,
-        max_length=3000,
-        placeholder=PlainTextObject(text="ssh-ed25519 AAAA… me@laptop"),
-        focus_on_load=True,
-    )
+    label = texts.plain(N_("Public key"))
     hint = texts.plain(N_("The one line of the .pub file, for example of ~/.ssh/id_ed25519.pub."))
-    return InputBlock(
-        block_id=ids.Field.PUBLIC_KEY,
-        label=PlainTextObject(text=texts.plain(N_("Public key"))),
-        element=element,
-        hint=PlainTextObject(text=hint),
-    )
+    placeholder = "ssh-ed25519 AAAA… me@laptop"
+    return fields.text(ids.Field.PUBLIC_KEY, label, placeholder, hint, multiline=True, focus=True)
 
 
 def _name(texts: Texts) -> InputBlock:
     element = PlainTextInputElement(action_id=ids.Action.VALUE, max_length=LONGEST_NAME)
     hint = texts.plain(N_("Leave it empty and the comment at the end of the line is the name."))
-    return InputBlock(
-        block_id=ids.Field.NAME,
-        label=PlainTextObject(text=texts.plain(N_("Name"))),
-        element=element,
-        hint=PlainTextObject(text=hint),
-        optional=True,
-    )
+    return fields.block(ids.Field.NAME, texts.plain(N_("Name")), element, hint, optional=True)
 
 
 def _section(text: str) -> SectionBlock:

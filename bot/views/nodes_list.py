@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from pydantic import TypeAdapter
 from slack_sdk.models.blocks import (
     ActionsBlock,
     Block,
@@ -14,7 +15,6 @@ from slack_sdk.models.blocks import (
     CheckboxesElement,
     ConfirmObject,
     DatePickerElement,
-    InputBlock,
     MarkdownTextObject,
     Option,
     PlainTextInputElement,
@@ -27,20 +27,29 @@ from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.text.units import clip
 from bot.views import form_fields as fields
 from bot.views import ids
+from bot.views.form_fields import SentView
 from kws_core.scheduling.capacity import AllocatedCapacity, NodeStatus
 from kws_core.scheduling.node_maintenance import LONGEST_REASON
 
 MOST_NODES = 40  # Slack takes 50 blocks in a message
-UNTIL, REASON, TELL = "until", "reason", "tell"  # block ids of the form, and the names of its errors
 FIGURES = (("vcpus", "vCPU"), ("ram_mb", "RAM MB"), ("disk_gb", "Disk GB"))
+
+
+class DrainOrigin(NamedTuple):
+    """Which node the form is about, and where it was opened from."""
+
+    node: str
+    response_url: str | None
+    replace: bool  # that it was a list, which is drawn anew
+
+
+DRAIN_ORIGIN = TypeAdapter(DrainOrigin)
 
 
 class DrainForm(NamedTuple):
     """What the form says."""
 
-    node: str
-    origin: str | None  # response_url of the list or command that it was opened from
-    replace: bool  # that it was a list, which is drawn anew
+    origin: DrainOrigin
     until: date | None
     reason: str
     tell: bool
@@ -138,65 +147,44 @@ def _sure(node: str, texts: Texts) -> ConfirmObject:
     )
 
 
-def drain_form(
-    node: str, rentals: int, origin: str | None, today: date, texts: Texts, *, replace: bool
-) -> View:
+def drain_form(origin: DrainOrigin, rentals: int, today: date, texts: Texts) -> View:
     """Takes a node out of service; the people on it are told in the same step. Nothing is done before [Submit]."""
     head = texts(
         N_("*{node}* gets no new rentals from now on. The {count} that are on it stay as they are."),
-        node=node,
+        node=origin.node,
         count=rentals,
     )
-    option = Option(value=TELL, text=PlainTextObject(text=texts.plain(N_("Tell the people on it"))))
+    option = Option(value=ids.Field.TELL, text=PlainTextObject(text=texts.plain(N_("Tell the people on it"))))
+    people = CheckboxesElement(action_id=ids.Action.VALUE, options=[option])
+    in_a_week = (today + timedelta(days=7)).isoformat()
+    day = DatePickerElement(action_id=ids.Action.VALUE, initial_date=in_a_week)
+    reason = PlainTextInputElement(action_id=ids.Action.VALUE, max_length=LONGEST_REASON)
     return View(
         type="modal",
         callback_id=ids.View.DRAIN,
         title=PlainTextObject(text=texts.plain(N_("Out of service"))),
         submit=PlainTextObject(text=texts.plain(N_("Out of service"))),
         close=PlainTextObject(text=texts.plain(N_("Cancel"))),
-        private_metadata=json.dumps([node, origin, replace]),
+        private_metadata=json.dumps(origin),
         blocks=[
             _section(head),
-            _input(
-                TELL, N_("The people"), CheckboxesElement(action_id=ids.Action.VALUE, options=[option]), texts
+            fields.block(ids.Field.TELL, texts.plain(N_("The people")), people, optional=True),
+            fields.block(
+                ids.Field.UNTIL, texts.plain(N_("Day from which it may be off")), day, optional=True
             ),
-            _input(
-                UNTIL,
-                N_("Day from which it may be off"),
-                DatePickerElement(
-                    action_id=ids.Action.VALUE, initial_date=(today + timedelta(days=7)).isoformat()
-                ),
-                texts,
-            ),
-            _input(
-                REASON,
-                N_("Reason"),
-                PlainTextInputElement(action_id=ids.Action.VALUE, max_length=LONGEST_REASON),
-                texts,
-            ),
+            fields.block(ids.Field.REASON, texts.plain(N_("Reason")), reason, optional=True),
         ],
     )
 
 
-def parse(view: Mapping[str, Any]) -> DrainForm:
+def parse(view: SentView) -> DrainForm:
     """What the admin filled in, unchecked; UserError for what is no form of ours."""
-    values: Mapping[str, Any] = view["state"]["values"]
-    filled = {name: (values.get(name) or {}).get(ids.Action.VALUE) or {} for name in (UNTIL, REASON, TELL)}
-    node, origin, replace = fields.kept(view, str, str | None, bool)
-    day = filled[UNTIL].get("selected_date")
     return DrainForm(
-        node=node,
-        origin=origin,
-        replace=replace,
-        until=date.fromisoformat(day) if day else None,
-        reason=str(filled[REASON].get("value") or "").strip(),
-        tell=bool(filled[TELL].get("selected_options")),
+        origin=view.kept(DRAIN_ORIGIN),
+        until=view.state.day(ids.Field.UNTIL),
+        reason=view.state.text(ids.Field.REASON) or "",
+        tell=bool(view.state.options(ids.Field.TELL)),
     )
-
-
-def _input(block_id: str, label: str, element: Any, texts: Texts) -> InputBlock:
-    text = PlainTextObject(text=texts.plain(label))
-    return InputBlock(block_id=block_id, label=text, element=element, optional=True)
 
 
 def _section(text: str) -> SectionBlock:

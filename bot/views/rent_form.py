@@ -6,10 +6,7 @@ keeps what was typed in every field that stays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
 
 from slack_sdk.models.blocks import (
     ActionsBlock,
@@ -27,6 +24,7 @@ from bot.text.i18n import N_, Texts
 from bot.text.units import clip, size_line, used_line
 from bot.views import form_fields as fields
 from bot.views import ids
+from bot.views.form_fields import SentView, ViewState
 from kws_core.config import Policy
 from kws_core.errors import ErrorCode, UserError
 from kws_core.forms.passwords import Secret
@@ -57,18 +55,17 @@ class Shown:
         return f"{self.kind.value}{' more' if self.more else ''}"
 
 
-def shown_in(view: Mapping[str, Any]) -> Shown:
+def shown_in(view: SentView) -> Shown:
     """What the form shows, or should after what was just chosen in it; UserError for no form of ours."""
-    words = str(view.get("private_metadata") or Kind.SERVER.value).split(" ")
+    words = (view.private_metadata or Kind.SERVER.value).split(" ")
     if words[0] not in list(Kind):
         raise UserError(ErrorCode.FORM_STALE)
-    values = fields.values_of(view)
     return Shown(
         kind=Kind(words[0]),
         more="more" in words,
-        access=fields.choice(values, ids.Field.ACCESS) or GENERATED,
-        custom=fields.choice(values, ids.Field.SIZE) == CUSTOM,
-        new_network=fields.choice(values, ids.Field.NETWORK) == NEW_NETWORK,
+        access=view.state.option(ids.Field.ACCESS) or GENERATED,
+        custom=view.state.option(ids.Field.SIZE) == CUSTOM,
+        new_network=view.state.option(ids.Field.NETWORK) == NEW_NETWORK,
     )
 
 
@@ -212,53 +209,39 @@ def _more_button(texts: Texts) -> ButtonElement:
     )
 
 
-def parse(view: Mapping[str, Any]) -> RentForm:
+def parse(view: SentView) -> RentForm:
     """What the person filled in, unchecked; what is empty or absent is None."""
-    shown, values = shown_in(view), fields.values_of(view)
+    shown, state = shown_in(view), view.state
     access = shown.access
     saved = access.removeprefix(SAVED) if access.startswith(SAVED) else ""
-    ports = ids.Field.PORTS in values
-    network = fields.choice(values, ids.Field.NETWORK)
-    password = fields.written(values, ids.Field.PASSWORD)
+    ports = ids.Field.PORTS in state.values
+    network = state.option(ids.Field.NETWORK)
+    password = state.verbatim(ids.Field.PASSWORD)
     return RentForm(
         kind=shown.kind,
-        name=fields.typed(values, ids.Field.NAME),
-        image=_image_of(shown.kind, values),
-        size=fields.choice(values, ids.Field.SIZE),
-        ends_on=_date(fields.picked_date(values, ids.Field.ENDS_ON)),
+        name=state.text(ids.Field.NAME),
+        image=_image_of(shown.kind, state),
+        size=state.option(ids.Field.SIZE),
+        ends_on=state.day(ids.Field.ENDS_ON),
         access=Access.OWN_KEY if saved else ACCESS.get(access, Access.GENERATED),
         saved_key=int(saved) if saved.isdigit() else None,
-        public_key=fields.typed(values, ids.Field.PUBLIC_KEY),
+        public_key=state.text(ids.Field.PUBLIC_KEY),
         password=Secret(password) if password else None,
-        vcpus=fields.whole_number(values, ids.Field.VCPUS),
-        ram_mb=fields.whole_number(values, ids.Field.RAM_MB),
-        disk_gb=fields.whole_number(values, ids.Field.DISK_GB),
-        ports=(fields.typed(values, ids.Field.PORTS) or "")
-        if ports or shown.kind is Kind.CONTAINER
-        else None,
-        cloud_init=fields.written(values, ids.Field.CLOUD_INIT),
-        command=fields.written(values, ids.Field.COMMAND),
-        environment=fields.written(values, ids.Field.ENVIRONMENT),
+        vcpus=state.number(ids.Field.VCPUS),
+        ram_mb=state.number(ids.Field.RAM_MB),
+        disk_gb=state.number(ids.Field.DISK_GB),
+        ports=(state.text(ids.Field.PORTS) or "") if ports or shown.kind is Kind.CONTAINER else None,
+        cloud_init=state.verbatim(ids.Field.CLOUD_INIT),
+        command=state.verbatim(ids.Field.COMMAND),
+        environment=state.verbatim(ids.Field.ENVIRONMENT),
         network=None if network == DEFAULT_NETWORK else network,
-        network_name=fields.typed(values, ids.Field.NETWORK_NAME),
-        cidr=fields.typed(values, ids.Field.CIDR),
-        node=fields.choice(values, ids.Field.NODE),
+        network_name=state.text(ids.Field.NETWORK_NAME),
+        cidr=state.text(ids.Field.CIDR),
+        node=state.option(ids.Field.NODE),
     )
 
 
-def fields_of(view: Mapping[str, Any]) -> Sequence[str]:
-    """The block ids that an error can stand at."""
-    return [str(block.get("block_id")) for block in view["blocks"] if block["type"] == "input"]
-
-
-def _image_of(kind: Kind, values: Mapping[str, Any]) -> str | None:
+def _image_of(kind: Kind, state: ViewState) -> str | None:
     if kind is Kind.SERVER:
-        return fields.choice(values, ids.Field.IMAGE)
-    return fields.typed(values, ids.Field.IMAGE)
-
-
-def _date(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text or "")
-    except ValueError:
-        return None
+        return state.option(ids.Field.IMAGE)
+    return state.text(ids.Field.IMAGE)

@@ -21,6 +21,7 @@ from harness.world import ADMIN, MINA, World
 from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 
+from bot.views.form_fields import SentView
 from kws_core.forms import ssh_keys
 from kws_core.forms.cidr import PRIVATE
 from kws_core.forms.passwords import Secret
@@ -52,6 +53,16 @@ EVIL = [
     "\t", " a ", "a ", "  a\nb\n", "{{ 7*7 }}", "## template: jinja", "${x}", "\\n", "\\", "키\n서버\n", "\U0001f600",
     "<!channel>", "&amp;", "#cloud-config", "it's", "\u2028", "\u200b",
 ]  # fmt: skip
+
+
+def sent_view(view: Any = None, /, *, metadata: str = "", values: Any = None) -> SentView:
+    """A form as Slack sends it: one that was drawn, or one that has nothing but this."""
+    bare = {
+        "id": "V1", "type": "modal", "callback_id": "x", "hash": "1.a", "blocks": [],
+        "private_metadata": metadata, "state": {"values": values or {}},
+    }  # fmt: skip
+    return SentView.model_validate({**bare, **(view or {})})
+
 
 # -- what people write
 

@@ -12,12 +12,14 @@ from contextlib import suppress
 from datetime import date
 
 import yaml
+from harness.drawn_forms import sent_view
+from pydantic import ValidationError
 
 from bot.handlers import rent_words
 from bot.ops.redact import Redactor
 from bot.slack import payloads
 from bot.text.i18n import Texts
-from bot.views import form_fields, ids, rent_form
+from bot.views import ids, image_form, keys_form, nodes_list, rent_form
 from kws_core.errors import UserError
 from kws_core.forms import boot_script, cloud_init, ssh_keys
 from kws_core.forms.cidr import check_cidr, check_network_name
@@ -122,10 +124,16 @@ def _password(text: str) -> None:
 
 
 def _metadata(text: str) -> None:
-    view = {"private_metadata": text, "state": {"values": {}}}
+    for read in (lambda: ids.parse_until(text), lambda: ids.parse_act(text)):
+        with suppress(UserError):
+            read()
+    try:
+        view = sent_view(metadata=text)
+    except ValidationError:  # too long, or half a character
+        return
     for read in (
-        lambda: form_fields.kept(view, str, str | None, bool), lambda: ids.parse_until(text),
-        lambda: ids.parse_act(text), lambda: rent_form.shown_in(view),
+        lambda: view.kept(keys_form.ORIGIN), lambda: view.kept(nodes_list.DRAIN_ORIGIN),
+        lambda: view.kept(image_form.IMAGE_ORIGIN), lambda: rent_form.shown_in(view),
     ):  # fmt: skip
         with suppress(UserError):
             read()
@@ -136,7 +144,8 @@ def _payload(text: str) -> None:
         payload = json.loads(text)
     except (ValueError, RecursionError):
         return
-    assert payloads.trouble(payload) is None or isinstance(payloads.trouble(payload), str)
+    with suppress(payloads.BadPayloadError):
+        payloads.read(payload)
 
 
 def _response_url(text: str) -> None:

@@ -24,7 +24,7 @@ from security.test_who_may import Stage
 from security.test_who_may import stage as stage  # noqa: PLC0414 - the same stage
 from security.who_may import AS, TABLE
 
-from bot.slack.payloads import answers_to_slack, trouble
+from bot.slack.payloads import BadPayloadError, BlockSuggestion, answers_to_slack, read
 from bot.views import ids
 
 OURS = re.compile(r"<(?:@[UW]\w+|!date\^\d+\^[^|>]*\|[^>]*|https?://[^|>]*(?:\|[^>]*)?|mailto:[^>]*)>")
@@ -158,8 +158,9 @@ def test_a_search_in_a_select_is_as_slacks() -> None:
         "type": "block_suggestion", "user": {"id": "U0MINA0001", "team_id": "T0LAB00001"}, "team": {"id": "T0LAB00001"},
         "action_id": "image", "block_id": "image", "value": "ubu",
     }  # fmt: skip
-    assert trouble(search) is None
-    assert trouble(search | {"value": ["ubu"]}) is not None
+    assert isinstance(read(search), BlockSuggestion)
+    with pytest.raises(BadPayloadError, match="value"):
+        read(search | {"value": ["ubu"]})
 
 
 class _LoggedSockets(pytest.MonkeyPatch):

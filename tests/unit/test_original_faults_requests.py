@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from harness.drawn_forms import sent_view
 from harness.night_kit import lent, ready, status
 from harness.openstack_stub import Answer, Stub
 from harness.world import JOON, MINA, Inline, World
@@ -23,9 +24,12 @@ from openstack.exceptions import ConflictException
 from slack_bolt import Respond
 
 from bot.handlers.rent import Rent
+from bot.slack import payloads
 from bot.slack.dispatcher import Dispatcher
+from bot.slack.payloads import SentUser, SlashCommand, ViewSubmission
 from bot.text.i18n import Texts
 from bot.views import extend_form, ids, rent_form, rental_card
+from bot.views.form_fields import SentView
 from kws_core.errors import FormError, NodeDown, NodeRefused, Refusal, UserError
 from kws_core.forms import ssh_keys
 from kws_core.forms.passwords import Secret
@@ -58,7 +62,7 @@ def test_fault_05_the_limit_of_memory_is_void(make_world: MakeWorld, kinds: tupl
         assert caught.value.fields["size"].code == "no_room"
 
 
-def _picked(view: Any, name: str = "") -> tuple[str, dict[str, Any]]:
+def _picked(view: Any, name: str = "") -> tuple[str, SentView]:
     """The date that the form proposes, and the form as Slack sends it when nothing is changed."""
     drawn = view.to_dict()
     (block,) = [block for block in drawn["blocks"] if block.get("block_id") == ids.Field.ENDS_ON]
@@ -69,8 +73,8 @@ def _picked(view: Any, name: str = "") -> tuple[str, dict[str, Any]]:
         "size": {"selected_option": {"value": "small"}},
         "ends_on": {"selected_date": proposed},
     }
-    state = {"values": {field: {ids.Action.VALUE.value: value} for field, value in values.items()}}
-    return proposed, {**drawn, "state": state}
+    state = {field: {ids.Action.VALUE.value: value} for field, value in values.items()}
+    return proposed, sent_view(drawn, values=state)
 
 
 def test_fault_06_dates_shift_by_a_day_in_korea_before_nine(world: World) -> None:
@@ -185,11 +189,14 @@ def test_fault_15_any_exception_is_shown_to_the_student(
     desk = Dispatcher(world.context, directory, Inline())  # type: ignore[arg-type]
     respond = Respond(response_url="https://hooks.slack.com/commands/1")
     monkeypatch.setattr(Respond, "__call__", lambda self, **said: told.append(str(said)))
-    context = {"respond": respond}
-    desk.dispatch(lambda visit: None, body={"user_id": MINA.id}, client=None, context=context)  # type: ignore[arg-type]
+    command = SlashCommand(
+        command="/kws", user_id=MINA.id, team_id="T1", trigger_id="t", response_url=str(respond.response_url)
+    )
+    desk.dispatch(lambda request: None, command, None, respond)  # type: ignore[arg-type]
     monkeypatch.setattr(RentalService, "request", fails)
-    view = {"id": "V1", "blocks": [], "state": {"values": {}}}
-    Rent(desk).submitted(lambda **said: told.append(str(said)), {"user": {"id": MINA.id}}, view)  # type: ignore[arg-type]
+    form = ViewSubmission(type="view_submission", user=SentUser(id=MINA.id), view=sent_view())
+    submit = desk.form(Rent(desk).submitted, at=ids.Field.NAME)
+    submit(lambda **said: told.append(str(said)), None, {payloads.KEY: form})
     monkeypatch.undo()
     for one in world.nodes.values():
         one.fail_next("ensure_address", NodeDown(one.name, Refusal.DOWN, SECRET))
