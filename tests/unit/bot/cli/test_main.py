@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
 
 import pytest
+
+from bot.cli import main
 
 GOOD = """
 [sizes]
@@ -20,27 +25,51 @@ vcpus = 6
 ram_mb = 6144
 disk_gb = 80
 """
+OURS = ("SLACK_", "KWS_", "OS_", "LC_", "LANG")  # variables of this machine that a command would read
 TOKENS = {"SLACK_BOT_TOKEN": "xoxb-planted-secret", "SLACK_APP_TOKEN": "xapp-planted-secret"}
 
 
 def kws(
     folder: Path, *arguments: str, toml: str | None = None, clouds: str | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs ``kws`` in a folder of its own, without this machine's settings."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("SLACK_", "KWS_", "OS_"))}
+    """Runs ``kws`` in a folder of its own, without this machine's settings; in this process, which is warm."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.dict(os.environ, surroundings(folder, toml, clouds, environment), clear=True),
+        mock.patch.object(sys, "argv", ["kws", *arguments]),
+        chdir(folder), redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended,
+    ):  # fmt: skip
+        main.main()
+    code = int(ended.value.code or 0)
+    return subprocess.CompletedProcess(sys.argv, code, out.getvalue(), err.getvalue())
+
+
+def kws_process(
+    folder: Path, *arguments: str, toml: str | None = None, clouds: str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The same in a process of its own, as people start it."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *arguments],
+        check=False, cwd=folder, env=surroundings(folder, toml, clouds, environment),
+        capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+
+
+def surroundings(
+    folder: Path, toml: str | None, clouds: str | None, environment: dict[str, str]
+) -> dict[str, str]:
+    """Writes the files; returns all variables, without this machine's settings."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     if toml is not None:
         (folder / "nodes.toml").write_text(toml)
     if clouds is not None:
         (folder / "clouds.yaml").write_text(clouds)
         clean["OS_CLIENT_CONFIG_FILE"] = str(folder / "clouds.yaml")
-    return subprocess.run(
-        [sys.executable, "-m", "bot", *arguments],
-        check=False, cwd=folder, env={**clean, "HOME": str(folder), **environment}, capture_output=True, text=True, timeout=30,
-    )  # fmt: skip
+    return {**clean, "HOME": str(folder), **environment}
 
 
 def test_help(tmp_path: Path) -> None:
-    result = kws(tmp_path, "--help")
+    result = kws_process(tmp_path, "--help")
     assert result.returncode == 0
     for command in ("run", "demo", "rentals", "nodes", "reconcile", "nightly", "db"):
         assert command in result.stdout
@@ -52,7 +81,9 @@ def test_wrong_usage_is_exit_2(tmp_path: Path, arguments: list[str]) -> None:
 
 
 def test_every_mistake_of_nodes_toml_and_of_the_environment_at_once(tmp_path: Path) -> None:
-    result = kws(tmp_path, "run", toml=GOOD.replace("vcpus = 6", 'vcpus = "6"') + "colour = 3\n[polcy]\n")
+    result = kws_process(
+        tmp_path, "run", toml=GOOD.replace("vcpus = 6", 'vcpus = "6"') + "colour = 3\n[polcy]\n"
+    )
     assert result.returncode == 2
     lines = result.stderr.splitlines()
     assert all(line.startswith("kws: ") for line in lines)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +15,7 @@ from typing import Any
 
 import pytest
 from harness.world import make_config
-from unit.bot.cli.test_main import GOOD
+from unit.bot.cli.test_main import GOOD, kws
 
 from bot.doctor import examination, slack
 from bot.doctor.messages import DATABASE, GENERAL, SLACK, advises, says
@@ -226,30 +223,20 @@ def test_korean_and_english_fill_the_same_blanks() -> None:
             assert says(finding, texts) and "{" not in says(finding, texts) + advises(finding, texts)
 
 
-def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {
-        k: v for k, v in os.environ.items() if not k.startswith(("SLACK_", "KWS_", "OS_", "LC_", "LANG"))
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "bot", "doctor", *words], cwd=folder, env={**clean, "HOME": str(folder), **environment},
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
-
-
 def test_what_is_printed_and_the_exit_codes(tmp_path: Path, workspace: Workspace) -> None:
     tokens = {"SLACK_BOT_TOKEN": workspace.bot_token, "SLACK_APP_TOKEN": workspace.app_token}
     tokens["SLACK_API_URL"] = workspace.api_url
     (tmp_path / "nodes.toml").write_text(GOOD + '[kws]\nadmins = ["U0ADMIN001"]\n')
-    good = run(tmp_path, "configuration", "slack", "database", **tokens)
+    good = kws(tmp_path, "doctor", "configuration", "slack", "database", **tokens)
     assert good.returncode == 0, good.stdout + good.stderr
     assert "  ok   Admins: U0ADMIN001.\n" in good.stdout
     assert "\x1b" not in good.stdout, "no colours in a pipe"
-    korean = run(tmp_path, "node1", LANG="ko_KR.UTF-8", **tokens)
+    korean = kws(tmp_path, "doctor", "node1", LANG="ko_KR.UTF-8", **tokens)
     assert korean.returncode == 2, "clouds.yaml has no such entry"
     assert "FAIL 로그인 정보가 없습니다" in korean.stdout
     assert "→ nodes.toml의" in korean.stdout
     (tmp_path / "nodes.toml").write_text(GOOD + "[kws]\nadmins = []\ncolour = 1\n")
-    wrong = run(tmp_path, "--json", **tokens)
+    wrong = kws(tmp_path, "doctor", "--json", **tokens)
     told = json.loads(wrong.stdout)
     assert wrong.returncode == told["exit"] == 2
     assert [section["name"] for section in told["sections"]] == ["configuration", "slack", "database"]

@@ -6,7 +6,6 @@ import ast
 import inspect
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from slack_sdk import WebClient
+from unit.bot.cli.test_main import kws
 
 from bot.slack import manifest
 from slack_workspace.web_api import scopes
@@ -133,8 +133,7 @@ def test_request_urls_for_http() -> None:
 
 def test_kws_manifest_prints_it(tmp_path: Path) -> None:
     def printed(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "bot", "manifest", *words]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return kws(tmp_path, "manifest", *words)
 
     assert printed().stdout == manifest.manifest_text()
     assert yaml.safe_load(printed("--http", "https://a.example").stdout) == manifest.manifest(
