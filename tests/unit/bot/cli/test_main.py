@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
 from bot.cli import main
+from bot.ops import logs
 
 GOOD = """
 [sizes]
@@ -29,6 +32,21 @@ OURS = ("SLACK_", "KWS_", "OS_", "LC_", "LANG")  # variables of this machine tha
 TOKENS = {"SLACK_BOT_TOKEN": "xoxb-planted-secret", "SLACK_APP_TOKEN": "xapp-planted-secret"}
 
 
+@contextmanager
+def logging_as_it_was() -> Iterator[None]:
+    """A command sets up the logging of its whole process."""
+    root = logging.getLogger()
+    levels = {name: logging.getLogger(name).level for name in (*logs.NOISY, *logs.BUSY, "slack_sdk")}
+    handlers, root.handlers, level = root.handlers, [], root.level
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
+        for name, before in levels.items():
+            logging.getLogger(name).setLevel(before)
+
+
 def kws(
     folder: Path, *arguments: str, toml: str | None = None, clouds: str | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
@@ -37,7 +55,7 @@ def kws(
     with (
         mock.patch.dict(os.environ, surroundings(folder, toml, clouds, environment), clear=True),
         mock.patch.object(sys, "argv", ["kws", *arguments]),
-        chdir(folder), redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended,
+        logging_as_it_was(), chdir(folder), redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended,
     ):  # fmt: skip
         main.main()
     code = int(ended.value.code or 0)
