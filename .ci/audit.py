@@ -26,6 +26,7 @@ LOCKS = ("requirements.txt", "requirements-browser.txt", "requirements-fuzz.txt"
 GOOD = (
     "apache", "mit", "bsd", "isc", "psf", "python software foundation", "python-2.0", "0bsd", "unlicense", "zpl", "zope public license", "cc0",
     "mpl", "mozilla public license 2.0", "hpnd", "zlib", "ofl",
+    "epl-2.0",  # binds changes to the library itself: asyncssh, of which nothing is changed
     "lgpl",  # used as it is, by import, and can be exchanged: psycopg
 )  # fmt: skip
 BAD = re.compile(r"(?<!l)gpl|agpl|sspl|commons.clause|proprietary|non-?commercial|\bbusl", re.IGNORECASE)

@@ -39,6 +39,9 @@ FAILURES = {
     "no_answer": N_(
         "It was built but never answered, so it is deleted. Please try again, or choose another image."
     ),
+    "no_login": N_(
+        "It started, but it never accepted your login, so it is deleted. Please choose another image, or tell an admin."
+    ),
     "no_key": N_("The key could not be delivered, so nothing was built."),
 }
 LINES = {
@@ -50,6 +53,9 @@ LINES = {
     ),
     EventKind.KEY_SENT: N_(":key: The private key is in this message's thread. Its fingerprint: {print}"),
     EventKind.BUILDING: N_(":hammer_and_wrench: Being built on {node}."),
+    EventKind.SLOW_BOOT: N_(
+        ":hourglass: The server has been starting for {minutes} minutes and doesn't accept logins yet. KWS keeps checking."
+    ),
     EventKind.READY: N_(":white_check_mark: Ready on {node}."),
     EventKind.REBOOTED: N_(":arrows_counterclockwise: Rebooted."),
     EventKind.SWITCHED_OFF: N_(":black_square_for_stop: Stopped."),
@@ -81,6 +87,11 @@ LINES = {
 
 OVERDUE = N_(
     ":inbox_tray: Taken over from the system before, as it is. You log in as ever. Its last day there was {was}; so that you have time it is yours until {day}."
+)
+RENEWED = N_(":key: The new key opens the server now; earlier keys of KWS no longer do.")
+NOT_TAKEN = N_(
+    ":x: The server was rebooted but doesn't accept the new key: its image doesn't run KWS's script when it boots. "
+    "What opened it before still does; delete the new key file."
 )
 REFUSED = {  # what is said instead when the node said no
     EventKind.KEY_RENEWED: N_(
@@ -128,6 +139,10 @@ def line(event: Event, rental: Rental, texts: Texts) -> str | None:
 
 def _sentence(event: Event, rental: Rental) -> str:
     match event.details:
+        case KeyRenewed(works=True):
+            return RENEWED
+        case KeyDropped(refusal="not_taken"):
+            return NOT_TAKEN
         case KeyRenewed(refusal=str()) | KeyDropped(refusal=str()):
             return REFUSED[event.kind]
         case Adopted(was=date()):

@@ -200,9 +200,12 @@ def headline(rental: Rental, texts: Texts, turn: QueuePosition | None = None) ->
 
 
 def _current(rental: Rental, events: Sequence[Event]) -> list[Event]:
-    """The history without places in the line that are not true any more."""
+    """The history without what is not true any more: places in the line, and how long a boot has taken."""
     last = _queued(rental, events)
-    return [event for event in events if event.kind is not EventKind.QUEUED or event is last]
+    slow = [event for event in events if event.kind is EventKind.SLOW_BOOT][-1:]
+    kept = slow if rental.status is Status.BUILDING else []
+    passing = (EventKind.QUEUED, EventKind.SLOW_BOOT)
+    return [event for event in events if event.kind not in passing or event is last or event in kept]
 
 
 def _turn(rental: Rental, events: Sequence[Event]) -> QueuePosition | None:

@@ -17,6 +17,8 @@ from kws_core.nodes.values import (
     Capacity,
     ContainerSpec,
     Image,
+    Login,
+    LoginCheck,
     Machine,
     MachineAction,
     RemainingResources,
@@ -116,14 +118,15 @@ class Node(Protocol):
         when there is no such server with a KWS mark, ``invalid`` when its state does not allow it as act().
         """
 
-    def answers(self, address: Address) -> bool:
-        """Whether the server is reachable the way ``ready_check`` says (TCP 22, or always for "active").
+    def check_login(self, address: Address, login: Login) -> LoginCheck:
+        """Whether the server's SSH server would let its owner in; with ``ready_check = "active"`` nobody asks: it would.
 
-        For servers: nothing says that a container listens anywhere, it is ready when it is ACTIVE.
+        It takes as long as a busy guest needs, up to about twenty seconds. For servers: nothing says that a
+        container listens anywhere, it is ready when it is ACTIVE.
         """
 
-    def host_keys(self, machine_id: str, address: Address) -> list[str]:
-        """SSH host-key fingerprints (``SHA256:…``) as far as they can be read, else an empty list."""
+    def host_keys(self, machine_id: str) -> list[str]:
+        """The SSH host-key fingerprints (``SHA256:…``) that the server printed when it booted, [] when it did not."""
 
     def diagnose(self, wanted: Wanted) -> Iterator[Finding]:
         """What a rental needs of this node, looked at one by one (``kws doctor``); changes nothing.

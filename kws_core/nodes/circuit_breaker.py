@@ -18,6 +18,8 @@ from kws_core.nodes.values import (
     Capacity,
     ContainerSpec,
     Image,
+    Login,
+    LoginCheck,
     Machine,
     MachineAction,
     RemainingResources,
@@ -162,16 +164,16 @@ class GuardedNode:
         """See Node."""
         self._guard(lambda: self._node.put_key(machine_id, public_key))
 
-    def host_keys(self, machine_id: str, address: Address) -> list[str]:
+    def host_keys(self, machine_id: str) -> list[str]:
         """See Node."""
-        return self._guard(lambda: self._node.host_keys(machine_id, address))
+        return self._guard(lambda: self._node.host_keys(machine_id))
 
-    def answers(self, address: Address) -> bool:
+    def check_login(self, address: Address, login: Login) -> LoginCheck:
         """See Node. It asks the machine, not the node's API, so it neither opens nor closes the breaker."""
         until = self._breaker.open_until
         if until is not None:
             raise self._refuse(until)
-        return self._node.answers(address)
+        return self._node.check_login(address, login)
 
     def diagnose(self, wanted: Wanted) -> Iterator[Finding]:
         """See Node; not guarded: it is asked just when something is wrong."""

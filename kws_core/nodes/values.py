@@ -120,6 +120,23 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """How the owner of a server gets in. Nothing in it is secret."""
+
+    user: str
+    public_key: str | None  # one line of authorized_keys; None: with a password
+
+
+@dataclass(frozen=True, slots=True)
+class LoginCheck:
+    """What a look at a server from outside showed; ``host_keys`` are fingerprints (``SHA256:…``)."""
+
+    answers: bool = False  # an SSH server is there
+    accepted: bool = False  # it would take the key, or asks for passwords: its owner gets in
+    host_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """A machine as the node shows it now."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +12,7 @@ from kws_core.errors import NodeRefused, Refusal
 from kws_core.nodes import Node
 from kws_core.nodes.values import MachineAction
 from kws_core.reconcile.guarded_update import Job, Rows
+from kws_core.reconcile.node_specs import address_of, login_of
 from kws_core.rentals.key_rotation import drop
 from kws_core.tables.details.events import KeyDropped, KeyRenewed
 from kws_core.tables.rental import Placement, Rental
@@ -19,6 +20,10 @@ from kws_core.values import Kind
 
 SETTLES = timedelta(seconds=20)  # Nova's metadata service remembers what it said for 15 s
 BUSY = timedelta(seconds=10)
+LOOKS = timedelta(seconds=5)  # OpenSSH 9.8 and later shut out for a while who offers wrong keys more often
+TAKES = timedelta(minutes=10)  # an old PC's boot, up to the script that takes the key
+REBOOTED = "rebooted_at"  # in Rental.rekey, beside what held before
+NOT_TAKEN = "not_taken"
 PATIENCE = timedelta(minutes=10)  # how long a "not now" of the node is taken for one
 
 
@@ -44,13 +49,31 @@ class KeyRotator:
                 node.put_key(machine, rental.public_key)
                 self._apply(job, lambda fresh: setattr(fresh, "key_put_at", self.context.now()))
                 return SETTLES
+            if REBOOTED in rental.rekey:
+                return self._look(job, node)
             if (wait := rental.key_put_at + SETTLES - self.context.now()) > timedelta(0):
                 return wait
             node.act(Kind.SERVER, machine, MachineAction.REBOOT)
         except NodeRefused as error:
             return self._refused(job, error)
-        self._apply(job, lambda fresh: self._renewed(fresh, KeyRenewed(node.name)))
+        self._apply(job, self._rebooted)
+        return LOOKS
+
+    def _look(self, job: Job, node: Node) -> timedelta | None:
+        """Whether the server takes the new key: that its reboot was accepted says nothing of it."""
+        if node.check_login(address_of(job.placement), login_of(job.rental)).accepted:
+            self._apply(job, lambda fresh: self._renewed(fresh, KeyRenewed(node.name, works=True)))
+            return None
+        since = datetime.fromisoformat((job.rental.rekey or {})[REBOOTED])
+        if self.context.now() - since < TAKES:
+            return LOOKS
+        dropped = KeyDropped(node.name, refusal=NOT_TAKEN)
+        self._apply(job, lambda fresh: drop(fresh, dropped, self.context.now()))
         return None
+
+    def _rebooted(self, rental: Rental) -> None:
+        rental.rekey = {**(rental.rekey or {}), REBOOTED: self.context.now().isoformat()}
+        rental.switched_off = False
 
     def _refused(self, job: Job, error: NodeRefused) -> timedelta | None:
         since = job.rental.key_put_at or job.rental.key_sent_at

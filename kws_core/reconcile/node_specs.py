@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kws_core.forms import cloud_init
-from kws_core.nodes.values import ContainerSpec, NetworkSpec, ServerSpec
-from kws_core.tables.rental import Rental
+from kws_core.nodes.values import Address, ContainerSpec, Login, NetworkSpec, ServerSpec
+from kws_core.tables.rental import Placement, Rental
 from kws_core.values import Kind, PortRange, owner_tag
 
 
@@ -32,6 +32,21 @@ def spec_of(rental: Rental) -> ServerSpec | ContainerSpec:
         owner=rental.owner,
         open_ports=ports,
         network=_network(rental),
+    )
+
+
+def login_of(rental: Rental) -> Login:
+    """How its owner gets in: with the key if there is one, else with the password."""
+    return Login(rental.login, rental.public_key)
+
+
+def address_of(placement: Placement) -> Address:
+    """The network place that was made for it, as the node knows it."""
+    return Address(
+        port_id=placement.port_id or "",
+        floating_ip_id=placement.floating_ip_id or "",
+        floating_ip=placement.floating_ip or "",
+        fixed_ip=placement.fixed_ip or "",
     )
 
 

@@ -141,7 +141,7 @@ class Reconciler:
 
     def _advance(self, job: Job, machines: dict[str, Machine] | NodeError) -> None:
         """One step of one placement; whatever happens its lease is given back."""
-        wait = RETRY_MOST
+        wait, had_slot = RETRY_MOST, job.placement.active_at is None
         try:
             wait = self._step(job, machines)
         except Exception:
@@ -152,7 +152,7 @@ class Reconciler:
             if job.placement.state is PlacementState.DELETED:
                 self._refresh_at.pop(job.placement.node, None)  # there is room again
             self._release_lease(job.placement.id, wait)
-            if not job.building:  # it may have had a slot
+            if had_slot and (job.placement.active_at or not job.building):  # its slot is free again
                 self._call_next(job.placement.node)
 
     def _step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:

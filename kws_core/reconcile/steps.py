@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 
 from kws_core.context import Context
 from kws_core.database import queries
-from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal
+from kws_core.errors import NodeDown, NodeError, NodeRefused
 from kws_core.nodes import Node
 from kws_core.nodes.values import Address, ContainerSpec, Machine, MachineAction, MachineState, ServerSpec
+from kws_core.reconcile.boot_watch import BootWatch
 from kws_core.reconcile.cleanup import RETRY_MOST, ResourceCleaner
 from kws_core.reconcile.guarded_update import Job, Rows
 from kws_core.reconcile.key_rotation import KeyRotator
-from kws_core.reconcile.node_specs import spec_of
+from kws_core.reconcile.node_specs import address_of, spec_of
 from kws_core.rentals.lifecycle import end, place
 from kws_core.scheduling import build_slots, capacity, work_queue
 from kws_core.scheduling.placement import PlacementRequest, choose
@@ -30,13 +31,11 @@ from kws_core.tables.details.events import (
     Failed,
     Moved,
     Placed,
-    Ready,
     Vanished,
     WaitingForNode,
 )
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Reason, Status
-from kws_core.values import Kind
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +51,6 @@ POLL_READY = timedelta(minutes=5)
 POLL_START = timedelta(seconds=5)
 START_TRIES = timedelta(minutes=10)  # after a restore; then it is its owner's to start
 POLL_MISSING = timedelta(seconds=10)
-LAG = timedelta(seconds=30)  # how long a new server may be missing from the list
 GIVE_UP_NODE = timedelta(seconds=45)  # a node silent for so long in the middle of a build is left
 
 
@@ -72,6 +70,7 @@ class Steps:
         self.nodes = nodes
         self.rows = Rows(context, who)
         self.releaser = ResourceCleaner(context, nodes, self.rows)
+        self.boots = BootWatch(context, nodes, self.rows)
         self.renewer = KeyRotator(context, nodes, self.rows)
         self._heard: dict[str, datetime] = {}  # when each node last said that it is there
 
@@ -95,7 +94,7 @@ class Steps:
             self.rows.apply(job, lambda s, r, p: setattr(p, "down_since", None))
         machine = machines.get(job.rental.mark)
         if job.rental.status is Status.BUILDING:
-            return self._watch(job, machine)
+            return self.boots.watch(job, machine)
         return self._watch_lent(job, machine)
 
     # -- building
@@ -123,7 +122,7 @@ class Steps:
         """Asks for the server when it is its turn: a node builds ``max_builds`` at a time."""
         if not self.rows.apply(job, self._take_slot):
             return POLL_TURN
-        server_id = _ensure_machine(self._node(job), spec_of(job.rental), _address(job.placement))
+        server_id = _ensure_machine(self._node(job), spec_of(job.rental), address_of(job.placement))
         self.rows.apply(job, lambda s, r, p: setattr(p, "server_id", server_id))
         return POLL_NEW
 
@@ -142,43 +141,6 @@ class Steps:
     def _tell_line(self, session: Session, placement: Placement, new: str | None = None) -> None:
         session.flush()
         build_slots.tell(session, self.context.config, placement.node, self.context.now(), new)
-
-    def _watch(self, job: Job, machine: Machine | None) -> timedelta:
-        """A server that was made: is it there, does it run, does it answer?"""
-        if machine is None:
-            self._check_lag(job.placement)
-        elif machine.state is MachineState.BROKEN:
-            raise NodeRefused(job.placement.node, machine.refusal or Refusal.FAILED, machine.fault)
-        elif machine.state is MachineState.ACTIVE and self._answers(job):
-            keys = self._host_keys(job, machine)
-            self.rows.apply(job, lambda s, r, p: self._ready(r, p, keys))
-            return POLL_READY
-        if self._too_late(job.placement):
-            self.rows.apply(job, lambda s, r, p: self._fail(r, Failed(Reason.NO_ANSWER, p.node)))
-        return POLL_BUILD
-
-    def _answers(self, job: Job) -> bool:
-        """A container that runs is ready: nobody knows what its ports speak."""
-        return job.rental.kind is Kind.CONTAINER or self._node(job).answers(_address(job.placement))
-
-    def _check_lag(self, placement: Placement) -> None:
-        if placement.server_at and self.context.now() - placement.server_at > LAG:
-            raise NodeRefused(placement.node, Refusal.FAILED, "the server is not there any more")
-
-    def _host_keys(self, job: Job, machine: Machine) -> list[str]:
-        if job.rental.kind is Kind.CONTAINER:
-            return []
-        try:
-            return self._node(job).host_keys(machine.id, _address(job.placement))
-        except NodeError as error:
-            log.warning("no host keys for rental %s: %s", job.rental.id, error)
-            return []
-
-    def _ready(self, rental: Rental, placement: Placement, keys: list[str]) -> None:
-        now = self.context.now()
-        rental.host_keys, rental.ready_at = keys, now
-        placement.tries, placement.down_since = 0, None
-        rental.move_to(Status.READY, now, event=Ready(placement.node))
 
     def _fail(self, rental: Rental, failed: Failed) -> None:
         end(rental, failed, self.context.now())
@@ -200,7 +162,7 @@ class Steps:
         elif job.rental.to_start:
             return self._start(job, machine)
         if job.rental.status is Status.READY:
-            return self.renewer.renew(job) or POLL_READY
+            return self.renewer.renew(job) or self.boots.look_for_host_keys(job, machine) or POLL_READY
         return POLL_READY
 
     def _start(self, job: Job, machine: Machine) -> timedelta:
@@ -329,12 +291,3 @@ def _seen(session: Session, rental: Rental, placement: Placement) -> None:
 def _keep_address(placement: Placement, address: Address) -> None:
     placement.port_id, placement.floating_ip_id = address.port_id, address.floating_ip_id
     placement.floating_ip, placement.fixed_ip = address.floating_ip, address.fixed_ip
-
-
-def _address(placement: Placement) -> Address:
-    return Address(
-        port_id=placement.port_id or "",
-        floating_ip_id=placement.floating_ip_id or "",
-        floating_ip=placement.floating_ip or "",
-        fixed_ip=placement.fixed_ip or "",
-    )

@@ -73,6 +73,7 @@ def building_on(session: Session, node: str) -> int:
             Placement.node == node,
             Placement.state == PlacementState.ACTIVE,
             Placement.server_at.is_not(None),
+            Placement.active_at.is_(None),
             Rental.status == Status.BUILDING,
         )
     )

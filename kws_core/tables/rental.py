@@ -18,7 +18,16 @@ from kws_core.tables.base import SYSTEM, Base, index_where
 from kws_core.tables.details.events import EventDetails
 from kws_core.tables.event import Event
 from kws_core.tables.network import Network
-from kws_core.tables.states import LIVE, TRANSITIONS, Access, IllegalMoveError, PlacementState, Reason, Status
+from kws_core.tables.states import (
+    LIVE,
+    TRANSITIONS,
+    Access,
+    HostKeySource,
+    IllegalMoveError,
+    PlacementState,
+    Reason,
+    Status,
+)
 from kws_core.values import Kind, Size, owner_tag
 
 log = logging.getLogger(__name__)
@@ -70,6 +79,7 @@ class Rental(Base):
     switched_off: Mapped[bool] = mapped_column(default=False)  # by its owner
     to_start: Mapped[bool] = mapped_column(default=False)  # restored, and not started yet
     host_keys: Mapped[list[str]] = mapped_column(default=list)
+    host_keys_from: Mapped[HostKeySource | None]
     created_at: Mapped[datetime]
     ready_at: Mapped[datetime | None]
     stopped_at: Mapped[datetime | None]  # since when it is kept for the grace time
@@ -176,6 +186,7 @@ class Placement(Base):
     port_id: Mapped[str | None] = mapped_column(String(64))
     server_id: Mapped[str | None] = mapped_column(String(64))
     server_at: Mapped[datetime | None]  # when the server was asked for
+    active_at: Mapped[datetime | None]  # when the node was first seen to run it: its build slot is free again
     held_at: Mapped[datetime]
     left_at: Mapped[datetime | None]  # since when it is to be deleted there
     down_since: Mapped[datetime | None]  # first of the failures in a row

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     ADMIN = "admin"
     NO_NODE = "no_node"  # every node refused
     NO_ANSWER = "no_answer"  # built, but never reachable
+    NO_LOGIN = "no_login"  # its SSH server answers, and never let the owner in
     VANISHED = "vanished"  # deleted behind our back
     NO_KEY = "no_key"  # the key could not be delivered: the person can't be reached
 
@@ -44,7 +45,7 @@ LIVE = frozenset({Status.REQUESTED, Status.BUILDING, Status.READY, Status.STOPPE
 NOT_OVER = frozenset(Status) - {Status.ENDED}  # asked for by these words, not by "not ended": see HOLDING
 
 
-FAILURES = frozenset({Reason.NO_NODE, Reason.NO_ANSWER, Reason.NO_KEY})
+FAILURES = frozenset({Reason.NO_NODE, Reason.NO_ANSWER, Reason.NO_LOGIN, Reason.NO_KEY})
 
 
 class PlacementState(StrEnum):
@@ -66,6 +67,13 @@ class Access(StrEnum):
     OWN_KEY = "own_key"  # the owner's own public key
     PASSWORD = "password"  # kept as a SHA-512 crypt hash only
     NONE = "none"  # containers: nobody logs in; what was taken over: as it was set up before
+
+
+class HostKeySource(StrEnum):
+    """Where KWS has a server's host keys from."""
+
+    CONSOLE = "console"  # the server printed them: nobody between can have changed them
+    NETWORK = "network"  # seen by KWS when it looked whether the owner gets in
 
 
 class IllegalMoveError(RuntimeError):

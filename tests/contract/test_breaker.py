@@ -10,7 +10,7 @@ from harness.contract_kit import Clock
 from kws_core.errors import NodeDown, NodeRefused, Refusal
 from kws_core.nodes.circuit_breaker import CircuitBreaker, GuardedNode
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.nodes.values import Address, ContainerSpec, MachineAction, MachineState, ServerSpec
+from kws_core.nodes.values import Address, ContainerSpec, Login, MachineAction, MachineState, ServerSpec
 from kws_core.values import Kind, Size
 
 DOWN = NodeDown("fake", Refusal.DOWN, "no answer")
@@ -142,13 +142,13 @@ def test_a_bug_of_ours_says_nothing_about_the_node(
     assert node.images()
 
 
-def test_answers_neither_opens_nor_closes_it(fake: FakeNode, node: GuardedNode) -> None:
+def test_a_look_at_a_login_neither_opens_nor_closes_it(fake: FakeNode, node: GuardedNode) -> None:
     address = Address("p", "a", "203.0.113.9")
     fake.go_down()
     fails(node.machines)
-    assert node.answers(address) is False
+    assert not node.check_login(address, Login("debian", None)).answers
     fails(node.machines)
-    fails(lambda: node.answers(address))
+    fails(lambda: node.check_login(address, Login("debian", None)))
 
 
 def test_the_node_itself_stays_within_reach(fake: FakeNode, node: GuardedNode) -> None:

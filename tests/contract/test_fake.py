@@ -10,8 +10,10 @@ from harness.contract_kit import Clock
 from kws_core.errors import NodeDown, NodeRefused, Refusal
 from kws_core.nodes import Node
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.nodes.values import Address, ContainerSpec, MachineAction, MachineState, ServerSpec
+from kws_core.nodes.values import Address, ContainerSpec, Login, MachineAction, MachineState, ServerSpec
 from kws_core.values import Kind, Size
+
+LOGIN = Login("debian", None)
 
 LOST = NodeDown("fake", Refusal.DOWN, "timeout")
 
@@ -32,9 +34,9 @@ def test_time_passes_only_by_the_clock(clock: Clock) -> None:
     assert node.machines()["kws-1"].state is MachineState.BUILDING
     clock.advance(10)
     assert node.machines()["kws-1"].state is MachineState.ACTIVE
-    assert not node.answers(address)
+    assert not node.check_login(address, LOGIN).accepted
     clock.advance(5)
-    assert node.answers(address)
+    assert node.check_login(address, LOGIN).accepted
     assert node.release("kws-1").kinds() == ["port", "security_group", "server"]
     assert node.machines()["kws-1"].state is MachineState.DELETING
     clock.advance(3)
@@ -118,10 +120,13 @@ def test_down_and_back(clock: Clock) -> None:
     node.go_down()
     with pytest.raises(NodeDown):
         node.machines()
-    assert not node.answers(address)
+    assert not node.check_login(address, LOGIN).accepted
     node.come_back()
     assert node.machines()["kws-1"].id == server
-    assert node.host_keys(server, address)[0].startswith("SHA256:")
+    assert node.check_login(address, LOGIN).host_keys[0].startswith("SHA256:")
+    assert node.host_keys(server) == []
+    clock.advance(20)
+    assert node.host_keys(server) == list(node.check_login(address, LOGIN).host_keys)
 
 
 def test_planted_things_are_shown_and_can_be_released(clock: Clock) -> None:
@@ -166,9 +171,9 @@ def test_a_container_that_ends_is_stopped_and_can_be_started(clock: Clock) -> No
     node.act(Kind.CONTAINER, shown.id, MachineAction.START)
     address = node.ensure_address(wanted)
     assert node.machines()["kws-1"].state is MachineState.ACTIVE
-    assert not node.answers(address)
+    assert not node.check_login(address, LOGIN).accepted
     clock.advance(3)
-    assert node.answers(address)
+    assert node.check_login(address, LOGIN).accepted
     assert node.spec("kws-1") == wanted
 
 

@@ -13,9 +13,10 @@ from harness.contract_kit import IMAGE, Kit
 
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.forms import ssh_keys
-from kws_core.nodes.values import MachineAction, MachineState
+from kws_core.nodes.values import Login, MachineAction, MachineState
 
 T = TypeVar("T")
+LOGIN = Login("debian", None)
 ONE_ADDRESS = Counter({"security_group": 1, "port": 1, "floating_ip": 1})
 
 
@@ -82,8 +83,8 @@ def test_a_server_is_made_once_and_becomes_active(kit: Kit) -> None:
     kit.until(lambda: kit.node.machines()[spec.mark].state is MachineState.ACTIVE)
     machine = kit.node.machines()[spec.mark]
     assert (machine.id, machine.mark, machine.name, machine.refusal) == (server, spec.mark, "web", None)
-    kit.until(lambda: kit.node.answers(address))
-    assert isinstance(kit.node.host_keys(server, address), list)
+    kit.until(lambda: kit.node.check_login(address, LOGIN).accepted)
+    assert isinstance(kit.node.host_keys(server), list)
     assert kit.node.ensure_server(spec, address) == server
     assert kit.count(spec.mark) == ONE_ADDRESS + Counter({"server": 1})
 

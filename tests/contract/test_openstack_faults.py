@@ -181,7 +181,7 @@ def test_the_console_is_read_only_after_a_boot(
     text = f"{line}\n-----END SSH HOST KEY FINGERPRINTS-----"
     stub.on("POST", "/servers/s1/action", Answer(200, {"output": text}))
     with node_on(stub, tmp_path, monkeypatch, ready_check=check) as node:
-        found = node.host_keys("s1", ADDRESS)
+        found = node.host_keys("s1")
     assert found == ["SHA256:" + "x" * 43] * asked
     assert stub.count("POST", "/servers/s1/action") == asked
 

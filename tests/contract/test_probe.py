@@ -6,16 +6,19 @@ import socket
 import threading
 from collections.abc import Iterator
 
+import asyncssh
 import pytest
+from harness.ssh_servers import Guest, listening
 
 from kws_core.nodes.offered_images import login_of
 from kws_core.nodes.openstack.api.types import Server
 from kws_core.nodes.openstack.translation import machine_state
-from kws_core.nodes.probe import fingerprints, ssh_answers
-from kws_core.nodes.values import MachineState
+from kws_core.nodes.probe import check_login, fingerprints
+from kws_core.nodes.values import Login, LoginCheck, MachineState
 
 ED25519 = "SHA256:" + "a" * 43
 RSA = "SHA256:" + "b" * 43
+BY_PASSWORD = Login("debian", None)
 
 
 @pytest.fixture
@@ -37,30 +40,57 @@ def says(listener: socket.socket, *parts: bytes) -> int:
 
 
 @pytest.mark.parametrize(
-    ("parts", "expected"),
-    [
-        ((b"SSH-2.0-OpenSSH_9.2p1\r\n",), True),
-        ((b"SS", b"H-2.0-x\r\n"), True),
-        ((b"maintenance tonight\r\nSSH-2.0-x\r\n",), True),
-        ((b"HTTP/1.1 400 Bad Request\r\n",), False),
-        ((), False),
-        ((b"x" * 5000,), False),
-    ],
+    "parts", [(b"HTTP/1.1 400 Bad Request\r\n",), (), (b"x" * 5000,), (b"SSH-2.0-OpenSSH_9.2p1\r\n",)]
 )
-def test_only_an_ssh_banner_is_an_answer(
-    listener: socket.socket, parts: tuple[bytes, ...], expected: bool
-) -> None:
-    assert ssh_answers("127.0.0.1", says(listener, *parts)) is expected
+def test_what_is_no_ssh_server_lets_nobody_in(listener: socket.socket, parts: tuple[bytes, ...]) -> None:
+    assert check_login("127.0.0.1", BY_PASSWORD, says(listener, *parts)) == LoginCheck()
 
 
 def test_an_open_port_that_says_nothing_is_no_answer(listener: socket.socket) -> None:
-    assert not ssh_answers("127.0.0.1", listener.getsockname()[1], seconds=0.05)
+    assert check_login("127.0.0.1", BY_PASSWORD, listener.getsockname()[1], seconds=0.05) == LoginCheck()
 
 
 def test_a_closed_port_is_no_answer(listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     listener.close()
-    assert not ssh_answers("127.0.0.1", port)
+    assert check_login("127.0.0.1", BY_PASSWORD, port) == LoginCheck()
+
+
+def public(kind: str) -> str:
+    return asyncssh.generate_private_key(kind).export_public_key().decode().strip()
+
+
+@pytest.mark.parametrize("kind", ["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256"])
+def test_a_key_opens_the_server_as_soon_as_it_is_in_authorized_keys(kind: str) -> None:
+    line, other = public(kind), public(kind)
+    with listening(Guest(keys=[other])) as guest:
+        fingerprint = guest.host_key.get_fingerprint()
+        look = check_login("127.0.0.1", Login("debian", line), guest.port)
+        assert look == LoginCheck(answers=True, accepted=False, host_keys=(fingerprint,))
+        assert guest.offers == 1  # wrong keys are counted against who offers them
+        guest.keys.append(line)
+        assert check_login("127.0.0.1", Login("debian", line), guest.port).accepted
+
+
+def test_passwords_are_taken_once_the_server_offers_them() -> None:
+    with listening(Guest()) as guest:
+        assert check_login("127.0.0.1", BY_PASSWORD, guest.port) == LoginCheck(
+            answers=True, accepted=False, host_keys=(guest.host_key.get_fingerprint(),)
+        )
+        guest.passwords = True
+        assert check_login("127.0.0.1", BY_PASSWORD, guest.port).accepted
+
+
+@pytest.mark.parametrize("login", [Login("debian", None), Login("debian", "ssh-ed25519 AAAA")])
+def test_a_server_that_asks_for_nothing_lets_in(login: Login) -> None:
+    with listening(Guest(open=True)) as guest:
+        assert check_login("127.0.0.1", login, guest.port).accepted
+
+
+def test_a_key_that_the_library_does_not_know_is_no_reason_to_wait_for_ever() -> None:
+    with listening(Guest()) as guest:
+        look = check_login("127.0.0.1", Login("debian", "ssh-future AAAAC2Z1dHVyZQ=="), guest.port)
+    assert (look.answers, look.accepted) == (True, True)
 
 
 def test_fingerprints_are_those_of_the_last_boot() -> None:
@@ -76,6 +106,28 @@ def test_fingerprints_are_those_of_the_last_boot() -> None:
     )
     assert fingerprints(console) == [ED25519, RSA]
     assert fingerprints("no such block " + RSA) == []
+
+
+def test_fingerprints_are_read_as_cloud_init_makes_the_keys() -> None:
+    """As a Debian 12 prints them before its SSH server starts, minutes before the block."""
+
+    def made(kind: str, fingerprint: str) -> str:
+        file = f"/etc/ssh/ssh_host_{kind}_key"
+        return "".join(
+            f"[   31.337] cloud-init[389]: {line}\n"
+            for line in (
+                f"Generating public/private {kind} key pair.",
+                f"Your identification has been saved in {file}",
+                f"Your public key has been saved in {file}.pub",
+                "The key fingerprint is:",
+                f"{fingerprint} root@web",
+                "The key's randomart image is:",
+            )
+        )
+
+    console = made("rsa", RSA) + "[   32.0] audit: something\n" + made("ed25519", ED25519)
+    assert fingerprints(console) == [RSA, ED25519]
+    assert fingerprints(f"saved in /home/x/id_rsa.pub\nThe key fingerprint is:\n{RSA} x@y") == []
 
 
 @pytest.mark.parametrize(

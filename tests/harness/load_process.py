@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from bot import runner
 from kws_core.config import Environment, parse_config
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.nodes.values import Address
+from kws_core.nodes.values import Address, Login, LoginCheck
 
 T = TypeVar("T")
 CALLS = {  # seconds, as measured on an all-in-one node
@@ -50,16 +50,15 @@ class TimedNode(FakeNode):
         time.sleep(CALLS.get(method, 0.05) / self._speed)
         return super()._call(method, do)
 
-    def answers(self, address: Address) -> bool:
+    def check_login(self, address: Address, login: Login) -> LoginCheck:
         """Each server has a boot time of its own."""
         time.sleep(0.01)
         boot = self._boots.setdefault(address.port_id, self._dice.uniform(*BOOT) / self._speed)
         now = self._now() - timedelta(seconds=boot)
         with self._lock:
-            return any(
-                one.port_id == address.port_id and one.answers(now, self._times)
-                for one in self.servers.values()
-            )
+            here = [one for one in self.servers.values() if one.port_id == address.port_id]
+            looks = [one.check_login(login, now, self.times) for one in here]
+        return next((look for look in looks if look.answers), LoginCheck())
 
 
 def main() -> None:

@@ -242,6 +242,10 @@ class World:
         """The history in one word a line."""
         return [event.kind.value for event in self.rental_queries.history(rental.id)]
 
+    def last_event(self, rental: Rental) -> Event:
+        """The newest line of the history that people read; host keys come whenever they are printed."""
+        return [e for e in self.rental_queries.history(rental.id) if e.kind is not EventKind.HOST_KEYS][-1]
+
     def warned(self, rental: Rental) -> list[str | None]:
         """The keys of its warnings, oldest first."""
         return [e.key for e in self.rental_queries.history(rental.id) if e.kind is EventKind.WARNED]

@@ -27,7 +27,7 @@ from kws_core.rentals.extension import Extensions
 from kws_core.tables.base import UtcDateTime
 
 NODE_CALLS = frozenset(
-    {"ping", "images", "capacity", "ensure_address", "ensure_server", "machines", "release", "answers", "host_keys",
+    {"ping", "images", "capacity", "ensure_address", "ensure_server", "machines", "release", "check_login", "host_keys",
      "put_key", "act"}
 )  # fmt: skip
 ON_ONE = frozenset({"ensure_address", "ensure_server", "release", "put_key"})  # of one rental each

@@ -22,7 +22,7 @@ max_rentals_per_user = 80
 max_vcpus_per_user = 80
 max_ram_mb_per_user = 65536
 [openstack]
-ready_check = "active"
+ready_check = "{ready_check}"
 connect_timeout = 2
 read_timeout = 30
 [sizes]
@@ -64,6 +64,7 @@ class BotProcess:
         vcpus: int = 6,
         max_builds: int = 3,
         containers: bool = True,
+        ready_check: str = "active",
     ) -> None:
         self.folder = folder
         self.workspace = workspace
@@ -71,6 +72,7 @@ class BotProcess:
         self.environment: dict[str, str] = {}
         self.program = ["-m", "bot", "run"]
         toml = TOML.format(
+            ready_check=ready_check,
             nodes="".join(
                 NODE.format(
                     name=name,
@@ -80,7 +82,7 @@ class BotProcess:
                     kinds=KINDS.get(name if containers else "", '["server"]'),
                 )
                 for name, cloud in nodes.items()
-            )
+            ),
         )
         (folder / "nodes.toml").write_text(toml)
 

@@ -14,6 +14,8 @@ from kws_core.nodes.values import (
     Capacity,
     ContainerSpec,
     Image,
+    Login,
+    LoginCheck,
     Machine,
     MachineAction,
     MachineState,
@@ -39,6 +41,9 @@ FAULTS = {
         Refusal.INVALID: "Docker internal error: 400 Client Error: executable file not found in $PATH",
     },
 }
+CLOUD_INIT_ENDS = timedelta(
+    seconds=20
+)  # after the SSH server has begun to answer; a real one takes up to a minute
 _RUNNING = (MachineState.ACTIVE, MachineState.STOPPED)
 
 
@@ -90,6 +95,17 @@ class FakeMachine:
         """Whether it is up and has booted."""
         up_since = self.started_at or self.created_at + times.build
         return self.state(now, times) is MachineState.ACTIVE and now >= up_since + times.boot
+
+    def has_printed_keys(self, now: datetime, times: Times) -> bool:
+        """Whether cloud-init has come to its end, where it prints the host keys."""
+        return self.answers(now - CLOUD_INIT_ENDS, times)
+
+    def check_login(self, login: Login, now: datetime, times: Times) -> LoginCheck:
+        """What its SSH server shows; it lets in whose key it was born with, or has taken, and any password."""
+        if not self.answers(now, times):
+            return LoginCheck()
+        accepted = login.public_key is None or self.opens(login.public_key)
+        return LoginCheck(True, accepted, (host_key(self.id),))
 
     def after(self, action: MachineAction, now: datetime, times: Times) -> FakeMachine | None:
         """What it is after the action; None when its state does not allow it."""

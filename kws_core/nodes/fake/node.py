@@ -36,6 +36,8 @@ from kws_core.nodes.values import (
     Capacity,
     ContainerSpec,
     Image,
+    Login,
+    LoginCheck,
     Machine,
     MachineAction,
     MachineState,
@@ -82,7 +84,7 @@ class FakeNode(FakeChecks):
         self.shelf = FakeImageStore(self)
         self._registry = registry
         self.size = Size(name, vcpus, ram_mb, disk_gb)
-        self._times = Times(*(timedelta(seconds=s) for s in (build_seconds, boot_seconds, delete_seconds)))
+        self.times = Times(*(timedelta(seconds=s) for s in (build_seconds, boot_seconds, delete_seconds)))
         self._lock = RLock()
         self._ids = count(1)
         self.network = FakeNetwork(name, addresses, self._new_id)
@@ -91,6 +93,7 @@ class FakeNode(FakeChecks):
         self.faults: defaultdict[str, deque[tuple[NodeError, bool]]] = defaultdict(deque)  # error, after
         self.breaks: deque[Refusal] = deque()
         self._down = False
+        self.boot_scripts = True  # False: its images run none, so that no server takes a key later
         self.spare_flavors: list[str] = []  # what tidy() finds
         self.calls: list[str] = []
 
@@ -156,17 +159,18 @@ class FakeNode(FakeChecks):
         """See Node."""
         self._call("put_key", lambda: self._put_key(machine_id, public_key))
 
-    def answers(self, address: Address) -> bool:
-        """See Node. False, not an error, while the node is down."""
+    def check_login(self, address: Address, login: Login) -> LoginCheck:
+        """See Node. Nothing, not an error, while the node is down."""
         with self._lock:
-            self.calls.append("answers")
+            self.calls.append("check_login")
             self._pass_time()
-            here = [one for one in self.servers.values() if one.port_id == address.port_id]
-            return not self._down and any(one.answers(self._now(), self._times) for one in here)
+            here = [one for one in self.servers.values() if one.port_id == address.port_id and not self._down]
+            looks = [one.check_login(login, self._now(), self.times) for one in here]
+            return next((look for look in looks if look.answers), LoginCheck())
 
-    def host_keys(self, machine_id: str, address: Address) -> list[str]:
-        """See Node. One made-up fingerprint per machine."""
-        return self._call("host_keys", lambda: [host_key(machine_id)])
+    def host_keys(self, machine_id: str) -> list[str]:
+        """See Node. One made-up fingerprint per machine, printed a while after it lets people in."""
+        return self._call("host_keys", lambda: self._host_keys(machine_id))
 
     def raw(self) -> FakeNode:
         """The fake itself."""
@@ -259,7 +263,7 @@ class FakeNode(FakeChecks):
             return result
 
     def _pass_time(self) -> None:
-        now, times = self._now(), self._times
+        now, times = self._now(), self.times
         self.servers = {i: one for i, one in self.servers.items() if not one.is_gone(now, times)}
 
     def _new_id(self, kind: str) -> str:
@@ -308,7 +312,7 @@ class FakeNode(FakeChecks):
 
     def _machines(self, kinds: Collection[Kind]) -> dict[str, Machine]:
         wanted = [one for one in self.servers.values() if one.kind in kinds]
-        return {one.spec.mark: one.shown(self._now(), self._times) for one in wanted}
+        return {one.spec.mark: one.shown(self._now(), self.times) for one in wanted}
 
     def _find(self, kind: Kind, machine_id: str) -> FakeMachine:
         found = self.servers.get(machine_id)
@@ -318,20 +322,26 @@ class FakeNode(FakeChecks):
 
     def _act(self, kind: Kind, machine_id: str, action: MachineAction) -> None:
         machine = self._find(kind, machine_id)
-        after = machine.after(action, self._now(), self._times)
+        after = machine.after(action, self._now(), self.times)
+        if after is not None and not self.boot_scripts:
+            after = replace(after, taken=machine.taken)
         if after is None:
             raise NodeRefused(self._name, Refusal.INVALID, f"cannot {action} while it is not there to run")
         self._put(after)
 
     def _put_key(self, machine_id: str, public_key: str) -> None:
-        after = self._find(Kind.SERVER, machine_id).with_key(public_key, self._now(), self._times)
+        after = self._find(Kind.SERVER, machine_id).with_key(public_key, self._now(), self.times)
         if after is None:
             raise NodeRefused(self._name, Refusal.INVALID, "no metadata now, or none of that length")
         self._put(after)
 
+    def _host_keys(self, machine_id: str) -> list[str]:
+        machine = self._find(Kind.SERVER, machine_id)
+        return [host_key(machine_id)] if machine.has_printed_keys(self._now(), self.times) else []
+
     def _console(self, kind: Kind, machine_id: str, lines: int) -> str:
         machine = self._find(kind, machine_id)
-        if machine.state(self._now(), self._times) is MachineState.BUILDING:
+        if machine.state(self._now(), self.times) is MachineState.BUILDING:
             return ""
         return "".join(machine.output.splitlines(keepends=True)[-lines:])
 

@@ -43,12 +43,14 @@ from kws_core.nodes.openstack.translation import (
     mark_of_container,
     mark_of_server,
 )
-from kws_core.nodes.probe import fingerprints, ssh_answers
+from kws_core.nodes.probe import check_login, fingerprints
 from kws_core.nodes.values import (
     Address,
     Capacity,
     ContainerSpec,
     Image,
+    Login,
+    LoginCheck,
     Machine,
     MachineAction,
     MachineState,
@@ -196,11 +198,13 @@ class OpenStackNode:
         with self._marks.of(machine_id):
             actions.put_key(self.cloud, machine_id, public_key)
 
-    def answers(self, address: Address) -> bool:
+    def check_login(self, address: Address, login: Login) -> LoginCheck:
         """See Node."""
-        return self._settings.ready_check == "active" or ssh_answers(address.floating_ip)
+        if self._settings.ready_check == "active":
+            return LoginCheck(answers=True, accepted=True)
+        return check_login(address.floating_ip, login)
 
-    def host_keys(self, machine_id: str, address: Address) -> list[str]:
+    def host_keys(self, machine_id: str) -> list[str]:
         """See Node. Where nothing answers nobody waited for it to boot: its console tells nothing yet."""
         if self._settings.ready_check == "active":
             return []

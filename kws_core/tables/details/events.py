@@ -86,11 +86,27 @@ class BuildStarted(EventDetails):
 
 
 @dataclass(frozen=True)
+class SlowBoot(EventDetails):
+    """It runs, and nobody gets in yet."""
+
+    kind = EventKind.SLOW_BOOT
+    node: str
+    minutes: int  # since the server was asked for
+
+
+@dataclass(frozen=True)
 class Ready(EventDetails):
     """The machine answers."""
 
     kind = EventKind.READY
     node: str
+
+
+@dataclass(frozen=True)
+class HostKeysPrinted(EventDetails):
+    """The server has printed its host keys: the card shows them."""
+
+    kind = EventKind.HOST_KEYS
 
 
 @dataclass(frozen=True)
@@ -127,16 +143,17 @@ class KeyWanted(EventDetails):
 
 @dataclass(frozen=True)
 class KeyRenewed(EventDetails):
-    """The server has the new key."""
+    """The server has the new key, or takes it at its next boot."""
 
     kind = EventKind.KEY_RENEWED
     node: str
     refusal: str | None = None  # when the node did not reboot it
+    works: bool | None = None  # True: seen that the server accepts the new key
 
 
 @dataclass(frozen=True)
 class KeyDropped(EventDetails):
-    """There is no new key: the node refused, or Slack would not deliver it."""
+    """There is no new key: the node refused, Slack would not deliver it, or the server did not take it."""
 
     kind = EventKind.KEY_DROPPED
     node: str | None = None

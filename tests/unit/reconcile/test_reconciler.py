@@ -71,6 +71,8 @@ def test_a_machine_that_never_answers_fails_after_the_deadline(make_world: Calla
     world.settle()
     world.clock.advance(minutes=16)
     world.settle()
+    assert world.look(rental).status is Status.BUILDING, "its console is looked at for two minutes more"
+    world.settle(130)
     rental = world.look(rental)
     assert (rental.status, rental.reason) == (Status.ENDED, Reason.NO_ANSWER)
     assert world.left() == {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -167,6 +169,37 @@ def test_a_server_that_is_off_is_started(world: World) -> None:
     assert not world.look(rental).switched_off
 
 
+# -- the server
+
+
+def test_it_is_told_when_the_server_takes_the_key_not_when_it_reboots(world: World) -> None:
+    rental = world.ready()
+    node = node_of(world, rental)
+    node.times = replace(node.times, boot=timedelta(seconds=90))
+    key_rotation.ask(world.context, MINA, rental.id)
+    world.settle(60)
+    assert asked(world, rental) == ["put_key", "act"]
+    assert world.last_event(rental).kind == "key_sent"
+    assert not key_rotation.ask(world.context, MINA, rental.id), "no third pair, no second reboot"
+    world.settle(90)
+    assert_renewed(world, rental)
+    assert world.last_event(rental).data == {"node": node.name, "works": True}
+
+
+def test_an_image_that_runs_nothing_at_boot_keeps_the_old_key(world: World) -> None:
+    rental = world.ready()
+    before, node = world.look(rental), node_of(world, rental)
+    node.boot_scripts = False
+    key_rotation.ask(world.context, MINA, rental.id)
+    world.settle(300)
+    assert world.look(rental).rekey is not None
+    world.settle(400)
+    now, told = world.look(rental), world.last_event(rental)
+    assert (told.kind, told.data) == ("key_dropped", {"node": node.name, "refusal": "not_taken"})
+    assert (now.public_key, now.key_file, now.rekey) == (before.public_key, before.key_file, None)
+    assert opens(world, rental, 0)
+
+
 # -- the node
 
 
@@ -217,7 +250,7 @@ def test_a_node_that_refuses_the_key_leaves_everything_as_it_was(world: World, a
     ):
         assert getattr(now, field) == getattr(before, field), field
     assert now.status is Status.READY
-    dropped = world.rental_queries.history(rental.id)[-1]
+    dropped = world.last_event(rental)
     assert (dropped.kind, dropped.data) == ("key_dropped", {"node": node.name, "refusal": "quota"})
     assert asked(world, rental) == ["put_key"]
     if access is Access.GENERATED:
@@ -245,7 +278,7 @@ def test_not_now_is_not_waited_for_without_end(world: World) -> None:
     for _ in range(70):
         world.settle(1)
         world.clock.advance(seconds=10)
-    assert world.kinds(rental)[-1] == "key_dropped"
+    assert world.last_event(rental).kind == "key_dropped"
     assert opens(world, rental, 0)
 
 
@@ -255,7 +288,7 @@ def test_a_node_that_refuses_the_reboot_has_the_key_for_the_next_one(world: Worl
     node.fail_next("act", NodeRefused(node.name, Refusal.AUTH, "no"))
     key_rotation.ask(world.context, MINA, rental.id)
     world.settle(LONG)
-    event = world.rental_queries.history(rental.id)[-1]
+    event = world.last_event(rental)
     assert (event.kind, event.data) == ("key_renewed", {"node": node.name, "refusal": "auth"})
     held = world.look(rental).placement
     assert held and held.server_id
@@ -286,7 +319,7 @@ def test_a_person_who_cannot_be_reached_keeps_the_server(world: World) -> None:
     now = world.look(rental)
     assert now.status is Status.READY
     assert (now.public_key, now.key_file, now.rekey) == (before.public_key, before.key_file, None)
-    event = world.rental_queries.history(rental.id)[-1]
+    event = world.last_event(rental)
     assert (event.kind, event.data) == ("key_dropped", {"why": "user_disabled"})
     assert asked(world, rental) == []
     assert len(world.keys[rental.id]) == 1
