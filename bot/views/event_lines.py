@@ -16,6 +16,8 @@ from kws_core.tables.details.events import (
     KeySent,
     Moved,
     NodeDrained,
+    PoweredOff,
+    PoweredOn,
     Restored,
     WaitingForNode,
 )
@@ -58,8 +60,12 @@ LINES = {
     ),
     EventKind.READY: N_(":white_check_mark: Ready on {node}."),
     EventKind.REBOOTED: N_(":arrows_counterclockwise: Rebooted."),
-    EventKind.SWITCHED_OFF: N_(":black_square_for_stop: Stopped."),
-    EventKind.SWITCHED_ON: N_(":arrow_forward: Started."),
+    EventKind.SWITCHED_OFF: N_(":black_square_for_stop: Stop requested."),
+    EventKind.SWITCHED_ON: N_(":arrow_forward: Start requested."),
+    EventKind.POWERED_OFF: N_(
+        ":black_square_for_stop: It was powered off, but not in KWS: from inside, or on {node}. You can start it again."
+    ),
+    EventKind.POWERED_ON: N_(":arrow_forward: Started: it accepts logins."),
     EventKind.KEY_WANTED: N_(":key: A new key: it comes into this thread; then the server reboots once."),
     EventKind.KEY_RENEWED: N_(
         ":key: The server reboots. In a minute or two the new key opens it, and earlier keys of KWS no longer do."
@@ -88,6 +94,9 @@ LINES = {
 OVERDUE = N_(
     ":inbox_tray: Taken over from the system before, as it is. You log in as ever. Its last day there was {was}; so that you have time it is yours until {day}."
 )
+POWERED_OFF = N_(":black_square_for_stop: Powered off.")
+STILL_OFF = N_(":x: It did not start. Try again, or contact an admin.")
+STILL_ON = N_(":x: It did not stop. Try again, or shut it down from inside.")
 RENEWED = N_(":key: The new key opens the server now; earlier keys of KWS no longer do.")
 NOT_TAKEN = N_(
     ":x: The server was rebooted but doesn't accept the new key: its image doesn't run KWS's script when it boots. "
@@ -147,6 +156,12 @@ def _sentence(event: Event, rental: Rental) -> str:
             return REFUSED[event.kind]
         case Adopted(was=date()):
             return OVERDUE
+        case PoweredOff(still=True):
+            return STILL_OFF
+        case PoweredOff(asked=True):
+            return POWERED_OFF
+        case PoweredOn(still=True):
+            return STILL_ON
     if event.actor != rental.owner:
         if event.kind is EventKind.KEY_WANTED:
             return N_(

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from kws_core.context import Context, Executors
 from kws_core.database import queries
-from kws_core.errors import ErrorCode, NodeError, UserError
+from kws_core.errors import ErrorCode, NodeError, NodeRefused, UserError
 from kws_core.nodes import Node
 from kws_core.nodes.values import MachineAction
 from kws_core.people import Actor
@@ -55,14 +56,32 @@ class Operations:
     def _act(
         self, node: Node, machine: str, rental: Rental, who: Actor, action: MachineAction, via: str | None
     ) -> str:
-        node.act(rental.kind, machine, action)
+        """Commits first what is wanted, so that what the node shows is never taken for somebody else's doing."""
+        before = self._want(rental.id, off=action is MachineAction.STOP, at=self.context.now())
+        try:
+            node.act(rental.kind, machine, action)
+        except NodeRefused:
+            self._want(rental.id, *before)
+            raise
         with self.context.store.write() as session:
             fresh = queries.rental(session, rental.id, lock=True)
             if fresh is not None:
-                fresh.switched_off = action is MachineAction.STOP
                 fresh.record(EVENTS[action](via=via), self.context.now(), actor=who.id)
+                if fresh.placement:
+                    fresh.placement.next_check_at = self.context.now()
         self.context.mail.set()
+        self.context.work.set()
         return ""
+
+    def _want(self, rental_id: str, off: bool, at: datetime | None) -> tuple[bool, datetime | None]:
+        """Keeps what is wanted of the machine, and since when that is to be seen; returns what was before."""
+        with self.context.store.write() as session:
+            rental = queries.rental(session, rental_id, lock=True)
+            if rental is None or rental.placement is None:
+                return off, at
+            before = rental.switched_off, rental.placement.act_at
+            rental.switched_off, rental.placement.act_at = off, at
+        return before
 
     def _ready(self, who: Actor, rental_id: str) -> Rental:
         rental = self.rental_queries.rental(who, rental_id)

@@ -54,7 +54,8 @@ class FakeNode(FakeChecks):
     """See :class:`kws_core.nodes.Node`. RAM in MiB, disk in GiB, times in seconds.
 
     A machine is ACTIVE ``build_seconds`` after it was asked for and answers ``boot_seconds`` later, also
-    after an action that starts it; a deleted one is shown for ``delete_seconds``. A server that doesn't
+    after an action that starts it; one that is being stopped is ACTIVE for ``stop_seconds``, a deleted one is
+    shown for ``delete_seconds``. A server that doesn't
     fit is refused at once (``no_host``), as is an address too many (``no_address``) and an unknown image
     (``no_image``). A container goes BROKEN instead, as in Zun: one that doesn't fit, one whose image is
     not in ``registry`` (``no_image``), one whose command is "no-such-command" (``invalid``). Without
@@ -77,6 +78,7 @@ class FakeNode(FakeChecks):
         boot_seconds: float = 0,
         delete_seconds: float = 0,
         registry: Collection[str] = REGISTRY,
+        stop_seconds: float = 0,
     ) -> None:
         self._name = name
         self._now = now
@@ -84,7 +86,8 @@ class FakeNode(FakeChecks):
         self.shelf = FakeImageStore(self)
         self._registry = registry
         self.size = Size(name, vcpus, ram_mb, disk_gb)
-        self.times = Times(*(timedelta(seconds=s) for s in (build_seconds, boot_seconds, delete_seconds)))
+        lengths = (build_seconds, boot_seconds, delete_seconds, stop_seconds)
+        self.times = Times(*(timedelta(seconds=s) for s in lengths))
         self._lock = RLock()
         self._ids = count(1)
         self.network = FakeNetwork(name, addresses, self._new_id)
@@ -233,9 +236,10 @@ class FakeNode(FakeChecks):
             self.servers = {i: one for i, one in here if (one.spec.mark, one.kind.value) != (mark, kind)}
 
     def end(self, mark: str, code: int = 0) -> None:
-        """The mark's container ends by itself."""
+        """The mark's machine ends by itself: a container with that code, a server is powered off from inside."""
         for one in self._of(mark):
-            self._put(replace(one, stopped=True, ending=f"Exited({code}) 1 second ago"))
+            ending = f"Exited({code}) 1 second ago" if one.kind is Kind.CONTAINER else ""
+            self._put(replace(one, stopped=True, ending=ending))
 
     def write(self, mark: str, text: str) -> None:
         """The mark's machine writes this to its console."""
