@@ -35,6 +35,8 @@ REFUSALS = {
     "missing": N_("is not set up completely"),
     "invalid": N_("did not accept the request"),
     "failed": N_("could not build it"),
+    "off": N_("shows that it is powered off"),
+    "no_console": N_("keeps no console"),
 }
 FAILURES = {
     "no_node": N_("No node could build it, so the rental is over. Please try again later, or tell an admin."),

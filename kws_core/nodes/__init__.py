@@ -108,7 +108,8 @@ class Node(Protocol):
     def console(self, kind: Kind, machine_id: str, lines: int) -> str:
         """The last ``lines`` of a server's console, or of what a container wrote (stdout and stderr).
 
-        "" when there is none (yet), or the hypervisor keeps none; NodeRefused ``missing`` as act().
+        "" when it has written nothing yet. NodeRefused ``off`` when it is stopped and so shows nothing,
+        ``no_console`` when the hypervisor keeps none, ``missing`` as act().
         """
 
     def put_key(self, machine_id: str, public_key: str) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from kws_core.context import Context, Executors
 from kws_core.database import queries
-from kws_core.errors import ErrorCode, NodeError, NodeRefused, UserError
+from kws_core.errors import ErrorCode, NodeError, NodeRefused, Refusal, UserError
 from kws_core.nodes import Node
 from kws_core.nodes.values import MachineAction
 from kws_core.people import Actor
@@ -28,6 +28,8 @@ EVENTS = {
     MachineAction.STOP: SwitchedOff,
     MachineAction.START: SwitchedOn,
 }
+
+MUTE: dict[str, ErrorCode] = {Refusal.OFF: ErrorCode.CONSOLE_OFF, Refusal.NO_CONSOLE: ErrorCode.NO_CONSOLE}
 
 Done = Callable[[str | Exception], None]  # the console's text, "" for an act, or what went wrong
 
@@ -51,7 +53,16 @@ class Operations:
     def console(self, who: Actor, rental_id: str, done: Done) -> None:
         """The last lines of a server's console, or of a container's output."""
         rental = self._ready(who, rental_id)
-        self._submit(rental, lambda node, machine: node.console(rental.kind, machine, CONSOLE_LINES), done)
+
+        def ask(node: Node, machine: str) -> str:
+            try:
+                return node.console(rental.kind, machine, CONSOLE_LINES)
+            except NodeRefused as error:
+                if error.reason not in MUTE:
+                    raise
+                raise UserError(MUTE[error.reason], name=rental.name, node=node.name) from error
+
+        self._submit(rental, ask, done)
 
     def _act(
         self, node: Node, machine: str, rental: Rental, who: Actor, action: MachineAction, via: str | None

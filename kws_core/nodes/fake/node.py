@@ -97,6 +97,7 @@ class FakeNode(FakeChecks):
         self.breaks: deque[Refusal] = deque()
         self._down = False
         self.boot_scripts = True  # False: its images run none, so that no server takes a key later
+        self.consoles = True  # False: it keeps none of its servers
         self.spare_flavors: list[str] = []  # what tidy() finds
         self.calls: list[str] = []
 
@@ -345,8 +346,13 @@ class FakeNode(FakeChecks):
 
     def _console(self, kind: Kind, machine_id: str, lines: int) -> str:
         machine = self._find(kind, machine_id)
-        if machine.state(self._now(), self.times) is MachineState.BUILDING:
+        state = machine.state(self._now(), self.times)
+        if state is MachineState.BUILDING:
             return ""
+        if kind is Kind.SERVER and state is MachineState.STOPPED:
+            raise NodeRefused(self._name, Refusal.OFF, "it is stopped")
+        if kind is Kind.SERVER and not self.consoles:
+            raise NodeRefused(self._name, Refusal.NO_CONSOLE, "no console here")
         return "".join(machine.output.splitlines(keepends=True)[-lines:])
 
     def _release(self, mark: str) -> RemainingResources:
