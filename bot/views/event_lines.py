@@ -99,6 +99,7 @@ OVERDUE = N_(
 POWERED_OFF = N_(":black_square_for_stop: Powered off.")
 STILL_OFF = N_(":x: It did not start. Try again, or contact an admin.")
 STILL_ON = N_(":x: It did not stop. Try again, or shut it down from inside.")
+UNBUILT = N_(":calendar: It was still being built when its last day was over, so it is yours until {day}.")
 RENEWED = N_(":key: The new key opens the server now; earlier keys of KWS no longer do.")
 NOT_TAKEN = N_(
     ":x: The server was rebooted but doesn't accept the new key: its image doesn't run KWS's script when it boots. "
@@ -164,6 +165,8 @@ def _sentence(event: Event, rental: Rental) -> str:
             return POWERED_OFF
         case PoweredOn(still=True):
             return STILL_ON
+        case Extended(via="night"):
+            return UNBUILT
     if event.actor != rental.owner:
         if event.kind is EventKind.KEY_WANTED:
             return N_(
