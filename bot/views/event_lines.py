@@ -97,6 +97,12 @@ OVERDUE = N_(
     ":inbox_tray: Taken over from the system before, as it is. You log in as ever. Its last day there was {was}; so that you have time it is yours until {day}."
 )
 POWERED_OFF = N_(":black_square_for_stop: Powered off.")
+LOST_POWER = N_(":zap: {node} was off, and the server with it. KWS is starting it again.")
+RESUMED = N_(":arrow_forward: {node} is back, and KWS started the server again. It accepts logins.")
+ANSWERS_AGAIN = N_(":arrow_forward: {node} is back, and the server accepts logins again.")
+NOT_RESUMED = N_(
+    ":x: {node} is back, but the server did not start again. Try to start it, or contact an admin."
+)
 STILL_OFF = N_(":x: It did not start. Try again, or contact an admin.")
 STILL_ON = N_(":x: It did not stop. Try again, or shut it down from inside.")
 UNBUILT = N_(":calendar: It was still being built when its last day was over, so it is yours until {day}.")
@@ -159,12 +165,8 @@ def _sentence(event: Event, rental: Rental) -> str:
             return REFUSED[event.kind]
         case Adopted(was=date()):
             return OVERDUE
-        case PoweredOff(still=True):
-            return STILL_OFF
-        case PoweredOff(asked=True):
-            return POWERED_OFF
-        case PoweredOn(still=True):
-            return STILL_ON
+        case PoweredOff() | PoweredOn():
+            return _of_power(event.details)
         case Extended(via="night"):
             return UNBUILT
     if event.actor != rental.owner:
@@ -175,6 +177,18 @@ def _sentence(event: Event, rental: Rental) -> str:
         if event.kind in BY_OTHERS:
             return BY_OTHERS[event.kind][event.note is not None]
     return LINES[event.kind]
+
+
+def _of_power(turned: PoweredOff | PoweredOn) -> str:
+    if isinstance(turned, PoweredOn):
+        if turned.outage:
+            return RESUMED if turned.started else ANSWERS_AGAIN
+        return STILL_ON if turned.still else LINES[EventKind.POWERED_ON]
+    if turned.outage:
+        return NOT_RESUMED if turned.still else LOST_POWER
+    if turned.still:
+        return STILL_OFF
+    return POWERED_OFF if turned.asked else LINES[EventKind.POWERED_OFF]
 
 
 def _words(details: EventDetails, texts: Texts) -> dict[str, object]:

@@ -301,8 +301,9 @@ def should_notify(rental: Rental, event: Event) -> bool:
 def _is_news(rental: Rental, turned: PoweredOff | PoweredOn) -> bool:
     """What was asked for is seen on the card; a bell is for what nobody expects, as long as it is so."""
     if isinstance(turned, PoweredOff):
-        return rental.power is Power.OFF and not turned.asked
-    return bool(turned.still) and rental.power is Power.ON
+        expected = turned.asked or (turned.outage and not turned.still)
+        return rental.power is Power.OFF and not expected
+    return bool(turned.still or turned.outage) and rental.power is Power.ON
 
 
 def _fallback(rental: Rental, texts: Texts) -> str:

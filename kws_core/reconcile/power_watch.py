@@ -10,6 +10,7 @@ from kws_core.context import Context
 from kws_core.nodes.values import Machine, MachineState
 from kws_core.reconcile.boot_watch import BootWatch
 from kws_core.reconcile.guarded_update import Job, Rows
+from kws_core.reconcile.resumption import Resumption
 from kws_core.tables.details.events import PoweredOff, PoweredOn
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import Access, Status
@@ -24,20 +25,24 @@ TAKES = timedelta(minutes=10)  # a start or a stop, on an old PC; later nobody w
 class PowerWatch:
     """The reconciler's side of starts and stops."""
 
-    def __init__(self, context: Context, rows: Rows, boots: BootWatch) -> None:
+    def __init__(self, context: Context, rows: Rows, boots: BootWatch, resumption: Resumption) -> None:
         self.context = context
         self.rows = rows
         self.boots = boots
+        self.resumption = resumption
 
     def watch(self, job: Job, machine: Machine) -> timedelta | None:
         """When to look again; None when everything is as it was asked for."""
         held = job.placement
+        if held.resume_at is not None:
+            return self.resumption.resume(job, machine)
         if machine.state is MachineState.STOPPED:
             if not held.powered_off:
                 self.rows.apply(job, self._off)
-            elif held.act_at is not None and not job.rental.switched_off:
+                return self.resumption.resume(job, machine)
+            if held.act_at is not None and not job.rental.switched_off:
                 return self._not_yet(job, POLL_START, off=True)
-            elif held.act_at is not None:
+            if held.act_at is not None:
                 self.rows.apply(job, _seen)
         elif machine.state is MachineState.ACTIVE:
             if held.act_at is not None and job.rental.switched_off:
@@ -82,6 +87,9 @@ class PowerWatch:
             return False
         if rental.switched_off:
             held.act_at = None
+        elif self.resumption.is_away(session, held.node):
+            held.resume_at = self.context.now()
+            return None
         held.powered_off = True
         rental.record(PoweredOff(held.node, asked=rental.switched_off), self.context.now())
         return None

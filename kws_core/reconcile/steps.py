@@ -24,6 +24,7 @@ from kws_core.reconcile.guarded_update import Job, Rows
 from kws_core.reconcile.key_rotation import KeyRotator
 from kws_core.reconcile.node_specs import address_of, spec_of
 from kws_core.reconcile.power_watch import PowerWatch
+from kws_core.reconcile.resumption import Resumption
 from kws_core.rentals.lifecycle import end, place
 from kws_core.scheduling import build_slots, capacity, work_queue
 from kws_core.scheduling.placement import PlacementRequest, choose
@@ -74,7 +75,8 @@ class Steps:
         self.releaser = ResourceCleaner(context, nodes, self.rows)
         self.boots = BootWatch(context, nodes, self.rows)
         self.renewer = KeyRotator(context, nodes, self.rows)
-        self.power = PowerWatch(context, self.rows, self.boots)
+        resumption = Resumption(context, nodes, self.rows, self.boots)
+        self.power = PowerWatch(context, self.rows, self.boots, resumption)
         self._heard: dict[str, datetime] = {}  # when each node last said that it is there
 
     def step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:

@@ -207,7 +207,8 @@ class Placement(Base):
     remains: Mapped[str | None] = mapped_column(Text)  # kinds of what a pass of deletion left, for the admin
     missing: Mapped[int] = mapped_column(default=0)  # looks in a row at a ready machine that found none
     powered_off: Mapped[bool] = mapped_column(default=False)  # the node shows that it is stopped
-    act_at: Mapped[datetime | None]  # when a person asked for a start, stop or reboot that is not seen yet
+    act_at: Mapped[datetime | None]  # when a start, stop or reboot was asked for that is not seen yet
+    resume_at: Mapped[datetime | None]  # since when its node is back, which may have lost what ran there
     next_check_at: Mapped[datetime] = mapped_column("next_look_at")
     leased_until: Mapped[datetime | None]
     leased_by: Mapped[str | None] = mapped_column(String(64))

@@ -68,6 +68,7 @@ class FakeMachine:
     broken: Refusal | None = None
     deleted_at: datetime | None = None
     stopped: bool = False
+    lost: bool = False  # it ran when its node lost power
     stopping_at: datetime | None = None  # since when it is being stopped by an action
     started_at: datetime | None = None  # by an action, since it was made
     ending: str = ""  # of a container that ended by itself, Docker's words
@@ -119,8 +120,11 @@ class FakeMachine:
             return None
         if action is MachineAction.START and state is MachineState.ACTIVE:
             return self
-        again = replace(self, stopped=False, stopping_at=None, ending="")
-        return replace(again, started_at=now, taken=self.key)
+        return self.again(now)
+
+    def again(self, now: datetime) -> FakeMachine:
+        """Booted anew."""
+        return replace(self, stopped=False, stopping_at=None, ending="", started_at=now, taken=self.key)
 
     def with_key(self, public_key: str, now: datetime, times: Times) -> FakeMachine | None:
         """With that key in its metadata; None when it takes none, now or of that length."""

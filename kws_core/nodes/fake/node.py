@@ -97,6 +97,7 @@ class FakeNode(FakeChecks):
         self.breaks: deque[Refusal] = deque()
         self._down = False
         self.boot_scripts = True  # False: its images run none, so that no server takes a key later
+        self.resumes_guests = False  # as Nova's resume_guests_state_on_host_boot
         self.consoles = True  # False: it keeps none of its servers
         self.spare_flavors: list[str] = []  # what tidy() finds
         self.calls: list[str] = []
@@ -216,13 +217,24 @@ class FakeNode(FakeChecks):
         with self._lock:
             self.faults[method].extend([(error, after)] * times)
 
-    def go_down(self) -> None:
-        """From now on every call raises NodeDown."""
+    def go_down(self, *, power: bool = True) -> None:
+        """From now on every call raises NodeDown; without ``power`` all machines go off too.
+
+        Where ``resumes_guests`` says so, Nova starts again what ran, when the node comes back.
+        """
         self._down = True
+        with self._lock:
+            for one in [] if power else list(self.servers.values()):
+                lost = one.state(self._now(), self.times) is MachineState.ACTIVE
+                self._put(replace(one, stopped=True, lost=lost))
 
     def come_back(self) -> None:
         """End of go_down(); what was there is still there."""
         self._down = False
+        with self._lock:
+            for one in [one for one in self.servers.values() if one.lost]:
+                ran = replace(one, lost=False)
+                self._put(ran.again(self._now()) if self.resumes_guests else ran)
 
     def break_next(self, refusal: Refusal = Refusal.FAILED) -> None:
         """The next machine that is made goes BROKEN where it would have become ACTIVE."""

@@ -141,6 +141,7 @@ class PoweredOff(EventDetails):
     node: str
     asked: bool  # by a person who stopped it in KWS; else from inside, or on the node
     still: bool | None = None
+    outage: bool | None = None  # with its whole node: KWS starts it again
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,8 @@ class PoweredOn(EventDetails):
     kind = EventKind.POWERED_ON
     node: str
     still: bool | None = None
+    outage: bool | None = None  # its node had been away
+    started: bool | None = None  # and KWS had to start it
 
 
 @dataclass(frozen=True)

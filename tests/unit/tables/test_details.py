@@ -25,6 +25,7 @@ from kws_core.tables.details.alerts import (
     NightRental,
     NodeDownAlert,
     NodeMissedAlert,
+    NodeResumedAlert,
     NodeUpAlert,
     UnreachableAlert,
 )
@@ -155,6 +156,7 @@ ALERTS: list[tuple[AlertDetails, dict[str, Any]]] = [
     ),
     (NodeUpAlert("node1", MOMENT, at=MOMENT), {"node": "node1", "since": AT, "at": AT}),
     (NodeMissedAlert("node1", 3), {"node": "node1", "rentals": 3}),
+    (NodeResumedAlert("node1", 5, 1), {"node": "node1", "answering": 5, "failed": 1}),
 ]
 
 
