@@ -20,6 +20,7 @@ from bot.delivery import departures, image_jobs
 from bot.delivery.admins import AdminNotices
 from bot.delivery.homes import Homes
 from bot.delivery.image_jobs import ImageJobs
+from bot.delivery.key_files import KeyFileRemover
 from bot.delivery.owners import Notifier
 from bot.delivery.pictures import ChartSender, Draw, plot
 from bot.ops.health import Health
@@ -91,6 +92,7 @@ class Service:
         self.threads = threads = parts.threads(config)
         self.reconciler = Reconciler(self.context, nodes, threads.nodes)
         self.notifier = Notifier(self.context, self.client, self.directory, threads.notifiers, parts.upload)
+        self.key_files = KeyFileRemover(self.context, self.client)
         self.sole, self.pulse = SoleProcess(self.store), Heartbeat(self.context)
         self.dispatcher = Dispatcher(self.context, self.directory, threads.workers)
         self.members = self.dispatcher.members
@@ -143,6 +145,7 @@ class Service:
         scheduler.add_job(forget, every(hours=1), (self.context,), next_run_time=now)
         scheduler.add_job(self.nightly.tick, every(minutes=1), next_run_time=now, **CHORE)
         scheduler.add_job(self.admin_notices.deliver_due, every(seconds=10), **CHORE)
+        scheduler.add_job(self.key_files.remove_due, every(seconds=5), **CHORE)
         scheduler.add_job(self.image_jobs.close_broken, every(seconds=10), next_run_time=now, **CHORE)
         scheduler.add_job(self.look_for_departures, every(seconds=departures.EVERY.total_seconds()), **CHORE)
         return scheduler

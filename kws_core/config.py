@@ -97,6 +97,7 @@ class Policy(_Section):
     warn_days: tuple[Annotated[int, Field(ge=1)], ...] = (7, 3, 1)
     open_ports: tuple[Port, ...] = (80, 443)
     grace_hours: Annotated[int, Field(ge=0)] = 0
+    key_file_days: Annotated[int, Field(ge=1, le=3650)] = 7
     quiet: tuple[QuietDays, ...] = ()
 
     @field_validator("warn_days", "open_ports", "quiet", mode="before")

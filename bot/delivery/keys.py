@@ -60,7 +60,7 @@ def deliver(
         ],
         channel_id=rental.dm_channel,
         thread_ts=rental.card_ts,
-        initial_comment=prose.key_message(rental, texts),
+        initial_comment=prose.key_message(rental, outbox.context.config.policy.key_file_days, texts),
     )
     outbox.key_sent(rental.id, file_id)
 
@@ -74,11 +74,16 @@ def _arrived(client: WebClient, rental: Rental) -> bool:
 def _shown_with(client: WebClient, rental: Rental) -> list[dict[str, Any]]:
     """The files of the message in the card's thread that has the key of an earlier try."""
     assert rental.dm_channel and rental.card_ts
-    answer = client.conversations_replies(channel=rental.dm_channel, ts=rental.card_ts, limit=200)
+    return shown_with(client, rental.dm_channel, rental.card_ts, rental.key_file or "")
+
+
+def shown_with(client: WebClient, channel: str, thread: str, file_id: str) -> list[dict[str, Any]]:
+    """The files of the message in that thread that has this file."""
+    answer = client.conversations_replies(channel=channel, ts=thread, limit=200)
     messages: list[dict[str, Any]] = answer.get("messages") or []
     for message in messages:
         files: list[dict[str, Any]] = message.get("files") or []
-        if any(file.get("id") == rental.key_file for file in files):
+        if any(file.get("id") == file_id for file in files):
             return files
     return []
 

@@ -11,6 +11,7 @@ from bot.text.i18n import N_, Mrkdwn
 from bot.views import ids
 from kws_core.nodes.values import MachineAction
 from kws_core.rentals import key_rotation
+from kws_core.rentals.key_files import KeyFiles
 from kws_core.rentals.machine_actions import Done, Operations
 
 ACTIONS = {
@@ -35,6 +36,7 @@ def register(app: App, dispatcher: Dispatcher, operations: Operations) -> None:
         app.action(action_id)(dispatcher.listener(machine.act(action)))
     app.action(ids.Action.CONSOLE)(dispatcher.listener(machine.console))
     app.action(ids.Action.NEW_KEY)(dispatcher.listener(machine.new_key))
+    app.action(ids.Action.KEY_SAVED)(dispatcher.listener(machine.key_saved))
 
 
 class MachineHandler:
@@ -45,6 +47,7 @@ class MachineHandler:
         self.context = dispatcher.context
         self.rental_queries = dispatcher.rental_queries
         self.operations = operations
+        self.key_files = KeyFiles(dispatcher.context)
 
     def act(self, action: MachineAction) -> Callable[[RequestContext], None]:
         """Asks the node; the answer comes to the person when it has answered."""
@@ -79,6 +82,13 @@ class MachineHandler:
         else:
             text = N_("A new key for {name} is on its way already.")
         request.say(request.texts(text, name=name))
+
+    def key_saved(self, request: RequestContext) -> None:
+        """Only its owner knows that; the file goes within seconds."""
+        there = self.key_files.saved(request.who, request.value)
+        gone = N_("The private key's file is no longer in Slack.")
+        going = N_("The private key's file is being removed from Slack.")
+        request.say(request.texts(going if there else gone))
 
     def _named(self, request: RequestContext) -> tuple[str, str]:
         rental_id = request.value

@@ -41,7 +41,7 @@ SCOPES = (
     Scope(
         "files:write",
         ("files.getUploadURLExternal", "files.completeUploadExternal", "files.delete"),
-        "uploads the private key, and deletes the file of a try that failed",
+        "uploads the private key; deletes its file once it is saved, and that of a try that failed",
     ),
     Scope("users:read", ("users.info", "bots.info"), "language, guest or member, who has left"),
     Scope("usergroups:read", ("usergroups.users.list",), "members of the user groups in `admins`"),

@@ -27,6 +27,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["code"] = code
+    environment.filters["mrkdwn"] = Mrkdwn
     return environment
 
 
@@ -57,9 +58,9 @@ def warning(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> Mrkdwn:
     )
 
 
-def key_message(rental: Rental, texts: Texts) -> Mrkdwn:
-    """What is said with the private key."""
-    return _render("key.j2", texts, rental=rental, key=key_name(rental))
+def key_message(rental: Rental, days: int, texts: Texts) -> Mrkdwn:
+    """What is said with the private key, which stays in Slack for so many days."""
+    return _render("key.j2", texts, rental=rental, key=key_name(rental), days=days)
 
 
 def help_text(command: str, texts: Texts) -> Mrkdwn:

@@ -56,6 +56,7 @@ LINES = {
         ":hourglass: {node} is busy with others. Your turn: {position} of {of} in its line."
     ),
     EventKind.KEY_SENT: N_(":key: The private key is in this message's thread. Its fingerprint: {print}"),
+    EventKind.KEY_FILE_REMOVED: N_(":wastebasket: The private key's file is removed from Slack."),
     EventKind.BUILDING: N_(":hammer_and_wrench: Being built on {node}."),
     EventKind.SLOW_BOOT: N_(
         ":hourglass: The server has been starting for {minutes} minutes and doesn't accept logins yet. KWS keeps checking."

@@ -34,6 +34,7 @@ HAPPENED = {
     EventKind.MOVED: N_("moved to another node"),
     EventKind.WAITING: N_("waits for a node"),
     EventKind.KEY_SENT: N_("key delivered"),
+    EventKind.KEY_FILE_REMOVED: N_("key file removed from Slack"),
     EventKind.BUILDING: N_("being built"),
     EventKind.SLOW_BOOT: N_("slow to start"),
     EventKind.READY: N_("ready"),

@@ -69,6 +69,7 @@ class Action(StrEnum):
     START = "rental_start"
     CONSOLE = "rental_console"
     NEW_KEY = "rental_new_key"
+    KEY_SAVED = "rental_key_saved"
     KEEP = "rental_keep"
     EXTEND = "rental_extend"  # opens the form; value: rental id
     EXTEND_TO = "rental_extend_to"  # value: rental id and date, see until_value()

@@ -54,6 +54,7 @@ POWER = {  # of one that is ready: an icon, and what is said instead of that
 
 
 START = N_("Start")
+SAVED = N_("I saved it")
 TURNED = (EventKind.SWITCHED_OFF, EventKind.SWITCHED_ON, EventKind.POWERED_OFF, EventKind.POWERED_ON)
 ON_A_MESSAGE = frozenset({"warning", "restore"})  # where the clicked message itself says what happened
 REKEY = N_(
@@ -86,8 +87,10 @@ def card(rental: Rental, events: Sequence[Event], ends_at: datetime, texts: Text
     if rental.status is Status.READY:
         text = _kept(rental, texts) if _is_off(rental) else prose.ready(rental, ends_at, texts)
         blocks.append(SectionBlock(text=_md(text, 3000)))
-    if rental.live:
-        blocks.append(ActionsBlock(elements=buttons(rental, texts)))
+    elements = [_button(ids.Action.KEY_SAVED, SAVED, rental, texts)] if _has_key_file(events) else []
+    elements += buttons(rental, texts) if rental.live else []
+    if elements:
+        blocks.append(ActionsBlock(elements=elements))
     return Message(_fallback(rental, texts), blocks)
 
 
@@ -239,6 +242,13 @@ def _current(rental: Rental, events: Sequence[Event]) -> list[Event]:
     others = (event for event in events if event.kind in TURNED and event.actor not in (SYSTEM, rental.owner))
     kept += others  # says who it was
     return [event for event in events if event.kind not in passing or event is last or event in kept]
+
+
+def _has_key_file(events: Sequence[Event]) -> bool:
+    """Whether the file of a private key is still in the card's thread."""
+    about = (EventKind.KEY_SENT, EventKind.KEY_FILE_REMOVED, EventKind.TRANSFERRED)
+    last = [event.kind for event in events if event.kind in about][-1:]
+    return last == [EventKind.KEY_SENT]
 
 
 def _turn(rental: Rental, events: Sequence[Event]) -> QueuePosition | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -25,6 +25,7 @@ from kws_core.tables.details.events import Failed, KeyDropped, KeySent
 from kws_core.tables.event import Event
 from kws_core.tables.person import Person
 from kws_core.tables.rental import Rental
+from kws_core.tables.saved_key import KeyFile
 from kws_core.tables.states import Access, PlacementState, Reason, Status
 
 MAIL = "mail:"  # the lease on telling a rental's owner, by rental id
@@ -161,6 +162,8 @@ class Outbox:
                 return
             rental.key_sent_at = self.context.now()
             rental.record(KeySent(rental.key_fingerprint), self.context.now())
+            if rental.dm_channel and rental.card_ts:
+                session.add(_key_file(rental, file_id, self.context.now()))
             for placement in rental.placements:
                 if placement.state is PlacementState.ACTIVE:
                     placement.next_check_at = self.context.now()
@@ -190,3 +193,16 @@ class Outbox:
                 told = UnreachableAlert(rental=rental.id, name=rental.name, owner=rental.owner, why=why)
                 alert_admins(session, told, f"{rental.id}:{rental.owner}", now)
         self.context.work.set()
+
+
+def _key_file(rental: Rental, file_id: str, now: datetime) -> KeyFile:
+    channel, thread = rental.dm_channel or "", rental.card_ts or ""
+    return KeyFile(
+        id=file_id,
+        rental_id=rental.id,
+        owner=rental.owner,
+        channel=channel,
+        thread=thread,
+        sent_at=now,
+        tries=0,
+    )

@@ -14,6 +14,7 @@ class EventKind(StrEnum):
     WAITING = "waiting"
     QUEUED = "queued"
     KEY_SENT = "key_sent"
+    KEY_FILE_REMOVED = "key_file_removed"
     BUILDING = "building"
     SLOW_BOOT = "slow_boot"
     READY = "ready"

@@ -178,6 +178,24 @@ def powered_off(lab: CrashLab) -> list[str]:
     return wrong + found_as(lab, Status.READY) + ([] if asked == [True] else [f"powered off: {asked}"])
 
 
+def key_saved(lab: CrashLab) -> None:
+    def removed() -> bool:
+        return told_of(lab, EventKind.KEY_FILE_REMOVED, 1) == []
+
+    def deed() -> None:
+        person(lab).click("rental_key_saved")
+        lab.service.key_files.remove_due()
+
+    lab.do(deed, removed)
+    lab.settle()
+
+
+def no_key_in_slack(lab: CrashLab) -> list[str]:
+    lab.keys_stay = False
+    left = [str(file["name"]) for file in person(lab).files()]
+    return one_ready(lab) + told_of(lab, EventKind.KEY_FILE_REMOVED, 1) + [f"left: {name}" for name in left]
+
+
 CASES = (
     Case("rent a server", rent_server, one_ready),
     Case("rent a container", rent_container, one_ready),
@@ -186,5 +204,6 @@ CASES = (
     Case("warn", warn, warned, rent_server),
     Case("night pass", night, all_ended, two_overdue),
     Case("new key", new_key, rekeyed, rent_server),
+    Case("key saved", key_saved, no_key_in_slack, rent_server),
     Case("stop", stop, powered_off, rent_server),
 )

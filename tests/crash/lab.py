@@ -118,6 +118,7 @@ class CrashLab:
         self.service.notifier.tick()
         self.service.admin_notices.deliver_due()
         self.service.image_jobs.close_broken()
+        self.service.key_files.remove_due()
 
     def night(self) -> None:
         """The minute's tick, and what follows from it."""
@@ -146,7 +147,7 @@ class CrashLab:
         once = [message for message in self.messages() if message not in self.handed_away]
         return [
             *aftermath.on_nodes(rentals, self.nodes), *aftermath.shown_twice(once), *self._untold(),
-            *aftermath.wrong_keys(rentals, self.workspace, self.nodes, self.old_keys),
+            *(aftermath.wrong_keys(rentals, self.workspace, self.nodes, self.old_keys) if self.keys_stay else ()),
             *(f"Slack: {v}" for v in self.workspace.violations),
         ]  # fmt: skip
 
@@ -158,6 +159,7 @@ class CrashLab:
         due = [f"untold: {rental}" for rental in self.service.notifier.outbox.due()]
         return due + [f"admins untold: {n.key}" for n in self.service.admin_notices.box.due()]
 
+    keys_stay = True  # in Slack
     old_keys = 0  # of earlier times, which "new key" leaves where they are
     handed_away: Sequence[dict[str, Any]] = ()  # messages of who had the rental before
 

@@ -181,6 +181,7 @@ TABLE: tuple[Row, ...] = (
                **RENTED, access={"option": "saved:{key}"}),
     _submitted(" in mina's network", View.RENT, "server more", "event:requested", OWNERS,
                **RENTED, network={"option": "{network}"}),
+    _button(Action.KEY_SAVED, "said:from Slack", OWNERS, value="{id}"),
     _button(Action.RETURN, "event:returned", KEEPERS, value="{id}"),
     _button(Action.KEEP, "said:stays as it is", KEEPERS, value="{id}"),
     _button(Action.REBOOT, "event:rebooted", KEEPERS, value="{id}"),

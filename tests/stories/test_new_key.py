@@ -233,3 +233,20 @@ def test_the_server_is_born_with_the_way_for_it(story: Story) -> None:
     assert entry["path"].startswith("/var/lib/cloud/scripts/per-boot/")
     assert "'login': 'debian', 'comment': 'kws-web01'" in entry["content"]
     assert rental.public_key and rental.public_key.endswith(" kws-web01")
+
+
+def test_a_saved_key_is_removed_from_slack(story: Story) -> None:
+    joon = story.workspace.person("joon")
+    story.rent(joon)
+    story.settle()
+    said = str(joon.dm())
+    assert "*I saved it*" in said
+    assert "removed anyway after this many days: 7" in said
+    joon.click("rental_key_saved", where="message")
+    story.workspace.wait_for(lambda: any("is being removed from Slack" in str(m) for m in joon.ephemeral()))
+    story.service.key_files.remove_due()
+    story.settle(3)
+    assert joon.files() == []
+    assert "removed from Slack" in card(joon)
+    assert "rental_key_saved" not in card(joon)
+    assert kinds(story)[-1] == "key_file_removed"

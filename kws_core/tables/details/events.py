@@ -78,6 +78,14 @@ class KeySent(EventDetails):
 
 
 @dataclass(frozen=True)
+class KeyFileRemoved(EventDetails):
+    """The file with a private key is gone from Slack."""
+
+    kind = EventKind.KEY_FILE_REMOVED
+    saved: bool  # its owner said so; else its time was over
+
+
+@dataclass(frozen=True)
 class BuildStarted(EventDetails):
     """The node is asked for the machine."""
 

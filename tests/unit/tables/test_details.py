@@ -40,6 +40,7 @@ from kws_core.tables.details.events import (
     Failed,
     HostKeysPrinted,
     KeyDropped,
+    KeyFileRemoved,
     KeyRenewed,
     KeySent,
     KeyWanted,
@@ -98,6 +99,7 @@ EVENTS: list[tuple[EventDetails, dict[str, Any]]] = [
     (KeyRenewed("node1", works=True), {"node": "node1", "works": True}),
     (KeyRenewed("node1", refusal=Refusal.AUTH), {"node": "node1", "refusal": "auth"}),
     (KeyDropped("node1", refusal=Refusal.QUOTA), {"node": "node1", "refusal": "quota"}),
+    (KeyFileRemoved(saved=True), {"saved": True}),
     (KeyDropped(why="user_disabled"), {"why": "user_disabled"}),
     (
         Returned(Reason.ADMIN, via="desk", note="thesis"),
