@@ -66,7 +66,6 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.CLOUD_INIT_POWER: N_(
         "power_state: {mode} would switch the server off before it is ready; only reboot is possible."
     ),
-    ErrorCode.CLOUD_INIT_SCHEMA: N_("{key}: cloud-init's own check says: {problem}"),
     ErrorCode.CLOUD_INIT_ACCESS: N_("{key} is decided by how you log in, in the form above."),
     ErrorCode.CLOUD_INIT_NAME: N_("{key} is the name in the form above."),
     ErrorCode.CLOUD_INIT_HOST_KEYS: N_("{key} is KWS's: you are told the server's own host keys."),
@@ -77,4 +76,15 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.CLOUD_INIT_MACHINERY: N_("{key} is cloud-init's own and can't be changed here."),
     ErrorCode.CLOUD_INIT_USER_NAME: N_("{name} can't be a user here: another name, each once."),
     ErrorCode.CLOUD_INIT_USER_HOME: N_("The home of {user} can't be chosen here."),
+    ErrorCode.CLOUD_INIT_USER_NAMELESS: N_(
+        "users: entry {number} has no name. Add one, or join it to the entry above."
+    ),
+    ErrorCode.CLOUD_INIT_USER_PATH: N_("{key} needs a full path, such as /bin/bash or /srv/ada."),
+    ErrorCode.CLOUD_INIT_USER_DAY: N_("{key} needs a date in quotes, such as '2027-12-31'."),
+    ErrorCode.CLOUD_INIT_USER_DAYS: N_("{key} needs a number of days in quotes, such as '30'."),
+    ErrorCode.CLOUD_INIT_USER_UID: N_("{key} needs a number from {least} to {most} that no other user has."),
+    ErrorCode.CLOUD_INIT_USER_SUDO: N_("{key} needs whole rules, such as ALL=(ALL) NOPASSWD:ALL."),
+    ErrorCode.CLOUD_INIT_USER_FIELD: N_("Remove {key}. With it, the server may not create the user."),
+    ErrorCode.CLOUD_INIT_USER_LOGIN: N_("Remove {key}. KWS sets it, because {login} is your login."),
+    ErrorCode.CLOUD_INIT_ACCOUNT_FILE: N_("{path} decides who can log in. Use users: and groups: instead."),
 }
