@@ -164,7 +164,11 @@ def _more(offer: FormOptions, policy: Policy, texts: Texts, shown: Shown, admin:
     blocks: list[Block] = []
     if shown.kind is Kind.SERVER:
         hint = texts.plain(N_("SSH is always open. For example: {ports}"), ports=SOME_PORTS)
-        config_hint = texts.plain(N_("A cloud-config in YAML; it is merged with KWS's own part."))
+        config_hint = texts.plain(
+            N_(
+                "A cloud-config in YAML, up to 3,000 characters. For more, fetch a script under runcmd: curl -fsSL URL | sh"
+            )
+        )
         blocks += [
             _ports(texts, hint, format_ports(policy.open_port_ranges())),
             fields.text(

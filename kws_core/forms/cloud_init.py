@@ -22,6 +22,7 @@ disk_setup, fs_setup, autoinstall, …             refuse    the only disk is th
 system_info, datasource, merge_how, network, …   refuse    cloud-init's own works, and the network
 power_state                                      reboot    a server that goes off is never ready
 write_files under /home                          deferred  before there are users, root would get the home
+write_files of another owner                     defer     before there is that user, it and those behind it fail
 write_files at ``boot_script.PATH``              refuse    a new key for a running server comes that way
 write_files at /etc/passwd, /etc/group, …       refuse    users are made by ``users``
 ===============================================  ========  ===============================================
@@ -40,6 +41,7 @@ from kws_core.errors import ErrorCode, UserError
 from kws_core.forms import boot_script, yaml_subset
 from kws_core.forms.cloud_init_keys import KEY_LISTS, KIND_WORDS, KNOWN, REFUSED, by_word, check_kind
 from kws_core.forms.cloud_init_users import check_account_file, check_users, join_users, with_keys
+from kws_core.forms.sshd_settings import KEEP, harmful_setting
 
 MAX_USER_DATA = 49_149  # bytes that fit Nova's 65,535 characters of base64
 MAX_CLOUD_INIT = 34_000  # bytes of the person's part as we write it: leaves room for ours with any key
@@ -103,11 +105,19 @@ def merge(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
     if joined["users"][0] != "default":  # whose they would be
         joined["users"] = [with_keys(joined["users"][0], theirs), *joined["users"][1:]]
         joined = {key: value for key, value in joined.items() if key not in KEY_LISTS}
-    if isinstance(
-        groups := joined.get("groups"), str
-    ):  # cloud-init keeps the spaces, and groupadd takes none
+    joined["write_files"] = [_deferred(entry) for entry in joined["write_files"]]
+    groups = joined.get("groups")
+    if isinstance(groups, str):  # cloud-init keeps the spaces, and groupadd takes none
         joined["groups"] = [name.strip() for name in groups.split(",")]
     return joined
+
+
+def _deferred(entry: Any) -> Any:
+    """A file of another owner than root is written when users and packages are made, or it stops those behind it."""
+    owner = entry.get("owner") if isinstance(entry, Mapping) else None
+    if not isinstance(owner, str) or not set(owner.split(":")) - {"root", ""} or "defer" in entry:
+        return entry
+    return {**entry, "defer": True}
 
 
 def _joined(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,7 +141,7 @@ def _dump(config: Mapping[str, Any]) -> str:
     return yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False, width=4096)
 
 
-def parse_cloud_init(text: str, login: str = "") -> dict[str, Any]:
+def parse_cloud_init(text: str, login: str = "", by_password: bool = False) -> dict[str, Any]:
     """The person's cloud-config for a server of that login, checked; empty for an empty text.
 
     UserError tells the first mistake.
@@ -150,6 +160,8 @@ def parse_cloud_init(text: str, login: str = "") -> dict[str, Any]:
         check_kind(KNOWN, key, value)
     check_users(config.get("users", []), login)
     _check_entries(config)
+    if not KEEP.search(text) and (setting := harmful_setting(config, login, by_password)):
+        raise UserError(ErrorCode.CLOUD_INIT_SSHD, setting=setting)
     _check_size(_dump(config), MAX_CLOUD_INIT)
     return config
 
@@ -175,8 +187,9 @@ def _check_entries(config: Mapping[str, Any]) -> None:
         raise UserError(ErrorCode.CLOUD_INIT_POWER, mode=str(mode)[:40])
     for key in ("bootcmd", "runcmd"):
         for number, command in enumerate(config.get(key, []), 1):
+            numbers = (str, int, float) if isinstance(command, list) else (str,)
             words = command if isinstance(command, list) else [command]
-            if not all(isinstance(word, str | int | float) for word in words):
+            if not all(isinstance(word, numbers) and not isinstance(word, bool) for word in words):
                 raise UserError(ErrorCode.CLOUD_INIT_COMMAND, key=key, number=number)
     for number, entry in enumerate(config.get("write_files", []), 1):
         path = entry.get("path") if isinstance(entry, dict) else None
@@ -185,5 +198,9 @@ def _check_entries(config: Mapping[str, Any]) -> None:
         if boot_script.is_ours(entry):
             raise UserError(ErrorCode.CLOUD_INIT_PATH, path=path[:80])
         check_account_file(path)
+        if not isinstance(entry.get("owner", ""), str):
+            raise UserError(ErrorCode.CLOUD_INIT_OWNER, path=path[:80])
+        if not isinstance(entry.get("content", ""), str):
+            raise UserError(ErrorCode.CLOUD_INIT_CONTENT, path=path[:80])
         if path.startswith("/home/") and entry.get("defer") is not True:
             raise UserError(ErrorCode.CLOUD_INIT_DEFER, path=path[:80])

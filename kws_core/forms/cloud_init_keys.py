@@ -48,6 +48,26 @@ USER_FIELDS: dict[str, tuple[type, ...]] = by_word({
     (str, list, bool, _NONE): "sudo",
     (int, str): "uid",
 })  # fmt: skip
+REPLACED: dict[str, str] = {  # what cloud-init knows of old, and what does the same
+    "apt_sources": "apt: {sources: …}",
+    "apt_mirror": "apt: {primary: …}",
+    "apt_mirror_search": "apt: {primary: …}",
+    "apt_proxy": "apt: {proxy: …}",
+    "apt_http_proxy": "apt: {http_proxy: …}",
+    "apt_https_proxy": "apt: {https_proxy: …}",
+    "apt_ftp_proxy": "apt: {ftp_proxy: …}",
+    "apt_preserve_sources_list": "apt: {preserve_sources_list: true}",
+    "apt_custom_sources_list": "apt: {sources_list: …}",
+    "add_apt_repo_match": "apt: {add_apt_repo_match: …}",
+    "debconf_selections": "apt: {debconf_selections: …}",
+    "apt_dist_upgrade": "package_upgrade: true",
+    "dist_upgrade": "package_upgrade: true",
+    "snappy": "snap: {commands: […]}",
+    "ssh_redirect_user": "ssh_authorized_keys: […]",
+    "snapuser": "name: …",
+    "ssh-authorized-keys": "ssh_authorized_keys: […]",
+    "ssh-import-id": "ssh_import_id: […]",
+}
 KEY_LISTS = frozenset({"ssh_authorized_keys", "ssh_import_id"})
 KIND_WORDS: dict[type, str] = {
     list: "list", dict: "mapping", str: "text", bool: "yes_no", int: "number", float: "number", _NONE: "nothing",
@@ -58,6 +78,8 @@ ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")  # what useradd and groupadd tak
 def check_kind(table: Mapping[str, tuple[type, ...]], name: str, value: Any, place: str = "") -> None:
     """That ``table`` has the name, and the value is of its kind, as are the texts inside."""
     key = f"{place}{name[:40]}"
+    if name not in table and name in REPLACED:
+        raise UserError(ErrorCode.CLOUD_INIT_REPLACED, key=key, right=REPLACED[name])
     if name not in table:
         words = get_close_matches(name.lower().replace("-", "_"), table if place else [*KNOWN, *REFUSED], 1)
         raise UserError(ErrorCode.CLOUD_INIT_UNKNOWN, key=key, guess=words[0] if words else None)

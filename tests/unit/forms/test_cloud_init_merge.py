@@ -269,6 +269,116 @@ def test_the_servers_list_of_users_is_not_written_over(path: str) -> None:
     assert refused(f"write_files: [{{path: {path}, content: x}}]")[0] == "cloud_init_account_file"
 
 
+# -- what YAML or cloud-init reads otherwise than people
+
+
+@pytest.mark.parametrize(
+    "owner", ["www-data", "www-data:www-data", "root:docker", ":git", "ada:root", "1000:1000"]
+)
+def test_a_file_of_another_owner_waits_for_them(owner: str) -> None:
+    files = document(
+        f"write_files: [{{path: /etc/a, owner: '{owner}', content: x}}, {{path: /etc/b, owner: root}}]"
+    )
+    assert [entry.get("defer") for entry in files["write_files"]] == [None, True, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("runcmd: [echo a, true]", "cloud_init_command"),
+        ("runcmd: [false]", "cloud_init_command"),
+        ("bootcmd: [5]", "cloud_init_command"),
+        ("runcmd: [1.5]", "cloud_init_command"),
+        ("runcmd: [[systemctl, enable, true]]", "cloud_init_command"),
+        ("runcmd: [[echo, yes]]", "cloud_init_read_as"),
+        ("write_files: [{path: /a, owner: 33}]", "cloud_init_owner"),
+        ("write_files: [{path: /a, content: 5}]", "cloud_init_content"),
+        ("write_files: [{path: /a, content: {a: b}}]", "cloud_init_content"),
+        ("write_files: [{path: /a, content: no}]", "cloud_init_read_as"),
+        ("snap: {commands: {on: x}}", "cloud_init_key"),
+        ("users: [{name: ada}, {groups: docker}]", "cloud_init_user_nameless"),
+        ("apt_sources: [{source: 'ppa:a/b'}]", "cloud_init_replaced"),
+        ("apt_proxy: http://a", "cloud_init_replaced"),
+        ("users: [{name: a, ssh-authorized-keys: [x]}]", "cloud_init_replaced"),
+    ],
+)
+def test_what_would_stop_the_rest_is_refused(text: str, code: str) -> None:
+    assert refused(text)[0] == code
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("2122:22", "127342"),
+        ("010", "8"),
+        ("0x1f", "31"),
+        ("3.10", "3.1"),
+        ("1_000", "1000"),
+        ("+5", "5"),
+        ("0b11", "3"),
+    ],
+)
+def test_a_number_that_yaml_reads_otherwise_is_told(value: str, read: str) -> None:
+    wanted = {"line": 2, "text": value, "read": read}
+    for text in (f"\nswap: {{size: {value}}}", f"\npackages: [[nginx, {value}]]"):
+        assert refused(text) == ("cloud_init_read_as", wanted)
+    assert parse_cloud_init(f"packages: [[nginx, '{value}']]") == {"packages": [["nginx", value]]}
+
+
+@pytest.mark.parametrize("word", ["no", "yes", "on", "off", "NO"])
+def test_yes_and_no_among_texts_are_told(word: str) -> None:
+    for text in (f"packages: [{word}]", f"keyboard: {{layout: {word}}}", f"runcmd: [[echo, {word}]]"):
+        assert refused(text)[0] == "cloud_init_read_as"
+    assert parse_cloud_init("package_update: yes\napt: {preserve_sources_list: no}")["package_update"] is True
+
+
+def test_keys_that_are_numbers_keep_their_order() -> None:
+    config = parse_cloud_init("snap: {commands: {2: b, 1: a, 10: c}}")
+    assert config["snap"]["commands"] == {"01": "a", "02": "b", "10": "c"}
+    assert list(parse_cloud_init("snap: {commands: {00: a, 01: b}}")["snap"]["commands"]) == ["00", "01"]
+    assert refused("snap: {commands: {1: a, 01: b}}")[0] == "cloud_init_twice"
+
+
+@pytest.mark.parametrize("written", ["0644", "644", "'0644'", "'644'"])
+def test_permissions_are_octal_however_they_are_written(written: str) -> None:
+    (entry,) = parse_cloud_init(f"write_files: [{{path: /a, permissions: {written}}}]")["write_files"]
+    assert int(entry["permissions"], 8) == 0o644
+
+
+DROP_IN = "write_files: [{path: /etc/ssh/sshd_config.d/a.conf, content: '%s'}]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DROP_IN % "Port 2222",
+        DROP_IN % "AllowUsers ada",
+        DROP_IN % "DenyUsers student",
+        DROP_IN % "PubkeyAuthentication no",
+        "runcmd: ['echo \"Port 2222\" >> /etc/ssh/sshd_config']",
+        "runcmd: [[sed, -i, 's/^#Port 22/Port 2222/', /etc/ssh/sshd_config]]",
+        "bootcmd: ['echo AllowUsers ada > /etc/ssh/sshd_config.d/x.conf']",
+    ],
+)
+def test_settings_of_sshd_that_shut_the_login_out_are_told_and_can_be_kept(text: str) -> None:
+    with pytest.raises(UserError, match="cloud_init_sshd"):
+        parse_cloud_init(text, "student")
+    assert parse_cloud_init(text + "\n# keep sshd\n", "student")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["Port 22", "AllowUsers ada student", "DenyUsers ada", "PasswordAuthentication no", "PermitRootLogin no"],
+)
+def test_settings_of_sshd_that_do_no_harm(setting: str) -> None:
+    assert parse_cloud_init(DROP_IN % setting, "student")
+
+
+def test_no_password_is_told_to_who_has_one() -> None:
+    with pytest.raises(UserError, match="cloud_init_sshd"):
+        parse_cloud_init(DROP_IN % "PasswordAuthentication no", "student", by_password=True)
+
+
 # -- what is refused
 
 
@@ -293,14 +403,14 @@ def test_the_servers_list_of_users_is_not_written_over(path: str) -> None:
         ("just words", "cloud_init_mapping", {"found": "text"}),
         ("42", "cloud_init_mapping", {"found": "number"}),
         ("packages: !!python/object/apply:os.system [id]", "cloud_init_tag", {"line": 1}),
-        ("\nwrite_files: [{path: /a, content: !!binary aGk=}]", "cloud_init_tag", {"line": 2}),
+        ("\nwrite_files: [{path: /a, content: !!binary aGk=}]", "cloud_init_binary", {"line": 2}),
         ("packages: &p [a]\nruncmd: *p", "cloud_init_alias", {"line": 2}),
         ("[" * 30_000, "cloud_init_deep", {"line": 1}),
         ("packages: " + "[" * 30 + "]" * 30, "cloud_init_deep", {"line": 1}),
         ("- " * 15_000, "cloud_init_deep", {"line": 1}),
         ("packages: [a]\npackages: [b]", "cloud_init_twice", {"key": "packages", "line": 2}),
         ("swap: {on: yes}", "cloud_init_key", {"line": 1}),
-        ("swap:\n  1: a", "cloud_init_key", {"line": 2}),
+        ("swap:\n  1.5: a", "cloud_init_key", {"line": 2}),
         ("? [a]\n: b", "cloud_init_key", {"line": 1}),
         ("x" * 34_001, "cloud_init_long", {"size": 34_001, "limit": MAX_CLOUD_INIT}),
         ("final_message: " + "가" * 14_000, "cloud_init_long", {"limit": MAX_CLOUD_INIT}),
@@ -355,7 +465,7 @@ def test_the_servers_list_of_users_is_not_written_over(path: str) -> None:
         ("users: [{name: a, plain-text-passwd: b}]", "cloud_init_secret", {"key": "users.a.plain-text-passwd"}),
         ("users: [{name: a, shel: b}]", "cloud_init_unknown", {"key": "users.a.shel", "guess": "shell"}),
         ("users: [{name: a, lock-passwd: no}]", "cloud_init_unknown", {"guess": "lock_passwd"}),
-        ("users: [{name: a, ssh_redirect_user: yes}]", "cloud_init_unknown", {}),
+        ("users: [{name: a, ssh_redirect_user: yes}]", "cloud_init_replaced", {"key": "users.a.ssh_redirect_user"}),
         ("users: [{name: a, lock_passwd: 'no'}]", "cloud_init_kind", {"key": "users.a.lock_passwd"}),
         ("users: [{name: a, gecos: 'b:c'}]", "cloud_init_value", {"key": "users.a.gecos"}),
         ("users: [{name: a, groups: [{b: c}]}]", "cloud_init_value", {"key": "users.a.groups"}),
