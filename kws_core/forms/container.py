@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 
@@ -12,7 +13,15 @@ MAX_ENVIRONMENT = 8192  # bytes
 MAX_VARIABLES = 64
 MAX_IMAGE_NAME = 255  # characters, tag and all
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"[^\s=\0-\x1f\x7f]+")  # Docker takes any name: discovery.type, my-name
+_QUOTED = re.compile(r"\\.|'[^']*'|\"(?:\\.|[^\"\\])*\"", re.DOTALL)
+# What only a shell understands: signs that stand at the edge of a word (a>=2 and ?a=1&b=2 are words), variables.
+_SHELL = re.compile(r"&&|\|\||(?:(?<=\s)|^)[0-9]?[<>|&;]+|[<>|&;]+(?=\s|$)")
+_SHELLS = tuple((name, "-c") for name in ("sh", "bash", "/bin/sh", "/bin/bash", "ash", "zsh"))
+_VARIABLES = re.compile(r"\$(?:[A-Za-z_]\w*|[({])|`")
+_PULLS = re.compile(
+    r"(?:\$\s*)?(?:sudo\s+)?(?:docker|podman|nerdctl)\s+(?:image\s+|container\s+)?(?:pull|run)\s+(?:\S+\s+)*?(\S+)"
+)
 # The grammar of image references (distribution's reference package), without its backtracking.
 _HOST = re.compile(
     r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?|\[[0-9a-f:]+\](:[0-9]{1,5})?", re.IGNORECASE
@@ -26,20 +35,45 @@ _ID = re.compile(r"[0-9a-f]{64}")
 def parse_command(text: str) -> tuple[str, ...]:
     """The words of a command line, by the shell's rules of quoting; none for an empty text.
 
-    No shell runs: ``$HOME``, ``|`` and ``&&`` are words like any other (``sh -c '…'`` is the way).
+    A list in brackets is JSON, as in a Dockerfile. No shell runs, so what only a shell understands is refused
+    with ``sh -c '…'`` as the way.
     """
     _check_text("command", text, MAX_COMMAND)
+    if text.lstrip().startswith("[") and text.rstrip().endswith("]"):
+        return _exec_form(text)
     try:
-        return tuple(shlex.split(text))
+        words = tuple(shlex.split(text))
     except ValueError as error:
         raise UserError(ErrorCode.COMMAND_QUOTES) from error
+    found = _SHELL.search(_QUOTED.sub("x", text)) or _VARIABLES.search(_QUOTED.sub(_filled_in, text))
+    if found and words[:2] not in _SHELLS:
+        right = shlex.join(("sh", "-c", text.strip()))
+        raise UserError(ErrorCode.COMMAND_SHELL, sign=found[0], right=right[:MAX_COMMAND])
+    return words
+
+
+def _filled_in(quoted: re.Match[str]) -> str:
+    """What a shell still fills variables into: double quotes, without what is escaped in them."""
+    return re.sub(r"\\.", "", quoted[0]) if quoted[0].startswith('"') else "x"
+
+
+def _exec_form(text: str) -> tuple[str, ...]:
+    try:
+        words = json.loads(text)
+    except (ValueError, RecursionError):
+        words = None
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise UserError(ErrorCode.COMMAND_JSON)
+    for word in words:
+        _check_text("command", word, MAX_COMMAND)
+    return tuple(words)
 
 
 def parse_environment(text: str) -> dict[str, str]:
     """One ``NAME=value`` a line. Blank lines and lines that begin with ``#`` are passed over.
 
-    The value is all behind the first ``=``, as it stands: quotes and spaces belong to it, as in
-    Docker's env files. Line numbers in errors count every line, from 1.
+    The value is all behind the first ``=``, as it stands. Quotes round it would belong to it, as in Docker's
+    env files, which hardly anybody means: they are refused. Line numbers in errors count every line, from 1.
     """
     _check_text("environment", text, MAX_ENVIRONMENT)
     found: dict[str, str] = {}
@@ -51,6 +85,8 @@ def parse_environment(text: str) -> dict[str, str]:
             raise UserError(ErrorCode.ENVIRONMENT_NO_EQUALS, line=number, text=name[:40])
         if not _VARIABLE.fullmatch(name):
             raise UserError(ErrorCode.ENVIRONMENT_NAME, line=number, name=name[:40])
+        if len(value.strip()) > 1 and value.strip()[0] == value.strip()[-1] in "\"'":
+            raise UserError(ErrorCode.ENVIRONMENT_QUOTES, line=number, name=name[:40])
         if name in found:
             raise UserError(ErrorCode.ENVIRONMENT_TWICE, line=number, name=name[:40])
         found[name] = value
@@ -60,7 +96,7 @@ def parse_environment(text: str) -> dict[str, str]:
 
 
 def check_image_name(text: str) -> str:
-    """The image reference ``[host[:port]/]path[:tag][@digest]``, with ``:latest`` where it has neither.
+    """The image reference ``[host[:port]/]path[:tag]``, with ``:latest`` where it has no tag; no digest.
 
     The part before the first slash is a host when it has a dot or a colon or is ``localhost``, as
     Docker decides it. Sha256 and sha512 digests only.
@@ -69,6 +105,8 @@ def check_image_name(text: str) -> str:
     if not name:
         raise UserError(ErrorCode.IMAGE_MISSING)
     shown = name[:80]
+    if pulled := _PULLS.fullmatch(name):
+        raise UserError(ErrorCode.IMAGE_NAME_COMMAND, right=pulled[1][:80])
     if "://" in name:
         raise UserError(ErrorCode.IMAGE_NAME_URL, image=shown)
     rest, at, digest = name.partition("@")
@@ -83,7 +121,10 @@ def check_image_name(text: str) -> str:
         or (host is None and _ID.fullmatch(path))  # the registry's grammar keeps these for image ids
     ):
         raise UserError(ErrorCode.CONTAINER_IMAGE_INVALID, image=shown)
-    full = name if tag is not None or at else f"{name}:latest"
+    if at:  # python-zunclient and Zun cut it off at the colon, and the newest image would run
+        right = rest if tag is not None else f"{rest}:latest"
+        raise UserError(ErrorCode.IMAGE_NAME_DIGEST, digest=f"@{digest[:15]}", right=right[:80])
+    full = name if tag is not None else f"{name}:latest"
     if len(full) > MAX_IMAGE_NAME:
         raise UserError(ErrorCode.IMAGE_NAME_LONG, size=len(full), limit=MAX_IMAGE_NAME)
     return full

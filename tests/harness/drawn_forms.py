@@ -172,7 +172,7 @@ def cidrs(draw: st.DrawFn) -> str:
 environments = st.lists(
     st.tuples(
         st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmatch=True),
-        words.map(lambda word: word.replace("\n", " ")),
+        words.map(lambda word: word.replace("\n", " ").strip("\"' ")),
     ).map("=".join)
     | st.sampled_from(["", "# a remark", "   "]),
     max_size=5,
