@@ -13,7 +13,7 @@ from kws_core.errors import ErrorCode, UserError
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.service import FormOptions
 
-DURATION = re.compile(r"(\d{1,4})([dw])")
+DURATION = re.compile(r"(\d{1,4})\s*(?:(d|days?|일)|(?:w|weeks?|주일?|주간))(?:간|동안)?")
 
 
 def parse(words: str, offer: FormOptions) -> RentForm:
@@ -39,10 +39,10 @@ def parse(words: str, offer: FormOptions) -> RentForm:
 
 
 def day_meant(word: str, today: date) -> date | None:
-    """``14d``, ``2w`` or ``2026-12-24`` as a date; None for any other word."""
+    """``14d``, ``2w``, ``7일``, ``2주`` or ``2026-12-24`` as a date; None for any other word."""
     found = DURATION.fullmatch(word)
     if found:
-        return today + timedelta(days=int(found[1]) * (7 if found[2] == "w" else 1))
+        return today + timedelta(days=int(found[1]) * (1 if found[2] else 7))
     try:
         return date.fromisoformat(word)
     except ValueError:

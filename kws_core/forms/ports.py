@@ -10,6 +10,7 @@ from kws_core.errors import ErrorCode, UserError
 from kws_core.values import PortRange
 
 FIRST, LAST = 1, 65535
+UNPRIVILEGED = 1024
 SSH = PortRange(22, 22)  # open on every server: said again, it adds nothing
 FORBIDDEN = frozenset({25})  # mail: what spam leaves by, and the lab's provider blocks
 MOST = 20  # ranges; Neutron's default quota is 100 rules for the whole project
@@ -28,10 +29,21 @@ def parse_ports(text: str, policy_forbidden: Set[int] = FORBIDDEN, most: int = M
     text = re.sub(r"\s*[-\u2013\u2014\u2212~]\s*", "-", text)
     text = re.sub(r"\s*/\s*", "/", text)
     pieces = [piece for piece in re.split(r"[\s,]+", text) if piece]
+    if len(pieces) == 2 and _looks_like_a_range(text, *pieces):
+        dash, comma = "-".join(pieces), ", ".join(pieces)
+        raise UserError(ErrorCode.PORTS_RANGE, dash=dash, comma=comma)
     ranges = _joined(port for port in (_range(piece, policy_forbidden) for piece in pieces) if port != SSH)
     if len(ranges) > most:
         raise UserError(ErrorCode.PORTS_MANY, count=len(ranges), most=most)
     return ranges
+
+
+def _looks_like_a_range(text: str, first: str, last: str) -> bool:
+    """``19000 19999``: two high numbers, with nothing between them, that may be the ends of a range."""
+    if "," in text or "\n" in text.strip() or not (first.isdecimal() and last.isdecimal()):
+        return False
+    low, high = _number(first), _number(last)
+    return low >= UNPRIVILEGED and low + 1 < high <= LAST and len(first) == len(last)
 
 
 def format_ports(ranges: Iterable[PortRange]) -> str:
