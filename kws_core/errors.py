@@ -183,6 +183,7 @@ class ErrorCode(StrEnum):
     IMAGE_PACKED = "image_packed"
     IMAGE_ISO = "image_iso"
     IMAGE_REFERS = "image_refers"
+    IMAGE_UNSAFE = "image_unsafe"
     IMAGE_LARGE = "image_large"
     IMAGE_NO_ROOM = "image_no_room"
     IMAGE_UNREADABLE = "image_unreadable"

@@ -57,6 +57,9 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.URL_REFUSED: N_("{host} answered with the status {status}."),
     ErrorCode.URL_REDIRECTS: N_("That URL redirects more than {most} times."),
     ErrorCode.URL_BROKEN: N_("The download from {host} failed: {why}"),
+    ErrorCode.IMAGE_UNSAFE: N_(
+        "This image may name files outside itself ({why}). Convert it first: qemu-img convert -O qcow2"
+    ),
 }
 
 STATES = {

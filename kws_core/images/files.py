@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from kws_core.errors import ErrorCode, UserError
+from kws_core.images.inspection import Inspection
 from kws_core.nodes.image_store import CHUNK
 from kws_core.nodes.values import StoredImage
 
@@ -60,6 +61,12 @@ class Content:
     disk_format: str
     digests: Digests
     url: str = ""
+    virtual_size: int = 0  # bytes of the disk that a server sees; 0 where nobody asked
+
+    @property
+    def disk_gb(self) -> int:
+        """GiB that a server's disk must have for it."""
+        return -(-self.virtual_size // 1024**3)
 
 
 class Reading:
@@ -122,13 +129,14 @@ def examined(path: Path, count: Count = lambda done: None) -> Iterator[Content]:
             kind = disk_format(file.read(HEAD))
             file.seek(0)
             hashes, size = _Hashes(), 0
-            while chunk := file.read(CHUNK):
+            inspection = Inspection(iter(lambda: file.read(CHUNK), b""))
+            for chunk in inspection:
                 hashes.update(chunk)
                 size += len(chunk)
                 count(size)
         except OSError as error:
             raise _unreadable(path, error) from error
-        yield Content(file, size, kind, hashes.digests())
+        yield Content(file, size, kind, hashes.digests(), virtual_size=inspection.virtual_size(kind, size))
 
 
 def _unreadable(path: Path, error: OSError) -> UserError:
@@ -148,7 +156,8 @@ def spooled(chunks: Iterable[bytes], count: Count = lambda done: None, kind: str
     """
     with tempfile.TemporaryFile() as file:
         head, hashes, size = b"", _Hashes(), 0
-        for chunk in chunks:
+        inspection = None if kind else Inspection(chunks)
+        for chunk in inspection or chunks:
             if not kind:
                 head += chunk
                 kind = disk_format(head) if len(head) >= HEAD else ""
@@ -159,7 +168,8 @@ def spooled(chunks: Iterable[bytes], count: Count = lambda done: None, kind: str
             count(size)
         kind = kind or disk_format(head)
         file.flush()
-        yield Content(cast(BinaryIO, file), size, kind, hashes.digests())
+        virtual = inspection.virtual_size(kind, size) if inspection else 0
+        yield Content(cast(BinaryIO, file), size, kind, hashes.digests(), virtual_size=virtual)
 
 
 def check_room(size: int, more: int) -> None:
