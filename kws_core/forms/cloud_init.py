@@ -24,7 +24,7 @@ power_state                                      reboot    a server that goes of
 write_files under /home                          deferred  before there are users, root would get the home
 write_files of another owner                     defer     before there is that user, it and those behind it fail
 write_files at ``boot_script.PATH``              refuse    a new key for a running server comes that way
-write_files at /etc/passwd, /etc/group, …       refuse    users are made by ``users``
+write_files at /etc/passwd, /etc/group, …        refuse    users are made by ``users``
 ===============================================  ========  ===============================================
 """
 
