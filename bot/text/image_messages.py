@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.text.i18n import N_, Texts
 from kws_core.errors import ErrorCode, Refusal
-from kws_core.images.reports import DIFFERS, NO_SOURCE, ImageOutcome, NodeImageState
+from kws_core.images.reports import DIFFERS, NO_SOURCE, UNSAFE, ImageOutcome, NodeImageState
 from kws_core.images.table import Difference
 from kws_core.images.upload import SLOW, SPOILED, TAKEN
 
@@ -78,6 +78,7 @@ WHY = {
     SPOILED: N_("got other bytes than were sent; they are deleted"),
     TAKEN: N_("has another image of that name"),
     DIFFERS: N_("has other bytes than another node; delete or rename one of them"),
+    UNSAFE: N_("doesn't get it: the image names files outside itself"),
     NO_SOURCE: N_("still lacks it: no node that has it could be read"),
 }
 DIFFERENCES = {

@@ -31,6 +31,7 @@ _VDI = slice(0x40, 0x44), b"\x7f\x10\xda\xbe"
 _ISO = slice(0x8001, 0x8006), b"CD001"
 _MBR = slice(510, 512), b"\x55\xaa"
 _GPT = slice(512, 520), b"EFI PART"
+_VHD_TYPE, _VHD_DIFFERENCE = slice(60, 64), b"\0\0\0\4"  # it has only what its parent has not
 _PACKED = (b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c")
 
 Count = Callable[[int], None]  # told the number of bytes so far
@@ -98,6 +99,8 @@ def disk_format(head: bytes) -> str:
         raise UserError(ErrorCode.IMAGE_NO_DISK)
     if kind == "qcow2":
         _check_qcow2(head)
+    if kind == "vpc" and head[_VHD_TYPE] == _VHD_DIFFERENCE:
+        raise UserError(ErrorCode.IMAGE_REFERS)
     if kind:
         return kind
     if head[_VDI[0]] == _VDI[1]:
@@ -156,8 +159,8 @@ def spooled(chunks: Iterable[bytes], count: Count = lambda done: None, kind: str
     """
     with tempfile.TemporaryFile() as file:
         head, hashes, size = b"", _Hashes(), 0
-        inspection = None if kind else Inspection(chunks)
-        for chunk in inspection or chunks:
+        inspection, known = Inspection(chunks), bool(kind)
+        for chunk in inspection:
             if not kind:
                 head += chunk
                 kind = disk_format(head) if len(head) >= HEAD else ""
@@ -168,7 +171,9 @@ def spooled(chunks: Iterable[bytes], count: Count = lambda done: None, kind: str
             count(size)
         kind = kind or disk_format(head)
         file.flush()
-        virtual = inspection.virtual_size(kind, size) if inspection else 0
+        virtual = 0 if known else inspection.virtual_size(kind, size)
+        if known:
+            inspection.refuse_unsafe(kind)
         yield Content(cast(BinaryIO, file), size, kind, hashes.digests(), virtual_size=virtual)
 
 

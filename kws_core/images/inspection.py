@@ -27,6 +27,19 @@ class Inspection:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._wrapper)
 
+    def refuse_unsafe(self, kind: str) -> None:
+        """UserError when an image that a node has already, as that kind, is of it and names other files."""
+        from oslo_utils.imageutils.format_inspector import SafetyCheckFailed
+
+        try:
+            for one in self._wrapper.formats or ():
+                if str(one) == _NAMES.get(kind, kind):
+                    one.safety_check()
+        except SafetyCheckFailed as error:
+            raise _unsafe(error) from error
+        except Exception:  # half an image, or none: its node lends it all the same
+            return
+
     def virtual_size(self, kind: str, size: int) -> int:
         """The size of the disk in bytes, when all has gone by; UserError unless the image is only of that kind."""
         found = {str(one): one for one in self._wrapper.formats or ()}
@@ -39,6 +52,10 @@ class Inspection:
             inspector.safety_check()
             return int(inspector.virtual_size)
         except Exception as error:  # the inspectors raise whatever the bytes make them raise
-            failures = getattr(error, "failures", {}).values()
-            why = "; ".join(map(str, failures)) or str(error) or type(error).__name__
-            raise UserError(ErrorCode.IMAGE_UNSAFE, why=why[:160]) from error
+            raise _unsafe(error) from error
+
+
+def _unsafe(error: Exception) -> UserError:
+    failures = getattr(error, "failures", {}).values()
+    why = "; ".join(map(str, failures)) or str(error) or type(error).__name__
+    return UserError(ErrorCode.IMAGE_UNSAFE, why=why[:160])

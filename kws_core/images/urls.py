@@ -120,26 +120,23 @@ def opened(url: str, rules: Rules) -> Iterator[Download]:
 
 def _encoded(location: str) -> str:
     """A redirect's target with spaces and other letters percent-encoded, as browsers read it."""
-    text = location.encode("latin-1", "surrogateescape").decode("utf-8", "replace") if location else ""
+    text = location.encode("latin-1", "replace").decode("utf-8", "replace")
     return quote(text, safe="%/:?#[]@!$&'()*+,;=~")
 
 
 def _ascii(url: str) -> str:
-    """The URL with its host in the DNS's own letters and the rest percent-encoded."""
-    parts = urlsplit(url)
+    """The URL with its host in the DNS's own letters and the rest percent-encoded; ValueError when that can't be."""
+    if url.isascii():
+        return url
+    parts, safe = urlsplit(url), "%/:?[]@!$&'()*+,;=~"
     host = parts.hostname or ""
-    if not url.isascii():
-        netloc = (
-            parts.netloc.replace(host, host.encode("idna").decode())
-            if host and not host.isascii()
-            else parts.netloc
-        )
-        netloc = netloc if netloc.isascii() else netloc.lower().replace(host, host.encode("idna").decode())
-        safe = "%/:?[]@!$&'()*+,;=~"
-        parts = parts._replace(
-            netloc=netloc, path=quote(parts.path, safe), query=quote(parts.query, safe), fragment=""
-        )
-    return urlunsplit(parts)
+    netloc = (
+        parts.netloc if host.isascii() else parts.netloc.lower().replace(host, host.encode("idna").decode())
+    )
+    changed = parts._replace(
+        netloc=netloc, path=quote(parts.path, safe), query=quote(parts.query, safe), fragment=""
+    )
+    return urlunsplit(changed)
 
 
 def check(url: str) -> SplitResult:
