@@ -44,7 +44,7 @@ Kept = TypeVar("Kept")
 
 
 def block(
-    field: ids.Field,
+    field: str,
     label: str,
     element: InputInteractiveElement,
     hint: str | None = None,
@@ -64,7 +64,7 @@ def block(
 
 
 def text(
-    field: ids.Field,
+    field: str,
     label: str,
     placeholder: str,
     hint: str | None = None,
@@ -220,7 +220,7 @@ class ViewState(SlackModel):
         """What was typed, without blanks round it."""
         return (self._element(field).value or "").strip() or None
 
-    def verbatim(self, field: ids.Field) -> str | None:
+    def verbatim(self, field: str) -> str | None:
         """What was typed, to the last blank: in YAML, environments and commands they count."""
         value = self._element(field).value
         return value if value and value.strip() else None
@@ -246,7 +246,7 @@ class ViewState(SlackModel):
         """The person who was picked."""
         return self._element(field).selected_user
 
-    def _element(self, field: ids.Field) -> SentElement:
+    def _element(self, field: str) -> SentElement:
         return self.values.get(field, {}).get(ids.Action.VALUE, EMPTY)
 
 

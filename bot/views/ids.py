@@ -60,6 +60,7 @@ class Action(StrEnum):
     OPEN_RENT = "open_rent"
     OPEN_CONTAINER = "open_container"
     MORE = "rent_more"
+    LONGER = "rent_longer"
     SHOW_LIST = "show_list"
     SHOW_STATUS = "show_status"
     SHOW_HELP = "show_help"

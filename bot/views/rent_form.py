@@ -6,6 +6,7 @@ keeps what was typed in every field that stays.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from slack_sdk.models.blocks import (
@@ -37,6 +38,8 @@ from kws_core.values import Kind
 GENERATED, PASTED, PASSWORD, SAVED = "generated", "pasted", "password", "saved:"
 DEFAULT_NETWORK = "default"
 SOME_PORTS = "80, 8000-8010, 53/udp"
+MOST_BOXES = 12  # of fields.LONGEST_TEXT: more than Nova takes of a person (cloud_init.MAX_CLOUD_INIT)
+_NUMBER = re.compile("[1-9][0-9]?")
 ACCESS = {GENERATED: Access.GENERATED, PASTED: Access.OWN_KEY, PASSWORD: Access.PASSWORD}
 
 
@@ -49,10 +52,12 @@ class Shown:
     access: str = GENERATED
     custom: bool = False
     new_network: bool = False
+    boxes: int = 1  # for cloud-init: Slack takes 3,000 characters in each
 
     def metadata(self) -> str:
         """As private_metadata: what no field says."""
-        return f"{self.kind.value}{' more' if self.more else ''}"
+        boxes = f" {self.boxes}" if self.boxes > 1 else ""
+        return f"{self.kind.value}{' more' if self.more else ''}{boxes}"
 
 
 def shown_in(view: SentView) -> Shown:
@@ -66,6 +71,7 @@ def shown_in(view: SentView) -> Shown:
         access=view.state.option(ids.Field.ACCESS) or GENERATED,
         custom=view.state.option(ids.Field.SIZE) == CUSTOM,
         new_network=view.state.option(ids.Field.NETWORK) == NEW_NETWORK,
+        boxes=next((min(int(word), MOST_BOXES) for word in words if _NUMBER.fullmatch(word)), 1),
     )
 
 
@@ -165,26 +171,33 @@ def _more(offer: FormOptions, policy: Policy, texts: Texts, shown: Shown, admin:
     if shown.kind is Kind.SERVER:
         hint = texts.plain(N_("SSH is always open. For example: {ports}"), ports=SOME_PORTS)
         config_hint = texts.plain(
-            N_(
-                "A cloud-config in YAML, up to 3,000 characters. For more, fetch a script under runcmd: curl -fsSL URL | sh"
-            )
+            N_("A cloud-config in YAML, up to 3,000 characters. For more, select “Longer cloud-init”.")
         )
         blocks += [
             _ports(texts, hint, format_ports(policy.open_port_ranges())),
-            fields.text(
-                ids.Field.CLOUD_INIT,
-                "cloud-init",
-                "packages: [nginx]",
-                config_hint,
-                optional=True,
-                multiline=True,
-            ),
+            *(_config_box(texts, number, config_hint) for number in range(shown.boxes)),
         ]
+        if shown.boxes < MOST_BOXES:
+            longer = PlainTextObject(text=texts.plain(N_("Longer cloud-init")))
+            button = ButtonElement(action_id=ids.Action.LONGER, text=longer)
+            blocks.append(ActionsBlock(block_id=ids.Action.LONGER, elements=[button]))
     blocks += _network(offer, texts, shown)
     if admin:
         names = [(room.node, room.node) for room in offer.rooms]
         blocks.append(fields.select(ids.Field.NODE, texts.plain(N_("Node")), names, None, optional=True))
     return blocks
+
+
+def _box(number: int) -> str:
+    """The block_id of the box of cloud-init with that number, from 0."""
+    return f"{ids.Field.CLOUD_INIT}_{number + 1}" if number else ids.Field.CLOUD_INIT
+
+
+def _config_box(texts: Texts, number: int, hint: str) -> InputBlock:
+    label = f"cloud-init ({number + 1})" if number else "cloud-init"
+    if number:
+        hint = texts.plain(N_("Continues on a new line."))
+    return fields.text(_box(number), label, "packages: [nginx]", hint, optional=True, multiline=True)
 
 
 def _network(offer: FormOptions, texts: Texts, shown: Shown) -> list[Block]:
@@ -235,7 +248,7 @@ def parse(view: SentView) -> RentForm:
         ram_mb=state.number(ids.Field.RAM_MB),
         disk_gb=state.number(ids.Field.DISK_GB),
         ports=(state.text(ids.Field.PORTS) or "") if ports or shown.kind is Kind.CONTAINER else None,
-        cloud_init=state.verbatim(ids.Field.CLOUD_INIT),
+        cloud_init="\n".join(filter(None, map(state.verbatim, map(_box, range(shown.boxes))))) or None,
         command=state.verbatim(ids.Field.COMMAND),
         environment=state.verbatim(ids.Field.ENVIRONMENT),
         network=None if network == DEFAULT_NETWORK else network,
