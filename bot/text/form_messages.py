@@ -29,7 +29,7 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.COMMAND_LONG: N_("The command has {size} bytes; {limit} are possible."),
     ErrorCode.ENVIRONMENT_NO_EQUALS: N_("Line {line} has no = sign: {text}"),
     ErrorCode.ENVIRONMENT_NAME: N_(
-        "Line {line}: {name} can't be a name. Use letters, digits and _, no digit first."
+        "Line {line}: {name} can't be a name. Write NAME=value, with nothing before it and no spaces in the name."
     ),
     ErrorCode.ENVIRONMENT_TWICE: N_("Line {line}: {name} is there twice."),
     ErrorCode.ENVIRONMENT_MANY: N_("{count} variables are too many; {most} are possible."),
@@ -37,9 +37,7 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.ENVIRONMENT_LONG: N_("The environment has {size} bytes; {limit} are possible."),
     ErrorCode.CONTAINER_IMAGE_INVALID: N_("{image} is no image name. For example: nginx:latest"),
     ErrorCode.IMAGE_NAME_CASE: N_("Image names are lower-case: {right}"),
-    ErrorCode.IMAGE_NAME_URL: N_(
-        "{image} is a web address. Give the name as for docker pull, without http://"
-    ),
+    ErrorCode.IMAGE_NAME_URL: N_("{image} is a web address. Enter the image name, such as nginx:latest"),
     ErrorCode.IMAGE_NAME_LONG: N_("The image name has {size} characters; {limit} are possible."),
     ErrorCode.CLOUD_INIT_YAML: N_("Line {line}, column {column}: this is not YAML. {problem}"),
     ErrorCode.CLOUD_INIT_MAPPING: N_(
@@ -99,7 +97,9 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.CLOUD_INIT_SSHD: N_(
         "{setting} in sshd's settings can break the ssh command KWS shows. To keep it, add this line: # keep sshd"
     ),
-    ErrorCode.COMMAND_SHELL: N_("{sign} needs a shell. Write: {right}"),
+    ErrorCode.COMMAND_SHELL: N_(
+        "{sign} needs a shell. Select “Run the command with sh -c”, or write: {right}"
+    ),
     ErrorCode.COMMAND_JSON: N_('This list isn\'t JSON. Write words in double quotes, such as ["php", "-S"].'),
     ErrorCode.IMAGE_NAME_DIGEST: N_(
         "Remove {digest}…: nodes would ignore the digest and run the latest image. Use a tag: {right}"

@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
 )
 from slack_sdk.models.blocks import (
+    CheckboxesElement,
     DatePickerElement,
     InputBlock,
     InputInteractiveElement,
@@ -105,6 +106,12 @@ def select(
         placeholder=PlainTextObject(text=placeholder) if placeholder else None,
     )
     return block(field, label, element, optional=optional, dispatch=dispatch)
+
+
+def tick(field: ids.Field, label: str, words: str) -> InputBlock:
+    """One box to tick, with words beside it."""
+    options = [Option(value=field, text=PlainTextObject(text=clip(words, MOST_OPTION_TEXT)))]
+    return block(field, label, CheckboxesElement(action_id=ids.Action.VALUE, options=options), optional=True)
 
 
 def number(field: ids.Field, label: str, initial: int) -> InputBlock:

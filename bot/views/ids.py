@@ -37,6 +37,7 @@ class Field(StrEnum):
     PORTS = "ports"
     CLOUD_INIT = "cloud_init"
     COMMAND = "command"
+    SHELL = "shell"  # the command is for sh -c
     ENVIRONMENT = "environment"
     NETWORK = "network"
     NETWORK_NAME = "network_name"

@@ -28,6 +28,7 @@ from bot.views import ids
 from bot.views.form_fields import SentView, ViewState
 from kws_core.config import Policy
 from kws_core.errors import ErrorCode, UserError
+from kws_core.forms.container import in_shell
 from kws_core.forms.passwords import Secret
 from kws_core.forms.ports import format_ports
 from kws_core.rentals.admission import CUSTOM, NEW_NETWORK, RentForm
@@ -160,6 +161,7 @@ def _container(texts: Texts) -> list[Block]:
     return [
         _ports(texts, texts.plain(N_("For example: {ports}"), ports=SOME_PORTS), "80"),
         fields.text(ids.Field.COMMAND, command, "nginx -g 'daemon off;'", command_hint, optional=True),
+        fields.tick(ids.Field.SHELL, texts.plain(N_("Shell")), texts.plain(N_("Run the command with sh -c"))),
         fields.text(
             ids.Field.ENVIRONMENT, environment, "NAME=value", environment_hint, optional=True, multiline=True
         ),
@@ -249,13 +251,20 @@ def parse(view: SentView) -> RentForm:
         disk_gb=state.number(ids.Field.DISK_GB),
         ports=(state.text(ids.Field.PORTS) or "") if ports or shown.kind is Kind.CONTAINER else None,
         cloud_init="\n".join(filter(None, map(state.verbatim, map(_box, range(shown.boxes))))) or None,
-        command=state.verbatim(ids.Field.COMMAND),
+        command=_command(state),
         environment=state.verbatim(ids.Field.ENVIRONMENT),
         network=None if network == DEFAULT_NETWORK else network,
         network_name=state.text(ids.Field.NETWORK_NAME),
         cidr=state.text(ids.Field.CIDR),
         node=state.option(ids.Field.NODE),
     )
+
+
+def _command(state: ViewState) -> str | None:
+    command = state.verbatim(ids.Field.COMMAND)
+    if command and state.options(ids.Field.SHELL):
+        return in_shell(command)
+    return command
 
 
 def _image_of(kind: Kind, state: ViewState) -> str | None:

@@ -17,11 +17,18 @@ _VARIABLE = re.compile(r"[^\s=\0-\x1f\x7f]+")  # Docker takes any name: discover
 _QUOTED = re.compile(r"\\.|'[^']*'|\"(?:\\.|[^\"\\])*\"", re.DOTALL)
 # What only a shell understands: signs that stand at the edge of a word (a>=2 and ?a=1&b=2 are words), variables.
 _SHELL = re.compile(r"&&|\|\||(?:(?<=\s)|^)[0-9]?[<>|&;]+|[<>|&;]+(?=\s|$)")
+_ASSIGNMENT = re.compile(r"\s*[A-Za-z_]\w*=\S*")
 _SHELLS = tuple((name, "-c") for name in ("sh", "bash", "/bin/sh", "/bin/bash", "ash", "zsh"))
 _VARIABLES = re.compile(r"\$(?:[A-Za-z_]\w*|[({])|`")
-_PULLS = re.compile(
-    r"(?:\$\s*)?(?:sudo\s+)?(?:docker|podman|nerdctl)\s+(?:image\s+|container\s+)?(?:pull|run)\s+(?:\S+\s+)*?(\S+)"
+_DOCKER = re.compile(
+    r"(?:\$\s*)?(?:sudo\s+)?(?:docker|podman|nerdctl)\s+(?:image\s+|container\s+)?(?:pull|run|create)\s+"
 )
+_WITH_VALUE = re.compile(  # options of docker run whose value is the next word
+    r"-[a-zA-Z]*[acehlmpuvw]|--(?:name|network|net|env|env-file|volume|mount|publish|restart|entrypoint|user|workdir"
+    r"|hostname|label|memory|cpus|gpus|platform|add-host|cap-add|device|log-driver|log-opt|ip|pull|shm-size|tmpfs|ulimit)"
+)
+_HUB = re.compile(r"(?:https?://)?hub\.docker\.com/(?:_/([^/?#\s]+)|r/([^/?#\s]+/[^/?#\s]+))(?:[/?#]\S*)?")
+_AROUND = re.compile(r"(?:FROM\s+|image:\s+|docker://)?[\"'`]?([^\s\"'`]+)[\"'`]?", re.IGNORECASE)
 # The grammar of image references (distribution's reference package), without its backtracking.
 _HOST = re.compile(
     r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?|\[[0-9a-f:]+\](:[0-9]{1,5})?", re.IGNORECASE
@@ -39,17 +46,27 @@ def parse_command(text: str) -> tuple[str, ...]:
     with ``sh -c '…'`` as the way.
     """
     _check_text("command", text, MAX_COMMAND)
+    text = re.sub(r"\\\r?\n[ \t]*", " ", text)  # a line that goes on in the next
     if text.lstrip().startswith("[") and text.rstrip().endswith("]"):
         return _exec_form(text)
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:
         raise UserError(ErrorCode.COMMAND_QUOTES) from error
-    found = _SHELL.search(_QUOTED.sub("x", text)) or _VARIABLES.search(_QUOTED.sub(_filled_in, text))
+    bare, filled = _QUOTED.sub("x", text), _QUOTED.sub(_filled_in, text)
+    found = _ASSIGNMENT.match(bare) or _SHELL.search(bare) or _VARIABLES.search(filled)
     if found and words[:2] not in _SHELLS:
-        right = shlex.join(("sh", "-c", text.strip()))
-        raise UserError(ErrorCode.COMMAND_SHELL, sign=found[0], right=right[:MAX_COMMAND])
+        raise UserError(ErrorCode.COMMAND_SHELL, sign=found[0].strip(), right=in_shell(text)[:MAX_COMMAND])
     return words
+
+
+def in_shell(text: str) -> str:
+    """The command line that gives that one to a shell; itself when it does so already."""
+    try:
+        already = tuple(shlex.split(text)[:2]) in _SHELLS
+    except ValueError:
+        already = False
+    return text if already or text.lstrip().startswith("[") else shlex.join(("sh", "-c", text.strip()))
 
 
 def _filled_in(quoted: re.Match[str]) -> str:
@@ -105,8 +122,8 @@ def check_image_name(text: str) -> str:
     if not name:
         raise UserError(ErrorCode.IMAGE_MISSING)
     shown = name[:80]
-    if pulled := _PULLS.fullmatch(name):
-        raise UserError(ErrorCode.IMAGE_NAME_COMMAND, right=pulled[1][:80])
+    if meant := _meant(name):
+        raise UserError(ErrorCode.IMAGE_NAME_COMMAND, right=meant[:80])
     if "://" in name:
         raise UserError(ErrorCode.IMAGE_NAME_URL, image=shown)
     rest, at, digest = name.partition("@")
@@ -128,6 +145,22 @@ def check_image_name(text: str) -> str:
     if len(full) > MAX_IMAGE_NAME:
         raise UserError(ErrorCode.IMAGE_NAME_LONG, size=len(full), limit=MAX_IMAGE_NAME)
     return full
+
+
+def _meant(text: str) -> str:
+    """The image in a command line, in a line of a Dockerfile, in Docker Hub's address; "" when there is no more than it."""
+    hub = _HUB.fullmatch(text)
+    if hub:
+        return hub[1] or hub[2]
+    if command := _DOCKER.match(text):
+        words = iter(text[command.end() :].split())
+        for word in words:
+            if _WITH_VALUE.fullmatch(word):
+                next(words, "")
+            elif not word.startswith("-"):
+                return word
+    around = _AROUND.fullmatch(text)
+    return around[1] if around and around[1] != text and "://" not in around[1] else ""
 
 
 def _split(rest: str) -> tuple[str | None, str, str | None]:

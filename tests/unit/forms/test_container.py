@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from kws_core.errors import UserError
 from kws_core.forms.container import (
     check_image_name,
+    in_shell,
     parse_command,
     parse_environment,
 )
@@ -168,7 +169,7 @@ def test_image_names(text: str, name: str) -> None:
     [
         ("", "image_missing"),
         ("  ", "image_missing"),
-        ("https://hub.docker.com/_/nginx", "image_name_url"),
+        ("https://example.org/nginx", "image_name_url"),
         ("Nginx", "image_name_case"),
         ("library/NginX:1", "image_name_case"),
         ("nginx" + DIGEST, "image_name_digest"),
@@ -247,3 +248,53 @@ def test_any_image_name_is_a_reference_or_refused(text: str) -> None:
         assert re.fullmatch(r"[\x21-\x7e]{1,255}", name)
         assert check_image_name(name) == name
         assert ":" in name and "@" not in name
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("docker run --name x -p 80:80 nginx:1 nginx -g daemon", "nginx:1"),
+        ("docker run -dit --restart=always -e A=b -v /a:/b quay.io/x/y sh", "quay.io/x/y"),
+        ("podman create --network host redis", "redis"),
+        ("FROM nginx:1.27", "nginx:1.27"),
+        ("image: bitnami/redis", "bitnami/redis"),
+        ('"nginx"', "nginx"),
+        ("`nginx:1`", "nginx:1"),
+        ("docker://nginx", "nginx"),
+        ("https://hub.docker.com/_/nginx", "nginx"),
+        ("https://hub.docker.com/_/nginx/tags", "nginx"),
+        ("hub.docker.com/r/bitnami/redis?x=1", "bitnami/redis"),
+    ],
+)
+def test_where_the_name_stands_is_told(text: str, right: str) -> None:
+    with pytest.raises(UserError, match="image_name_command") as refused:
+        check_image_name(text)
+    assert refused.value.data["right"] == right
+    assert check_image_name(right)
+
+
+def test_a_name_that_only_looks_like_a_line() -> None:
+    assert check_image_name("image:nginx") == "image:nginx"
+    assert check_image_name("from/nginx") == "from/nginx:latest"
+
+
+@pytest.mark.parametrize("text", ["A=1 run", "  PORT=80 node x.js", "A= b", "A='x y' b", "_x=1 y"])
+def test_an_assignment_before_the_command_needs_a_shell(text: str) -> None:
+    with pytest.raises(UserError, match="command_shell") as refused:
+        parse_command(text)
+    assert parse_command(refused.value.data["right"]) == ("sh", "-c", text.strip())
+
+
+@pytest.mark.parametrize(
+    "text", ["a && b", "echo $HOME", "a 'b c' | d", "sh -c 'a && b'", "bash -c x", "it's"]
+)
+def test_what_a_shell_is_to_run_is_given_to_one_once(text: str) -> None:
+    words = parse_command(in_shell(text))
+    assert words[1:2] == ("-c",)
+    assert parse_command(in_shell(in_shell(text))) == words
+    assert text in (words[2], text if words[:2] in (("sh", "-c"), ("bash", "-c")) else "")
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\n    "])
+def test_a_line_that_goes_on_in_the_next(ends: str) -> None:
+    assert parse_command(f"serve \\{ends}--port 80 \\{ends}-v") == ("serve", "--port", "80", "-v")
