@@ -34,15 +34,15 @@ class CloudsFile:
     def __init__(self, path: str) -> None:
         self.path = path
         text = _text(path)
-        self.data: Any = _parsed(path, text)
+        self.parsed: Any = _parsed(path, text)
         self._root = _composed(text)
-        if not isinstance(self.data, dict):
+        if not isinstance(self.parsed, dict):
             raise ConfigError(
-                [f"{path}: {'is empty' if self.data is None else 'has no keys'}; write: clouds:"]
+                [f"{path}: {'is empty' if self.parsed is None else 'has no keys'}; write: clouds:"]
             )
         if name := self.twice():
             raise ConfigError([f"{self.at(name)}: {name} is there twice; remove one"])
-        if not isinstance(self.data.get("clouds", {}), dict):
+        if not isinstance(self.parsed.get("clouds", {}), dict):
             raise ConfigError([f"{self.at('clouds')}: clouds must have an entry for each node below it"])
 
     def at(self, *keys: str) -> str:

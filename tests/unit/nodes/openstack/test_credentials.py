@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from harness.openstack_stub import write_clouds
+from openstack.config import loader
 
 from kws_core.config import Config, parse_config
 from kws_core.errors import ConfigError, NodeDown, Refusal
@@ -163,7 +164,7 @@ def test_a_named_file_is_never_replaced_by_another(
     folder.mkdir()
     write_clouds(folder, a="http://127.0.0.1:9")
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("openstack.config.loader.CONFIG_FILES", [str(folder / "clouds.yaml")])
+    monkeypatch.setattr(loader, "CONFIG_FILES", [str(folder / "clouds.yaml")])
     if broken == "folder":
         path.mkdir()
     elif broken == "not allowed":
@@ -187,7 +188,7 @@ def test_the_first_file_of_the_search_path_is_not_replaced_either(
     first, second = tmp_path / "clouds.yaml", tmp_path / "other.yaml"
     first.write_text(text)
     second.write_text(GOOD)
-    monkeypatch.setattr("openstack.config.loader.CONFIG_FILES", ["/nowhere.yaml", str(first), str(second)])
+    monkeypatch.setattr(loader, "CONFIG_FILES", ["/nowhere.yaml", str(first), str(second)])
     assert problems_of(Pool(config_of("a")))[0].startswith(str(first))
 
 
@@ -225,7 +226,7 @@ def test_the_password_may_stand_in_secure_yaml(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secure = tmp_path / "secure.yaml"
-    monkeypatch.setattr("openstack.config.loader.SECURE_FILES", [str(secure)])
+    monkeypatch.setattr(loader, "SECURE_FILES", [str(secure)])
     path.write_text(auth("p4ss-planted", ""))
     secure.write_text("clouds: {a: {auth: {password: p}}}\n")
     assert Pool(config_of("a")).check() == []
