@@ -178,6 +178,7 @@ class ErrorCode(StrEnum):
     CLOUD_INIT_OWNER = "cloud_init_owner"
     CLOUD_INIT_CONTENT = "cloud_init_content"
     CLOUD_INIT_SSHD = "cloud_init_sshd"
+    CLOUD_INIT_DOOR = "cloud_init_door"
     IMAGE_EMPTY = "image_empty"
     IMAGE_NO_DISK = "image_no_disk"
     IMAGE_PACKED = "image_packed"

@@ -97,6 +97,9 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.CLOUD_INIT_SSHD: N_(
         "{setting} in sshd's settings can break the ssh command KWS shows. To keep it, add this line: # keep sshd"
     ),
+    ErrorCode.CLOUD_INIT_DOOR: N_(
+        "{what} can lock you out. Remove it, or allow SSH before it (ufw allow OpenSSH). To keep it, add this line: # keep sshd"
+    ),
     ErrorCode.COMMAND_SHELL: N_(
         "{sign} needs a shell. Select “Run the command with sh -c”, or write: {right}"
     ),

@@ -25,6 +25,7 @@ write_files under /home                          deferred  before there are user
 write_files of another owner                     defer     before there is that user, it and those behind it fail
 write_files at ``boot_script.PATH``              refuse    a new key for a running server comes that way
 write_files at /etc/passwd, /etc/group, …        refuse    users are made by ``users``
+sshd's settings, firewalls, poweroff, …          tell      they may shut the owner out; ``# keep sshd`` keeps
 ===============================================  ========  ===============================================
 """
 
@@ -41,7 +42,7 @@ from kws_core.errors import ErrorCode, UserError
 from kws_core.forms import boot_script, yaml_subset
 from kws_core.forms.cloud_init_keys import KEY_LISTS, KIND_WORDS, KNOWN, REFUSED, by_word, check_kind
 from kws_core.forms.cloud_init_users import check_account_file, check_users, join_users, with_keys
-from kws_core.forms.sshd_settings import KEEP, harmful_setting
+from kws_core.forms.sshd_settings import KEEP, closed_door, harmful_setting
 
 MAX_USER_DATA = 49_149  # bytes that fit Nova's 65,535 characters of base64
 MAX_CLOUD_INIT = 34_000  # bytes of the person's part as we write it: leaves room for ours with any key
@@ -160,10 +161,17 @@ def parse_cloud_init(text: str, login: str = "", by_password: bool = False) -> d
         check_kind(KNOWN, key, value)
     check_users(config.get("users", []), login)
     _check_entries(config)
-    if not KEEP.search(text) and (setting := harmful_setting(config, login, by_password)):
-        raise UserError(ErrorCode.CLOUD_INIT_SSHD, setting=setting)
+    if not KEEP.search(text):
+        _check_door(config, login, by_password)
     _check_size(_dump(config), MAX_CLOUD_INIT)
     return config
+
+
+def _check_door(config: Mapping[str, Any], login: str, by_password: bool) -> None:
+    if setting := harmful_setting(config, login, by_password):
+        raise UserError(ErrorCode.CLOUD_INIT_SSHD, setting=setting)
+    if what := closed_door(config, login):
+        raise UserError(ErrorCode.CLOUD_INIT_DOOR, what=what)
 
 
 def _check_size(text: str, limit: int) -> None:

@@ -78,7 +78,7 @@ def _check_field(user: str, field: str, value: Any, login: str) -> None:
 
 
 def _is_path(value: Any) -> bool:
-    return bool(re.fullmatch(r"/[^:\n]*", value)) and ".." not in value.split("/")
+    return bool(re.fullmatch(r"/(?!dev/|proc/|sys/)[^:\n]*", value)) and ".." not in value.split("/")
 
 
 def _is_day(value: str) -> bool:

@@ -366,6 +366,50 @@ def test_settings_of_sshd_that_shut_the_login_out_are_told_and_can_be_kept(text:
     assert parse_cloud_init(text + "\n# keep sshd\n", "student")
 
 
+CLOSED = [
+    "runcmd: [ufw --force enable]", "runcmd: ['ufw allow 80 && ufw enable']", "runcmd: [systemctl disable --now ssh]",
+    "runcmd: [[systemctl, stop, sshd]]", "runcmd: [service ssh stop]", "runcmd: [apt-get purge -y openssh-server]",
+    "bootcmd: [iptables -P INPUT DROP]", "runcmd: [userdel -r student]", "runcmd: [passwd -l student]",
+    "runcmd: [usermod -L student]", "runcmd: [usermod -s /usr/sbin/nologin student]", "runcmd: [rm -rf /home/student/.ssh]",
+    "runcmd: [rm -fr /home]", "runcmd: [poweroff]", "runcmd: [shutdown -h now]", "runcmd: [/sbin/halt -p]", "runcmd: [init 0]",
+    "write_files: [{path: /etc/hosts.deny, content: 'sshd: ALL'}]",
+    "write_files: [{path: /etc/security/access.conf, content: '-:ALL:ALL'}]",
+]  # fmt: skip
+OPEN = [
+    "runcmd: [ufw allow OpenSSH, ufw --force enable]", "runcmd: [ufw allow 22/tcp, ufw enable]",
+    "runcmd: [[ufw, limit, ssh], [ufw, enable]]", "runcmd: [systemctl restart ssh]", "runcmd: [systemctl disable ssh.socket]",
+    "runcmd: [iptables -A INPUT -p tcp --dport 22 -j ACCEPT, iptables -P INPUT DROP]", "runcmd: [userdel -r ada]",
+    "runcmd: [rm -rf /home/student/tmp]", "runcmd: [shutdown -r +1]", "runcmd: [reboot]", "packages: [ufw, openssh-server]",
+    "write_files: [{path: /etc/hosts.deny, content: '# sshd: ALL'}]", "runcmd: [systemctl stop sshguard]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", CLOSED)
+def test_what_closes_the_door_is_told_and_can_be_kept(text: str) -> None:
+    with pytest.raises(UserError, match="cloud_init_door"):
+        parse_cloud_init(text, "student")
+    assert parse_cloud_init(text + "\n# keep sshd\n", "student")
+
+
+@pytest.mark.parametrize("text", OPEN)
+def test_what_leaves_the_door_open(text: str) -> None:
+    assert parse_cloud_init(text, "student")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "write_files: [{path: /etc/ssh/sshd_config.d/a.conf, encoding: b64, content: QWxsb3dVc2VycyBhZGEK}]",
+        "runcmd: ['sed -i s/#Port\\ 22/Port\\ 2222/ /etc/ssh/sshd_config']",
+        "runcmd: ['sed -i \"s/^#Port .*/Port 2222/\" /etc/ssh/sshd_config']",
+    ],
+)
+def test_settings_are_seen_through_base64_and_sed(text: str) -> None:
+    with pytest.raises(UserError, match="cloud_init_sshd") as refused:
+        parse_cloud_init(text, "student")
+    assert refused.value.data["setting"] in ("AllowUsers ada", "Port 2222")
+
+
 @pytest.mark.parametrize(
     "setting",
     ["Port 22", "AllowUsers ada student", "DenyUsers ada", "PasswordAuthentication no", "PermitRootLogin no"],
