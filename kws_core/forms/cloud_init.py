@@ -69,7 +69,7 @@ def cloud_config(
 
     ``users`` keeps ``default`` so that the image's own user stays as the image means it; cloud-init merges
     an entry of the same name into it, the image's fields first. Images lock that user's password, so the
-    hash stands in ``chpasswd`` too, which unlocks (cloud-init 22.2 on). ``sudo`` as text suits old schemas.
+    hash stands in ``chpasswd`` too, which unlocks, in the old form and the new. ``sudo`` as text suits old schemas.
     The group of the login's name is said twice: so it is made if it is not there, and useradd takes it if it is.
     """
     user: dict[str, Any] = {"name": login, "primary_group": login, "groups": [login], "shell": "/bin/bash"}
@@ -82,7 +82,8 @@ def cloud_config(
     if password_hash is not None:
         user["hashed_passwd"] = password_hash
         entry = {"name": login, "password": password_hash, "type": "hash"}
-        config["chpasswd"] = {"expire": False, "users": [entry]}
+        old = f"{login}:{password_hash}"  # what cloud-init before 22.2 reads, as Debian 11 has it
+        config["chpasswd"] = {"expire": False, "users": [entry], "list": [old]}
     return config
 
 

@@ -76,7 +76,8 @@ def test_a_password_is_given_as_a_hash_twice_and_does_not_expire() -> None:
     assert "ssh_authorized_keys" not in user
     assert config["ssh_pwauth"] is True
     entry = {"name": "student", "password": HASH, "type": "hash"}
-    assert config["chpasswd"] == {"expire": False, "users": [entry]}
+    old = f"{entry['name']}:{entry['password']}"
+    assert config["chpasswd"] == {"expire": False, "users": [entry], "list": [old]}
 
 
 def test_a_key_and_a_password_together() -> None:

@@ -179,7 +179,8 @@ def check_password(
     assert rental.password_hash and rental.password_hash.startswith("$6$")
     assert sha512_crypt.verify(password.reveal(), rental.password_hash)
     entry = {"name": rental.login, "password": rental.password_hash, "type": "hash"}
-    assert document["chpasswd"] == {"expire": False, "users": [entry]}
+    old = f"{entry['name']}:{entry['password']}"
+    assert document["chpasswd"] == {"expire": False, "users": [entry], "list": [old]}
     kept = b"".join(path.read_bytes() for path in files) + json.dumps(document).encode()
     assert rental.password_hash.encode() in kept
     for form in (password.reveal(), json.dumps(password.reveal())[1:-1], repr(password.reveal())[1:-1]):
