@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from bot.service import Service
@@ -101,6 +102,12 @@ def note_act(context: Context, what: str, **data: Any) -> None:
     from kws_core.reports.audit import Audit
 
     Audit(context).note(who_types().id, what, "cli", **data)
+
+
+def tell_unusable(problems: Sequence[str] | None) -> None:
+    """Says which nodes are down for want of credentials; the others do."""
+    for problem in problems or ():
+        typer.echo(f"kws: {problem}; this node is down until then", err=True)
 
 
 def print_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:

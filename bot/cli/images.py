@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
-from bot.cli.common import FAILED, USAGE, Config, Json, context_of, outside, who_types
+from bot.cli.common import FAILED, USAGE, Config, Json, context_of, outside, tell_unusable, who_types
 
 if TYPE_CHECKING:
     from kws_core.images.image_audit import By
@@ -170,7 +170,7 @@ def _images(config: Path | None) -> Iterator[Images]:
 
     context = context_of(config)
     pool = outside().pool(context.config)
-    pool.check()
+    tell_unusable(pool.check())
     try:
         yield Images(context, pool.nodes())
     except UserError as error:

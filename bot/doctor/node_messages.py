@@ -6,8 +6,8 @@ from bot.text.i18n import N_
 
 NODE = {
     "cloud_unknown": (
-        N_("The login is not there: {problem}."),
-        N_("Correct `cloud` in nodes.toml or clouds.yaml. OS_CLIENT_CONFIG_FILE names the file that is read first."),
+        N_("KWS can't log in: {problem}."),
+        N_("Correct `cloud` in nodes.toml, or clouds.yaml. If OS_CLIENT_CONFIG_FILE is set, only that file is read."),
     ),
     "auth_url_missing": (N_("clouds.yaml has no auth_url for it."), N_("Add it: auth_url: http://ADDRESS/identity/v3")),
     "node_answers": (N_("{url} answers ({ms} ms)."), ""),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.text.i18n import N_, Texts
 from kws_core.errors import ErrorCode, Refusal
-from kws_core.images.reports import DIFFERS, NO_SOURCE, ImageOutcome, NodeImageState
+from kws_core.images.reports import DIFFERS, NO_SOURCE, UNSAFE, ImageOutcome, NodeImageState
 from kws_core.images.table import Difference
 from kws_core.images.upload import SLOW, SPOILED, TAKEN
 
@@ -57,6 +57,9 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.URL_REFUSED: N_("{host} answered with the status {status}."),
     ErrorCode.URL_REDIRECTS: N_("That URL redirects more than {most} times."),
     ErrorCode.URL_BROKEN: N_("The download from {host} failed: {why}"),
+    ErrorCode.IMAGE_UNSAFE: N_(
+        "This image may name files outside itself ({why}). Convert it first: qemu-img convert -O qcow2"
+    ),
 }
 
 STATES = {
@@ -75,6 +78,7 @@ WHY = {
     SPOILED: N_("got other bytes than were sent; they are deleted"),
     TAKEN: N_("has another image of that name"),
     DIFFERS: N_("has other bytes than another node; delete or rename one of them"),
+    UNSAFE: N_("doesn't get it: the image names files outside itself"),
     NO_SOURCE: N_("still lacks it: no node that has it could be read"),
 }
 DIFFERENCES = {

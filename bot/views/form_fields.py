@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
 )
 from slack_sdk.models.blocks import (
+    CheckboxesElement,
     DatePickerElement,
     InputBlock,
     InputInteractiveElement,
@@ -44,7 +45,7 @@ Kept = TypeVar("Kept")
 
 
 def block(
-    field: ids.Field,
+    field: str,
     label: str,
     element: InputInteractiveElement,
     hint: str | None = None,
@@ -64,7 +65,7 @@ def block(
 
 
 def text(
-    field: ids.Field,
+    field: str,
     label: str,
     placeholder: str,
     hint: str | None = None,
@@ -105,6 +106,12 @@ def select(
         placeholder=PlainTextObject(text=placeholder) if placeholder else None,
     )
     return block(field, label, element, optional=optional, dispatch=dispatch)
+
+
+def tick(field: ids.Field, label: str, words: str) -> InputBlock:
+    """One box to tick, with words beside it."""
+    options = [Option(value=field, text=PlainTextObject(text=clip(words, MOST_OPTION_TEXT)))]
+    return block(field, label, CheckboxesElement(action_id=ids.Action.VALUE, options=options), optional=True)
 
 
 def number(field: ids.Field, label: str, initial: int) -> InputBlock:
@@ -220,7 +227,7 @@ class ViewState(SlackModel):
         """What was typed, without blanks round it."""
         return (self._element(field).value or "").strip() or None
 
-    def verbatim(self, field: ids.Field) -> str | None:
+    def verbatim(self, field: str) -> str | None:
         """What was typed, to the last blank: in YAML, environments and commands they count."""
         value = self._element(field).value
         return value if value and value.strip() else None
@@ -246,7 +253,7 @@ class ViewState(SlackModel):
         """The person who was picked."""
         return self._element(field).selected_user
 
-    def _element(self, field: ids.Field) -> SentElement:
+    def _element(self, field: str) -> SentElement:
         return self.values.get(field, {}).get(ids.Action.VALUE, EMPTY)
 
 

@@ -25,6 +25,7 @@ from kws_core.images.image_audit import By, note
 from kws_core.images.reports import (
     DIFFERS,
     NO_SOURCE,
+    UNSAFE,
     Description,
     ImageOutcome,
     ImageReport,
@@ -220,6 +221,11 @@ class Images:
                         return ImageReport(row.name, {**outcomes, **done.outcomes})
                 except NodeError as error:
                     log.warning("image %s can't be read from %s: %s", row.name, name, error)
+                except UserError as error:
+                    if error.code is not ErrorCode.IMAGE_UNSAFE:
+                        raise
+                    outcomes |= dict.fromkeys(row.lacking, ImageOutcome(NodeImageState.FAILED, UNSAFE))
+                    return self._report("image.sync", by, row.name, outcomes, None)
         outcomes |= dict.fromkeys(row.lacking, ImageOutcome(NodeImageState.FAILED, NO_SOURCE))
         return self._report("image.sync", by, row.name, outcomes, None)
 

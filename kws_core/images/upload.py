@@ -69,7 +69,8 @@ class About:
         texts = {TITLE: self.title, LOGIN: self.login}
         properties = {**self.properties, **{key: text for key, text in texts.items() if text}}
         properties |= {UPLOAD: name, HIDDEN: "true"}
-        return ImageSpec(UNDER_WAY + name, content.disk_format, self.min_disk_gb, self.min_ram_mb, properties)
+        disk_gb = max(self.min_disk_gb, content.disk_gb)
+        return ImageSpec(UNDER_WAY + name, content.disk_format, disk_gb, self.min_ram_mb, properties)
 
 
 def put(node: Node, name: str, content: Content, about: About, count: Count, pause: Pause) -> bool:

@@ -107,7 +107,7 @@ class _Examination:
             "open_ports": self._field("ports", self._ports),
             "public_key": self._field("public_key", self._public_key),
             "password_hash": self._field("password", lambda: self._password(login)),
-            "cloud_init": self._field("cloud_init", lambda: parse_cloud_init(self.form.cloud_init or "")),
+            "cloud_init": self._field("cloud_init", lambda: self._cloud_init(login)),
             "command": self._field("command", lambda: parse_command(self.form.command or "")),
             "environment": self._field("environment", lambda: parse_environment(self.form.environment or "")),
         }
@@ -127,6 +127,10 @@ class _Examination:
         except UserError as error:
             self.errors[name] = error
             return None
+
+    def _cloud_init(self, login: str) -> dict[str, Any]:
+        by_password = self.form.access is Access.PASSWORD
+        return parse_cloud_init(self.form.cloud_init or "", login, by_password=by_password)
 
     def _name(self) -> str:
         name = self.form.name

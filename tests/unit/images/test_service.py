@@ -288,6 +288,15 @@ def test_sync_brings_everything_everywhere_with_its_description(world: World, im
     assert "arch" in offered(world)
 
 
+def test_sync_brings_nothing_that_names_other_files(world: World, images: Images) -> None:
+    shelf = world.nodes["node1"].shelf
+    shelf.fill(shelf.create(ImageSpec("sly", "qcow2")), [qcow2(backing=0x200)])
+    plant(world, "node1", "alpine")
+    reports = {report.name: states(report) for report in images.sync(BY)}
+    assert reports["sly"] == {"node1": "already", "node2": "unsafe"}
+    assert reports["alpine"]["node2"] == "done"
+
+
 def test_sync_of_different_bytes_is_nobodys_guess(world: World, images: Images, disk: Path) -> None:
     add(images, disk)
     plant(world, "node1", "other")

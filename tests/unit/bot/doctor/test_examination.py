@@ -233,7 +233,7 @@ def test_what_is_printed_and_the_exit_codes(tmp_path: Path, workspace: Workspace
     assert "\x1b" not in good.stdout, "no colours in a pipe"
     korean = kws(tmp_path, "doctor", "node1", LANG="ko_KR.UTF-8", **tokens)
     assert korean.returncode == 2, "clouds.yaml has no such entry"
-    assert "FAIL 로그인 정보가 없습니다" in korean.stdout
+    assert "FAIL KWS가 로그인할 수 없습니다" in korean.stdout
     assert "→ nodes.toml의" in korean.stdout
     (tmp_path / "nodes.toml").write_text(GOOD + "[kws]\nadmins = []\ncolour = 1\n")
     wrong = kws(tmp_path, "doctor", "--json", **tokens)
