@@ -15,7 +15,7 @@ from slack_workspace import Workspace
 
 EVERY = 0.5  # seconds between two tries to log in
 KEY_TYPES = ("ed25519", "rsa", "ecdsa")
-LOGIN = 30  # seconds that an attempt may take: a busy guest is slow
+LOGIN = 60  # seconds that an attempt may take: a busy guest is slow
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Desk:
         how = {
             "StrictHostKeyChecking": "accept-new",
             "UserKnownHostsFile": str(self.folder / "known_hosts"),
-            "ConnectTimeout": "5",
+            "ConnectTimeout": "30",
             "BatchMode": "no" if password else "yes",
             "PreferredAuthentications": "password" if password else "publickey",
         }
