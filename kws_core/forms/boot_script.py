@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from kws_core.values import GUEST_KEY
 
 PATH = "/var/lib/cloud/scripts/per-boot/50-kws-key"
+WRITTEN = "/var/lib/cloud/instance/sem/config_write_files"  # this instance has our script
 METADATA = "http://169.254.169.254/openstack/latest/meta_data.json"
 
 _templates = Environment(
@@ -39,6 +40,14 @@ def entry(name: str, login: str, key: str | None = None, password_hash: str | No
         "permissions": "0700",
         "content": script(login, comment(name), key, password_hash),
     }
+
+
+def early() -> list[str]:
+    """The script as an entry of cloud-init's ``bootcmd``, which runs before the SSH server starts: the old key then
+    never opens a server that was rebooted for a new one. Not at an instance's first boot: what lies there then is
+    of the server whose disk became this image.
+    """
+    return ["sh", "-c", f"test ! -e {WRITTEN} || test ! -x {PATH} || {PATH}"]
 
 
 def script(

@@ -68,8 +68,9 @@ def cloud_config(
     """KWS's own part: host name, the login with the owner's key or password, what lets in a new key later.
 
     ``users`` keeps ``default`` so that the image's own user stays as the image means it; cloud-init merges
-    an entry of the same name into it, the image's fields first. Images lock that user's password, so the
-    hash stands in ``chpasswd`` too, which unlocks, in the old form and the new. ``sudo`` as text suits old schemas.
+    an entry of the same name into it, the image's fields first. Images lock that user's password, so ``user``, which
+    goes before them, says otherwise: the password is right before the SSH server starts. The hash stands in
+    ``chpasswd`` too, which unlocks later, in the old form and the new. ``sudo`` as text suits old schemas.
     The group of the login's name is said twice: so it is made if it is not there, and useradd takes it if it is.
     """
     user: dict[str, Any] = {"name": login, "primary_group": login, "groups": [login], "shell": "/bin/bash"}
@@ -78,9 +79,12 @@ def cloud_config(
         user["ssh_authorized_keys"] = [public_key]
     config: dict[str, Any] = {"hostname": hostname, "preserve_hostname": False, "users": ["default", user]}
     config |= {"ssh_pwauth": password_hash is not None, "disable_root": True}
+    config["bootcmd"] = [boot_script.early()]
     config["write_files"] = [boot_script.entry(hostname, login, public_key, password_hash)]
     if password_hash is not None:
         user["hashed_passwd"] = password_hash
+        config["user"] = {"name": login, "lock_passwd": False, "hashed_passwd": password_hash}
+        del user["groups"]  # beside ``user`` they would take the place of the image's
         entry = {"name": login, "password": password_hash, "type": "hash"}
         old = f"{login}:{password_hash}"  # what cloud-init before 22.2 reads, as Debian 11 has it
         config["chpasswd"] = {"expire": False, "users": [entry], "list": [old]}

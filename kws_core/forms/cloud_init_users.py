@@ -128,7 +128,7 @@ def join_users(ours: list[Any], theirs: list[Any], groups: Any) -> list[Any]:
             others.append(entry)
     if not others:
         return [*ours[:-1], login]
-    login["groups"] = list(dict.fromkeys([*login["groups"], _LOGS]))
+    login["groups"] = list(dict.fromkeys([*login.get("groups", ()), _LOGS]))
     made = set(_names(groups))
     made.update(name for entry in others if isinstance(entry, dict) for name in _names(entry.get("groups")))
     others = [_with_own_group(entry, made) for entry in others]
@@ -148,7 +148,9 @@ def _with(login: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]
         joined["gecos"] = gecos
     if _names(group) == [group]:
         joined["primary_group"] = group
-    joined["groups"] = list(dict.fromkeys([*login["groups"], *_names(theirs.get("groups")), *_names(group)]))
+    groups = [*login.get("groups", ()), *_names(theirs.get("groups")), *_names(group)]
+    if groups:
+        joined["groups"] = list(dict.fromkeys(groups))
     return with_keys(joined, theirs)
 
 

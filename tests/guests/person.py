@@ -128,6 +128,7 @@ def card_text(person: Any, name: str) -> str:
 
 def wait_for_card(workspace: Workspace, person: Any, name: str, words: str, seconds: float) -> float:
     """Waits until the card says these words; the moment at which it did."""
+
     def told() -> bool:
         text = card_text(person, name)
         assert ":white_circle:" not in text or words == ":white_circle:", text

@@ -165,7 +165,9 @@ def _in_one_network(world: World, *nodes: str) -> list[Rental]:
     for rental in made[1:]:
         with world.store.write() as session:
             key = f"warned:{rental.ends_on}:1"
-            session.merge(world.look(rental)).record(Warned(1, None), world.clock() - timedelta(hours=1), key=key)
+            session.merge(world.look(rental)).record(
+                Warned(1, None), world.clock() - timedelta(hours=1), key=key
+            )
     world.deliver_all()
     return made
 
