@@ -118,6 +118,14 @@ NODE = {
         N_("All {count} images are hidden from the form (kws_hidden)."),
         N_("openstack image unset --property kws_hidden NAME"),
     ),
+    "images_not_booted": (
+        N_("Images that no server can boot from, so the form leaves them out: {names}."),
+        N_("Upload the image of a disk as qcow2: qemu-img convert -O qcow2 FILE NEW.qcow2; installation CDs can't be rented."),
+    ),
+    "image_login_unknown": (
+        N_("Who logs in to the image {image} is not known, so its servers get the user student."),
+        N_("If its cloud-init makes another user: kws images describe {image} --login USER"),
+    ),
     "image_too_big": (
         N_("The image {image} fits no size: it needs {disk_gb} GiB disk and {ram_mb} MiB RAM."),
         N_("Add a larger size to nodes.toml, or correct min_disk and min_ram of the image."),

@@ -172,6 +172,8 @@ def _data(error: UserError, texts: Texts) -> dict[str, object]:
         data["known"] = ", ".join(cast(Iterable[str], error.data["known"]))
     if "nodes" in error.data:
         data["nodes"] = ", ".join(cast(Iterable[str], error.data["nodes"]))
+    if "images" in error.data:
+        data["images"] = ", ".join(cast(Iterable[str], error.data["images"]))
     if "users" in error.data:
         data["users"] = used_by(cast(Iterable[tuple[str, str]], error.data["users"]))
     if "silent" in error.data:

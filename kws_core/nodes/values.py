@@ -168,3 +168,6 @@ class StoredImage:
     md5: str = ""
     disk_format: str = ""
     protected: bool = False
+    container_format: str = ""
+    tags: Sequence[str] = ()  # sorted
+    os_hidden: bool = False  # the node's own way to leave it out of lists

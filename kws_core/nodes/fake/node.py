@@ -281,6 +281,8 @@ class FakeNode(FakeChecks):
             return one.id
         if spec.image not in {image.name for image in self.offered}:
             raise NodeRefused(self._name, Refusal.NO_IMAGE, f"no image {spec.image!r}")
+        if not all(self.shelf.boots(image) for image in self.offered if image.name == spec.image):
+            raise NodeRefused(self._name, Refusal.INVALID, "Can not find requested image")
         if address.port_id not in self.network:
             raise NodeRefused(self._name, Refusal.INVALID, f"no port {address.port_id!r}")
         if not fits(spec.size, self._capacity()):

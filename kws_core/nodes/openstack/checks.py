@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from kws_core.config import OpenStackSection
 from kws_core.errors import ConfigError, NodeDown, NodeError, NodeRefused
 from kws_core.findings import Finding, Result, Wanted, clock_finding, fail, note, ok
-from kws_core.nodes.offered_images import offered_image
+from kws_core.nodes.offered_images import NotOffered, bootable, offered_image, part_ids, why_not_offered
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.rest import NOVA, Rest
 from kws_core.nodes.openstack.connection import Handle
@@ -208,7 +208,9 @@ class Checks:
             yield ok("hardware", vcpus=have["vCPU"], ram_mb=have["MiB RAM"], disk_gb=have["GiB"])
 
     def _images(self, cloud: Cloud) -> Iterator[Finding]:
-        found = [offered_image(stored) for stored in cloud.images.list("active")]
+        active = cloud.images.list("active")
+        parts = part_ids(active)
+        found = [offered_image(stored) for stored in bootable(active)]
         shown = [one for one in found if not one.hidden]
         if not found:
             yield fail("images_none")
@@ -216,6 +218,13 @@ class Checks:
             yield fail("images_hidden", count=len(found))
         else:
             yield ok("images", names=_some(sorted({one.name for one in shown})))
+        whys = {stored.name: why_not_offered(stored, parts) for stored in active}
+        left_out = sorted(name for name, why in whys.items() if why not in (None, NotOffered.PART))
+        if left_out:
+            yield note("images_not_booted", names=_some(left_out))
+        for one in shown:
+            if not one.login:
+                yield note("image_login_unknown", image=one.name)
         sizes = self._wanted.sizes
         for one in shown:
             if not any(s.disk_gb >= one.min_disk_gb and s.ram_mb >= one.min_ram_mb for s in sizes):
