@@ -42,6 +42,8 @@ class ErrorCode(StrEnum):
     IMAGE_UNKNOWN = "image_unknown"
     SIZE_MISSING = "size_missing"
     SIZE_SMALL = "size_small"
+    SIZE_LARGE = "size_large"
+    FIGURE_LARGE = "figure_large"
     QUOTA_RENTALS = "quota_rentals"
     QUOTA_VCPUS = "quota_vcpus"
     QUOTA_RAM_MB = "quota_ram_mb"

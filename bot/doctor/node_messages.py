@@ -73,6 +73,14 @@ NODE = {
         N_("The node has {measured} {what}; nodes.toml lends {wanted}."),
         N_("The smaller counts. Correct the figure of this node in nodes.toml."),
     ),
+    "sizes_too_large": (
+        N_("Sizes that this node can't give to one server: {sizes}. The largest: {largest}."),
+        N_("They are refused where no other node gives them. Make them smaller in nodes.toml, or leave them to larger nodes."),
+    ),
+    "sizes_nowhere": (
+        N_("No node can give these sizes to one server: {sizes}. Everybody who chooses one is refused."),
+        N_("Make them smaller in nodes.toml, or remove them."),
+    ),
     "quotas": (N_("The quotas allow the {rentals} rentals that nodes.toml has room for."), ""),
     "quota_small": (
         N_("The quota {quota} ({limit}) allows {rentals} rentals; nodes.toml has room for {wanted}."),
