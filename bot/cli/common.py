@@ -61,6 +61,10 @@ class Outside:
         """Asks; ends the command unless the answer is yes."""
         typer.confirm(question, abort=True, err=True)
 
+    def ask(self, question: str) -> str:
+        """What somebody types as the answer; "" for nothing."""
+        return str(typer.prompt(question, default="", show_default=False, err=True))
+
     def is_watched(self) -> bool:
         """Whether somebody sees how far it is."""
         return sys.stderr.isatty()
