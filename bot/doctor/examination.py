@@ -88,7 +88,11 @@ def examine(
             sharing.append(section.name)
             if len(sharing) > 1:
                 findings = [*findings, fail("same_project", nodes=", ".join(sharing))]
-        large = [str(one.data["sizes"]).split(", ") for one in findings if one.code == "sizes_too_large"]
+        large = [
+            str(finding.data["sizes"]).split(", ")
+            for finding in findings
+            if finding.code == "sizes_too_large"
+        ]
         too_large += [set(names) for names in large]
         if len(too_large) == len(lending) and large and (nowhere := sorted(set.intersection(*too_large))):
             findings = [*findings, fail("sizes_nowhere", sizes=", ".join(nowhere))]
