@@ -111,6 +111,7 @@ def merge(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
     if joined["users"][0] != "default":  # whose they would be
         joined["users"] = [with_keys(joined["users"][0], theirs), *joined["users"][1:]]
         joined = {key: value for key, value in joined.items() if key not in KEY_LISTS}
+        joined.pop("user", None)  # nothing of the image's is merged in, and with it the login would come last
     joined["write_files"] = [_deferred(entry) for entry in joined["write_files"]]
     groups = joined.get("groups")
     if isinstance(groups, str):  # cloud-init keeps the spaces, and groupadd takes none

@@ -120,8 +120,13 @@ def test_an_accepted_form_comes_back_as_it_was_filled_in(lab: World, way: str) -
 
 # -- B: what the server is born with
 
-OURS = {"hostname", "preserve_hostname", "users", "ssh_pwauth", "disable_root", "write_files"}
-BOTH = {"users", "write_files", "ssh_authorized_keys"}  # lists that have entries of ours and of the person's
+OURS = {"hostname", "preserve_hostname", "users", "ssh_pwauth", "disable_root", "bootcmd", "write_files"}
+BOTH = {
+    "users",
+    "bootcmd",
+    "write_files",
+    "ssh_authorized_keys",
+}  # lists that have entries of ours and of the person's
 
 
 def settled(world: World, case: Case, number: int) -> Rental:
@@ -153,7 +158,7 @@ def check_users(found: list[Any], theirs: list[Any], rental: Rental) -> None:
     assert login["name"] == rental.login
     assert login.get("ssh_authorized_keys", [])[: len(own)] == own
     assert set(mine.get("ssh_authorized_keys", [])) <= set(login.get("ssh_authorized_keys", []))
-    assert {rental.login, *mine.get("groups", [])} <= set(login["groups"])
+    assert {rental.login, *mine.get("groups", [])} <= {*login.get("groups", ()), login["primary_group"]}
     assert login["lock_passwd"] is (rental.password_hash is None)
     assert login.get("hashed_passwd") == rental.password_hash
     assert [login.get(field) for field in ("gecos", "ssh_import_id")] == [
@@ -174,13 +179,15 @@ def check_password(
     """Nowhere but in its hash, however it might be escaped."""
     assert document["ssh_pwauth"] is (password is not None)
     if password is None:
-        assert rental.password_hash is None and "chpasswd" not in document
+        assert rental.password_hash is None and not {"chpasswd", "user"} & set(document)
         return
     assert rental.password_hash and rental.password_hash.startswith("$6$")
     assert sha512_crypt.verify(password.reveal(), rental.password_hash)
     entry = {"name": rental.login, "password": rental.password_hash, "type": "hash"}
     old = f"{entry['name']}:{entry['password']}"
     assert document["chpasswd"] == {"expire": False, "users": [entry], "list": [old]}
+    unlocked = {"name": rental.login, "lock_passwd": False, "hashed_passwd": rental.password_hash}
+    assert document.get("user") == (unlocked if document["users"][0] == "default" else None)
     kept = b"".join(path.read_bytes() for path in files) + json.dumps(document).encode()
     assert rental.password_hash.encode() in kept
     for form in (password.reveal(), json.dumps(password.reveal())[1:-1], repr(password.reveal())[1:-1]):
@@ -191,12 +198,13 @@ def check_born(world: World, case: Case, rental: Rental, folder: Path) -> None:
     text = user_data(rental)
     assert text.startswith("#cloud-config\n")
     (document,) = yaml.safe_load_all(text)
-    assert set(document) | {"ssh_authorized_keys"} == OURS | set(case.config) | {"ssh_authorized_keys"} | (
-        {"chpasswd"} if case.form.password else set()
-    )
+    assert set(document) - {"user"} | {"ssh_authorized_keys"} == OURS | set(case.config) | {
+        "ssh_authorized_keys"
+    } | ({"chpasswd"} if case.form.password else set())
     assert {key: document[key] for key in case.config if key not in BOTH} == {
         key: value for key, value in case.config.items() if key not in BOTH
     }
+    assert document["bootcmd"] == [boot_script.early(), *case.config.get("bootcmd", [])]
     script, *files = document["write_files"]
     assert script == boot_script.entry(rental.name, rental.login, rental.public_key, rental.password_hash)
     assert files == case.config.get("write_files", [])
