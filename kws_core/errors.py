@@ -100,6 +100,8 @@ class ErrorCode(StrEnum):
     CONTAINER_KEY = "container_key"
     FOREIGN_KEY = "foreign_key"
     NODE_SILENT = "node_silent"
+    CONSOLE_OFF = "console_off"
+    NO_CONSOLE = "no_console"
     CIDR_MISSING = "cidr_missing"
     CIDR_INVALID = "cidr_invalid"
     CIDR_IPV6 = "cidr_ipv6"
@@ -265,3 +267,5 @@ class Refusal(StrEnum):
     MISSING = "missing"  # network, router or flavor named in nodes.toml is not there
     INVALID = "invalid"  # 400: the node does not accept the request
     FAILED = "failed"  # the machine went to ERROR
+    OFF = "off"  # the machine is stopped, and shows nothing
+    NO_CONSOLE = "no_console"  # the node keeps no console of its servers

@@ -117,11 +117,12 @@ def _row(
 
 def night(nightly: Nightly, warned: Sequence[str], done: Pass) -> list[Row]:
     """What the pass did: warned, ended, left for a later one, failed."""
-    known = nightly.rentals([*warned, *done.marked, *done.waiting, *done.failed])
+    known = nightly.rentals([*warned, *done.marked, *done.waiting, *done.unbuilt, *done.failed])
     why = "quiet day" if nightly.ends.quiet(done.day) else "its owner was not warned in time"
     rows = [_night(nightly, known[i], "warned", "its last day is near") for i in warned]
     rows += [_night(nightly, known[i], known[i].status.value, "its last day is over") for i in done.marked]
     rows += [_night(nightly, known[i], "waits", why) for i in done.waiting]
+    rows += [_night(nightly, known[i], "waits", "it is still being built") for i in done.unbuilt]
     return rows + [_night(nightly, known[i], "failed", "see the log") for i in done.failed]
 
 

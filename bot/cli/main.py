@@ -189,14 +189,17 @@ def nightly(
 ) -> None:
     """Runs one night pass now: warns, and marks what is over. The running bot deletes it."""
     from bot.cli import listings
+    from kws_core.errors import ConfigError
     from kws_core.nightly.cleanup import Nightly
 
     context = context_of(config)
     moment = listings.moment(at, context.config.kws.zone) if at is not None else context.now()
     night = Nightly(context)
-    early = night.would_end(moment) if moment > context.now() and not yes and outside().asks() else []
+    early = night.would_end(moment) if moment > context.now() and not yes else []
     if early:
         names = ", ".join(f"{rental.name} ({rental.owner})" for rental in early)
+        if not outside().asks():
+            raise ConfigError([f"{at} is yet to come, and would end {names}: add --yes if that is meant"])
         outside().confirm(f"{at} is yet to come. End {len(early)} before their time: {names}?")
     warned = night.remind(moment)
     done = night.run(moment)

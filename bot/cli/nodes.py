@@ -108,6 +108,7 @@ def rentals(
         _month(context_of(config), month, csv, as_json)
         return
     from kws_core.rentals.queries import RentalQueries
+    from kws_core.tables.states import Status
 
     if csv is not None:
         raise typer.BadParameter("--csv goes with --month")
@@ -118,6 +119,7 @@ def rentals(
             "owner": r.owner,
             "kind": r.kind.value,
             "status": r.status.value,
+            "power": r.power.value if r.status is Status.READY else None,
             "node": r.placement.node if r.placement else None,
             "address": r.placement.floating_ip if r.placement else None,
             "image": r.image,

@@ -21,9 +21,9 @@ ACTIONS = {
 DONE = {
     MachineAction.REBOOT: N_("{name} is rebooting."),
     MachineAction.STOP: N_(
-        "{name} is stopped. It keeps its place and its end date; start it when you need it."
+        "{name} is being powered off. Its card shows when it is; its resources and end date are kept."
     ),
-    MachineAction.START: N_("{name} is starting."),
+    MachineAction.START: N_("{name} is starting. Its card shows when you can log in."),
 }
 MOST_CONSOLE = 2800  # characters that fit a block beside the fence
 

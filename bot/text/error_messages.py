@@ -114,6 +114,10 @@ _OWN: dict[ErrorCode, str] = {
     ErrorCode.FOREIGN_KEY: N_(
         "{name} was taken over from the system before, so KWS can't give it a new key. An admin of the lab can help; or rent a new one."
     ),
+    ErrorCode.CONSOLE_OFF: N_("{name} is powered off, so its console shows nothing. Start it first."),
+    ErrorCode.NO_CONSOLE: N_(
+        "{node} keeps no console of its servers, so there is nothing to show of {name}."
+    ),
     ErrorCode.NODE_SILENT: N_("{node} did not do it. Please try again in a minute, or tell an admin."),
 }
 

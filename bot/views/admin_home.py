@@ -66,8 +66,10 @@ HAPPENED = {
     EventKind.READY: N_("ready"),
     EventKind.HOST_KEYS: N_("host keys read"),
     EventKind.REBOOTED: N_("rebooted"),
-    EventKind.SWITCHED_OFF: N_("switched off"),
-    EventKind.SWITCHED_ON: N_("switched on"),
+    EventKind.SWITCHED_OFF: N_("stop requested"),
+    EventKind.SWITCHED_ON: N_("start requested"),
+    EventKind.POWERED_OFF: N_("powered off"),
+    EventKind.POWERED_ON: N_("running again"),
     EventKind.KEY_WANTED: N_("new key wanted"),
     EventKind.KEY_RENEWED: N_("new key in use"),
     EventKind.KEY_DROPPED: N_("no new key"),
@@ -133,11 +135,12 @@ def rows(
 
 def row(rental: Rental, missed: Collection[str], last_day: date, texts: Texts) -> SectionBlock:
     """One rental; ``missed`` are the nodes that are not in nodes.toml any more."""
+    icon, state = rental_card.state_of(rental)
     parts: list[str] = [
-        f"{rental_card.ICONS[rental.status]} *{texts('{name}', name=rental.name)}*",
+        f"{icon} *{texts('{name}', name=rental.name)}*",
         f"<@{rental.owner}>",
         _place(rental, missed, texts),
-        texts(rental_card.STATES[rental.status]),
+        texts(state),
         texts(N_("until {moment}"), moment=texts.date(last_day)),
     ]
     section = _section(" · ".join(parts))

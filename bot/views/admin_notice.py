@@ -27,6 +27,7 @@ from kws_core.tables.details.alerts import (
     NightRental,
     NodeDownAlert,
     NodeMissedAlert,
+    NodeResumedAlert,
     NodeUpAlert,
     UnreachableAlert,
 )
@@ -78,6 +79,8 @@ def _text(notice: AdminAlert, texts: Texts) -> str:
             return node_notices.up(up, texts)
         case NodeMissedAlert() as missed:
             return node_notices.missed(missed, texts)
+        case NodeResumedAlert() as resumed:
+            return node_notices.resumed(resumed, texts)
 
 
 LEAKS = {

@@ -16,6 +16,8 @@ from kws_core.tables.details.events import (
     KeySent,
     Moved,
     NodeDrained,
+    PoweredOff,
+    PoweredOn,
     Restored,
     WaitingForNode,
 )
@@ -33,6 +35,8 @@ REFUSALS = {
     "missing": N_("is not set up completely"),
     "invalid": N_("did not accept the request"),
     "failed": N_("could not build it"),
+    "off": N_("shows that it is powered off"),
+    "no_console": N_("keeps no console"),
 }
 FAILURES = {
     "no_node": N_("No node could build it, so the rental is over. Please try again later, or tell an admin."),
@@ -58,8 +62,12 @@ LINES = {
     ),
     EventKind.READY: N_(":white_check_mark: Ready on {node}."),
     EventKind.REBOOTED: N_(":arrows_counterclockwise: Rebooted."),
-    EventKind.SWITCHED_OFF: N_(":black_square_for_stop: Stopped."),
-    EventKind.SWITCHED_ON: N_(":arrow_forward: Started."),
+    EventKind.SWITCHED_OFF: N_(":black_square_for_stop: Stop requested."),
+    EventKind.SWITCHED_ON: N_(":arrow_forward: Start requested."),
+    EventKind.POWERED_OFF: N_(
+        ":black_square_for_stop: It was powered off, but not in KWS: from inside, or on {node}. You can start it again."
+    ),
+    EventKind.POWERED_ON: N_(":arrow_forward: Started: it accepts logins."),
     EventKind.KEY_WANTED: N_(":key: A new key: it comes into this thread; then the server reboots once."),
     EventKind.KEY_RENEWED: N_(
         ":key: The server reboots. In a minute or two the new key opens it, and earlier keys of KWS no longer do."
@@ -88,6 +96,16 @@ LINES = {
 OVERDUE = N_(
     ":inbox_tray: Taken over from the system before, as it is. You log in as ever. Its last day there was {was}; so that you have time it is yours until {day}."
 )
+POWERED_OFF = N_(":black_square_for_stop: Powered off.")
+LOST_POWER = N_(":zap: {node} was off, and the server with it. KWS is starting it again.")
+RESUMED = N_(":arrow_forward: {node} is back, and KWS started the server again. It accepts logins.")
+ANSWERS_AGAIN = N_(":arrow_forward: {node} is back, and the server accepts logins again.")
+NOT_RESUMED = N_(
+    ":x: {node} is back, but the server did not start again. Try to start it, or contact an admin."
+)
+STILL_OFF = N_(":x: It did not start. Try again, or contact an admin.")
+STILL_ON = N_(":x: It did not stop. Try again, or shut it down from inside.")
+UNBUILT = N_(":calendar: It was still being built when its last day was over, so it is yours until {day}.")
 RENEWED = N_(":key: The new key opens the server now; earlier keys of KWS no longer do.")
 NOT_TAKEN = N_(
     ":x: The server was rebooted but doesn't accept the new key: its image doesn't run KWS's script when it boots. "
@@ -147,6 +165,10 @@ def _sentence(event: Event, rental: Rental) -> str:
             return REFUSED[event.kind]
         case Adopted(was=date()):
             return OVERDUE
+        case PoweredOff() | PoweredOn():
+            return _of_power(event.details)
+        case Extended(via="night"):
+            return UNBUILT
     if event.actor != rental.owner:
         if event.kind is EventKind.KEY_WANTED:
             return N_(
@@ -155,6 +177,18 @@ def _sentence(event: Event, rental: Rental) -> str:
         if event.kind in BY_OTHERS:
             return BY_OTHERS[event.kind][event.note is not None]
     return LINES[event.kind]
+
+
+def _of_power(turned: PoweredOff | PoweredOn) -> str:
+    if isinstance(turned, PoweredOn):
+        if turned.outage:
+            return RESUMED if turned.started else ANSWERS_AGAIN
+        return STILL_ON if turned.still else LINES[EventKind.POWERED_ON]
+    if turned.outage:
+        return NOT_RESUMED if turned.still else LOST_POWER
+    if turned.still:
+        return STILL_OFF
+    return POWERED_OFF if turned.asked else LINES[EventKind.POWERED_OFF]
 
 
 def _words(details: EventDetails, texts: Texts) -> dict[str, object]:

@@ -25,6 +25,7 @@ WHERE = {
     "notice": N_("on a notice"),
     "home": N_("in the Home tab"),
     "cli": N_("in a terminal"),
+    "night": N_("by the nightly cleanup"),
 }
 BY_OTHERS = frozenset(  # lines that don't say by themselves who it was
     {

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.text.i18n import N_, Texts, code, slack_time
 from bot.views.event_lines import REFUSALS
-from kws_core.tables.details.alerts import NodeDownAlert, NodeMissedAlert, NodeUpAlert
+from kws_core.tables.details.alerts import NodeDownAlert, NodeMissedAlert, NodeResumedAlert, NodeUpAlert
 
 
 def missed(alert: NodeMissedAlert, texts: Texts) -> str:
@@ -27,6 +27,18 @@ def up(alert: NodeUpAlert, texts: Texts) -> str:
         N_(":large_green_circle: {node} answers again. It was silent since {since}."),
         node=alert.node,
         since=_moment(alert.since, texts),
+    )
+
+
+def resumed(alert: NodeResumedAlert, texts: Texts) -> str:
+    """What became of the machines that had run on a node before its outage."""
+    return texts(
+        N_(
+            ":arrow_forward: {node} is back. Servers that accept logins again: {answering}; that did not start: {failed}."
+        ),
+        node=alert.node,
+        answering=alert.answering,
+        failed=alert.failed,
     )
 
 

@@ -22,11 +22,12 @@ from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.text.units import clip, size_line
 from bot.views import event_lines, ids
 from kws_core.scheduling.fair_queue import QueuePosition
-from kws_core.tables.details.events import Queued, Transferred
+from kws_core.tables.base import SYSTEM
+from kws_core.tables.details.events import PoweredOff, PoweredOn, Queued, Transferred
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import Access, Reason, Status
+from kws_core.tables.states import Access, Power, Reason, Status
 from kws_core.values import Kind
 
 ICONS = {
@@ -45,8 +46,15 @@ STATES = {
     Status.ENDING: N_("being deleted"),
     Status.ENDED: N_("over"),
 }
+POWER = {  # of one that is ready: an icon, and what is said instead of that
+    Power.STOPPING: (":hourglass_flowing_sand:", N_("powering off")),
+    Power.OFF: (":black_square_for_stop:", N_("powered off")),
+    Power.STARTING: (":hourglass_flowing_sand:", N_("starting")),
+}
 
 
+START = N_("Start")
+TURNED = (EventKind.SWITCHED_OFF, EventKind.SWITCHED_ON, EventKind.POWERED_OFF, EventKind.POWERED_ON)
 ON_A_MESSAGE = frozenset({"warning", "restore"})  # where the clicked message itself says what happened
 REKEY = N_(
     "The server reboots once; its disk is kept. Then the new key opens it, and earlier keys of KWS no longer do. Passwords and keys of your own stay."
@@ -76,7 +84,8 @@ def card(rental: Rental, events: Sequence[Event], ends_at: datetime, texts: Text
     if lines:
         blocks.append(ContextBlock(elements=[_md("\n".join(lines[-15:]), 2000)]))
     if rental.status is Status.READY:
-        blocks.append(SectionBlock(text=_md(prose.ready(rental, ends_at, texts), 3000)))
+        text = _kept(rental, texts) if _is_off(rental) else prose.ready(rental, ends_at, texts)
+        blocks.append(SectionBlock(text=_md(text, 3000)))
     if rental.live:
         blocks.append(ActionsBlock(elements=buttons(rental, texts)))
     return Message(_fallback(rental, texts), blocks)
@@ -120,7 +129,7 @@ def list_entry(
 ) -> list[Block]:
     """A rental in ``/kws list``; ``turn`` when it waits to be built."""
     text = f"{headline(rental, texts, turn)}\n{_facts(rental, ends_at, texts)}"
-    if rental.status is Status.READY:
+    if rental.status is Status.READY and not _is_off(rental):
         text += f"\n{code(entrance(rental))}"
     blocks: list[Block] = [SectionBlock(text=_md(text, 3000))]
     if rental.live:
@@ -137,10 +146,10 @@ def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
             _button(ids.Action.CONSOLE, N_("Logs") if container else N_("Console"), rental, texts)
         )
         if not container and rental.rekey is None and rental.access is not Access.NONE:
-            warning = OFF_REKEY if rental.switched_off else REKEY
+            warning = OFF_REKEY if rental.power is Power.OFF else REKEY
             elements.append(_button(ids.Action.NEW_KEY, N_("New key"), rental, texts, warning))
-        if rental.switched_off:
-            elements.append(_button(ids.Action.START, N_("Start"), rental, texts))
+        if rental.power is Power.OFF:
+            elements.append(_button(ids.Action.START, START, rental, texts))
         else:
             elements += [
                 _button(
@@ -193,18 +202,42 @@ def return_button(rental: Rental, texts: Texts, *, confirmed: bool = False) -> B
 
 def headline(rental: Rental, texts: Texts, turn: QueuePosition | None = None) -> Mrkdwn:
     """Icon, name and state, with its place in the line while it waits to be built."""
-    state = texts(STATES[rental.status])
+    icon, word = state_of(rental)
+    state = texts(word)
     if turn is not None:
         state = texts(N_("waiting for its turn: {position} of {of}"), position=turn.position, of=turn.of)
-    return Mrkdwn(f"{ICONS[rental.status]} *{texts('{name}', name=rental.name)}* · {state}")
+    return Mrkdwn(f"{icon} *{texts('{name}', name=rental.name)}* · {state}")
+
+
+def state_of(rental: Rental) -> tuple[str, str]:
+    """Its icon, and the message that names its state."""
+    usual = ICONS[rental.status], STATES[rental.status]
+    return POWER.get(rental.power, usual) if rental.status is Status.READY else usual
+
+
+def _is_off(rental: Rental) -> bool:
+    """Whether nobody gets in now, although it is in use."""
+    return rental.power in (Power.OFF, Power.STARTING)
+
+
+def _kept(rental: Rental, texts: Texts) -> Mrkdwn:
+    if rental.power is Power.STARTING:
+        return texts(N_("It is starting. This card shows how to log in as soon as you can."))
+    return texts(
+        N_("It is powered off; its disk, address and end date are kept. To use it, select {button}."),
+        button=Mrkdwn(f"*{texts(START)}*"),
+    )
 
 
 def _current(rental: Rental, events: Sequence[Event]) -> list[Event]:
-    """The history without what is not true any more: places in the line, and how long a boot has taken."""
+    """The history without what is not true any more: places in the line, how long a boot has taken, starts and stops."""
     last = _queued(rental, events)
+    power = [event for event in events if event.kind in TURNED][-1:]
     slow = [event for event in events if event.kind is EventKind.SLOW_BOOT][-1:]
-    kept = slow if rental.status is Status.BUILDING else []
-    passing = (EventKind.QUEUED, EventKind.SLOW_BOOT)
+    kept = [*power, *(slow if rental.status is Status.BUILDING else [])]
+    passing = (EventKind.QUEUED, EventKind.SLOW_BOOT, *TURNED)
+    others = (event for event in events if event.kind in TURNED and event.actor not in (SYSTEM, rental.owner))
+    kept += others  # says who it was
     return [event for event in events if event.kind not in passing or event is last or event in kept]
 
 
@@ -251,6 +284,8 @@ def should_notify(rental: Rental, event: Event) -> bool:
     """Whether an event gets a message of its own: what people wait for, as long as it is still true."""
     if event.kind in (EventKind.READY, EventKind.KEY_RENEWED, EventKind.KEY_DROPPED):
         return rental.status is Status.READY
+    if isinstance(event.details, PoweredOff | PoweredOn):
+        return rental.status is Status.READY and _is_news(rental, event.details)
     if event.kind is EventKind.ENDED:
         return rental.reason in (Reason.RETURNED, Reason.ADMIN)
     if event.kind is EventKind.NODE_DRAINED:
@@ -263,8 +298,16 @@ def should_notify(rental: Rental, event: Event) -> bool:
     return event.kind in (*ends, EventKind.TRANSFERRED, EventKind.ADOPTED)
 
 
+def _is_news(rental: Rental, turned: PoweredOff | PoweredOn) -> bool:
+    """What was asked for is seen on the card; a bell is for what nobody expects, as long as it is so."""
+    if isinstance(turned, PoweredOff):
+        expected = turned.asked or (turned.outage and not turned.still)
+        return rental.power is Power.OFF and not expected
+    return bool(turned.still or turned.outage) and rental.power is Power.ON
+
+
 def _fallback(rental: Rental, texts: Texts) -> str:
-    return texts("{name}: {state}", name=rental.name, state=texts(STATES[rental.status]))
+    return texts("{name}: {state}", name=rental.name, state=texts(state_of(rental)[1]))
 
 
 def _md(text: str, most: int) -> MarkdownTextObject:

@@ -243,7 +243,7 @@ class LegacyImporter:
         )  # fmt: skip
         held = Placement(
             node=plan.node, state=PlacementState.ACTIVE, held_at=now, server_at=now, server_id=plan.machine.id,
-            floating_ip=row.address, next_check_at=now + LOOK_LATER, tries=0,
+            floating_ip=row.address, next_check_at=now + LOOK_LATER, tries=0, powered_off=rental.switched_off,
         )  # fmt: skip
         rental.placements.append(held)
         return rental

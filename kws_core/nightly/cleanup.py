@@ -18,7 +18,7 @@ from kws_core.database import job_ledger, queries
 from kws_core.database.alerts import alert_admins
 from kws_core.rentals.lifecycle import end
 from kws_core.tables.details.alerts import NightAlert, NightRental
-from kws_core.tables.details.events import Expired, Stopped, Warned
+from kws_core.tables.details.events import Expired, Extended, Stopped, Warned
 from kws_core.tables.job_run import JobRun
 from kws_core.tables.node import NodeRecord
 from kws_core.tables.rental import Rental
@@ -27,6 +27,7 @@ from kws_core.tables.states import PlacementState, Status
 log = logging.getLogger(__name__)
 
 NIGHT = "night"
+VIA_NIGHT = "night"  # where an extension comes from that nobody asked for
 SUMMARY_WAITS = timedelta(minutes=30)  # for the nodes to show that everything is gone
 STUCK = timedelta(hours=1)  # of deletion
 
@@ -38,6 +39,7 @@ class Pass:
     day: date
     marked: list[str] = field(default_factory=list)  # set on their way
     waiting: list[str] = field(default_factory=list)  # due, but not warned in time, or it is a quiet day
+    unbuilt: list[str] = field(default_factory=list)  # due, but still being built: they get a day more
     failed: list[str] = field(default_factory=list)
 
 
@@ -147,7 +149,7 @@ class Nightly:
 
     def _waits(self, session: Session, rental: Rental, now: datetime) -> bool:
         if rental.status is not Status.READY:
-            return False
+            return True
         return not self.ends.may_delete(rental, queries.history(session, rental.id), now)
 
     def _expire(self, rental_id: str, done: Pass, now: datetime) -> None:
@@ -157,15 +159,30 @@ class Nightly:
                 return
             if not self.ends.overdue(rental, now):
                 return
+            if rental.status is not Status.READY:
+                self._lengthen(rental, done)
+                return
             if self._waits(session, rental, now):
                 done.waiting.append(rental_id)
                 return
-            if rental.status is Status.READY and self.ends.stops_first:
+            if self.ends.stops_first:
                 self._stop(rental, self.context.now())
             else:
                 end(rental, Expired(), self.context.now())
             job_ledger.note_marked(session, NIGHT, done.day, rental_id)
         done.marked.append(rental_id)
+
+    def _lengthen(self, rental: Rental, done: Pass) -> None:
+        """Nobody has had it yet, nor been warned of its end: it lasts until the end of the day that begins.
+
+        A pass of a date that is still to come only says so.
+        """
+        done.unbuilt.append(rental.id)
+        if done.day > self.context.today():
+            return
+        now, was = self.context.now(), rental.ends_on
+        rental.ends_on, rental.end_set_at = done.day, now
+        rental.record(Extended(until=done.day, was=was, via=VIA_NIGHT), now)
 
     def _stop(self, rental: Rental, now: datetime) -> None:
         rental.stopped_at, rental.to_start = now, False

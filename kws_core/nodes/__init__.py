@@ -57,7 +57,8 @@ class Node(Protocol):
     def ensure_address(self, spec: ServerSpec | ContainerSpec) -> Address:
         """Look for the mark's security group, port and floating IP; make what lacks. Repeat-safe.
 
-        A server's group lets in SSH, ICMP and its ``open_ports``; a container's only ICMP and its ports.
+        A server's group lets in SSH, ICMP and its ``open_ports``; a container's only ICMP and its ports. From
+        within a network of a person's own both let in everything.
         """
 
     def ensure_server(self, spec: ServerSpec, address: Address) -> str:
@@ -108,7 +109,8 @@ class Node(Protocol):
     def console(self, kind: Kind, machine_id: str, lines: int) -> str:
         """The last ``lines`` of a server's console, or of what a container wrote (stdout and stderr).
 
-        "" when there is none (yet), or the hypervisor keeps none; NodeRefused ``missing`` as act().
+        "" when it has written nothing yet. NodeRefused ``off`` when it is stopped and so shows nothing,
+        ``no_console`` when the hypervisor keeps none, ``missing`` as act().
         """
 
     def put_key(self, machine_id: str, public_key: str) -> None:

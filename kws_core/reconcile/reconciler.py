@@ -22,6 +22,7 @@ from kws_core.nodes.values import Machine
 from kws_core.reconcile.cleanup import RETRY_MOST
 from kws_core.reconcile.guarded_update import Job
 from kws_core.reconcile.orphan_sweep import EVERY, FIRST, SILENT_AGAIN, Sweep
+from kws_core.reconcile.resumption import OUTAGE
 from kws_core.reconcile.steps import Steps, waits_for_list
 from kws_core.scheduling import build_slots, node_alerts, work_queue
 from kws_core.scheduling import capacity as catalogue
@@ -213,6 +214,8 @@ class Reconciler:
             if silent := catalogue.note_answer(session, name, images, capacity, cidrs, now):
                 log.info("node %s answers", name)
                 node_alerts.tell_up(session, name, silent, now)
+                if now - silent >= OUTAGE:
+                    work_queue.resume_all(session, name, now)
                 work_queue.requeue_node(session, name, now)
 
     def _ping(self, name: str) -> None:

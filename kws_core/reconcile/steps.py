@@ -23,6 +23,8 @@ from kws_core.reconcile.cleanup import RETRY_MOST, ResourceCleaner
 from kws_core.reconcile.guarded_update import Job, Rows
 from kws_core.reconcile.key_rotation import KeyRotator
 from kws_core.reconcile.node_specs import address_of, spec_of
+from kws_core.reconcile.power_watch import PowerWatch
+from kws_core.reconcile.resumption import Resumption
 from kws_core.rentals.lifecycle import end, place
 from kws_core.scheduling import build_slots, capacity, work_queue
 from kws_core.scheduling.placement import PlacementRequest, choose
@@ -49,6 +51,7 @@ POLL_KEY = timedelta(seconds=30)  # key_sent wakes it at once; this is only the 
 KEY_DEADLINE = timedelta(hours=24)  # Slack may be away for hours; capacity is not held for ever
 POLL_READY = timedelta(minutes=5)
 POLL_START = timedelta(seconds=5)
+POLL_STOPPED = timedelta(minutes=1)
 START_TRIES = timedelta(minutes=10)  # after a restore; then it is its owner's to start
 POLL_MISSING = timedelta(seconds=10)
 GIVE_UP_NODE = timedelta(seconds=45)  # a node silent for so long in the middle of a build is left
@@ -72,6 +75,8 @@ class Steps:
         self.releaser = ResourceCleaner(context, nodes, self.rows)
         self.boots = BootWatch(context, nodes, self.rows)
         self.renewer = KeyRotator(context, nodes, self.rows)
+        resumption = Resumption(context, nodes, self.rows, self.boots)
+        self.power = PowerWatch(context, self.rows, self.boots, resumption)
         self._heard: dict[str, datetime] = {}  # when each node last said that it is there
 
     def step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
@@ -152,17 +157,26 @@ class Steps:
     # -- lent
 
     def _watch_lent(self, job: Job, machine: Machine | None) -> timedelta:
-        """Ready or stopped: it runs or not, as it should; if it was deleted behind our back, it has ended."""
+        """Ready or past its end: it runs or not, as it should; if it was deleted behind our back, it has ended."""
         if machine is None:
             return self._watch_missing(job)
         if job.placement.missing or job.placement.tries:
             self.rows.apply(job, _seen)
-        if job.rental.status is Status.STOPPED and machine.state is MachineState.ACTIVE:
-            self._switch(job, machine, MachineAction.STOP)
-        elif job.rental.to_start:
+        if job.rental.status is Status.STOPPED:
+            return self._keep_off(job, machine)
+        if job.rental.to_start:
             return self._start(job, machine)
-        if job.rental.status is Status.READY:
-            return self.renewer.renew(job) or self.boots.look_for_host_keys(job, machine) or POLL_READY
+        if job.rental.status is not Status.READY:
+            return POLL_READY
+        if (wait := self.renewer.renew(job)) is not None:
+            return wait
+        return self.power.watch(job, machine) or self.boots.look_for_host_keys(job, machine) or POLL_READY
+
+    def _keep_off(self, job: Job, machine: Machine) -> timedelta:
+        self.power.note(job, machine)
+        if machine.state is MachineState.ACTIVE:
+            self._switch(job, machine, MachineAction.STOP)
+            return POLL_STOPPED
         return POLL_READY
 
     def _start(self, job: Job, machine: Machine) -> timedelta:

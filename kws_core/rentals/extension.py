@@ -89,6 +89,8 @@ class Extensions:
         rental.move_to(Status.READY, now, event=restored, actor=who.id)
         if rental.placement:
             rental.placement.next_check_at = now
+            rental.placement.powered_off = True  # the card says "ready" when it is again
+            rental.placement.act_at = now if rental.to_start else None
 
     def _hand_over(self, rental: Rental, who: Actor, to: str, via: str, note: str | None) -> None:
         transferred = Transferred(

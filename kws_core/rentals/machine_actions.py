@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from kws_core.context import Context, Executors
 from kws_core.database import queries
-from kws_core.errors import ErrorCode, NodeError, UserError
+from kws_core.errors import ErrorCode, NodeError, NodeRefused, Refusal, UserError
 from kws_core.nodes import Node
 from kws_core.nodes.values import MachineAction
 from kws_core.people import Actor
@@ -27,6 +28,8 @@ EVENTS = {
     MachineAction.STOP: SwitchedOff,
     MachineAction.START: SwitchedOn,
 }
+
+MUTE: dict[str, ErrorCode] = {Refusal.OFF: ErrorCode.CONSOLE_OFF, Refusal.NO_CONSOLE: ErrorCode.NO_CONSOLE}
 
 Done = Callable[[str | Exception], None]  # the console's text, "" for an act, or what went wrong
 
@@ -50,19 +53,46 @@ class Operations:
     def console(self, who: Actor, rental_id: str, done: Done) -> None:
         """The last lines of a server's console, or of a container's output."""
         rental = self._ready(who, rental_id)
-        self._submit(rental, lambda node, machine: node.console(rental.kind, machine, CONSOLE_LINES), done)
+
+        def ask(node: Node, machine: str) -> str:
+            try:
+                return node.console(rental.kind, machine, CONSOLE_LINES)
+            except NodeRefused as error:
+                if error.reason not in MUTE:
+                    raise
+                raise UserError(MUTE[error.reason], name=rental.name, node=node.name) from error
+
+        self._submit(rental, ask, done)
 
     def _act(
         self, node: Node, machine: str, rental: Rental, who: Actor, action: MachineAction, via: str | None
     ) -> str:
-        node.act(rental.kind, machine, action)
+        """Commits first what is wanted, so that what the node shows is never taken for somebody else's doing."""
+        before = self._want(rental.id, off=action is MachineAction.STOP, at=self.context.now())
+        try:
+            node.act(rental.kind, machine, action)
+        except NodeRefused:
+            self._want(rental.id, *before)
+            raise
         with self.context.store.write() as session:
             fresh = queries.rental(session, rental.id, lock=True)
             if fresh is not None:
-                fresh.switched_off = action is MachineAction.STOP
                 fresh.record(EVENTS[action](via=via), self.context.now(), actor=who.id)
+                if fresh.placement:
+                    fresh.placement.next_check_at = self.context.now()
         self.context.mail.set()
+        self.context.work.set()
         return ""
+
+    def _want(self, rental_id: str, off: bool, at: datetime | None) -> tuple[bool, datetime | None]:
+        """Keeps what is wanted of the machine, and since when that is to be seen; returns what was before."""
+        with self.context.store.write() as session:
+            rental = queries.rental(session, rental_id, lock=True)
+            if rental is None or rental.placement is None:
+                return off, at
+            before = rental.switched_off, rental.placement.act_at
+            rental.switched_off, rental.placement.act_at = off, at
+        return before
 
     def _ready(self, who: Actor, rental_id: str) -> Rental:
         rental = self.rental_queries.rental(who, rental_id)

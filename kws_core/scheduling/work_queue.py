@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from kws_core.tables.rental import Placement, Rental
@@ -56,6 +56,40 @@ def requeue_node(session: Session, node: str, now: datetime) -> None:
     there = select(Placement.id).where(Placement.node == node, Placement.state.in_(HOLDING))
     ids = session.scalars(_in_turn(there)).all()
     session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_check_at=now))
+
+
+def resume_all(session: Session, node: str, now: datetime) -> None:
+    """Marks what is to run on a node that has been away: it may have lost all of it."""
+    runs = select(Placement.id).join(Rental)
+    runs = runs.where(
+        Placement.node == node,
+        Placement.state == PlacementState.ACTIVE,
+        Placement.server_id.is_not(None),
+        or_(
+            Placement.powered_off.is_(False), Placement.act_at.is_not(None), Placement.resume_at.is_not(None)
+        ),
+        Rental.status == Status.READY,
+        Rental.switched_off.is_(False),
+    )
+    ids = session.scalars(_in_turn(runs)).all()
+    session.execute(update(Placement).where(Placement.id.in_(ids)).values(resume_at=now, act_at=None))
+
+
+def resuming(session: Session, node: str, since: datetime) -> int:
+    """How many machines of that node were started after its outage, ``since`` then."""
+    begun = (Placement.resume_at.is_not(None), Placement.act_at > since)
+    query = select(func.count()).select_from(Placement)
+    return session.scalar(query.where(*_held_on(node), *begun)) or 0
+
+
+def to_resume(session: Session, node: str) -> int:
+    """How many machines of that node do not answer again yet, after its outage."""
+    query = select(func.count()).select_from(Placement)
+    return session.scalar(query.where(*_held_on(node), Placement.resume_at.is_not(None))) or 0
+
+
+def _held_on(node: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return Placement.node == node, Placement.state == PlacementState.ACTIVE
 
 
 def next_checks(session: Session, now: datetime) -> dict[str, datetime]:

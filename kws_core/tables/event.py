@@ -65,3 +65,9 @@ class Event(Base):
     def was_of(cls, person: InstrumentedAttribute[str]) -> ColumnElement[bool]:
         """As SQL: it gave the rental of that person to another one."""
         return and_(cls.kind == EventKind.TRANSFERRED, cls.data["was"].as_string() == person)
+
+    @classmethod
+    def of_outage(cls, kind: EventKind, *, still: bool = False) -> ColumnElement[bool]:
+        """As SQL: it tells of a machine whose node had been away; ``still``: it did not start again."""
+        outage = and_(cls.kind == kind, cls.data["outage"].as_boolean())
+        return and_(outage, cls.data["still"].as_boolean()) if still else outage

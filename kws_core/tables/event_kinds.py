@@ -21,6 +21,8 @@ class EventKind(StrEnum):
     REBOOTED = "rebooted"
     SWITCHED_OFF = "switched_off"
     SWITCHED_ON = "switched_on"
+    POWERED_OFF = "powered_off"
+    POWERED_ON = "powered_on"
     KEY_WANTED = "key_wanted"
     KEY_RENEWED = "key_renewed"
     KEY_DROPPED = "key_dropped"

@@ -25,6 +25,7 @@ from kws_core.tables.states import (
     HostKeySource,
     IllegalMoveError,
     PlacementState,
+    Power,
     Reason,
     Status,
 )
@@ -118,6 +119,18 @@ class Rental(Base):
         return unbuilt and self.placement is not None and self.placement.server_at is None
 
     @property
+    def power(self) -> Power:
+        """What its machine does, as its node shows it; of use while it is ready."""
+        held = self.placement
+        if held is None or not (held.powered_off or held.act_at):
+            return Power.ON
+        if held.act_at is None:
+            return Power.OFF
+        if held.powered_off:
+            return Power.OFF if self.switched_off else Power.STARTING
+        return Power.STOPPING if self.switched_off else Power.ON
+
+    @property
     def live(self) -> bool:
         """Whether it still counts as the person's."""
         return self.status in LIVE
@@ -193,6 +206,9 @@ class Placement(Base):
     tries: Mapped[int] = mapped_column(default=0)
     remains: Mapped[str | None] = mapped_column(Text)  # kinds of what a pass of deletion left, for the admin
     missing: Mapped[int] = mapped_column(default=0)  # looks in a row at a ready machine that found none
+    powered_off: Mapped[bool] = mapped_column(default=False)  # the node shows that it is stopped
+    act_at: Mapped[datetime | None]  # when a start, stop or reboot was asked for that is not seen yet
+    resume_at: Mapped[datetime | None]  # since when its node is back, which may have lost what ran there
     next_check_at: Mapped[datetime] = mapped_column("next_look_at")
     leased_until: Mapped[datetime | None]
     leased_by: Mapped[str | None] = mapped_column(String(64))

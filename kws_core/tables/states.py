@@ -76,5 +76,14 @@ class HostKeySource(StrEnum):
     NETWORK = "network"  # seen by KWS when it looked whether the owner gets in
 
 
+class Power(StrEnum):
+    """What the machine of a ready rental does."""
+
+    ON = "on"
+    STOPPING = "stopping"  # asked for, and not seen yet
+    OFF = "off"  # stopped: by its owner, from inside, or on its node
+    STARTING = "starting"  # asked for; nobody gets in yet
+
+
 class IllegalMoveError(RuntimeError):
     """A bug: somebody tried a move that TRANSITIONS does not have."""

@@ -249,6 +249,19 @@ def test_server_actions(kit: Kit) -> None:
     assert "FAKE CONSOLE OUTPUT" in kit.node.console(Kind.SERVER, server, 50)
 
 
+def test_a_stopped_servers_console_is_not_an_empty_text(kit: Kit) -> None:
+    spec = kit.spec()
+    server = kit.node.ensure_server(spec, kit.node.ensure_address(spec))
+    shown = kit.until_state(spec.mark, MachineState.ACTIVE)
+    kit.act(shown, MachineAction.STOP)
+    kit.until_state(spec.mark, MachineState.STOPPED)
+    try:
+        seen = kit.node.console(Kind.SERVER, server, 50)
+    except NodeRefused as error:
+        seen = error.reason
+    assert seen == Refusal.OFF or "FAKE CONSOLE OUTPUT" in seen  # as the hypervisor has it
+
+
 def test_server_actions_by_four_threads(kit: Kit) -> None:
     spec = kit.spec()
     server = kit.node.ensure_server(spec, kit.node.ensure_address(spec))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,8 @@ from harness.contract_kit import IMAGE, Kit
 
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.forms import ssh_keys
-from kws_core.nodes.values import Login, MachineAction, MachineState
-from kws_core.values import Size
+from kws_core.nodes.values import Login, MachineAction, MachineState, NetworkSpec
+from kws_core.values import Kind, Size
 
 T = TypeVar("T")
 LOGIN = Login("debian", None)
@@ -201,3 +202,15 @@ def test_no_key_is_left_for_what_is_not_there(kit: Kit) -> None:
     with pytest.raises(NodeRefused) as refused:
         kit.node.put_key("7f4c1d9e-0000-4000-8000-000000000000", "ssh-ed25519 AAAA")
     assert refused.value.reason == Refusal.MISSING
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_within_a_network_of_ones_own_everything_is_open(kit: Kit, kind: Kind) -> None:
+    made = kit.spec() if kind is Kind.SERVER else kit.container()
+    kit.node.ensure_address(made)  # as one was made by an earlier version
+    assert kit.lets_in_from(made.mark) == set()
+    network = NetworkSpec(kit.spec().mark, "mine", f"10.{secrets.randbelow(100) + 100}.7.0/24")
+    spec = replace(made, network=network)
+    for _ in range(2):
+        kit.node.ensure_address(spec)
+        assert kit.lets_in_from(spec.mark) == {network.cidr}

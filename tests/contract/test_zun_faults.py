@@ -139,11 +139,43 @@ def test_an_action_that_somebody_else_did_meanwhile_is_fine(stub: Stub, node: No
     assert raised.value.reason == Refusal.INVALID
 
 
-def test_a_hypervisor_without_a_console_has_nothing_to_say(stub: Stub, node: Node) -> None:
-    server = {"id": "s1", "status": "ACTIVE", "metadata": {"kws_rental": "1"}}
-    stub.on("POST", "/servers/s1/action", Answer(501, {"notImplemented": {"message": "no"}}))
+NO = {"message": "no"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "reason"),
+    [
+        (Answer(501, {"notImplemented": NO}), "ACTIVE", Refusal.NO_CONSOLE),
+        (Answer(400, {"badRequest": NO}), "ACTIVE", Refusal.NO_CONSOLE),
+        (Answer(404, {"itemNotFound": NO}), "ACTIVE", Refusal.NO_CONSOLE),
+        (Answer(409, {"conflictingRequest": NO}), "SHUTOFF", Refusal.OFF),
+        (Answer(404, {"itemNotFound": NO}), "SHUTOFF", Refusal.OFF),
+        (Answer(200, {"output": ""}), "SHUTOFF", Refusal.OFF),
+        (Answer(409, {"conflictingRequest": NO}), "ACTIVE", None),
+        (Answer(404, {"itemNotFound": NO}), "BUILD", None),
+        (Answer(200, {"output": ""}), "ACTIVE", None),
+    ],
+)
+def test_a_console_that_shows_nothing_says_why(
+    stub: Stub, node: Node, answer: Answer, status: str, reason: Refusal | None
+) -> None:
+    server = {"id": "s1", "status": status, "metadata": {"kws_rental": "1"}}
+    stub.on("POST", "/servers/s1/action", answer)
     stub.on("GET", "/servers/s1", Answer(200, {"server": server}))
-    assert node.console(Kind.SERVER, "s1", 10) == ""
+    if reason is None:
+        assert node.console(Kind.SERVER, "s1", 10) == "", "nothing yet"
+        return
+    with pytest.raises(NodeRefused) as raised:
+        node.console(Kind.SERVER, "s1", 10)
+    assert raised.value.reason == reason
+
+
+def test_what_a_stopped_server_wrote_is_shown(stub: Stub, node: Node) -> None:
+    stub.on("POST", "/servers/s1/action", Answer(200, {"output": "Power down."}))
+    assert node.console(Kind.SERVER, "s1", 10) == "Power down."
+
+
+def test_a_container_that_is_made_has_nothing_to_say_yet(stub: Stub, node: Node) -> None:
     stub.on("GET", "/c1/logs", Answer(409, zun("Cannot logs container c1 in Creating state")))
     stub.on("GET", RUN, Answer(200, {"containers": [entry("Creating")]}))
     assert node.console(Kind.CONTAINER, "c1", 10) == ""

@@ -10,7 +10,7 @@ from crash.lab import CrashLab
 
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import Status
+from kws_core.tables.states import Power, Status
 
 UNTIL = "2026-12-31"  # what the person extends to
 
@@ -158,6 +158,26 @@ def rekeyed(lab: CrashLab) -> list[str]:
     return one_ready(lab) + ([] if rental.rekey is None else ["the new key is not there"])
 
 
+def stop(lab: CrashLab) -> None:
+    """The button is there for as long as the node shows that it runs."""
+    lab.do(lambda: person(lab).click("rental_stop", confirm=True), lambda: asked_to_stop(lab))
+    lab.settle()
+
+
+def asked_to_stop(lab: CrashLab) -> bool:
+    return told_of(lab, EventKind.SWITCHED_OFF, 1) == []
+
+
+def powered_off(lab: CrashLab) -> list[str]:
+    wrong = [] if lab.rental().power is Power.OFF else [f"its power is {lab.rental().power}"]
+    asked = [
+        e.data["asked"]
+        for e in lab.service.rental_queries.history(lab.rental().id)
+        if e.kind is EventKind.POWERED_OFF
+    ]
+    return wrong + found_as(lab, Status.READY) + ([] if asked == [True] else [f"powered off: {asked}"])
+
+
 CASES = (
     Case("rent a server", rent_server, one_ready),
     Case("rent a container", rent_container, one_ready),
@@ -166,4 +186,5 @@ CASES = (
     Case("warn", warn, warned, rent_server),
     Case("night pass", night, all_ended, two_overdue),
     Case("new key", new_key, rekeyed, rent_server),
+    Case("stop", stop, powered_off, rent_server),
 )

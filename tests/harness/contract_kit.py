@@ -136,6 +136,14 @@ class Kit:
 
         self.until(accepted)
 
+    def lets_in_from(self, mark: str) -> set[str]:
+        """CIDRs from which the mark's security group lets in everything."""
+        if isinstance(self.node, FakeNode):
+            return {thing.inside for thing in self.node.network if thing.mark == mark and thing.inside}
+        assert isinstance(self.node, OpenStackNode)
+        (group,) = self.node.cloud.security_groups.list(mark)
+        return {rule.source for rule in group.rules if rule.source and not rule.protocol}
+
     def key_left_for(self, server: str) -> str:
         """What the server's metadata service would say of a new key."""
         if isinstance(self.node, FakeNode):

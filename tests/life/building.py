@@ -137,10 +137,13 @@ class Building(RuleBasedStateMachine):
             method, error(node.name, refusal, "so it is"), after=after and error is NodeDown, times=times
         )
 
-    @rule(number=st.integers(0, 2), down=st.booleans())
-    def node_dies_or_comes_back(self, number: int, down: bool) -> None:
+    @rule(number=st.integers(0, 2), down=st.booleans(), power=st.booleans())
+    def node_dies_or_comes_back(self, number: int, down: bool, power: bool) -> None:
         node = self.node(number)
-        (node.go_down if down else node.come_back)()
+        if down:
+            node.go_down(power=power)
+        else:
+            node.come_back()
 
     @rule(number=st.integers(0, 2))
     def machine_breaks(self, number: int) -> None:

@@ -80,8 +80,8 @@ def _judge(lab: Lab, rental: Rental, history: Sequence[Event]) -> None:
     end = _end_at(lab, rental, history)
     today = event.at.astimezone(lab.config.kws.zone).date()
     assert today > end, f"{rental.name} was to last to the end of {end}, and went on {today}"
-    if EventKind.READY in before:
-        assert _warned(lab, rental, history, end), f"{rental.name} went unwarned"
+    assert EventKind.READY in before, f"{rental.name} was still being built"
+    assert _warned(lab, rental, history, end), f"{rental.name} went unwarned"
 
 
 def _back_to(kinds: Sequence[EventKind], wanted: EventKind) -> int:

@@ -37,7 +37,7 @@ TOLD_STATUS = {
     "expired": Status.ENDING,
     "ended": Status.ENDED,
 }
-AT_ANY_TIME = re.compile("key_.*|warned|extended|transferred")
+AT_ANY_TIME = re.compile("key_.*|warned|extended|transferred|powered_.*|host_keys|slow_boot")
 HISTORY = re.compile(  # what TRANSITIONS allow, told in events
     r"requested (placed ((moved|waiting|queued|building) )*(ready (stopped restored )*(stopped )?)?)?"
     r"((returned|failed|vanished|expired) (ended )?)?"

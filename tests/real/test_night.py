@@ -81,7 +81,7 @@ def warned(bot: BotProcess, workspace: Workspace) -> datetime:
     """Everybody is warned as the eve of the last day has come; returns the midnight after that day."""
     seoul = datetime.now(UTC).astimezone(ZoneInfo("Asia/Seoul"))
     last_day = seoul.date() + timedelta(days=1)
-    bot.kws("nightly", "--at", f"{last_day.isoformat()}T12:00")
+    bot.kws("nightly", "--yes", "--at", f"{last_day.isoformat()}T12:00")
     wait_until(lambda: warnings_delivered(bot) == RENTALS, 400)
     assert len([m for m in workspace.person("mina").dm() if ":alarm_clock:" in str(m)]) == RENTALS
     return datetime.combine(last_day + timedelta(days=1), datetime.min.time())
@@ -96,7 +96,7 @@ def test_sixty_overdue_with_one_node_dead(
     rent_all(bot, workspace)
     midnight = warned(bot, workspace)
     with node2_hanging():
-        bot.kws("nightly", "--at", midnight.isoformat())
+        bot.kws("nightly", "--yes", "--at", midnight.isoformat())
         took = wait_until(lambda: left(bot) == RENTALS // 2, 600)
         print(f"node1's thirty are gone after {took:.0f} s while node2 is dead")
         assert everything(clouds["node1"]) == before["node1"]

@@ -125,7 +125,7 @@ def test_the_buttons_of_a_server(bot: BotProcess, workspace: Workspace, clouds: 
     joon.command("/kws rent acts debian-12 small 2d")
     ready(workspace, joon, "acts")
     for button, answer in (
-        ("rental_stop", "is stopped"),
+        ("rental_stop", "being powered off"),
         ("rental_start", "is starting"),
         ("rental_reboot", "is rebooting"),
     ):

@@ -202,7 +202,7 @@ def test_a_server_that_is_off(story: Story) -> None:
     story.rent(joon)
     story.settle()
     joon.click("rental_stop", where="message", confirm=True)
-    story.workspace.wait_for(lambda: any("is stopped" in str(m) for m in joon.ephemeral()))
+    story.workspace.wait_for(lambda: any("being powered off" in str(m) for m in joon.ephemeral()))
     story.settle(3)
     asked = joon.click("rental_new_key", where="message", confirm=False).confirm
     assert "is started" in str(asked)

@@ -278,9 +278,12 @@ def test_the_buttons_of_a_card(story: Story, kind: str) -> None:
     story.settle()
     assert joon.click("rental_stop", where="message", confirm=False).confirm, "asks first"
     joon.click("rental_stop", where="message", confirm=True)
-    story.workspace.wait_for(lambda: any("is stopped" in str(m) for m in joon.ephemeral()))
+    story.workspace.wait_for(lambda: any("being powered off" in str(m) for m in joon.ephemeral()))
     assert machine_state(story) is MachineState.STOPPED
     story.settle(3)
+    card = str(story.workspace.person("joon").dm()[0]["blocks"])
+    assert "powered off" in card
+    assert "ssh " not in card
     joon.click("rental_start", where="message")
     story.workspace.wait_for(lambda: any("is starting" in str(m) for m in joon.ephemeral()))
     story.settle(3)
@@ -294,8 +297,8 @@ def test_the_buttons_of_a_card(story: Story, kind: str) -> None:
             for m in joon.ephemeral()
         )
     )
-    assert [e.kind.value for e in story.service.rental_queries.history(story.rentals()[0].id)][-3:] == [
-        "switched_off", "switched_on", "rebooted",
+    assert [e.kind.value for e in story.service.rental_queries.history(story.rentals()[0].id)][-5:] == [
+        "switched_off", "powered_off", "switched_on", "powered_on", "rebooted",
     ]  # fmt: skip
 
 

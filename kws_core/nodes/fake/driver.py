@@ -11,7 +11,8 @@ from kws_core.nodes.fake.machines import REGISTRY
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.values import Kind
 
-BUILD, BOOT, DELETE = 2.0, 2.0, 1.0  # seconds that a node takes to build a machine, to boot it, to delete it
+# seconds that a node takes to build a machine, to boot it, to delete it, to stop it
+BUILD, BOOT, DELETE, STOP = 2.0, 2.0, 1.0, 2.0
 
 
 class FakeDriver:
@@ -55,5 +56,6 @@ def _node(section: NodeSection, now: Callable[[], datetime]) -> FakeNode:
         build_seconds=BUILD,
         boot_seconds=BOOT,
         delete_seconds=DELETE,
+        stop_seconds=STOP,
         registry=REGISTRY if Kind.CONTAINER in section.kinds else (),
     )

@@ -54,6 +54,7 @@ class Times:
     build: timedelta
     boot: timedelta
     delete: timedelta
+    stop: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class FakeMachine:
     broken: Refusal | None = None
     deleted_at: datetime | None = None
     stopped: bool = False
+    lost: bool = False  # it ran when its node lost power
+    stopping_at: datetime | None = None  # since when it is being stopped by an action
     started_at: datetime | None = None  # by an action, since it was made
     ending: str = ""  # of a container that ended by itself, Docker's words
     output: str = "FAKE CONSOLE OUTPUT\n"
@@ -85,7 +88,8 @@ class FakeMachine:
             return MachineState.BUILDING
         if self.broken:
             return MachineState.BROKEN
-        return MachineState.STOPPED if self.stopped else MachineState.ACTIVE
+        stopped = self.stopped or (self.stopping_at is not None and now >= self.stopping_at + times.stop)
+        return MachineState.STOPPED if stopped else MachineState.ACTIVE
 
     def is_gone(self, now: datetime, times: Times) -> bool:
         """Whether it is not shown any more."""
@@ -109,13 +113,18 @@ class FakeMachine:
 
     def after(self, action: MachineAction, now: datetime, times: Times) -> FakeMachine | None:
         """What it is after the action; None when its state does not allow it."""
-        if self.state(now, times) not in _RUNNING:
+        state = self.state(now, times)
+        if action is MachineAction.STOP and state in _RUNNING:
+            return self if self.stopping_at or self.stopped else replace(self, stopping_at=now)
+        if state not in _RUNNING or (self.stopping_at and state is MachineState.ACTIVE):
             return None
-        if action is MachineAction.STOP:
-            return replace(self, stopped=True)
-        if action is MachineAction.START and not self.stopped:
+        if action is MachineAction.START and state is MachineState.ACTIVE:
             return self
-        return replace(self, stopped=False, ending="", started_at=now, taken=self.key)
+        return self.again(now)
+
+    def again(self, now: datetime) -> FakeMachine:
+        """Booted anew."""
+        return replace(self, stopped=False, stopping_at=None, ending="", started_at=now, taken=self.key)
 
     def with_key(self, public_key: str, now: datetime, times: Times) -> FakeMachine | None:
         """With that key in its metadata; None when it takes none, now or of that length."""

@@ -23,6 +23,7 @@ class Thing:
     text: str = ""  # the address
     port_id: str = ""
     opened: frozenset[PortRange] = frozenset()  # of a group, besides ICMP
+    inside: str = ""  # of a group: the CIDR from which it lets in everything
 
 
 class FakeNetwork:
@@ -51,7 +52,9 @@ class FakeNetwork:
             self._one(spec.network.mark, NETWORK, spec.network.cidr)
         group = self._one(spec.mark, GROUP)
         always = () if isinstance(spec, ContainerSpec) else (_SSH,)
-        self._things[group.id] = replace(group, opened=group.opened | {*spec.open_ports, *always})
+        opened = group.opened | {*spec.open_ports, *always}
+        inside = spec.network.cidr if spec.network else group.inside
+        self._things[group.id] = replace(group, opened=opened, inside=inside)
         port = self._one(spec.mark, PORT)
         address = self._one(spec.mark, ADDRESS)
         if address.port_id != port.id:

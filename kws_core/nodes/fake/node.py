@@ -54,7 +54,8 @@ class FakeNode(FakeChecks):
     """See :class:`kws_core.nodes.Node`. RAM in MiB, disk in GiB, times in seconds.
 
     A machine is ACTIVE ``build_seconds`` after it was asked for and answers ``boot_seconds`` later, also
-    after an action that starts it; a deleted one is shown for ``delete_seconds``. A server that doesn't
+    after an action that starts it; one that is being stopped is ACTIVE for ``stop_seconds``, a deleted one is
+    shown for ``delete_seconds``. A server that doesn't
     fit is refused at once (``no_host``), as is an address too many (``no_address``) and an unknown image
     (``no_image``). A container goes BROKEN instead, as in Zun: one that doesn't fit, one whose image is
     not in ``registry`` (``no_image``), one whose command is "no-such-command" (``invalid``). Without
@@ -78,6 +79,7 @@ class FakeNode(FakeChecks):
         boot_seconds: float = 0,
         delete_seconds: float = 0,
         registry: Collection[str] = REGISTRY,
+        stop_seconds: float = 0,
     ) -> None:
         self._name = name
         self._now = now
@@ -86,7 +88,8 @@ class FakeNode(FakeChecks):
         self._registry = registry
         self.size = Size(name, vcpus, ram_mb, disk_gb)
         self.largest: Size | None = None
-        self.times = Times(*(timedelta(seconds=s) for s in (build_seconds, boot_seconds, delete_seconds)))
+        lengths = (build_seconds, boot_seconds, delete_seconds, stop_seconds)
+        self.times = Times(*(timedelta(seconds=s) for s in lengths))
         self._lock = RLock()
         self._ids = count(1)
         self.network = FakeNetwork(name, addresses, self._new_id)
@@ -96,6 +99,8 @@ class FakeNode(FakeChecks):
         self.breaks: deque[Refusal] = deque()
         self._down = False
         self.boot_scripts = True  # False: its images run none, so that no server takes a key later
+        self.resumes_guests = False  # as Nova's resume_guests_state_on_host_boot
+        self.consoles = True  # False: it keeps none of its servers
         self.spare_flavors: list[str] = []  # what tidy() finds
         self.calls: list[str] = []
 
@@ -214,13 +219,24 @@ class FakeNode(FakeChecks):
         with self._lock:
             self.faults[method].extend([(error, after)] * times)
 
-    def go_down(self) -> None:
-        """From now on every call raises NodeDown."""
+    def go_down(self, *, power: bool = True) -> None:
+        """From now on every call raises NodeDown; without ``power`` all machines go off too.
+
+        Where ``resumes_guests`` says so, Nova starts again what ran, when the node comes back.
+        """
         self._down = True
+        with self._lock:
+            for one in [] if power else list(self.servers.values()):
+                lost = one.state(self._now(), self.times) is MachineState.ACTIVE
+                self._put(replace(one, stopped=True, lost=lost))
 
     def come_back(self) -> None:
         """End of go_down(); what was there is still there."""
         self._down = False
+        with self._lock:
+            for one in [one for one in self.servers.values() if one.lost]:
+                ran = replace(one, lost=False)
+                self._put(ran.again(self._now()) if self.resumes_guests else ran)
 
     def break_next(self, refusal: Refusal = Refusal.FAILED) -> None:
         """The next machine that is made goes BROKEN where it would have become ACTIVE."""
@@ -235,9 +251,10 @@ class FakeNode(FakeChecks):
             self.servers = {i: one for i, one in here if (one.spec.mark, one.kind.value) != (mark, kind)}
 
     def end(self, mark: str, code: int = 0) -> None:
-        """The mark's container ends by itself."""
+        """The mark's machine ends by itself: a container with that code, a server is powered off from inside."""
         for one in self._of(mark):
-            self._put(replace(one, stopped=True, ending=f"Exited({code}) 1 second ago"))
+            ending = f"Exited({code}) 1 second ago" if one.kind is Kind.CONTAINER else ""
+            self._put(replace(one, stopped=True, ending=ending))
 
     def write(self, mark: str, text: str) -> None:
         """The mark's machine writes this to its console."""
@@ -346,8 +363,13 @@ class FakeNode(FakeChecks):
 
     def _console(self, kind: Kind, machine_id: str, lines: int) -> str:
         machine = self._find(kind, machine_id)
-        if machine.state(self._now(), self.times) is MachineState.BUILDING:
+        state = machine.state(self._now(), self.times)
+        if state is MachineState.BUILDING:
             return ""
+        if kind is Kind.SERVER and state is MachineState.STOPPED:
+            raise NodeRefused(self._name, Refusal.OFF, "it is stopped")
+        if kind is Kind.SERVER and not self.consoles:
+            raise NodeRefused(self._name, Refusal.NO_CONSOLE, "no console here")
         return "".join(machine.output.splitlines(keepends=True)[-lines:])
 
     def _release(self, mark: str) -> RemainingResources:

@@ -30,7 +30,8 @@ _CONTAINER_TASKS = {
     MachineAction.STOP: frozenset({"container_stopping"}),
 }
 _WANTED = {MachineAction.START: MachineState.ACTIVE, MachineAction.STOP: MachineState.STOPPED}
-_NO_CONSOLE = (400, 404, 409, 501)
+_NOT_READY = 409
+_NO_CONSOLE = (400, 404, _NOT_READY, 501)
 
 
 def act(cloud: Cloud, kind: Kind, machine_id: str, action: MachineAction) -> None:
@@ -41,12 +42,19 @@ def act(cloud: Cloud, kind: Kind, machine_id: str, action: MachineAction) -> Non
 def console(cloud: Cloud, kind: Kind, machine_id: str, lines: int) -> str:
     """See Node.console()."""
     read = cloud.servers.console if kind is Kind.SERVER else cloud.containers.logs
+    refused: OpenStackRefused | None = None
     try:
-        return read(machine_id, lines)
+        if text := read(machine_id, lines):
+            return text
     except OpenStackRefused as error:
         if status_of(error) not in _NO_CONSOLE:
             raise
-    _find(cloud, kind, machine_id)  # missing is another matter than mute
+        refused = error
+    state, _ = _find(cloud, kind, machine_id)  # missing is another matter than mute
+    if state is MachineState.STOPPED and kind is Kind.SERVER:
+        raise OpenStackRefused(cloud.node, Refusal.OFF, "it is stopped")
+    if refused is not None and state is MachineState.ACTIVE and status_of(refused) != _NOT_READY:
+        raise OpenStackRefused(cloud.node, Refusal.NO_CONSOLE, refused.detail)
     return ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any, TypeVar
 
 from kws_core.errors import Refusal
@@ -40,10 +41,15 @@ def look_up_wiring(cloud: Cloud, node: str, external: str, internal: str, router
 
 
 def wanted_rules(spec: ServerSpec | ContainerSpec) -> frozenset[Rule]:
-    """What the rental's security group lets in."""
+    """What the rental's security group lets in: within a network of a person's own, everything."""
     opened = frozenset(Rule(ports.protocol, ports.first, ports.last) for ports in spec.open_ports)
     always = {Rule("icmp")} if isinstance(spec, ContainerSpec) else {Rule("tcp", 22, 22), Rule("icmp")}
-    return opened | always
+    inside = {Rule("", source=_as_neutron(spec.network.cidr))} if spec.network else set()
+    return opened | always | inside
+
+
+def _as_neutron(cidr: str) -> str:
+    return str(ip_network(cidr, strict=False))
 
 
 class AddressSet:

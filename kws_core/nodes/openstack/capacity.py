@@ -15,7 +15,7 @@ from kws_core.nodes.values import Capacity
 
 T = TypeVar("T")
 
-# What a machine takes of each quota; rules: two that let out, SSH, ICMP, and some open ports.
+# What a machine takes of each quota; rules: two that let out, SSH, ICMP, its own network, and some open ports.
 PER_MACHINE = {
     "instances": 1,
     "cores": 1,
@@ -23,7 +23,7 @@ PER_MACHINE = {
     "port": 1,
     "floatingip": 1,
     "security_group": 1,
-    "security_group_rule": 6,
+    "security_group_rule": 7,
 }
 
 

@@ -21,6 +21,7 @@ class AlertKind(StrEnum):
     NODE_DOWN = "node_down"
     NODE_UP = "node_up"
     NODE_MISSED = "node_missed"
+    NODE_RESUMED = "node_resumed"
 
 
 class AlertDetails(Details):
@@ -102,6 +103,16 @@ class NodeUpAlert(AlertDetails):
 
 
 @dataclass(frozen=True)
+class NodeResumedAlert(AlertDetails):
+    """After a node's outage: how many of the machines that had run there answer again, and how many don't start."""
+
+    kind = AlertKind.NODE_RESUMED
+    node: str
+    answering: int
+    failed: int
+
+
+@dataclass(frozen=True)
 class NodeMissedAlert(AlertDetails):
     """A node is not in nodes.toml although so many rentals are on it."""
 
@@ -111,6 +122,13 @@ class NodeMissedAlert(AlertDetails):
 
 
 Alert = (
-    NightAlert | UnreachableAlert | DepartedAlert | LeaksAlert | NodeDownAlert | NodeUpAlert | NodeMissedAlert
+    NightAlert
+    | UnreachableAlert
+    | DepartedAlert
+    | LeaksAlert
+    | NodeDownAlert
+    | NodeUpAlert
+    | NodeMissedAlert
+    | NodeResumedAlert
 )
 ALERT_DETAILS: Mapping[AlertKind, type[Alert]] = {one.kind: one for one in get_args(Alert)}

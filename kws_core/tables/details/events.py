@@ -119,7 +119,7 @@ class Rebooted(EventDetails):
 
 @dataclass(frozen=True)
 class SwitchedOff(EventDetails):
-    """A person had it stopped."""
+    """A person asked for a stop, and the node accepted it."""
 
     kind = EventKind.SWITCHED_OFF
     via: str | None = None
@@ -127,10 +127,32 @@ class SwitchedOff(EventDetails):
 
 @dataclass(frozen=True)
 class SwitchedOn(EventDetails):
-    """A person had it started."""
+    """A person asked for a start, and the node accepted it."""
 
     kind = EventKind.SWITCHED_ON
     via: str | None = None
+
+
+@dataclass(frozen=True)
+class PoweredOff(EventDetails):
+    """The node shows that it is stopped; or, in spite of a start that was asked for, that it still is."""
+
+    kind = EventKind.POWERED_OFF
+    node: str
+    asked: bool  # by a person who stopped it in KWS; else from inside, or on the node
+    still: bool | None = None
+    outage: bool | None = None  # with its whole node: KWS starts it again
+
+
+@dataclass(frozen=True)
+class PoweredOn(EventDetails):
+    """It runs, and its owner gets in; or, in spite of a stop that was asked for, it still runs."""
+
+    kind = EventKind.POWERED_ON
+    node: str
+    still: bool | None = None
+    outage: bool | None = None  # its node had been away
+    started: bool | None = None  # and KWS had to start it
 
 
 @dataclass(frozen=True)

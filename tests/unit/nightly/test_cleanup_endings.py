@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from harness.ends_kit import at
 from harness.night_kit import GRACE, NGINX, QUIET, lent, night, node_of, ready, status
-from harness.world import MINA, World
+from harness.world import JOON, MINA, World
+
+from bot.text.i18n import Texts
+from bot.views import event_lines
 
 MakeWorld = Callable[..., World]
 
@@ -142,3 +145,32 @@ def test_a_node_that_was_away_is_asked_to_delete_as_soon_as_it_is_back(world: Wo
     world.clock.advance(minutes=1)
     world.tick()
     assert "release" in node.calls
+
+
+@pytest.mark.parametrize("stage", ["waits for its turn", "is built"])
+def test_what_nobody_has_had_yet_does_not_end_unwarned(make_world: MakeWorld, stage: str) -> None:
+    world = make_world(nodes=1, max_builds=1, fakes={"build_seconds": 600})
+    if stage != "is built":
+        world.rent("first", JOON, ends_on=world.day(5))
+        world.settle(3)
+    world.clock.at = at("2026-12-01T23:55")
+    rental = world.rent(ends_on=world.day(0))
+    world.settle(3)
+    for _ in range(2):
+        world.clock.at = at("2026-12-02T00:00")
+        world.nightly.tick()
+    assert status(world, rental) == ["building"]
+    assert world.look(rental).ends_on == world.day(0)
+    assert world.kinds(rental).count("extended") == 1, "one night is one day"
+    line = event_lines.line(world.last_event(rental), world.look(rental), Texts("en"))
+    assert "still being built" in str(line)
+    for hours in (0.15, 0.2, 0.2, 11):
+        world.clock.advance(hours=hours)
+        world.settle(8)
+        world.nightly.tick()
+        world.deliver_all()
+    assert status(world, rental) == ["ready"]
+    assert len(world.warned(rental)) == 1
+    world.midnight(1, minutes=30)
+    world.nightly.tick()
+    assert status(world, rental) == ["ending"]

@@ -138,7 +138,7 @@ def test_a_short_rental_is_kept_until_its_ready_message_was_seen(world: World) -
     assert status(world, rental) == ["ending"]
 
 
-def test_what_is_not_ready_yet_needs_no_warning(make_world: MakeWorld) -> None:
+def test_what_never_gets_ready_needs_no_warning(make_world: MakeWorld) -> None:
     world = make_world(fakes={"boot_seconds": 10**6})
     world.clock.advance(hours=11, minutes=55)
     rental = world.rent(ends_on=world.day(0))
@@ -146,8 +146,11 @@ def test_what_is_not_ready_yet_needs_no_warning(make_world: MakeWorld) -> None:
     world.midnight()
     world.nightly.tick()
     world.settle(4)
+    assert status(world, rental) == ["building"]
+    world.clock.advance(minutes=16)
+    world.settle(130)
     assert status(world, rental) == ["ended"]
-    assert world.look(rental).reason is Reason.EXPIRED
+    assert world.look(rental).reason is Reason.NO_ANSWER
     assert world.left() == {}
 
 

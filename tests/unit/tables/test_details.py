@@ -25,6 +25,7 @@ from kws_core.tables.details.alerts import (
     NightRental,
     NodeDownAlert,
     NodeMissedAlert,
+    NodeResumedAlert,
     NodeUpAlert,
     UnreachableAlert,
 )
@@ -45,6 +46,8 @@ from kws_core.tables.details.events import (
     Moved,
     NodeDrained,
     Placed,
+    PoweredOff,
+    PoweredOn,
     Queued,
     Ready,
     Rebooted,
@@ -88,6 +91,8 @@ EVENTS: list[tuple[EventDetails, dict[str, Any]]] = [
     (Rebooted(), {}),
     (SwitchedOff(via="card"), {"via": "card"}),
     (SwitchedOn(via="card"), {"via": "card"}),
+    (PoweredOff("node1", asked=True), {"node": "node1", "asked": True}),
+    (PoweredOn("node1", still=True), {"node": "node1", "still": True}),
     (KeyWanted(via="card"), {"via": "card"}),
     (KeyRenewed("node1"), {"node": "node1"}),
     (KeyRenewed("node1", works=True), {"node": "node1", "works": True}),
@@ -151,6 +156,7 @@ ALERTS: list[tuple[AlertDetails, dict[str, Any]]] = [
     ),
     (NodeUpAlert("node1", MOMENT, at=MOMENT), {"node": "node1", "since": AT, "at": AT}),
     (NodeMissedAlert("node1", 3), {"node": "node1", "rentals": 3}),
+    (NodeResumedAlert("node1", 5, 1), {"node": "node1", "answering": 5, "failed": 1}),
 ]
 
 

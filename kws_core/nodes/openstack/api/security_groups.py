@@ -29,15 +29,16 @@ class SecurityGroups:
         return _group(inner(self._rest, answer, "security_group"))
 
     def add_rules(self, group_id: str, rules: Iterable[Rule]) -> None:
-        """Let these in from anywhere: one request for all, so all or none."""
+        """Let these in: one request for all, so all or none."""
         wanted = [
             {
                 "security_group_id": group_id,
                 "direction": "ingress",
                 "ethertype": rule.ethertype,
-                "protocol": rule.protocol,
+                "protocol": rule.protocol or None,
                 "port_range_min": rule.first,
                 "port_range_max": rule.last,
+                "remote_ip_prefix": rule.source or None,
             }
             for rule in rules
         ]
@@ -54,25 +55,23 @@ def _group(entry: Json) -> SecurityGroup:
     return SecurityGroup(
         id=str(entry["id"]),
         name=str(entry.get("name") or ""),
-        rules=frozenset(_rule(rule) for rule in rules if _from_anywhere(rule)),
+        rules=frozenset(_rule(rule) for rule in rules if _is_by_address(rule)),
         created_at=str(entry.get("created_at") or ""),
         marks=marks_of(entry),
     )
 
 
-def _from_anywhere(rule: Json) -> bool:
-    nobody_in_particular = not rule.get("remote_group_id") and not rule.get("remote_address_group_id")
-    return (
-        rule.get("direction") == "ingress"
-        and nobody_in_particular
-        and rule.get("remote_ip_prefix") in _ANYWHERE
-    )
+def _is_by_address(rule: Json) -> bool:
+    of_a_group = rule.get("remote_group_id") or rule.get("remote_address_group_id")
+    return rule.get("direction") == "ingress" and not of_a_group
 
 
 def _rule(entry: Json) -> Rule:
+    source = entry.get("remote_ip_prefix")
     return Rule(
         protocol=str(entry.get("protocol") or ""),
         first=entry.get("port_range_min"),
         last=entry.get("port_range_max"),
         ethertype=str(entry.get("ethertype") or "IPv4"),
+        source="" if source in _ANYWHERE else str(source),
     )

@@ -116,17 +116,21 @@ class FloatingIp:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An ingress rule from anywhere; ``first``/``last`` are None for a protocol without ports."""
+    """An ingress rule; ``first``/``last`` are None for a protocol without ports, and "" is any protocol.
+
+    ``source`` is the CIDR that it lets in, "" anybody.
+    """
 
     protocol: str
     first: int | None = None
     last: int | None = None
     ethertype: str = "IPv4"
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SecurityGroup:
-    """A security group with its ingress rules that let anybody in."""
+    """A security group with its ingress rules, but for those that let in another group."""
 
     id: str
     name: str

@@ -263,9 +263,9 @@ def test_nightly_waits_on_a_quiet_day(world: World, typed: Typed, tmp_path: Path
     rental = over(world)
     rows = typed("nightly", "--json", "--at", "2026-12-06T00:00").rows
     assert [(row["id"], row["result"], row["why"]) for row in rows] == [(rental.id, "waits", "quiet day")]
-    assert [row["result"] for row in typed("nightly", "--json", "--at", "2026-12-08T00:00").rows] == [
-        "ending"
-    ]
+    assert [
+        row["result"] for row in typed("nightly", "--json", "--yes", "--at", "2026-12-08T00:00").rows
+    ] == ["ending"]
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_at_is_in_the_labs_zone_unless_it_says_otherwise(
 ) -> None:
     rental = over(world)
     world.clock.advance(days=2)
-    assert typed("nightly", "--at", text).code == 0
+    assert typed("nightly", "--yes", "--at", text).code == 0
     assert (world.look(rental).status is Status.ENDING) is ends
 
 
@@ -314,15 +314,31 @@ def test_ending_before_the_time_is_asked_on_a_terminal(
     assert world.look(rental).status is Status.ENDING
 
 
-@pytest.mark.parametrize("options", [["--yes"], []])
-def test_nobody_is_asked_who_said_yes_or_is_not_there(
-    world: World, typed: Typed, monkeypatch: pytest.MonkeyPatch, options: list[str]
-) -> None:
+@pytest.mark.parametrize("answer", [False, None])
+def test_nobody_is_asked_who_said_yes(world: World, typed: Typed, answer: bool | None) -> None:
     rental = over(world)
-    typed.world.answer, asked = (False if options else None), typed.world.asked
-    assert typed("nightly", "--at", "2026-12-05T00:00", *options).code == 0
+    typed.world.answer, asked = answer, typed.world.asked
+    assert typed("nightly", "--at", "2026-12-05T00:00", "--yes").code == 0
     assert asked == []
     assert world.look(rental).status is Status.ENDING
+
+
+def test_without_a_terminal_nothing_ends_before_its_time(world: World, typed: Typed) -> None:
+    rental = over(world)
+    before = world.kinds(rental)
+    typed.world.answer = None
+    result = typed("nightly", "--at", "2026-12-05T00:00", "--json")
+    assert result.code == 2
+    assert "web01" in result.err
+    assert "--yes" in result.err
+    assert world.kinds(rental) == before, "nothing was written"
+
+
+def test_what_is_still_being_built_does_not_end(world: World, typed: Typed) -> None:
+    rental = world.rent(ends_on=world.day(0))
+    (row,) = typed("nightly", "--json", "--at", "2026-12-05T00:00").rows
+    assert (row["result"], row["why"]) == ("waits", "it is still being built")
+    assert world.look(rental).ends_on == rental.ends_on, "that night is still to come"
 
 
 def test_nobody_is_asked_when_nothing_would_end(
