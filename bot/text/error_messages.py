@@ -9,6 +9,7 @@ from datetime import date
 from typing import cast
 
 from bot.text.form_messages import SENTENCES as FORM_SENTENCES
+from bot.text.form_messages import VALUE_KINDS, yaml_problem
 from bot.text.i18n import N_, Mrkdwn, Texts, escape
 from bot.text.image_messages import SENTENCES as IMAGE_SENTENCES
 from bot.text.units import size_line
@@ -181,6 +182,10 @@ def _data(error: UserError, texts: Texts) -> dict[str, object]:
     if error.code is ErrorCode.CLOUD_INIT_UNKNOWN:
         guess = error.data["guess"]
         data["guess"] = texts.plain(N_(" Did you mean {guess}?"), guess=guess) if guess else ""
+    if error.code is ErrorCode.CLOUD_INIT_KIND:
+        data |= {name: texts.plain(VALUE_KINDS[str(error.data[name])]) for name in ("wanted", "found")}
+    if error.code is ErrorCode.CLOUD_INIT_YAML:
+        data["problem"] = texts.plain(yaml_problem(str(error.data["problem"])))
     if error.code is ErrorCode.WORD_UNKNOWN:
         data["known"] = ", ".join(cast(Iterable[str], error.data["known"]))
     if "nodes" in error.data:

@@ -116,3 +116,31 @@ SENTENCES: dict[ErrorCode, str] = {
     ),
     ErrorCode.PORTS_RANGE: N_("Do you mean {dash} or {comma}? Write one of them."),
 }
+
+
+VALUE_KINDS = {  # what a value of a cloud-config can be
+    "list": N_("a list"),
+    "mapping": N_("keys with values"),
+    "text": N_("text"),
+    "yes_no": N_("true or false"),
+    "number": N_("a number"),
+    "nothing": N_("an empty value"),
+}
+YAML_PROBLEMS = {  # PyYAML's words, as far as they are always the same
+    "mapping values are not allowed": N_("A key stands where none can be: check the indentation."),
+    "block sequence entries are not allowed": N_(
+        "A list entry stands where none can be: check the indentation."
+    ),
+    "could not find expected ':'": N_("A colon is missing after a key."),
+    "expected <block end>": N_("The indentation does not fit the lines above."),
+    "found character": N_("A tab or a special sign stands there: indent with spaces, or use quotes."),
+    "found unexpected end of stream": N_("A quote or bracket is opened and not closed."),
+    "expected ','": N_("A comma or a closing bracket is missing."),
+    "found unknown escape character": N_("A backslash in double quotes: use single quotes."),
+}
+YAML_OTHER = N_("Check the indentation, colons and quotes.")
+
+
+def yaml_problem(problem: str) -> str:
+    """A message instead of PyYAML's own words, which are English for whoever knows its parts."""
+    return next((said for start, said in YAML_PROBLEMS.items() if problem.startswith(start)), YAML_OTHER)

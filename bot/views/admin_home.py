@@ -25,13 +25,12 @@ from slack_sdk.models.blocks import (
 
 from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.text.units import clip, room_line
-from bot.views import ids, rental_card
+from bot.views import history, ids, rental_card
 from bot.views.home import heading, small
 from kws_core.nodes.values import Image
 from kws_core.outbox.admin_queries import Entry, Found, Search
 from kws_core.scheduling.capacity import NodeStatus
 from kws_core.tables.base import SYSTEM
-from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 
@@ -53,38 +52,6 @@ ACTS = {
     ids.RentalAct.TRANSFER: N_("Hand over"),
     ids.RentalAct.RESTORE: N_("Restore it"),
     ids.RentalAct.END: N_("End it now"),
-}
-HAPPENED = {
-    EventKind.REQUESTED: N_("requested"),
-    EventKind.PLACED: N_("placed"),
-    EventKind.QUEUED: N_("waits for its turn"),
-    EventKind.MOVED: N_("moved to another node"),
-    EventKind.WAITING: N_("waits for a node"),
-    EventKind.KEY_SENT: N_("key delivered"),
-    EventKind.BUILDING: N_("being built"),
-    EventKind.SLOW_BOOT: N_("slow to start"),
-    EventKind.READY: N_("ready"),
-    EventKind.HOST_KEYS: N_("host keys read"),
-    EventKind.REBOOTED: N_("rebooted"),
-    EventKind.SWITCHED_OFF: N_("stop requested"),
-    EventKind.SWITCHED_ON: N_("start requested"),
-    EventKind.POWERED_OFF: N_("powered off"),
-    EventKind.POWERED_ON: N_("running again"),
-    EventKind.KEY_WANTED: N_("new key wanted"),
-    EventKind.KEY_RENEWED: N_("new key in use"),
-    EventKind.KEY_DROPPED: N_("no new key"),
-    EventKind.RETURNED: N_("returned"),
-    EventKind.FAILED: N_("failed"),
-    EventKind.VANISHED: N_("vanished"),
-    EventKind.WARNED: N_("owner warned"),
-    EventKind.EXTENDED: N_("extended"),
-    EventKind.EXPIRED: N_("last day over"),
-    EventKind.STOPPED: N_("stopped"),
-    EventKind.RESTORED: N_("restored"),
-    EventKind.TRANSFERRED: N_("handed over"),
-    EventKind.ADOPTED: N_("taken over"),
-    EventKind.NODE_DRAINED: N_("node out of service"),
-    EventKind.ENDED: N_("over"),
 }
 
 
@@ -264,7 +231,7 @@ def _events(desk: AdminHome, texts: Texts) -> list[Block]:
         parts = [
             slack_time(event.at, texts),
             texts("{name}", name=entry.name),
-            texts(HAPPENED[event.kind]),
+            texts(history.HAPPENED[event.kind]),
             actor,
         ]
         if event.note is not None:

@@ -34,6 +34,24 @@ from kws_core.tables.details.alerts import (
 from kws_core.tables.rental import Rental
 
 MOST_NAMES = 40
+KINDS = {  # of what a node still shows
+    "server": N_("server"),
+    "container": N_("container"),
+    "port": N_("network port"),
+    "floating_ip": N_("floating IP"),
+    "security_group": N_("security group"),
+    "network": N_("network"),
+    "router": N_("router"),
+    "volume": N_("volume"),
+    "keypair": N_("key pair"),
+}
+UNREACHABLE = {  # Slack's codes
+    "user_disabled": N_("the account is deactivated"),
+    "cannot_dm_bot": N_("it is a bot"),
+    "user_not_found": N_("there is no such person"),
+    "users_not_found": N_("there is no such person"),
+    "user_not_visible": N_("KWS may not see this person"),
+}
 MOST_RENTALS = 20  # two blocks each; Slack takes 50 in a message
 
 
@@ -67,7 +85,7 @@ def _text(notice: AdminAlert, texts: Texts) -> str:
                     ":mute: Slack brings nothing to {person} any more ({why}). {name} ends at its last day without a word."
                 ),
                 person=_person(mute.owner),
-                why=code(mute.why),
+                why=texts(UNREACHABLE[mute.why]) if mute.why in UNREACHABLE else code(mute.why),
                 name=mute.name,
             )
         case LeaksAlert() as leaks:
@@ -102,8 +120,7 @@ def _night(night: NightAlert, texts: Texts) -> list[str]:
         if entries:
             lines.append(texts(label, count=len(entries), names=_names(entries)))
     for entry in night.stuck[:MOST_NAMES]:
-        why = texts(N_("it does not answer")) if entry.why == "silent" else entry.why
-        shown = why or texts(N_("it still shows something of it"))
+        shown = _why(entry, texts)
         text = N_("Still being deleted: {name} of {person} on {node}: {why}")
         lines.append(
             texts(text, name=entry.name, person=_person(entry.owner), node=entry.node or "", why=shown)
@@ -111,6 +128,14 @@ def _night(night: NightAlert, texts: Texts) -> list[str]:
     if night.failed:
         lines.append(texts(N_("Failed, see the log: {names}"), names=", ".join(night.failed)))
     return lines
+
+
+def _why(entry: NightRental, texts: Texts) -> str:
+    if entry.why == "silent":
+        return texts(N_("it does not answer"))
+    left = (entry.why or "").split(", ")
+    kinds = [texts(KINDS[kind]) if kind in KINDS else code(kind) for kind in left if kind]
+    return Mrkdwn(", ".join(kinds)) if kinds else texts(N_("it still shows something of it"))
 
 
 def _names(entries: Sequence[NightRental]) -> Mrkdwn:

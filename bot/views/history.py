@@ -27,6 +27,38 @@ WHERE = {
     "cli": N_("in a terminal"),
     "night": N_("by the nightly cleanup"),
 }
+HAPPENED = {
+    EventKind.REQUESTED: N_("requested"),
+    EventKind.PLACED: N_("placed"),
+    EventKind.QUEUED: N_("waits for its turn"),
+    EventKind.MOVED: N_("moved to another node"),
+    EventKind.WAITING: N_("waits for a node"),
+    EventKind.KEY_SENT: N_("key delivered"),
+    EventKind.BUILDING: N_("being built"),
+    EventKind.SLOW_BOOT: N_("slow to start"),
+    EventKind.READY: N_("ready"),
+    EventKind.HOST_KEYS: N_("host keys read"),
+    EventKind.REBOOTED: N_("rebooted"),
+    EventKind.SWITCHED_OFF: N_("stop requested"),
+    EventKind.SWITCHED_ON: N_("start requested"),
+    EventKind.POWERED_OFF: N_("powered off"),
+    EventKind.POWERED_ON: N_("running again"),
+    EventKind.KEY_WANTED: N_("new key wanted"),
+    EventKind.KEY_RENEWED: N_("new key in use"),
+    EventKind.KEY_DROPPED: N_("no new key"),
+    EventKind.RETURNED: N_("returned"),
+    EventKind.FAILED: N_("failed"),
+    EventKind.VANISHED: N_("vanished"),
+    EventKind.WARNED: N_("owner warned"),
+    EventKind.EXTENDED: N_("extended"),
+    EventKind.EXPIRED: N_("last day over"),
+    EventKind.STOPPED: N_("stopped"),
+    EventKind.RESTORED: N_("restored"),
+    EventKind.TRANSFERRED: N_("handed over"),
+    EventKind.ADOPTED: N_("taken over"),
+    EventKind.NODE_DRAINED: N_("node out of service"),
+    EventKind.ENDED: N_("over"),
+}
 BY_OTHERS = frozenset(  # lines that don't say by themselves who it was
     {
         EventKind.REBOOTED,
@@ -67,7 +99,7 @@ def of_rental(events: Sequence[Event], sentences: Iterable[str | None], texts: T
     """A rental's whole history, as far as it fits; ``sentences`` are the card's words, None where it has none."""
     lines = []
     for event, sentence in zip(events, sentences, strict=True):
-        what = Mrkdwn(sentence) if sentence else code(event.kind.value)
+        what = Mrkdwn(sentence) if sentence else texts(HAPPENED[event.kind])
         lines.append(_line(event, what, event.via, texts))
     return _last(lines)
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.text.i18n import LOCALES, Texts
-from bot.views import admin_form, admin_home, home, ids
+from bot.views import admin_form, admin_home, history, home, ids
 from kws_core.config import Policy
 from kws_core.nodes.values import Image
 from kws_core.outbox.admin_queries import PAGE, Entry, Found, Search
@@ -128,4 +128,4 @@ def test_slack_takes_the_forms_of_the_desk(act: ids.RentalAct, locale: Any) -> N
 
 
 def test_every_kind_of_event_has_a_word() -> None:
-    assert set(admin_home.HAPPENED) == set(EventKind)
+    assert set(history.HAPPENED) == set(EventKind)
