@@ -36,7 +36,8 @@ def on_real_nodes(*, port: int = 0, config: Path | None = None) -> Iterator[Work
     """A workspace with the bot in it; ConfigError when a node holds what this demo did not rent."""
     settings = of_the_demo(load_config(config))
     pool = Pool(settings)
-    pool.check()
+    for problem in pool.check():
+        typer.echo(f"kws: {problem}", err=True)
     try:
         with Workspace(port=port) as workspace:
             service = Service(settings, joining(workspace, f"sqlite:///{DATABASE}"), pool.nodes())

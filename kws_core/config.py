@@ -235,7 +235,7 @@ def load_config(path: str | os.PathLike[str] | None = None) -> Config:
     """The Config in ``path``, else in $KWS_CONFIG, else in ./nodes.toml."""
     source = Path(path or os.environ.get("KWS_CONFIG") or DEFAULT_PATH)
     try:
-        text = source.read_text(encoding="utf-8")
+        text = source.read_text(encoding="utf-8-sig")  # editors on Windows begin with a BOM
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ConfigError([f"{source}: can't be read: {reason}"]) from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kws_core.config import Config
-from kws_core.values import Kind, Size
+from kws_core.values import HostCapacity, Kind, Size
 
 
 class Result(StrEnum):
@@ -67,6 +67,19 @@ class Wanted:
             for size in self.sizes
         ]
         return max(fitting, default=0)
+
+    def too_large(self, hosts: Sequence[HostCapacity]) -> Finding | None:
+        """Sizes that no host of the node gives to one server, however empty it is; None when there are none.
+
+        ``hosts``: as far as they are known; what the node lends in all is a limit anyway.
+        """
+        lent = Size("", self.vcpus, self.ram_mb, self.disk_gb)
+        most = [host.most("", lent) for host in hosts] or [lent]
+        names = [size.name for size in self.sizes if not any(size.within(one) for one in most)]
+        if Kind.SERVER not in self.kinds or not names:
+            return None
+        largest = "; ".join(sorted({f"{m.vcpus} vCPU · {m.ram_mb} MB · {m.disk_gb} GB" for m in most}))
+        return note("sizes_too_large", sizes=", ".join(names), largest=largest)
 
 
 SKEW_NOTE = 5.0  # seconds between two clocks from which it is mentioned

@@ -33,6 +33,32 @@ class Size:
     ram_mb: int
     disk_gb: int
 
+    def within(self, other: Size) -> bool:
+        """Whether the other is at least as large in everything."""
+        return self.vcpus <= other.vcpus and self.ram_mb <= other.ram_mb and self.disk_gb <= other.disk_gb
+
+
+@dataclass(frozen=True, slots=True)
+class HostCapacity:
+    """What one host of a node gives to one server: at most, and now (``free_*``). None: it does not say."""
+
+    vcpus: int | None = None
+    ram_mb: int | None = None
+    disk_gb: int | None = None
+    free_vcpus: int | None = None
+    free_ram_mb: int | None = None
+    free_disk_gb: int | None = None
+
+    def most(self, name: str, limit: Size) -> Size:
+        """The largest server there is, within that limit of the whole node."""
+        figures = ((self.vcpus, limit.vcpus), (self.ram_mb, limit.ram_mb), (self.disk_gb, limit.disk_gb))
+        return Size(name, *(least if most is None else min(most, least) for most, least in figures))
+
+    def lacks(self, size: Size) -> list[str]:
+        """What of it a server of that size would not get now."""
+        free = {"vcpus": self.free_vcpus, "ram_mb": self.free_ram_mb, "disk_gb": self.free_disk_gb}
+        return [what for what, left in free.items() if left is not None and left < getattr(size, what)]
+
 
 @dataclass(frozen=True, slots=True)
 class PortRange:

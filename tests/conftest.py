@@ -125,8 +125,11 @@ def typed(
     """Runs the command in this process, on the world's nodes, database and clock."""
 
     class Pool:
-        def check(self) -> None:
-            pass
+        def check(self) -> list[str]:
+            return []
+
+        def unusable(self) -> dict[str, str]:
+            return {}
 
         def credentials_files(self) -> list[str]:
             return ["clouds.yaml"]

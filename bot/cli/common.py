@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from bot.service import Service
@@ -60,6 +61,10 @@ class Outside:
         """Asks; ends the command unless the answer is yes."""
         typer.confirm(question, abort=True, err=True)
 
+    def ask(self, question: str) -> str:
+        """What somebody types as the answer; "" for nothing."""
+        return str(typer.prompt(question, default="", show_default=False, err=True))
+
     def is_watched(self) -> bool:
         """Whether somebody sees how far it is."""
         return sys.stderr.isatty()
@@ -101,6 +106,12 @@ def note_act(context: Context, what: str, **data: Any) -> None:
     from kws_core.reports.audit import Audit
 
     Audit(context).note(who_types().id, what, "cli", **data)
+
+
+def tell_unusable(problems: Sequence[str] | None) -> None:
+    """Says which nodes are down for want of credentials; the others do."""
+    for problem in problems or ():
+        typer.echo(f"kws: {problem}; this node is down until then", err=True)
 
 
 def print_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:

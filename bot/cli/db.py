@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.common import FAILED, Config, Json, context_of, outside, print_rows
+from bot.cli.common import FAILED, Config, Json, context_of, outside, print_rows, tell_unusable
 
 if TYPE_CHECKING:
     from kws_core.config import Config as Settings
@@ -89,7 +89,7 @@ def import_legacy(
     terms = _terms(owners, others, node or [], days)
     rows = source.read(url)
     pool = outside().pool(settings)
-    pool.check()
+    tell_unusable(pool.check())
     try:
         with _context(config, settings, dry_run) as context:
             takeover = LegacyImporter(context, pool.importers(), terms)

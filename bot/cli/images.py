@@ -6,13 +6,14 @@ import json
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import unquote, urlsplit
 
 import typer
 
-from bot.cli.common import FAILED, USAGE, Config, Json, context_of, outside, who_types
+from bot.cli.common import FAILED, USAGE, Config, Json, context_of, outside, tell_unusable, who_types
 
 if TYPE_CHECKING:
     from kws_core.images.image_audit import By
@@ -28,7 +29,10 @@ app = typer.Typer(
 MB = 1024 * 1024
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Title = Annotated[str | None, typer.Option("--title", help="What the form shows.")]
-Login = Annotated[str | None, typer.Option("--login", help="The user that people log in as.")]
+Login = Annotated[
+    str | None,
+    typer.Option("--login", help="The user that people log in as; asked for if the name does not tell it."),
+]
 MinDisk = Annotated[int | None, typer.Option("--min-disk", metavar="GB", help="Least disk of a server.")]
 MinRam = Annotated[int | None, typer.Option("--min-ram", metavar="MB", help="Least memory of a server.")]
 
@@ -63,24 +67,36 @@ def add(
     config: Config = None,
 ) -> None:
     """Brings an image to every node and compares its checksum there. Repeat it to go on where it ended."""
+    from kws_core.errors import ErrorCode, UserError
     from kws_core.images.upload import About
 
     about = About(title or "", login or "", min_disk or 0, min_ram or 0)
     with _images(config) as images, _Bars() as watch:
-        bytes_from = _source(source, images)
+        called, bytes_from = name or _stem(source), _source(source, images)
         watch.incoming = _size_of(source)
-        report = images.add(_by(), name or _stem(source), bytes_from, about, watch)
+        try:
+            report = images.add(_by(), called, bytes_from, about, watch)
+        except UserError as error:
+            if error.code is not ErrorCode.IMAGE_LOGIN_UNKNOWN or not outside().asks():
+                raise
+            answer = outside().ask(f"Which user does cloud-init make in {called} (such as ubuntu)?").strip()
+            report = images.add(_by(), called, bytes_from, replace(about, login=answer), watch)
     _tell([report])
 
 
 @app.command()
 def sync(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="All images without it.")] = None,
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="NODE", help="The node that is right; needs NAME.")
+    ] = None,
     config: Config = None,
 ) -> None:
-    """Copies images from a node that has them to those that lack them."""
+    """Copies images from a node that has them to those that lack them, and makes them boot alike."""
+    if source is not None and name is None:
+        raise typer.BadParameter("needs the NAME of an image", param_hint="--from")
     with _images(config) as images, _Bars() as watch:
-        reports = images.sync(_by(), name, watch)
+        reports = images.sync(_by(), name, watch, source=source)
     _tell(reports)
 
 
@@ -170,7 +186,7 @@ def _images(config: Path | None) -> Iterator[Images]:
 
     context = context_of(config)
     pool = outside().pool(context.config)
-    pool.check()
+    tell_unusable(pool.check())
     try:
         yield Images(context, pool.nodes())
     except UserError as error:

@@ -22,6 +22,7 @@ from bot.cli.common import (
     note_act,
     outside,
     print_rows,
+    tell_unusable,
 )
 
 if TYPE_CHECKING:
@@ -80,11 +81,11 @@ def run(
     environment = problems.of(lambda: load_environment(http=http is not None))
     settings = problems.of(lambda: load_config(config))
     pool = outside().pool(settings) if settings else None
-    if pool:
-        problems.of(pool.check)
+    unusable = problems.of(pool.check) if pool else None
     problems.of(lambda: make_engine(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL))
     watch = problems.of(lambda: runner.Listen.of("--metrics", metrics)) if metrics else None
     problems.tell()
+    tell_unusable(unusable)
     assert environment
     assert settings
     assert pool
@@ -154,7 +155,7 @@ def reconcile(
 
     settings = load_config(config)
     pool = outside().pool(settings)
-    pool.check()
+    tell_unusable(pool.check())
     names = [node.name for node in settings.nodes]
     try:
         with _context_to_read(settings) if dry_run else nullcontext(context_of(config)) as context:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.common import Config, Json, context_of, print_rows, who_types
+from bot.cli.common import Config, Json, context_of, outside, print_rows, who_types
 
 if TYPE_CHECKING:
     from kws_core.context import Context
@@ -40,7 +40,13 @@ def list_nodes(context: typer.Context, config: Config = None, as_json: Json = Fa
     from kws_core.rentals.queries import RentalQueries
 
     lab = context_of(config)
+    pool = outside().pool(lab.config)
+    unusable = pool.unusable()
+    pool.close()
     rows = [_node(lab, status) for status in RentalQueries(lab).nodes()]
+    for known in rows:
+        if not known["up"] and not known["error"]:  # the bot has not tried it yet, and may have another file
+            known["error"] = unusable.get(known["name"])
     for name, lent in RentalQueries(lab).missed().items():
         row: dict[str, Any] = dict.fromkeys(rows[0]) if rows else {}
         row |= {"name": name, "state": "not in nodes.toml", "rentals": lent.rentals}

@@ -18,6 +18,7 @@ from kws_core.database.checks import store_findings
 from kws_core.errors import ConfigError
 from kws_core.findings import Finding, Result, Wanted, fail, note, ok
 from kws_core.nodes.pool import Pool
+from kws_core.values import Kind
 
 READ_TIMEOUT = 10.0  # seconds that a node's service may take here, at most; nodes.toml may allow it more
 CONFIGURATION, SLACK, DATABASE = "configuration", "slack", "database"
@@ -32,6 +33,7 @@ class Section:
 
     name: str
     look: Callable[[], Iterator[Finding]]
+    lends_servers: bool = False
     findings: list[Finding] = field(default_factory=list)
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -77,6 +79,8 @@ def examine(
     for section in chosen:
         section.start()
     logins: dict[str, list[str]] = {}
+    lending = [section.name for section in sections if section.lends_servers]
+    too_large: list[set[str]] = []
     for section in chosen:
         findings = section.wait(deadline, limit)
         for finding in [one for one in findings if one.code == "login"]:
@@ -84,6 +88,14 @@ def examine(
             sharing.append(section.name)
             if len(sharing) > 1:
                 findings = [*findings, fail("same_project", nodes=", ".join(sharing))]
+        large = [
+            str(finding.data["sizes"]).split(", ")
+            for finding in findings
+            if finding.code == "sizes_too_large"
+        ]
+        too_large += [set(names) for names in large]
+        if len(too_large) == len(lending) and large and (nowhere := sorted(set.intersection(*too_large))):
+            findings = [*findings, fail("sizes_nowhere", sizes=", ".join(nowhere))]
         yield section.name, findings
 
 
@@ -116,7 +128,9 @@ def plan(path: Path | None, env: Mapping[str, str], now: Callable[[], datetime])
     if config and pool:
         for name, node in pool.nodes().items():
             wanted = Wanted.of(config, name)
-            sections.append(Section(name, lambda node=node, wanted=wanted: node.diagnose(wanted)))  # type: ignore[misc]
+            section = Section(name, lambda node=node, wanted=wanted: node.diagnose(wanted))  # type: ignore[misc]
+            section.lends_servers = Kind.SERVER in wanted.kinds
+            sections.append(section)
     return sections
 
 

@@ -6,8 +6,8 @@ from bot.text.i18n import N_
 
 NODE = {
     "cloud_unknown": (
-        N_("The login is not there: {problem}."),
-        N_("Correct `cloud` in nodes.toml or clouds.yaml. OS_CLIENT_CONFIG_FILE names the file that is read first."),
+        N_("KWS can't log in: {problem}."),
+        N_("Correct `cloud` in nodes.toml, or clouds.yaml. If OS_CLIENT_CONFIG_FILE is set, only that file is read."),
     ),
     "auth_url_missing": (N_("clouds.yaml has no auth_url for it."), N_("Add it: auth_url: http://ADDRESS/identity/v3")),
     "node_answers": (N_("{url} answers ({ms} ms)."), ""),
@@ -73,6 +73,14 @@ NODE = {
         N_("The node has {measured} {what}; nodes.toml lends {wanted}."),
         N_("The smaller counts. Correct the figure of this node in nodes.toml."),
     ),
+    "sizes_too_large": (
+        N_("Sizes that this node can't give to one server: {sizes}. The largest: {largest}."),
+        N_("They are refused where no other node gives them. Make them smaller in nodes.toml, or leave them to larger nodes."),
+    ),
+    "sizes_nowhere": (
+        N_("No node can give these sizes to one server: {sizes}. Everybody who chooses one is refused."),
+        N_("Make them smaller in nodes.toml, or remove them."),
+    ),
     "quotas": (N_("The quotas allow the {rentals} rentals that nodes.toml has room for."), ""),
     "quota_small": (
         N_("The quota {quota} ({limit}) allows {rentals} rentals; nodes.toml has room for {wanted}."),
@@ -117,6 +125,14 @@ NODE = {
     "images_hidden": (
         N_("All {count} images are hidden from the form (kws_hidden)."),
         N_("openstack image unset --property kws_hidden NAME"),
+    ),
+    "images_not_booted": (
+        N_("Images that no server can boot from, so the form leaves them out: {names}."),
+        N_("Upload the image of a disk as qcow2: qemu-img convert -O qcow2 FILE NEW.qcow2; installation CDs can't be rented."),
+    ),
+    "image_login_unknown": (
+        N_("Who logs in to the image {image} is not known, so its servers get the user student."),
+        N_("If its cloud-init makes another user: kws images describe {image} --login USER"),
     ),
     "image_too_big": (
         N_("The image {image} fits no size: it needs {disk_gb} GiB disk and {ram_mb} MiB RAM."),

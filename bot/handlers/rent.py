@@ -30,6 +30,7 @@ def register(app: App, dispatcher: Dispatcher, commands: Commands) -> None:
             dispatcher.listener(rent.changed)
         )
     app.action(ids.Action.MORE)(dispatcher.listener(rent.changed))
+    app.action(ids.Action.LONGER)(dispatcher.listener(rent.changed))
 
 
 class Rent:
@@ -80,6 +81,8 @@ class Rent:
         shown = rent_form.shown_in(view)
         if request.action.action_id == ids.Action.MORE:
             shown = replace(shown, more=True)
+        if request.action.action_id == ids.Action.LONGER:
+            shown = replace(shown, boxes=min(shown.boxes + 1, rent_form.MOST_BOXES))
         offer = self.rental_service.offer(request.who)
         drawn = rent_form.build(
             offer, self.context.config.policy, request.texts, shown, admin=request.who.admin

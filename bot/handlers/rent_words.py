@@ -13,7 +13,13 @@ from kws_core.errors import ErrorCode, UserError
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.service import FormOptions
 
-DURATION = re.compile(r"(\d{1,4})([dw])")
+DURATION = re.compile(
+    r"(?P<number>[0-9]{1,4}|한|일|두|이|세|삼)\s*"
+    r"(?:(?P<days>d|days?|일)|(?P<weeks>w|weeks?|주일?)|(?P<months>months?|개월|달))\s*(?:간|동안)?"
+)
+DAY = re.compile(r"(20[0-9]{2})(?:[./]\s*|년\s*)([0-9]{1,2})(?:[./]\s*|월\s*)([0-9]{1,2})(?:\.|일)?")
+COUNTS = {"한": 1, "일": 1, "두": 2, "이": 2, "세": 3, "삼": 3}  # 한 달, 일주일, …
+NEAR = {"오늘": 0, "today": 0, "내일": 1, "tomorrow": 1, "모레": 2, "보름": 15}
 
 
 def parse(words: str, offer: FormOptions) -> RentForm:
@@ -39,14 +45,35 @@ def parse(words: str, offer: FormOptions) -> RentForm:
 
 
 def day_meant(word: str, today: date) -> date | None:
-    """``14d``, ``2w`` or ``2026-12-24`` as a date; None for any other word."""
+    """``14d``, ``2w``, ``7일``, ``2주``, ``한 달``, ``2026-12-24``, ``2026.12.24`` as a date; None for any other word."""
+    if word in NEAR:
+        return today + timedelta(days=NEAR[word])
     found = DURATION.fullmatch(word)
-    if found:
-        return today + timedelta(days=int(found[1]) * (7 if found[2] == "w" else 1))
     try:
+        if found:
+            number = COUNTS.get(found["number"]) or int(found["number"])
+            return (
+                _months_on(today, number)
+                if found["months"]
+                else _days_on(today, number, bool(found["weeks"]))
+            )
+        if written := DAY.fullmatch(word):
+            return date(*(int(part) for part in written.groups()))
         return date.fromisoformat(word)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
+
+
+def _days_on(today: date, number: int, weeks: bool) -> date:
+    return today + timedelta(days=number * (7 if weeks else 1))
+
+
+def _months_on(today: date, number: int) -> date:
+    """The same day of the month, or its last."""
+    years, month = divmod(today.month - 1 + number, 12)
+    first = date(today.year + years, month + 1, 1)
+    last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    return first.replace(day=min(today.day, last.day))
 
 
 def _unknown(word: str, known: list[str]) -> UserError:

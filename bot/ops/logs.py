@@ -11,7 +11,16 @@ import structlog
 
 from bot.ops.redact import Redactor
 
-NOISY = ("keystoneauth", "openstack", "slack_bolt", "slack_sdk", "alembic", "apscheduler", "waitress")
+NOISY = (
+    "asyncssh",
+    "keystoneauth",
+    "openstack",
+    "slack_bolt",
+    "slack_sdk",
+    "alembic",
+    "apscheduler",
+    "waitress",
+)
 BUSY = ("urllib3.connectionpool", "waitress.queue")  # they warn when one has to wait for a free one
 
 

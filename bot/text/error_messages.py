@@ -12,8 +12,11 @@ from bot.text.form_messages import SENTENCES as FORM_SENTENCES
 from bot.text.form_messages import VALUE_KINDS, yaml_problem
 from bot.text.i18n import N_, Mrkdwn, Texts, escape
 from bot.text.image_messages import SENTENCES as IMAGE_SENTENCES
+from bot.text.units import size_line
 from kws_core.errors import ErrorCode, UserError
+from kws_core.rentals.admission import CUSTOM
 from kws_core.scheduling.placement import NodeCapacity
+from kws_core.values import Size
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +32,10 @@ _OWN: dict[ErrorCode, str] = {
     ErrorCode.SIZE_SMALL: N_(
         "The image {image} needs at least {disk_gb} GB of disk and {ram_mb} MB of memory. Choose a larger size."
     ),
+    ErrorCode.SIZE_LARGE: N_(
+        "{size} is too large for one server: no node can give that much. The largest: {largest}. {fitting}"
+    ),
+    ErrorCode.FIGURE_LARGE: N_("Enter at most {most}: no node can give one server more."),
     ErrorCode.QUOTA_RENTALS: N_(
         "You would have {wanted} rentals; {limit} are allowed. Return one first: /kws list"
     ),
@@ -170,6 +177,8 @@ def _data(error: UserError, texts: Texts) -> dict[str, object]:
             if isinstance(earliest, date)
             else ""
         )
+    if error.code is ErrorCode.SIZE_LARGE:
+        data |= _too_large(error, texts)
     if error.code is ErrorCode.CLOUD_INIT_UNKNOWN:
         guess = error.data["guess"]
         data["guess"] = texts.plain(N_(" Did you mean {guess}?"), guess=guess) if guess else ""
@@ -181,6 +190,8 @@ def _data(error: UserError, texts: Texts) -> dict[str, object]:
         data["known"] = ", ".join(cast(Iterable[str], error.data["known"]))
     if "nodes" in error.data:
         data["nodes"] = ", ".join(cast(Iterable[str], error.data["nodes"]))
+    if "images" in error.data:
+        data["images"] = ", ".join(cast(Iterable[str], error.data["images"]))
     if "users" in error.data:
         data["users"] = used_by(cast(Iterable[tuple[str, str]], error.data["users"]))
     if "silent" in error.data:
@@ -191,6 +202,18 @@ def _data(error: UserError, texts: Texts) -> dict[str, object]:
         some, none = HINTS[error.code]
         data["hint"] = texts.plain(some, names=names) if names else texts.plain(none)
     return data
+
+
+def _too_large(error: UserError, texts: Texts) -> dict[str, object]:
+    """The size with its figures, the largest that each node gives, and the sizes that fit."""
+    size, hosts = cast(Size, error.data["size"]), cast(Iterable[Size], error.data["largest"])
+    names = ", ".join(cast(Iterable[str], error.data["fitting"]))
+    lines = sorted({f"{host.name} {size_line(host)}" for host in hosts})
+    return {
+        "size": size_line(size) if size.name == CUSTOM else f"{size.name} ({size_line(size)})",
+        "largest": "; ".join(lines),
+        "fitting": texts.plain(N_("Sizes that fit: {names}."), names=names) if names else "",
+    }
 
 
 def used_by(rentals: Iterable[tuple[str, str]]) -> Mrkdwn:

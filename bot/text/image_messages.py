@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from bot.text.i18n import N_, Texts
 from kws_core.errors import ErrorCode, Refusal
-from kws_core.images.reports import DIFFERS, NO_SOURCE, ImageOutcome, NodeImageState
+from kws_core.images.reports import (
+    BOOT_DIFFERS,
+    DIFFERS,
+    NO_SOURCE,
+    PART_LACKS,
+    UNSAFE,
+    ImageOutcome,
+    NodeImageState,
+)
 from kws_core.images.table import Difference
 from kws_core.images.upload import SLOW, SPOILED, TAKEN
+from kws_core.nodes.offered_images import NotOffered
 
 SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.IMAGE_EMPTY: N_("This is empty, so it is no image."),
@@ -36,6 +45,13 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.IMAGE_PROTECTED: N_(
         "{name} is protected on {nodes}. Take the protection off first: unprotect {name}"
     ),
+    ErrorCode.IMAGE_IS_PART: N_(
+        "{images} can't boot without {name}. Delete that image first, or give it another kernel or ramdisk."
+    ),
+    ErrorCode.IMAGE_NOT_ON_NODE: N_("{node} doesn't have {name}, or isn't responding. Choose another node."),
+    ErrorCode.IMAGE_LOGIN_UNKNOWN: N_(
+        "Who logs in to {name} is not known from its name. Repeat with --login and the user that cloud-init makes in it."
+    ),
     ErrorCode.IMAGE_SYNC_RUNNING: N_(
         "That is being copied already; how far it is stands in a direct message."
     ),
@@ -57,6 +73,9 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.URL_REFUSED: N_("{host} answered with the status {status}."),
     ErrorCode.URL_REDIRECTS: N_("That URL redirects more than {most} times."),
     ErrorCode.URL_BROKEN: N_("The download from {host} failed: {why}"),
+    ErrorCode.IMAGE_UNSAFE: N_(
+        "This image may name files outside itself ({why}). Convert it first: qemu-img convert -O qcow2"
+    ),
 }
 
 STATES = {
@@ -75,6 +94,11 @@ WHY = {
     SPOILED: N_("got other bytes than were sent; they are deleted"),
     TAKEN: N_("has another image of that name"),
     DIFFERS: N_("has other bytes than another node; delete or rename one of them"),
+    UNSAFE: N_("doesn't get it: the image names files outside itself"),
+    BOOT_DIFFERS: N_(
+        "boots otherwise than on another node. Choose which node is right: kws images sync NAME --from NODE"
+    ),
+    PART_LACKS: N_("lacks the kernel or ramdisk that it boots with, and it couldn't be copied"),
     NO_SOURCE: N_("still lacks it: no node that has it could be read"),
 }
 DIFFERENCES = {
@@ -83,11 +107,19 @@ DIFFERENCES = {
     Difference.DOUBLE: N_("twice on a node"),
     Difference.UNFINISHED: N_("an upload that is not finished"),
     Difference.FORMAT: N_("format"),
+    Difference.BOOT: N_("how it boots"),
+    Difference.TAGS: N_("tags"),
     Difference.TITLE: N_("title"),
     Difference.LOGIN: N_("default user"),
     Difference.MINIMUM: N_("least size"),
     Difference.HIDDEN: N_("hidden"),
     Difference.PROTECTED: N_("protected"),
+}
+
+NOT_OFFERED = {
+    NotOffered.PART: N_("not in the form: a kernel or ramdisk of {images}"),
+    NotOffered.ISO: N_("not in the form: an installation CD, which never gets to a login"),
+    NotOffered.FORMAT: N_("not in the form: nodes can't boot this format"),
 }
 
 

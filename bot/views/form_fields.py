@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Literal, TypeVar
 
@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
 )
 from slack_sdk.models.blocks import (
+    CheckboxesElement,
     DatePickerElement,
     InputBlock,
     InputInteractiveElement,
@@ -31,6 +32,7 @@ from bot.text.units import clip
 from bot.views import ids
 from kws_core.errors import ErrorCode, UserError
 from kws_core.nodes.values import Image
+from kws_core.rentals.admission import DEFAULT_LOGIN
 from kws_core.rentals.service import FormOptions
 
 MOST_OPTIONS = 100  # Slack's limits for one select
@@ -44,7 +46,7 @@ Kept = TypeVar("Kept")
 
 
 def block(
-    field: ids.Field,
+    field: str,
     label: str,
     element: InputInteractiveElement,
     hint: str | None = None,
@@ -64,7 +66,7 @@ def block(
 
 
 def text(
-    field: ids.Field,
+    field: str,
     label: str,
     placeholder: str,
     hint: str | None = None,
@@ -95,16 +97,29 @@ def select(
     optional: bool = False,
     dispatch: bool = False,
     placeholder: str | None = None,
+    hint: str | None = None,
+    below: Mapping[str, str] | None = None,
 ) -> InputBlock:
-    """A choice among (text, value) pairs; values longer than Slack takes are left out."""
-    drawn = [_option(text, value) for text, value in options if len(value) <= MOST_VALUE][:MOST_OPTIONS]
+    """A choice among (text, value) pairs; values longer than Slack takes are left out.
+
+    ``below`` is what stands below an option in the list, by its value.
+    """
+    lines = below or {}
+    offered = [(text, value) for text, value in options if len(value) <= MOST_VALUE][:MOST_OPTIONS]
+    drawn = [_option(text, value, lines.get(value)) for text, value in offered]
     element = StaticSelectElement(
         action_id=ids.Action.VALUE,
         options=drawn,
         initial_option=next((option for option in drawn if option.value == initial), None),
         placeholder=PlainTextObject(text=placeholder) if placeholder else None,
     )
-    return block(field, label, element, optional=optional, dispatch=dispatch)
+    return block(field, label, element, hint, optional=optional, dispatch=dispatch)
+
+
+def tick(field: ids.Field, label: str, words: str) -> InputBlock:
+    """One box to tick, with words beside it."""
+    options = [Option(value=field, text=PlainTextObject(text=clip(words, MOST_OPTION_TEXT)))]
+    return block(field, label, CheckboxesElement(action_id=ids.Action.VALUE, options=options), optional=True)
 
 
 def number(field: ids.Field, label: str, initial: int) -> InputBlock:
@@ -127,11 +142,22 @@ def usable(images: Sequence[Image]) -> list[Image]:
 
 
 def image(images: Sequence[Image], texts: Texts) -> InputBlock:
-    """One of the nodes' images."""
+    """One of the nodes' images, and whom people log in as."""
     options = [(image.title.strip() or image.name, image.name) for image in usable(images)]
-    initial = options[0][1] if len(options) == 1 else None
-    placeholder = texts.plain(N_("Choose an operating system"))
-    return select(ids.Field.IMAGE, texts.plain(N_("Image")), options, initial, placeholder=placeholder)
+    logins = {
+        image.name: texts.plain(N_("Log in as {login}"), login=image.login or DEFAULT_LOGIN)
+        for image in usable(images)
+    }
+    only = options[0][1] if len(options) == 1 else None
+    return select(
+        ids.Field.IMAGE,
+        texts.plain(N_("Image")),
+        options,
+        only,
+        placeholder=texts.plain(N_("Choose an operating system")),
+        hint=logins[only] if only else None,
+        below=logins,
+    )
 
 
 def registry_image(texts: Texts) -> InputBlock:
@@ -220,7 +246,7 @@ class ViewState(SlackModel):
         """What was typed, without blanks round it."""
         return (self._element(field).value or "").strip() or None
 
-    def verbatim(self, field: ids.Field) -> str | None:
+    def verbatim(self, field: str) -> str | None:
         """What was typed, to the last blank: in YAML, environments and commands they count."""
         value = self._element(field).value
         return value if value and value.strip() else None
@@ -246,7 +272,7 @@ class ViewState(SlackModel):
         """The person who was picked."""
         return self._element(field).selected_user
 
-    def _element(self, field: ids.Field) -> SentElement:
+    def _element(self, field: str) -> SentElement:
         return self.values.get(field, {}).get(ids.Action.VALUE, EMPTY)
 
 
@@ -281,5 +307,9 @@ class SentView(SlackModel):
             raise UserError(ErrorCode.FORM_STALE) from None
 
 
-def _option(text: str, value: str) -> Option:
-    return Option(text=PlainTextObject(text=clip(text, MOST_OPTION_TEXT)), value=value)
+def _option(text: str, value: str, below: str | None = None) -> Option:
+    return Option(
+        text=PlainTextObject(text=clip(text, MOST_OPTION_TEXT)),
+        value=value,
+        description=PlainTextObject(text=clip(below, MOST_OPTION_TEXT)) if below else None,
+    )

@@ -37,6 +37,7 @@ class Field(StrEnum):
     PORTS = "ports"
     CLOUD_INIT = "cloud_init"
     COMMAND = "command"
+    SHELL = "shell"  # the command is for sh -c
     ENVIRONMENT = "environment"
     NETWORK = "network"
     NETWORK_NAME = "network_name"
@@ -60,6 +61,7 @@ class Action(StrEnum):
     OPEN_RENT = "open_rent"
     OPEN_CONTAINER = "open_container"
     MORE = "rent_more"
+    LONGER = "rent_longer"
     SHOW_LIST = "show_list"
     SHOW_STATUS = "show_status"
     SHOW_HELP = "show_help"

@@ -23,6 +23,7 @@ from bot.views.form_fields import SentView, ViewState
 from kws_core.images.reports import LONGEST_TITLE, MOST_GB, MOST_MB, Description
 from kws_core.nodes.image_store import LOGIN
 from kws_core.nodes.values import Image
+from kws_core.rentals.admission import DEFAULT_LOGIN
 
 LONGEST_LOGIN = 32
 
@@ -105,7 +106,7 @@ def _login(image: Image, texts: Texts) -> InputBlock:
         action_id=ids.Action.VALUE,
         initial_value=image.properties.get(LOGIN) or None,
         max_length=LONGEST_LOGIN,
-        placeholder=PlainTextObject(text=image.login or "student"),
+        placeholder=PlainTextObject(text=image.login or DEFAULT_LOGIN),
     )
     hint = texts.plain(
         N_("Whom people log in as on servers that are rented from now on; empty: as the distribution does.")

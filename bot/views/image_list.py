@@ -18,12 +18,13 @@ from slack_sdk.models.blocks import (
 
 from bot.text.i18n import N_, Mrkdwn, Texts, code, escape
 from bot.text.image_lines import short_checksum, size_text
-from bot.text.image_messages import DIFFERENCES, outcome_text
+from bot.text.image_messages import DIFFERENCES, NOT_OFFERED, outcome_text
 from bot.text.units import clip
 from bot.views import ids
 from bot.views.rental_card import Message
+from kws_core.images.boot import TAGS
 from kws_core.images.reports import ImageReport
-from kws_core.images.table import Row, Table, usable
+from kws_core.images.table import Difference, Row, Table, usable
 from kws_core.nodes.image_store import TITLE, UPLOAD
 from kws_core.nodes.values import StoredImage
 
@@ -55,16 +56,27 @@ def entry(row: Row, texts: Texts) -> list[Block]:
         marks.append(texts(N_("hidden")))
     if any(one.protected for one in row.active.values()):
         marks.append(texts(N_("protected")))
+    if row.not_offered:
+        names = ", ".join(row.part_of) or texts.plain(N_("other images"))
+        marks.append(texts(NOT_OFFERED[row.not_offered], images=names))
     lines = [" · ".join(marks)]
     lines += [copies(node, here, texts) for node, here in list(row.copies.items())[:MOST_COPIES]]
     if len(row.copies) > MOST_COPIES:
         lines.append(texts(N_("… and {count} nodes more"), count=len(row.copies) - MOST_COPIES))
     if row.differences:
-        found = ", ".join(texts(DIFFERENCES[difference]) for difference in row.differences)
+        found = ", ".join(_difference(difference, row, texts) for difference in row.differences)
         lines.append(texts(N_(":warning: Differs: {found}"), found=Mrkdwn(found)))
     if row.users:
         lines.append(texts(N_("Rentals that use it: {count}"), count=len(row.users)))
     return [_section("\n".join(lines)), ActionsBlock(elements=_buttons(row, texts))]
+
+
+def _difference(difference: Difference, row: Row, texts: Texts) -> Mrkdwn:
+    told = texts(DIFFERENCES[difference])
+    if difference is not Difference.BOOT:
+        return told
+    keys = ", ".join(code(key) for key in row.boot_keys if key != TAGS)
+    return Mrkdwn(f"{told} ({keys})")
 
 
 def copies(node: str, here: Sequence[StoredImage], texts: Texts) -> Mrkdwn:
@@ -97,12 +109,13 @@ def report_line(report: ImageReport, texts: Texts) -> Mrkdwn:
 
 
 def _buttons(row: Row, texts: Texts) -> list[ButtonElement]:
-    sync = row.active and row.lacking
+    sync = row.to_repair
+    in_form = row.active and not row.not_offered
     wanted = [
         (ids.Action.IMAGE_SYNC, N_("Copy to every node"), None) if sync else None,
-        (ids.Action.IMAGE_DESCRIBE, N_("Describe"), None) if row.active else None,
-        (ids.Action.IMAGE_SHOW, N_("Show in the form"), None) if row.hidden else None,
-        (ids.Action.IMAGE_HIDE, N_("Hide"), None) if row.active and not row.hidden else None,
+        (ids.Action.IMAGE_DESCRIBE, N_("Describe"), None) if in_form else None,
+        (ids.Action.IMAGE_SHOW, N_("Show in the form"), None) if in_form and row.hidden else None,
+        (ids.Action.IMAGE_HIDE, N_("Hide"), None) if in_form and not row.hidden else None,
         (ids.Action.IMAGE_DELETE, N_("Delete"), _sure(row, texts)),
     ]
     return [_button(action, label, row.name, texts, sure) for action, label, sure in filter(None, wanted)]
@@ -137,7 +150,7 @@ def _foot(table: Table, page: int, pages: int, texts: Texts) -> list[Block]:
         buttons.append(_page_button(page - 1, N_("Back"), texts))
     if page < pages - 1:
         buttons.append(_page_button(page + 1, N_("More"), texts))
-    if any(row.active and row.lacking and not row.snapshot for row in table.rows):
+    if any(row.to_repair and not row.snapshot for row in table.rows):
         buttons.append(_button(ids.Action.IMAGE_SYNC, N_("Copy all that lack somewhere"), ids.ALL, texts))
     return [ActionsBlock(elements=buttons)] if buttons else []
 

@@ -6,6 +6,7 @@ keeps what was typed in every field that stays.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from slack_sdk.models.blocks import (
@@ -27,6 +28,7 @@ from bot.views import ids
 from bot.views.form_fields import SentView, ViewState
 from kws_core.config import Policy
 from kws_core.errors import ErrorCode, UserError
+from kws_core.forms.container import in_shell
 from kws_core.forms.passwords import Secret
 from kws_core.forms.ports import format_ports
 from kws_core.rentals.admission import CUSTOM, NEW_NETWORK, RentForm
@@ -37,6 +39,8 @@ from kws_core.values import Kind
 GENERATED, PASTED, PASSWORD, SAVED = "generated", "pasted", "password", "saved:"
 DEFAULT_NETWORK = "default"
 SOME_PORTS = "80, 8000-8010, 53/udp"
+MOST_BOXES = 12  # of fields.LONGEST_TEXT: more than Nova takes of a person (cloud_init.MAX_CLOUD_INIT)
+_NUMBER = re.compile("[1-9][0-9]?")
 ACCESS = {GENERATED: Access.GENERATED, PASTED: Access.OWN_KEY, PASSWORD: Access.PASSWORD}
 
 
@@ -49,10 +53,12 @@ class Shown:
     access: str = GENERATED
     custom: bool = False
     new_network: bool = False
+    boxes: int = 1  # for cloud-init: Slack takes 3,000 characters in each
 
     def metadata(self) -> str:
         """As private_metadata: what no field says."""
-        return f"{self.kind.value}{' more' if self.more else ''}"
+        boxes = f" {self.boxes}" if self.boxes > 1 else ""
+        return f"{self.kind.value}{' more' if self.more else ''}{boxes}"
 
 
 def shown_in(view: SentView) -> Shown:
@@ -66,6 +72,7 @@ def shown_in(view: SentView) -> Shown:
         access=view.state.option(ids.Field.ACCESS) or GENERATED,
         custom=view.state.option(ids.Field.SIZE) == CUSTOM,
         new_network=view.state.option(ids.Field.NETWORK) == NEW_NETWORK,
+        boxes=next((min(int(word), MOST_BOXES) for word in words if _NUMBER.fullmatch(word)), 1),
     )
 
 
@@ -154,6 +161,7 @@ def _container(texts: Texts) -> list[Block]:
     return [
         _ports(texts, texts.plain(N_("For example: {ports}"), ports=SOME_PORTS), "80"),
         fields.text(ids.Field.COMMAND, command, "nginx -g 'daemon off;'", command_hint, optional=True),
+        fields.tick(ids.Field.SHELL, texts.plain(N_("Shell")), texts.plain(N_("Run the command with sh -c"))),
         fields.text(
             ids.Field.ENVIRONMENT, environment, "NAME=value", environment_hint, optional=True, multiline=True
         ),
@@ -164,23 +172,34 @@ def _more(offer: FormOptions, policy: Policy, texts: Texts, shown: Shown, admin:
     blocks: list[Block] = []
     if shown.kind is Kind.SERVER:
         hint = texts.plain(N_("SSH is always open. For example: {ports}"), ports=SOME_PORTS)
-        config_hint = texts.plain(N_("A cloud-config in YAML; it is merged with KWS's own part."))
+        config_hint = texts.plain(
+            N_("A cloud-config in YAML, up to 3,000 characters. For more, select “Longer cloud-init”.")
+        )
         blocks += [
             _ports(texts, hint, format_ports(policy.open_port_ranges())),
-            fields.text(
-                ids.Field.CLOUD_INIT,
-                "cloud-init",
-                "packages: [nginx]",
-                config_hint,
-                optional=True,
-                multiline=True,
-            ),
+            *(_config_box(texts, number, config_hint) for number in range(shown.boxes)),
         ]
+        if shown.boxes < MOST_BOXES:
+            longer = PlainTextObject(text=texts.plain(N_("Longer cloud-init")))
+            button = ButtonElement(action_id=ids.Action.LONGER, text=longer)
+            blocks.append(ActionsBlock(block_id=ids.Action.LONGER, elements=[button]))
     blocks += _network(offer, texts, shown)
     if admin:
         names = [(room.node, room.node) for room in offer.rooms]
         blocks.append(fields.select(ids.Field.NODE, texts.plain(N_("Node")), names, None, optional=True))
     return blocks
+
+
+def _box(number: int) -> str:
+    """The block_id of the box of cloud-init with that number, from 0."""
+    return f"{ids.Field.CLOUD_INIT}_{number + 1}" if number else ids.Field.CLOUD_INIT
+
+
+def _config_box(texts: Texts, number: int, hint: str) -> InputBlock:
+    label = f"cloud-init ({number + 1})" if number else "cloud-init"
+    if number:
+        hint = texts.plain(N_("Continues on a new line."))
+    return fields.text(_box(number), label, "packages: [nginx]", hint, optional=True, multiline=True)
 
 
 def _network(offer: FormOptions, texts: Texts, shown: Shown) -> list[Block]:
@@ -231,14 +250,21 @@ def parse(view: SentView) -> RentForm:
         ram_mb=state.number(ids.Field.RAM_MB),
         disk_gb=state.number(ids.Field.DISK_GB),
         ports=(state.text(ids.Field.PORTS) or "") if ports or shown.kind is Kind.CONTAINER else None,
-        cloud_init=state.verbatim(ids.Field.CLOUD_INIT),
-        command=state.verbatim(ids.Field.COMMAND),
+        cloud_init="\n".join(filter(None, map(state.verbatim, map(_box, range(shown.boxes))))) or None,
+        command=_command(state),
         environment=state.verbatim(ids.Field.ENVIRONMENT),
         network=None if network == DEFAULT_NETWORK else network,
         network_name=state.text(ids.Field.NETWORK_NAME),
         cidr=state.text(ids.Field.CIDR),
         node=state.option(ids.Field.NODE),
     )
+
+
+def _command(state: ViewState) -> str | None:
+    command = state.verbatim(ids.Field.COMMAND)
+    if command and state.options(ids.Field.SHELL):
+        return in_shell(command)
+    return command
 
 
 def _image_of(kind: Kind, state: ViewState) -> str | None:

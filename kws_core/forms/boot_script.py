@@ -1,6 +1,7 @@
-"""What a server is born with so that it can be given a new key later: a script that runs at each of its boots.
+"""What a server is born with so that its owner gets in: a script that runs at each of its boots.
 
-The script asks the metadata service for the key that ``Node.put_key`` left there and puts it in the place
+It makes the login if cloud-init did not (one of the person's other users may have stopped it), and its key.
+Then it asks the metadata service for the key that ``Node.put_key`` left there and puts it in the place
 of earlier keys of KWS (docs/adr/0006-new-key.md). It is all that reaches a disk that nobody may wipe.
 """
 
@@ -15,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from kws_core.values import GUEST_KEY
 
 PATH = "/var/lib/cloud/scripts/per-boot/50-kws-key"
+WRITTEN = "/var/lib/cloud/instance/sem/config_write_files"  # this instance has our script
 METADATA = "http://169.254.169.254/openstack/latest/meta_data.json"
 
 _templates = Environment(
@@ -30,19 +32,33 @@ def comment(name: str) -> str:
     return f"kws-{name}"
 
 
-def entry(name: str, login: str) -> dict[str, Any]:
-    """The script as an entry of cloud-init's ``write_files``."""
+def entry(name: str, login: str, key: str | None = None, password_hash: str | None = None) -> dict[str, Any]:
+    """The script as an entry of cloud-init's ``write_files``; only root may read it, for the hash's sake."""
     return {
         "path": PATH,
         "owner": "root:root",
-        "permissions": "0755",
-        "content": script(login, comment(name)),
+        "permissions": "0700",
+        "content": script(login, comment(name), key, password_hash),
     }
 
 
-def script(login: str, mark: str, url: str = METADATA) -> str:
-    """The script for that login; ``mark`` is the comment by which it knows the keys of KWS."""
+def early() -> list[str]:
+    """The script as an entry of cloud-init's ``bootcmd``, which runs before the SSH server starts: the old key then
+    never opens a server that was rebooted for a new one. Not at an instance's first boot: what lies there then is
+    of the server whose disk became this image.
+    """
+    return ["sh", "-c", f"test ! -e {WRITTEN} || test ! -x {PATH} || {PATH}"]
+
+
+def script(
+    login: str, mark: str, key: str | None = None, password_hash: str | None = None, url: str = METADATA
+) -> str:
+    """The script for that login; ``mark`` is the comment by which it knows the keys of KWS.
+
+    ``key`` and ``password_hash`` are what the login is made with where cloud-init did not make it.
+    """
     settings = {"login": login, "comment": mark, "url": url, "entry": GUEST_KEY}
+    settings |= {"key": key or "", "password": password_hash or ""}
     # ascii() of a dict of texts is a literal of Python, whatever is in them
     return _templates.get_template("guest-key.py.j2").render(settings=ascii(settings))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 
@@ -12,7 +13,22 @@ MAX_ENVIRONMENT = 8192  # bytes
 MAX_VARIABLES = 64
 MAX_IMAGE_NAME = 255  # characters, tag and all
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"[^\s=\0-\x1f\x7f]+")  # Docker takes any name: discovery.type, my-name
+_QUOTED = re.compile(r"\\.|'[^']*'|\"(?:\\.|[^\"\\])*\"", re.DOTALL)
+# What only a shell understands: signs that stand at the edge of a word (a>=2 and ?a=1&b=2 are words), variables.
+_SHELL = re.compile(r"&&|\|\||(?:(?<=\s)|^)[0-9]?[<>|&;]+|[<>|&;]+(?=\s|$)")
+_ASSIGNMENT = re.compile(r"\s*[A-Za-z_]\w*=\S*")
+_SHELLS = tuple((name, "-c") for name in ("sh", "bash", "/bin/sh", "/bin/bash", "ash", "zsh"))
+_VARIABLES = re.compile(r"\$(?:[A-Za-z_]\w*|[({])|`")
+_DOCKER = re.compile(
+    r"(?:\$\s*)?(?:sudo\s+)?(?:docker|podman|nerdctl)\s+(?:image\s+|container\s+)?(?:pull|run|create)\s+"
+)
+_WITH_VALUE = re.compile(  # options of docker run whose value is the next word
+    r"-[a-zA-Z]*[acehlmpuvw]|--(?:name|network|net|env|env-file|volume|mount|publish|restart|entrypoint|user|workdir"
+    r"|hostname|label|memory|cpus|gpus|platform|add-host|cap-add|device|log-driver|log-opt|ip|pull|shm-size|tmpfs|ulimit)"
+)
+_HUB = re.compile(r"(?:https?://)?hub\.docker\.com/(?:_/([^/?#\s]+)|r/([^/?#\s]+/[^/?#\s]+))(?:[/?#]\S*)?")
+_AROUND = re.compile(r"(?:FROM\s+|image:\s+|docker://)?[\"'`]?([^\s\"'`]+)[\"'`]?", re.IGNORECASE)
 # The grammar of image references (distribution's reference package), without its backtracking.
 _HOST = re.compile(
     r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?|\[[0-9a-f:]+\](:[0-9]{1,5})?", re.IGNORECASE
@@ -26,20 +42,55 @@ _ID = re.compile(r"[0-9a-f]{64}")
 def parse_command(text: str) -> tuple[str, ...]:
     """The words of a command line, by the shell's rules of quoting; none for an empty text.
 
-    No shell runs: ``$HOME``, ``|`` and ``&&`` are words like any other (``sh -c '…'`` is the way).
+    A list in brackets is JSON, as in a Dockerfile. No shell runs, so what only a shell understands is refused
+    with ``sh -c '…'`` as the way.
     """
     _check_text("command", text, MAX_COMMAND)
+    text = re.sub(r"\\\r?\n[ \t]*", " ", text)  # a line that goes on in the next
+    if text.lstrip().startswith("[") and text.rstrip().endswith("]"):
+        return _exec_form(text)
     try:
-        return tuple(shlex.split(text))
+        words = tuple(shlex.split(text))
     except ValueError as error:
         raise UserError(ErrorCode.COMMAND_QUOTES) from error
+    bare, filled = _QUOTED.sub("x", text), _QUOTED.sub(_filled_in, text)
+    found = _ASSIGNMENT.match(bare) or _SHELL.search(bare) or _VARIABLES.search(filled)
+    if found and words[:2] not in _SHELLS:
+        raise UserError(ErrorCode.COMMAND_SHELL, sign=found[0].strip(), right=in_shell(text)[:MAX_COMMAND])
+    return words
+
+
+def in_shell(text: str) -> str:
+    """The command line that gives that one to a shell; itself when it does so already."""
+    try:
+        already = tuple(shlex.split(text)[:2]) in _SHELLS
+    except ValueError:
+        already = False
+    return text if already or text.lstrip().startswith("[") else shlex.join(("sh", "-c", text.strip()))
+
+
+def _filled_in(quoted: re.Match[str]) -> str:
+    """What a shell still fills variables into: double quotes, without what is escaped in them."""
+    return re.sub(r"\\.", "", quoted[0]) if quoted[0].startswith('"') else "x"
+
+
+def _exec_form(text: str) -> tuple[str, ...]:
+    try:
+        words = json.loads(text)
+    except (ValueError, RecursionError):
+        words = None
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise UserError(ErrorCode.COMMAND_JSON)
+    for word in words:
+        _check_text("command", word, MAX_COMMAND)
+    return tuple(words)
 
 
 def parse_environment(text: str) -> dict[str, str]:
     """One ``NAME=value`` a line. Blank lines and lines that begin with ``#`` are passed over.
 
-    The value is all behind the first ``=``, as it stands: quotes and spaces belong to it, as in
-    Docker's env files. Line numbers in errors count every line, from 1.
+    The value is all behind the first ``=``, as it stands. Quotes round it would belong to it, as in Docker's
+    env files, which hardly anybody means: they are refused. Line numbers in errors count every line, from 1.
     """
     _check_text("environment", text, MAX_ENVIRONMENT)
     found: dict[str, str] = {}
@@ -51,6 +102,8 @@ def parse_environment(text: str) -> dict[str, str]:
             raise UserError(ErrorCode.ENVIRONMENT_NO_EQUALS, line=number, text=name[:40])
         if not _VARIABLE.fullmatch(name):
             raise UserError(ErrorCode.ENVIRONMENT_NAME, line=number, name=name[:40])
+        if len(value.strip()) > 1 and value.strip()[0] == value.strip()[-1] in "\"'":
+            raise UserError(ErrorCode.ENVIRONMENT_QUOTES, line=number, name=name[:40])
         if name in found:
             raise UserError(ErrorCode.ENVIRONMENT_TWICE, line=number, name=name[:40])
         found[name] = value
@@ -60,7 +113,7 @@ def parse_environment(text: str) -> dict[str, str]:
 
 
 def check_image_name(text: str) -> str:
-    """The image reference ``[host[:port]/]path[:tag][@digest]``, with ``:latest`` where it has neither.
+    """The image reference ``[host[:port]/]path[:tag]``, with ``:latest`` where it has no tag; no digest.
 
     The part before the first slash is a host when it has a dot or a colon or is ``localhost``, as
     Docker decides it. Sha256 and sha512 digests only.
@@ -69,6 +122,8 @@ def check_image_name(text: str) -> str:
     if not name:
         raise UserError(ErrorCode.IMAGE_MISSING)
     shown = name[:80]
+    if meant := _meant(name):
+        raise UserError(ErrorCode.IMAGE_NAME_COMMAND, right=meant[:80])
     if "://" in name:
         raise UserError(ErrorCode.IMAGE_NAME_URL, image=shown)
     rest, at, digest = name.partition("@")
@@ -83,10 +138,29 @@ def check_image_name(text: str) -> str:
         or (host is None and _ID.fullmatch(path))  # the registry's grammar keeps these for image ids
     ):
         raise UserError(ErrorCode.CONTAINER_IMAGE_INVALID, image=shown)
-    full = name if tag is not None or at else f"{name}:latest"
+    if at:  # python-zunclient and Zun cut it off at the colon, and the newest image would run
+        right = rest if tag is not None else f"{rest}:latest"
+        raise UserError(ErrorCode.IMAGE_NAME_DIGEST, digest=f"@{digest[:15]}", right=right[:80])
+    full = name if tag is not None else f"{name}:latest"
     if len(full) > MAX_IMAGE_NAME:
         raise UserError(ErrorCode.IMAGE_NAME_LONG, size=len(full), limit=MAX_IMAGE_NAME)
     return full
+
+
+def _meant(text: str) -> str:
+    """The image in a command line, in a line of a Dockerfile, in Docker Hub's address; "" when there is no more than it."""
+    hub = _HUB.fullmatch(text)
+    if hub:
+        return hub[1] or hub[2]
+    if command := _DOCKER.match(text):
+        words = iter(text[command.end() :].split())
+        for word in words:
+            if _WITH_VALUE.fullmatch(word):
+                next(words, "")
+            elif not word.startswith("-"):
+                return word
+    around = _AROUND.fullmatch(text)
+    return around[1] if around and around[1] != text and "://" not in around[1] else ""
 
 
 def _split(rest: str) -> tuple[str | None, str, str | None]:

@@ -10,6 +10,7 @@ from kws_core.errors import ErrorCode, UserError
 from kws_core.values import PortRange
 
 FIRST, LAST = 1, 65535
+UNPRIVILEGED = 1024
 SSH = PortRange(22, 22)  # open on every server: said again, it adds nothing
 FORBIDDEN = frozenset({25})  # mail: what spam leaves by, and the lab's provider blocks
 MOST = 20  # ranges; Neutron's default quota is 100 rules for the whole project
@@ -28,10 +29,24 @@ def parse_ports(text: str, policy_forbidden: Set[int] = FORBIDDEN, most: int = M
     text = re.sub(r"\s*[-\u2013\u2014\u2212~]\s*", "-", text)
     text = re.sub(r"\s*/\s*", "/", text)
     pieces = [piece for piece in re.split(r"[\s,]+", text) if piece]
+    for first, last in re.findall(r"(?<![^\s,])([0-9]+)(?=[ \t]+([0-9]+)(?![^\s,]))", text):
+        if _looks_like_a_range(first, last, alone=len(pieces) == 2):
+            raise UserError(ErrorCode.PORTS_RANGE, dash=f"{first}-{last}", comma=f"{first}, {last}")
     ranges = _joined(port for port in (_range(piece, policy_forbidden) for piece in pieces) if port != SSH)
     if len(ranges) > most:
         raise UserError(ErrorCode.PORTS_MANY, count=len(ranges), most=most)
     return ranges
+
+
+def _looks_like_a_range(first: str, last: str, alone: bool) -> bool:
+    """``19000 19999``: two high numbers with only spaces between them that may be the ends of a range.
+
+    Among others they look so only when they are round: the last ends with the 9s where the first has 0s.
+    """
+    low, high = _number(first), _number(last)
+    zeros = len(first) - len(first.rstrip("0"))
+    rounded = any(last == first[:-digits] + "9" * digits for digits in range(2, zeros + 1))
+    return low >= UNPRIVILEGED and low + 1 < high <= LAST and len(first) == len(last) and (alone or rounded)
 
 
 def format_ports(ranges: Iterable[PortRange]) -> str:

@@ -55,8 +55,10 @@ def check_public_key(text: str) -> str:
     into authorized_keys as it is.
     """
     line = text.strip()
-    if "PRIVATE KEY" in line:
+    if "PRIVATE KEY" in line or "PuTTY-User-Key-File" in line or "Private-Lines:" in line:
         raise UserError(ErrorCode.KEY_IS_PRIVATE)
+    if line.startswith(("---- BEGIN SSH2 PUBLIC KEY", "Public-Lines:", "Comment:")):
+        raise UserError(ErrorCode.KEY_PUTTY)
     parts = line.split(None, 2)
     if "\n" in line or "\r" in line or len(parts) < 2 or parts[0] not in ACCEPTED:
         raise UserError(ErrorCode.KEY_INVALID, accepted=", ".join(sorted(ACCEPTED)))

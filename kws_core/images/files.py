@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from kws_core.errors import ErrorCode, UserError
+from kws_core.images.inspection import Inspection
 from kws_core.nodes.image_store import CHUNK
 from kws_core.nodes.values import StoredImage
 
@@ -30,6 +31,7 @@ _VDI = slice(0x40, 0x44), b"\x7f\x10\xda\xbe"
 _ISO = slice(0x8001, 0x8006), b"CD001"
 _MBR = slice(510, 512), b"\x55\xaa"
 _GPT = slice(512, 520), b"EFI PART"
+_VHD_TYPE, _VHD_DIFFERENCE = slice(60, 64), b"\0\0\0\4"  # it has only what its parent has not
 _PACKED = (b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c")
 
 Count = Callable[[int], None]  # told the number of bytes so far
@@ -60,6 +62,12 @@ class Content:
     disk_format: str
     digests: Digests
     url: str = ""
+    virtual_size: int = 0  # bytes of the disk that a server sees; 0 where nobody asked
+
+    @property
+    def disk_gb(self) -> int:
+        """GiB that a server's disk must have for it."""
+        return -(-self.virtual_size // 1024**3)
 
 
 class Reading:
@@ -91,6 +99,8 @@ def disk_format(head: bytes) -> str:
         raise UserError(ErrorCode.IMAGE_NO_DISK)
     if kind == "qcow2":
         _check_qcow2(head)
+    if kind == "vpc" and head[_VHD_TYPE] == _VHD_DIFFERENCE:
+        raise UserError(ErrorCode.IMAGE_REFERS)
     if kind:
         return kind
     if head[_VDI[0]] == _VDI[1]:
@@ -122,13 +132,14 @@ def examined(path: Path, count: Count = lambda done: None) -> Iterator[Content]:
             kind = disk_format(file.read(HEAD))
             file.seek(0)
             hashes, size = _Hashes(), 0
-            while chunk := file.read(CHUNK):
+            inspection = Inspection(iter(lambda: file.read(CHUNK), b""))
+            for chunk in inspection:
                 hashes.update(chunk)
                 size += len(chunk)
                 count(size)
         except OSError as error:
             raise _unreadable(path, error) from error
-        yield Content(file, size, kind, hashes.digests())
+        yield Content(file, size, kind, hashes.digests(), virtual_size=inspection.virtual_size(kind, size))
 
 
 def _unreadable(path: Path, error: OSError) -> UserError:
@@ -148,7 +159,8 @@ def spooled(chunks: Iterable[bytes], count: Count = lambda done: None, kind: str
     """
     with tempfile.TemporaryFile() as file:
         head, hashes, size = b"", _Hashes(), 0
-        for chunk in chunks:
+        inspection, known = Inspection(chunks), bool(kind)
+        for chunk in inspection:
             if not kind:
                 head += chunk
                 kind = disk_format(head) if len(head) >= HEAD else ""
@@ -159,7 +171,10 @@ def spooled(chunks: Iterable[bytes], count: Count = lambda done: None, kind: str
             count(size)
         kind = kind or disk_format(head)
         file.flush()
-        yield Content(cast(BinaryIO, file), size, kind, hashes.digests())
+        virtual = 0 if known else inspection.virtual_size(kind, size)
+        if known:
+            inspection.refuse_unsafe(kind)
+        yield Content(cast(BinaryIO, file), size, kind, hashes.digests(), virtual_size=virtual)
 
 
 def check_room(size: int, more: int) -> None:

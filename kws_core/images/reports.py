@@ -15,7 +15,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 LOGIN_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 LONGEST_TITLE = 75  # what an option of Slack's shows
 MOST_GB, MOST_MB = 10_000, 1_048_576
-DIFFERS, NO_SOURCE = "differs", "no_source"
+DIFFERS, NO_SOURCE, UNSAFE = "differs", "no_source", "unsafe"
+BOOT_DIFFERS, PART_LACKS = "boot_differs", "part_lacks"
 
 
 class NodeImageState(StrEnum):

@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -20,11 +21,15 @@ from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import ErrorCode, NodeDown, NodeError, NodeRefused, Refusal, UserError
 from kws_core.images import upload
+from kws_core.images.boot import TAGS, BootSettings, joined, same
 from kws_core.images.files import Content, Count, spooled
 from kws_core.images.image_audit import By, note
 from kws_core.images.reports import (
+    BOOT_DIFFERS,
     DIFFERS,
     NO_SOURCE,
+    PART_LACKS,
+    UNSAFE,
     Description,
     ImageOutcome,
     ImageReport,
@@ -32,11 +37,12 @@ from kws_core.images.reports import (
     Watch,
     check_name,
 )
-from kws_core.images.table import Row, Table, same, tabulate
+from kws_core.images.table import Row, Table, tabulate, usable
 from kws_core.images.upload import About
 from kws_core.nodes import Node
 from kws_core.nodes.concurrency import Locks
 from kws_core.nodes.image_store import HIDDEN, LOGIN, TITLE
+from kws_core.nodes.offered_images import NotOffered, login_of, offered_image
 from kws_core.nodes.values import Image, StoredImage
 from kws_core.scheduling import capacity
 from kws_core.tables.rental import Rental
@@ -113,28 +119,42 @@ class Images:
     def add(
         self, by: By, name: str, source: Source, about: About | None = None, watch: Watch = _unwatched
     ) -> ImageReport:
-        """Brings a new image to every node. UserError before anything is touched if it can't be."""
+        """Brings a new image to every node. UserError before anything is touched if it can't be.
+
+        Its login has to be known: said, or by its name, or as a node that has it says.
+        """
         about = about or About()
         check_name(name)
         Description(about.title, about.login, about.min_disk_gb, about.min_ram_mb).check()
         with self._locks.of(name):
             before = self.table().row(name)
+            about = replace(about, login=about.login or _login(name, before))
             with source(self._counting(watch, name)) as content:
                 self._check_free(name, before, content)
                 return self._bring(by, "image.add", name, content, about, list(self.nodes), watch)
 
-    def sync(self, by: By, name: str | None = None, watch: Watch = _unwatched) -> list[ImageReport]:
-        """See syncing()."""
-        return list(self.syncing(by, name, watch))
+    def sync(
+        self, by: By, name: str | None = None, watch: Watch = _unwatched, *, source: str | None = None
+    ) -> list[ImageReport]:
+        """See syncing(). ``source``: the node by which the others are made the same in how servers boot."""
+        return list(self.syncing(by, name, watch, source=source))
 
-    def syncing(self, by: By, name: str | None = None, watch: Watch = _unwatched) -> Iterator[ImageReport]:
-        """Copies one image, or all of them, from a node that has it to those that lack it, one by one."""
+    def syncing(
+        self, by: By, name: str | None = None, watch: Watch = _unwatched, *, source: str | None = None
+    ) -> Iterator[ImageReport]:
+        """Copies one image, or all of them, from a node that has it to those that lack it, one by one.
+
+        Where servers boot otherwise from it the properties are made the same, and no bytes are sent.
+        """
         table = self.table()
         rows = [row for row in table.rows if row.active and not row.snapshot]
+        rows.sort(key=lambda row: row.not_offered is not NotOffered.PART)  # what others boot with comes first
         if name is not None:
             rows = [self.row(name, table)[1]]
         for row in rows:
-            yield self._sync(by, row, table, watch)
+            if source is not None and source not in row.active:
+                raise UserError(ErrorCode.IMAGE_NOT_ON_NODE, name=row.name, node=source)
+            yield self._sync(by, row, table, source, watch)
 
     def rename(self, by: By, old: str, new: str) -> ImageReport:
         """Gives it another name on every node; refused where another image has that name."""
@@ -149,7 +169,9 @@ class Images:
         building = [r for r in row.users if r.status in (Status.REQUESTED, Status.BUILDING)]
         if building:
             raise UserError(ErrorCode.IMAGE_IN_USE, name=old, users=_whose(building))
-        report = self._change_all("image.rename", by, row, table, lambda _: ({"name": new}, ()), to=new)
+        report = self._change_all(
+            "image.rename", by, row, table, lambda one: (_renamed(one, new), ()), to=new
+        )
         done = {node: ImageOutcome(NodeImageState.ALREADY) for node in taken if node not in row.active}
         return ImageReport(new, {**report.outcomes, **done})
 
@@ -167,9 +189,14 @@ class Images:
     def hide(self, by: By, name: str, hidden: bool = True) -> ImageReport:
         """Takes it out of the form, or back into it."""
         table, row = self.row(name)
-        change: tuple[dict[str, Any], list[str]] = ({HIDDEN: "true"}, []) if hidden else ({}, [HIDDEN])
         what = "image.hide" if hidden else "image.show"
-        return self._change_all(what, by, row, table, lambda _: change)
+
+        def change(stored: StoredImage) -> Change:
+            if hidden:
+                return {HIDDEN: "true"}, []
+            return {"os_hidden": False} if stored.os_hidden else {}, [HIDDEN]
+
+        return self._change_all(what, by, row, table, change)
 
     def protect(self, by: By, name: str, protected: bool = True) -> ImageReport:
         """Lets nobody delete it, or lets it be deleted again."""
@@ -182,6 +209,8 @@ class Images:
         table, row = self.row(name)
         if row.users:
             raise UserError(ErrorCode.IMAGE_IN_USE, name=name, users=_whose(row.users))
+        if row.part_of:
+            raise UserError(ErrorCode.IMAGE_IS_PART, name=name, images=list(row.part_of))
         protected = sorted(n for n, here in row.copies.items() if any(one.protected for one in here))
         if protected:
             raise UserError(ErrorCode.IMAGE_PROTECTED, name=name, nodes=protected)
@@ -200,28 +229,111 @@ class Images:
         if taken:
             raise UserError(ErrorCode.IMAGE_NAME_TAKEN, name=name, nodes=sorted(taken))
 
-    def _sync(self, by: By, row: Row, table: Table, watch: Watch) -> ImageReport:
-        holders = list(row.active.items())
-        outcomes = {node: ImageOutcome(NodeImageState.ALREADY) for node, _ in holders}
+    def _sync(self, by: By, row: Row, table: Table, source: str | None, watch: Watch) -> ImageReport:
+        holders = dict(sorted(row.active.items(), key=lambda held: held[0] != source))
+        outcomes = {node: ImageOutcome(NodeImageState.ALREADY) for node in holders}
         outcomes |= {
             node: ImageOutcome(NodeImageState.FAILED, reason) for node, reason in table.silent.items()
         }
-        if any(same(holders[0][1], other) is False for _, other in holders[1:]):
-            outcomes |= dict.fromkeys(row.copies, ImageOutcome(NodeImageState.FAILED, DIFFERS))
+        copies = list(holders.values())
+        wanted = joined({source: holders[source]} if source else holders, table.indexes)
+        exact = source is not None
+        lacks = {node: wanted.lacks(one, table.indexes[node], exact) for node, one in holders.items()}
+        repairs = {node: keys for node, keys in lacks.items() if keys}
+        trouble = _trouble(wanted, any(same(copies[0], other) is False for other in copies[1:]))
+        if trouble and (row.lacking or repairs or trouble == DIFFERS):
+            outcomes |= dict.fromkeys(row.copies, ImageOutcome(NodeImageState.FAILED, trouble))
             return self._report("image.sync", by, row.name, outcomes, None)
-        if not row.lacking:
+        if not row.lacking and not repairs:
             return ImageReport(row.name, outcomes)
         with self._locks.of(row.name):
-            for name, stored in holders:
-                try:
-                    with self._fetched(self.nodes[name], stored, watch) as content:
-                        about = About.of(stored)
-                        done = self._bring(by, "image.sync", row.name, content, about, row.lacking, watch)
-                        return ImageReport(row.name, {**outcomes, **done.outcomes})
-                except NodeError as error:
-                    log.warning("image %s can't be read from %s: %s", row.name, name, error)
-        outcomes |= dict.fromkeys(row.lacking, ImageOutcome(NodeImageState.FAILED, NO_SOURCE))
-        return self._report("image.sync", by, row.name, outcomes, None)
+            parts = self._parts(by, wanted, source, [*row.lacking, *repairs], watch)
+            lost = [node for node, ids in parts.items() if ids.keys() != wanted.parts.keys()]
+            outcomes |= dict.fromkeys(lost, ImageOutcome(NodeImageState.FAILED, PART_LACKS))
+            repairs = {node: keys for node, keys in repairs.items() if node not in lost}
+            outcomes |= self._repaired(by, row, wanted, repairs, parts)
+            lacking = [node for node in row.lacking if node not in lost]
+            if lacking:
+                outcomes |= self._copied(by, row.name, holders, lacking, wanted, parts, watch)
+        return ImageReport(row.name, outcomes)
+
+    def _copied(
+        self,
+        by: By,
+        name: str,
+        holders: Mapping[str, StoredImage],
+        lacking: Sequence[str],
+        wanted: BootSettings,
+        parts: Mapping[str, Mapping[str, str]],
+        watch: Watch,
+    ) -> Mapping[str, ImageOutcome]:
+        """Brings the bytes from the first node that can be read to those that lack the image."""
+        texts = {key: text for key, text in wanted.properties.items() if isinstance(text, str)}
+        for node, stored in holders.items():
+            try:
+                with self._fetched(self.nodes[node], stored, watch) as content:
+                    about = replace(About.of(stored), properties=texts, tags=wanted.tags, parts=parts)
+                    return self._bring(by, "image.sync", name, content, about, lacking, watch).outcomes
+            except NodeError as error:
+                log.warning("image %s can't be read from %s: %s", name, node, error)
+            except UserError as error:
+                if error.code is not ErrorCode.IMAGE_UNSAFE:
+                    raise
+                unsafe = dict.fromkeys(lacking, ImageOutcome(NodeImageState.FAILED, UNSAFE))
+                return self._report("image.sync", by, name, unsafe, None).outcomes
+        failed = dict.fromkeys(lacking, ImageOutcome(NodeImageState.FAILED, NO_SOURCE))
+        return self._report("image.sync", by, name, failed, None).outcomes
+
+    def _repaired(
+        self,
+        by: By,
+        row: Row,
+        wanted: BootSettings,
+        repairs: Mapping[str, Sequence[str]],
+        parts: Mapping[str, Mapping[str, str]],
+    ) -> Mapping[str, ImageOutcome]:
+        """Sets the properties that a node's image has otherwise; its bytes stay as they are."""
+
+        def act(node: Node) -> ImageOutcome:
+            values: dict[str, Any] = {**wanted.properties, **parts[node.name], TAGS: list(wanted.tags)}
+            stored, keys = row.active[node.name], repairs[node.name]
+            fields = {key: values[key] for key in keys if key in values}
+            node.shelf.change(stored.id, fields, [key for key in keys if key not in values])
+            return ImageOutcome(NodeImageState.DONE)
+
+        if not repairs:
+            return {}
+        changed = {node: list(keys) for node, keys in repairs.items()}
+        results = self._each(repairs, act)
+        return self._report("image.sync", by, row.name, results, None, changed=changed).outcomes
+
+    def _parts(
+        self, by: By, wanted: BootSettings, source: str | None, nodes: Sequence[str], watch: Watch
+    ) -> dict[str, dict[str, str]]:
+        """Node → property → id there of what the image boots with; copied first where it is not there yet."""
+        found: dict[str, dict[str, str]] = {node: {} for node in nodes}
+        for key, part in wanted.parts.items():
+            here = self._ids_of(part, nodes)
+            lacking = [node for node in nodes if node not in here]
+            if lacking:
+                origin = {source or wanted.origin[key]: part}
+                with self._locks.of(part.name):
+                    settings = BootSettings({}, part.tags)
+                    self._copied(by, part.name, origin, lacking, settings, {}, watch)
+                here |= self._ids_of(part, lacking)
+            for node, image_id in here.items():
+                found[node][key] = image_id
+        return found
+
+    def _ids_of(self, part: StoredImage, nodes: Iterable[str]) -> dict[str, str]:
+        """Where those bytes are already, under whatever name."""
+
+        def find(node: Node) -> str:
+            there = (one for one in node.shelf.list() if usable(one) and same(one, part))
+            return next((one.id for one in there), "")
+
+        found = self._each(nodes, find)
+        return {node: image_id for node, image_id in found.items() if image_id and isinstance(image_id, str)}
 
     @contextmanager
     def _fetched(self, node: Node, stored: StoredImage, watch: Watch) -> Iterator[Content]:
@@ -347,6 +459,30 @@ def _outcome(result: ImageOutcome | NodeError) -> ImageOutcome:
         return result
     log.warning("%s", result)
     return ImageOutcome(NodeImageState.FAILED, result.reason, result.detail)
+
+
+def _login(name: str, before: Row | None) -> str:
+    """The user that the image's cloud-init makes; UserError when nobody knows."""
+    known = before.shown if before else None
+    login = (offered_image(known).login if known else "") or login_of(name)
+    if not login:
+        raise UserError(ErrorCode.IMAGE_LOGIN_UNKNOWN, name=name)
+    return login
+
+
+def _renamed(stored: StoredImage, new: str) -> dict[str, str]:
+    """Its new name; and its login, where only the old name told it."""
+    before, after = offered_image(stored).login, offered_image(replace(stored, name=new)).login
+    return {"name": new, LOGIN: before} if before and after != before else {"name": new}
+
+
+def _trouble(wanted: BootSettings, other_bytes: bool) -> str:
+    """Why nothing can be copied; "" when it can."""
+    if other_bytes:
+        return DIFFERS
+    if wanted.conflicts:
+        return BOOT_DIFFERS
+    return PART_LACKS if wanted.dangling else ""
 
 
 def _whose(rentals: Iterable[Rental]) -> list[tuple[str, str]]:

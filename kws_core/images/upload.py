@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kws_core.errors import NodeDown, NodeError, NodeRefused
+from kws_core.images.boot import travels
 from kws_core.images.files import Content, Count, Digests, Reading
-from kws_core.images.table import is_hidden, usable
+from kws_core.images.table import usable
 from kws_core.nodes import Node
 from kws_core.nodes.image_store import ACTIVE, HIDDEN, LOGIN, QUEUED, TITLE, UPLOAD, ImageSpec, ImageStore
+from kws_core.nodes.offered_images import PART_PROPERTIES, is_hidden
 from kws_core.nodes.values import StoredImage
 
 log = logging.getLogger(__name__)
@@ -28,13 +30,11 @@ BETWEEN_LOOKS = 2.0  # seconds, while a node fetches an image by itself
 PATIENT_LOOKS = 5  # it stays "queued" so long before it begins; longer means that it failed
 MOST_LOOKS = 3600
 Pause = Callable[[float], None]  # seconds
-_KEPT = ("os_", "hw_", "kws_")  # properties that describe the image, and not one node's copy of it
-_NOT_KEPT = ("os_glance", "os_hash", UPLOAD)
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """How an image is described. Sizes: GiB, MiB."""
+    """How an image is described. Sizes: GiB, MiB. ``parts``: per node, the ids of what it boots with."""
 
     title: str = ""
     login: str = ""
@@ -44,14 +44,17 @@ class About:
     protected: bool = False
     visibility: str = "private"
     properties: Mapping[str, str] = field(default_factory=dict)
+    container_format: str = "bare"
+    tags: Sequence[str] = ()
+    parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, stored: StoredImage) -> About:
-        """As a node describes it, for another node's copy."""
+        """As a node describes it, for another node's copy; without the ids of what it boots with."""
         properties = {
             key: value
             for key, value in stored.properties.items()
-            if key.startswith(_KEPT) and not key.startswith(_NOT_KEPT) and key not in (TITLE, LOGIN, HIDDEN)
+            if travels(key) and key not in PART_PROPERTIES
         }
         return cls(
             title=stored.properties.get(TITLE, ""),
@@ -62,6 +65,8 @@ class About:
             protected=stored.protected,
             visibility=stored.visibility or "private",
             properties=properties,
+            container_format=stored.container_format or "bare",
+            tags=stored.tags,
         )
 
     def spec(self, name: str, content: Content) -> ImageSpec:
@@ -69,7 +74,8 @@ class About:
         texts = {TITLE: self.title, LOGIN: self.login}
         properties = {**self.properties, **{key: text for key, text in texts.items() if text}}
         properties |= {UPLOAD: name, HIDDEN: "true"}
-        return ImageSpec(UNDER_WAY + name, content.disk_format, self.min_disk_gb, self.min_ram_mb, properties)
+        disk_gb = max(self.min_disk_gb, content.disk_gb)
+        return ImageSpec(UNDER_WAY + name, content.disk_format, disk_gb, self.min_ram_mb, properties)
 
 
 def put(node: Node, name: str, content: Content, about: About, count: Count, pause: Pause) -> bool:
@@ -100,7 +106,10 @@ def _there(node: Node, name: str, digests: Digests) -> bool:
 
 def _upload(node: Node, name: str, content: Content, about: About, count: Count, pause: Pause) -> str:
     shelf = node.shelf
-    image_id = shelf.create(about.spec(name, content))
+    spec = about.spec(name, content)
+    properties = {**spec.properties, **about.parts.get(node.name, {})}
+    boots = {"container_format": about.container_format, "tags": about.tags}
+    image_id = shelf.create(replace(spec, properties=properties, **boots))  # type: ignore[arg-type]
     try:
         if not (content.url and _fetched(node, image_id, content, count, pause)):
             shelf.fill(image_id, Reading(content, count))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
 from kws_core.errors import ErrorCode, UserError
 from kws_core.images.files import MOST_BYTES, Content, Count, check_room, spooled
@@ -103,7 +103,7 @@ def opened(url: str, rules: Rules) -> Iterator[Download]:
         pool, response = _ask(parts, _judged(parts, rules, forbidden))
         try:
             if response.status in (301, 302, 303, 307, 308) and response.headers.get("location"):
-                url = urljoin(url, response.headers["location"])
+                url = urljoin(url, _encoded(response.headers["location"]))
                 continue
             if response.status != 200:
                 raise UserError(ErrorCode.URL_REFUSED, host=_host(url), status=response.status)
@@ -118,10 +118,33 @@ def opened(url: str, rules: Rules) -> Iterator[Download]:
     raise UserError(ErrorCode.URL_REDIRECTS, most=MOST_REDIRECTS)
 
 
+def _encoded(location: str) -> str:
+    """A redirect's target with spaces and other letters percent-encoded, as browsers read it."""
+    text = location.encode("latin-1", "replace").decode("utf-8", "replace")
+    return quote(text, safe="%/:?#[]@!$&'()*+,;=~")
+
+
+def _ascii(url: str) -> str:
+    """The URL with its host in the DNS's own letters and the rest percent-encoded; ValueError when that can't be."""
+    if url.isascii():
+        return url
+    parts, safe = urlsplit(url), "%/:?[]@!$&'()*+,;=~"
+    host = parts.hostname or ""
+    netloc = (
+        parts.netloc if host.isascii() else parts.netloc.lower().replace(host, host.encode("idna").decode())
+    )
+    changed = parts._replace(
+        netloc=netloc, path=quote(parts.path, safe), query=quote(parts.query, safe), fragment=""
+    )
+    return urlunsplit(changed)
+
+
 def check(url: str) -> SplitResult:
-    """The parts of a URL that may be asked for; UserError when it is none."""
+    """The parts of a URL that may be asked for, in ASCII; UserError when it is none."""
     try:
-        parts = urlsplit(url)
+        if any(ord(sign) <= 32 for sign in url):
+            raise UserError(ErrorCode.URL_INVALID)
+        parts = urlsplit(_ascii(url))
         port = parts.port
     except ValueError:
         raise UserError(ErrorCode.URL_INVALID) from None

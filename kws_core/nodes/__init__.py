@@ -123,7 +123,7 @@ class Node(Protocol):
     def check_login(self, address: Address, login: Login) -> LoginCheck:
         """Whether the server's SSH server would let its owner in; with ``ready_check = "active"`` nobody asks: it would.
 
-        It takes as long as a busy guest needs, up to about twenty seconds. For servers: nothing says that a
+        It takes as long as a busy guest needs, up to about thirty seconds. For servers: nothing says that a
         container listens anywhere, it is ready when it is ACTIVE.
         """
 

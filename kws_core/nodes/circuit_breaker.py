@@ -100,6 +100,7 @@ class GuardedNode:
         self._breaker = breaker
         self._timer = timer
         self.last_error = ""
+        self._last_reason: str = Refusal.DOWN
         self.latency: float | None = None
         self.shelf: ImageStore = GuardedImageStore(node.shelf, self._guard)
 
@@ -194,7 +195,7 @@ class GuardedNode:
         try:
             result = call()
         except NodeDown as error:
-            self.last_error = error.detail or str(error)
+            self.last_error, self._last_reason = error.detail or str(error), error.reason
             self._breaker.failed()
             raise
         except NodeRefused:
@@ -213,4 +214,6 @@ class GuardedNode:
 
     def _refuse(self, until: datetime | None) -> NodeDown:
         when = f"{until.astimezone(UTC):%H:%M:%S} UTC" if until else "now"
-        return NodeDown(self.name, Refusal.DOWN, f"not asked, next try at {when}; last: {self.last_error}")
+        return NodeDown(
+            self.name, self._last_reason, f"not asked, next try at {when}; last: {self.last_error}"
+        )

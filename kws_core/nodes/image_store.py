@@ -6,7 +6,7 @@ is made by ``create`` and gets its bytes by ``fill``; only then is it "active". 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -29,6 +29,8 @@ class ImageSpec:
     min_disk_gb: int = 0
     min_ram_mb: int = 0
     properties: Mapping[str, str] = field(default_factory=dict)
+    container_format: str = "bare"
+    tags: Sequence[str] = ()
 
 
 class Body(Iterable[bytes], Protocol):
@@ -41,7 +43,7 @@ class ImageStore(Protocol):
     """One node's images."""
 
     def list(self) -> Collection[StoredImage]:
-        """Every image that our project sees, in any state."""
+        """Every image that our project sees, in any state, hidden ones too."""
 
     def look(self, image_id: str) -> StoredImage:
         """One image as it is now; NodeRefused ``missing`` when it is gone."""
@@ -64,8 +66,8 @@ class ImageStore(Protocol):
     def change(self, image_id: str, fields: Mapping[str, Any], drop: Collection[str] = ()) -> None:
         """Set these fields and properties and drop those: all in one step or not at all. Repeat-safe.
 
-        ``name``, ``visibility``, ``protected``, ``min_disk`` (GiB) and ``min_ram`` (MiB) are fields; all else is a
-        property.
+        ``name``, ``visibility``, ``protected``, ``min_disk`` (GiB), ``min_ram`` (MiB), ``tags`` and ``os_hidden``
+        are fields; all else is a property.
         """
 
     def delete(self, image_id: str) -> bool:

@@ -1,8 +1,10 @@
-"""What the properties of a stored image say to people: its title, its login, whether it is shown."""
+"""Which stored images servers can be made from, and what people are told of them: title, login, whether shown."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
+from enum import StrEnum
 
 from kws_core.nodes.image_store import HIDDEN, LOGIN, TITLE
 from kws_core.nodes.values import Image, StoredImage
@@ -24,6 +26,47 @@ _LOGINS = {
     "cirros": "cirros",
 }
 _YES = frozenset({"1", "true", "yes", "on"})
+PART_PROPERTIES = ("kernel_id", "ramdisk_id")  # of an image that boots with images beside it
+NO_KERNEL = "nokernel"  # a kernel_id that names none
+_PARTS = frozenset({"aki", "ari"})  # formats of a kernel and of a ramdisk
+_BOOTED = frozenset({"", "ami", "qcow2", "raw", "vdi", "vhdx", "vmdk"})  # by qemu
+_PACKED = frozenset({"compressed", "docker", "ova"})  # container formats that no node opens
+
+
+class NotOffered(StrEnum):
+    """Why no server is made from an active image."""
+
+    PART = "part"  # a kernel or a ramdisk of other images
+    ISO = "iso"  # an installer that waits for somebody at its screen: no login ever comes up
+    FORMAT = "format"
+
+
+def part_ids(images: Iterable[StoredImage | Image]) -> set[str]:
+    """Ids of the kernels and ramdisks that these images of one node name."""
+    named = {one.properties.get(key, "") for one in images for key in PART_PROPERTIES}
+    return named - {"", NO_KERNEL}
+
+
+def why_not_offered(stored: StoredImage, parts: Collection[str] = ()) -> NotOffered | None:
+    """Why no server is made from it, None when it boots. ``parts``: see part_ids().
+
+    A kernel may be kept as raw bytes, too; an image of a disk is not hidden because another one names it. VHD is
+    not booted: qemu calls it "vpc", and nodes refuse what qemu calls otherwise than they do.
+    """
+    formats = {stored.disk_format, stored.container_format}
+    if formats & _PARTS or (stored.disk_format == "raw" and stored.id in parts):
+        return NotOffered.PART
+    if stored.disk_format == "iso":
+        return NotOffered.ISO
+    if stored.disk_format not in _BOOTED or stored.container_format in _PACKED:
+        return NotOffered.FORMAT
+    return None
+
+
+def bootable(images: Collection[StoredImage]) -> list[StoredImage]:
+    """Those of a node's active images that servers can be made from."""
+    parts = part_ids(images)
+    return [one for one in images if why_not_offered(one, parts) is None]
 
 
 def login_of(name: str, os_distro: str = "", os_version: str = "", admin_user: str = "") -> str:
@@ -44,6 +87,11 @@ def _is_seven(name: str, os_version: str) -> bool:
     return version.split(".")[0] == "7"
 
 
+def is_hidden(stored: StoredImage) -> bool:
+    """Whether the form leaves it out."""
+    return stored.os_hidden or stored.properties.get(HIDDEN, "").lower() in _YES
+
+
 def offered_image(stored: StoredImage) -> Image:
     """What people may choose of an image that a node keeps."""
     properties = stored.properties
@@ -61,6 +109,6 @@ def offered_image(stored: StoredImage) -> Image:
             properties.get(LOGIN, ""),
         ),
         checksum=stored.checksum,
-        hidden=properties.get(HIDDEN, "").lower() in _YES,
+        hidden=is_hidden(stored),
         properties=properties,
     )

@@ -54,11 +54,20 @@ class Pool:
         """Every file that credentials are read from; ConfigError when one can't be read."""
         return [file for driver in self._drivers if (file := driver.credentials_file())]
 
-    def check(self) -> None:
-        """ConfigError with a line for each node that can't be logged in to as configured. No network."""
+    def unusable(self) -> dict[str, str]:
+        """The nodes that can't be logged in to with their credentials, and why; they are down. No network."""
+        return {name: why for driver in self._drivers for name, why in driver.unusable().items()}
+
+    def check(self) -> list[str]:
+        """A line for each node that can't be logged in to with its credentials. No network.
+
+        ConfigError when nodes.toml names credentials that are not there, or when no node is left.
+        """
         problems = [problem for driver in self._drivers for problem in driver.problems()]
-        if problems:
-            raise ConfigError(problems)
+        unusable = list(self.unusable().values())
+        if problems or len(unusable) == len(self._nodes):
+            raise ConfigError(list(dict.fromkeys([*problems, *unusable])))
+        return unusable
 
     def close(self) -> None:
         """Drop every connection."""

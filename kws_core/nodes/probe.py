@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 SSH_PORT = 22
 CONNECT = 3.0  # seconds; a booting guest's kernel refuses or accepts at once
-LOGIN = 20.0  # seconds from there; the SSH server of a busy guest was seen to take 12 to say its banner
+LOGIN = 30.0  # seconds from there; the SSH server of a busy guest was seen to take 19 up to the end of the key exchange
 _NEAR = 400  # characters between what ssh-keygen says of a key file and the fingerprint
 
 _BLOCK = re.compile(

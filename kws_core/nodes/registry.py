@@ -32,7 +32,10 @@ class Driver(Protocol):
         """For taking over what is there, by name."""
 
     def problems(self) -> Sequence[str]:
-        """A line for each node that can't be logged in to as configured. Makes no network call."""
+        """A line for each node whose credentials nodes.toml names wrongly; ConfigError when they can't be read."""
+
+    def unusable(self) -> Mapping[str, str]:
+        """The nodes that can't be logged in to with what is configured, and why. Makes no network call."""
 
     def credentials_file(self) -> str:
         """The file that holds the credentials, "" when there is none; ConfigError when it can't be read."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from kws_core.errors import Refusal
-from kws_core.values import Kind, PortRange, Size
+from kws_core.values import HostCapacity, Kind, PortRange, Size
 
 
 class MachineAction(StrEnum):
@@ -52,7 +52,7 @@ class Capacity:
     """What a node measured of itself at ``at``; None where it can't be measured (no admin role).
 
     ``vcpus``/``ram_mb``/``disk_gb`` are totals (with the node's allocation ratio, less what is reserved),
-    ``used_*`` what all its servers use, KWS's or not.
+    ``used_*`` what all its servers use, KWS's or not. A server is on one host, whatever all of them have.
     """
 
     at: datetime
@@ -65,6 +65,7 @@ class Capacity:
     free_addresses: int | None = None  # floating IPs that can still be made
     free_machines: int | None = None  # machines that the network's quotas still allow
     free_servers: int | None = None  # servers that a quota of their own still allows
+    hosts: Sequence[HostCapacity] = ()  # those that take new servers; empty where they can't be measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +186,6 @@ class StoredImage:
     md5: str = ""
     disk_format: str = ""
     protected: bool = False
+    container_format: str = ""
+    tags: Sequence[str] = ()  # sorted
+    os_hidden: bool = False  # the node's own way to leave it out of lists

@@ -207,6 +207,9 @@ class Reconciler:
         except NodeError as error:
             self._note_down(name, error)
             return
+        except Exception as error:  # a node that nobody can ask is none to rent on
+            self._note_down(name, NodeDown(name, Refusal.DOWN, repr(error)))
+            raise
         with self.context.store.write() as session:
             if silent := catalogue.note_answer(session, name, images, capacity, cidrs, now):
                 log.info("node %s answers", name)

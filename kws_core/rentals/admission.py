@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -23,6 +23,7 @@ from kws_core.forms.ports import parse_ports
 from kws_core.forms.ssh_keys import check_public_key
 from kws_core.nodes.values import Image
 from kws_core.people import Actor
+from kws_core.scheduling.placement import NodeCapacity, largest
 from kws_core.tables.states import Access
 from kws_core.values import Kind, PortRange, Size
 
@@ -80,10 +81,16 @@ class ValidatedRequest:
 
 
 def examine(
-    session: Session, config: Config, who: Actor, form: RentForm, images: Mapping[str, Image], today: date
+    session: Session,
+    config: Config,
+    who: Actor,
+    form: RentForm,
+    images: Mapping[str, Image],
+    today: date,
+    rooms: Sequence[NodeCapacity] = (),
 ) -> ValidatedRequest:
-    """What is granted; FormError with every field's error."""
-    return _Examination(session, config, who, form, images, today).grant()
+    """What is granted; FormError with every field's error. ``rooms``: what the nodes have."""
+    return _Examination(session, config, who, form, images, today, rooms).grant()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,7 @@ class _Examination:
     form: RentForm
     images: Mapping[str, Image]
     today: date
+    rooms: Sequence[NodeCapacity]
     errors: dict[str, UserError] = field(default_factory=dict)
 
     def grant(self) -> ValidatedRequest:
@@ -107,7 +115,7 @@ class _Examination:
             "open_ports": self._field("ports", self._ports),
             "public_key": self._field("public_key", self._public_key),
             "password_hash": self._field("password", lambda: self._password(login)),
-            "cloud_init": self._field("cloud_init", lambda: parse_cloud_init(self.form.cloud_init or "")),
+            "cloud_init": self._field("cloud_init", lambda: self._cloud_init(login)),
             "command": self._field("command", lambda: parse_command(self.form.command or "")),
             "environment": self._field("environment", lambda: parse_environment(self.form.environment or "")),
         }
@@ -127,6 +135,10 @@ class _Examination:
         except UserError as error:
             self.errors[name] = error
             return None
+
+    def _cloud_init(self, login: str) -> dict[str, Any]:
+        by_password = self.form.access is Access.PASSWORD
+        return parse_cloud_init(self.form.cloud_init or "", login, by_password=by_password)
 
     def _name(self) -> str:
         name = self.form.name
@@ -157,9 +169,38 @@ class _Examination:
         if not self.errors.keys().isdisjoint(FIGURES):
             return size
         image = self.images.get(self.form.image or "") if self.form.kind is Kind.SERVER else None
-        if image is None or self._large_enough(size, image):
+        if (image is None or self._large_enough(size, image)) and self._possible(size):
             self._quota(size)
         return size
+
+    def _possible(self, size: Size) -> bool:
+        """Whether a host gives it to one server; else there is an error: at the size, or at each figure."""
+        most = self._largest()
+        if not most or any(size.within(one) for one in most):
+            return True
+        custom = self.form.size == CUSTOM
+        for name in FIGURES if custom else ():
+            limit = max(getattr(one, name) for one in most)
+            if getattr(size, name) > limit:
+                self.errors[name] = UserError(ErrorCode.FIGURE_LARGE, most=limit)
+        if custom and not self.errors.keys().isdisjoint(FIGURES):
+            return False
+        fitting = [one.name for one in self.config.all_sizes() if any(one.within(host) for host in most)]
+        raise UserError(ErrorCode.SIZE_LARGE, size=size, largest=most, fitting=fitting)
+
+    def _largest(self) -> list[Size]:
+        """The largest server of each host that may get this one, whatever else is on it now."""
+        if self.form.kind is Kind.CONTAINER:
+            return []
+        known = self.form.image in self.images
+        rooms = [
+            room
+            for room in self.rooms
+            if Kind.SERVER in room.kinds
+            and self.form.node in (None, room.node)
+            and (not known or self.form.image in room.images)
+        ]
+        return [one for room in rooms for one in largest(room)]
 
     def _large_enough(self, size: Size, image: Image) -> bool:
         """Else there is an error: at the size, or at each figure of one's own that is too small."""

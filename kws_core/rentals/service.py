@@ -93,9 +93,10 @@ class RentalService:
             return done
         known = queries.node_records(session)
         images = {image.name: image for image in capacity.images(session, self.context.config, known)}
-        grant = examine(session, self.context.config, who, form, images, self.context.today())
+        rooms = capacity.rooms(session, self.context.config, known)
+        grant = examine(session, self.context.config, who, form, images, self.context.today(), rooms)
         wish = PlacementRequest(form.kind, grant.image, grant.size, only=form.node)
-        ruling = choose(capacity.rooms(session, self.context.config, known), wish)
+        ruling = choose(rooms, wish)
         if ruling.node is None:
             raise FormError(self._no_room(session, ruling, grant.size))
         rental = self._new_rental(who, form, grant, request_key)

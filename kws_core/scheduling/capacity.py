@@ -17,7 +17,7 @@ from kws_core.nodes.values import Capacity, Image
 from kws_core.scheduling.placement import NodeCapacity
 from kws_core.tables.node import NodeRecord
 from kws_core.tables.states import PlacementState, Status
-from kws_core.values import Kind
+from kws_core.values import HostCapacity, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,10 @@ def load_capacity(record: NodeRecord | None) -> Capacity | None:
         return None
     known = {field.name for field in fields(Capacity)}
     data: dict[str, Any] = {k: v for k, v in record.capacity.items() if k in known}
-    return Capacity(**{**data, "at": datetime.fromisoformat(data["at"])})
+    figures = {field.name for field in fields(HostCapacity)}
+    hosts = [{k: v for k, v in host.items() if k in figures} for host in data.get("hosts") or ()]
+    read = {"at": datetime.fromisoformat(data["at"]), "hosts": tuple(HostCapacity(**host) for host in hosts)}
+    return Capacity(**{**data, **read})
 
 
 def record_of(session: Session, name: str) -> NodeRecord:
@@ -228,6 +231,7 @@ def _room(
         free_addresses=_less(measured.free_addresses if measured else None, new),
         free_machines=_less(measured.free_machines if measured else None, new),
         free_servers=_less(measured.free_servers if measured else None, new),
+        hosts=tuple(measured.hosts) if measured else (),
         builds=sum(h.rentals for h in held if _to_build(h)),
         max_builds=node.max_builds,
         up=record is not None and record.seen_at is not None and record.failing_since is None,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kws_core.values import Kind, Size
+from kws_core.values import HostCapacity, Kind, Size
 
 
 class RejectReason(StrEnum):
@@ -16,6 +16,7 @@ class RejectReason(StrEnum):
     DRAINED = "drained"
     KIND = "kind"
     IMAGE = "image"
+    TOO_LARGE = "too_large"  # for every one of its hosts, also when they are empty
     VCPUS = "vcpus"
     RAM = "ram"
     DISK = "disk"
@@ -28,6 +29,8 @@ class RejectReason(StrEnum):
 FULL = frozenset(
     {RejectReason.VCPUS, RejectReason.RAM, RejectReason.DISK, RejectReason.ADDRESSES, RejectReason.QUOTA}
 )
+
+_SCARCE = {"vcpus": RejectReason.VCPUS, "ram_mb": RejectReason.RAM, "disk_gb": RejectReason.DISK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class NodeCapacity:
     free_addresses: int | None = None
     free_machines: int | None = None
     free_servers: int | None = None
+    hosts: tuple[HostCapacity, ...] = ()  # as measured; empty where nothing is known of them
     builds: int = 0  # servers being built or waiting to be
     max_builds: int = 2
     up: bool = True
@@ -96,25 +100,36 @@ def choose(rooms: Iterable[NodeCapacity], wish: PlacementRequest) -> PlacementDe
 
 def decision_for(room: NodeCapacity, wish: PlacementRequest) -> RejectReason | None:
     """The first thing that stands against this node, None when it fits."""
-    size = wish.size
+    size, server = wish.size, wish.kind is Kind.SERVER
+    scarce = _scarce(room, size)
     checks = (
         (wish.kind not in room.kinds, RejectReason.KIND),
         (wish.only not in (None, room.node), RejectReason.NOT_CHOSEN),
         (room.node in wish.tried, RejectReason.TRIED),
         (room.drained, RejectReason.DRAINED),
         (not room.up, RejectReason.DOWN),
-        (wish.kind is Kind.SERVER and wish.image not in room.images, RejectReason.IMAGE),
+        (server and wish.image not in room.images, RejectReason.IMAGE),
+        (server and not any(size.within(most) for most in largest(room)), RejectReason.TOO_LARGE),
         (size.vcpus > room.free_vcpus, RejectReason.VCPUS),
         (size.ram_mb > room.free_ram_mb, RejectReason.RAM),
         (size.disk_gb > room.free_disk_gb, RejectReason.DISK),
+        *((server and what in scarce, no) for what, no in _SCARCE.items()),
         (room.free_addresses is not None and room.free_addresses < 1, RejectReason.ADDRESSES),
         (room.free_machines is not None and room.free_machines < 1, RejectReason.QUOTA),
-        (
-            wish.kind is Kind.SERVER and room.free_servers is not None and room.free_servers < 1,
-            RejectReason.QUOTA,
-        ),
+        (server and room.free_servers is not None and room.free_servers < 1, RejectReason.QUOTA),
     )
     return next((no for wrong, no in checks if wrong), None)
+
+
+def largest(room: NodeCapacity) -> list[Size]:
+    """The largest server that each host of the node gives when it is empty, within what the node lends."""
+    lent = Size(room.node, room.vcpus, room.ram_mb, room.disk_gb)
+    return [host.most(room.node, lent) for host in room.hosts] or [lent]
+
+
+def _scarce(room: NodeCapacity, size: Size) -> list[str]:
+    """What no host has left for it, though all of them together may; of the host that lacks least."""
+    return min((host.lacks(size) for host in room.hosts), key=len, default=[])
 
 
 def _left_over(room: NodeCapacity, size: Size) -> float:

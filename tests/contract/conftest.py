@@ -14,7 +14,7 @@ from harness.contract_kit import Clock, Kit, bare_node, config_for
 
 from kws_core.errors import NodeDown
 from kws_core.nodes.fake.node import FakeNode
-from kws_core.nodes.openstack.connection import read_clouds
+from kws_core.nodes.openstack.credentials.reader import read_clouds
 from kws_core.nodes.openstack.node import OpenStackNode
 from kws_core.nodes.pool import Pool
 

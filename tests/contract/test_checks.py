@@ -112,6 +112,40 @@ def test_an_admin_is_told_of_the_hardware(stub: Stub, look: Look) -> None:
     assert "containers_unused" in found
 
 
+def test_sizes_that_no_host_gives_are_named(stub: Stub, look: Look) -> None:
+    stub.roles = ["admin", "member"]
+    two = [{**HYPERVISOR, "vcpus": 4, "memory_mb": 2048}, {**HYPERVISOR, "vcpus": 2, "memory_mb": 8192}]
+    stub.on("GET", "/os-hypervisors/detail", Answer(200, {"hypervisors": two}))
+    sizes = (SMALL, Size("wide", 4, 4096, 5), Size("fat", 3, 2049, 5), Size("fits", 4, 2048, 5))
+    found = look(wanted(sizes=sizes))
+    assert found["sizes_too_large"].result is Result.NOTE
+    assert found["sizes_too_large"].data == {
+        "sizes": "wide, fat",
+        "largest": "2 vCPU · 8192 MB · 100 GB; 4 vCPU · 2048 MB · 100 GB",
+    }
+
+
+def test_who_may_not_measure_is_told_by_what_the_node_lends(look: Look) -> None:
+    found = look(wanted(sizes=(SMALL, Size("huge", 9, 512, 5))))
+    assert found["sizes_too_large"].data["sizes"] == "huge"
+    assert "sizes_too_large" not in look(wanted(Kind.CONTAINER, sizes=(Size("huge", 9, 512, 5),)))
+
+
+def test_images_that_are_not_offered(stub: Stub, look: Look) -> None:
+    disk = {**IMAGE, "disk_format": "qcow2", "kernel_id": "i2"}
+    kernel = {**IMAGE, "id": "i2", "name": "its-kernel", "disk_format": "aki"}
+    setup = {**IMAGE, "id": "i3", "name": "setup", "disk_format": "iso"}
+    ours = {**IMAGE, "id": "i4", "name": "lab-image", "disk_format": "raw"}
+    stub.on("GET", "/images", Answer(200, {"images": [disk, kernel, setup, ours]}))
+    found = look()
+    assert failed(found) == []
+    assert found["images"].data["names"] == "debian-12, lab-image"
+    assert found["images_not_booted"].data["names"] == "setup"
+    assert found["image_login_unknown"].data["image"] == "lab-image"
+    stub.on("GET", "/images", Answer(200, {"images": [kernel, setup]}))
+    assert failed(look()) == ["images_none"]
+
+
 Order = tuple[str, Any]
 ADMIN = ["admin"]
 CASES: list[tuple[str, list[str], list[Order], dict[str, object]]] = [

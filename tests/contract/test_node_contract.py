@@ -15,7 +15,7 @@ from harness.contract_kit import IMAGE, Kit
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.forms import ssh_keys
 from kws_core.nodes.values import Login, MachineAction, MachineState, NetworkSpec
-from kws_core.values import Kind
+from kws_core.values import Kind, Size
 
 T = TypeVar("T")
 LOGIN = Login("debian", None)
@@ -40,6 +40,25 @@ def test_capacity_tells_totals_use_and_what_is_free(kit: Kit) -> None:
     assert capacity.used_vcpus <= capacity.vcpus
     assert capacity.free_addresses and capacity.free_addresses > 0
     assert capacity.at.tzinfo is not None
+
+
+def test_capacity_tells_what_one_host_gives(kit: Kit) -> None:
+    capacity = kit.node.capacity()
+    (host,) = capacity.hosts
+    assert capacity.vcpus and host.vcpus and host.ram_mb and host.disk_gb
+    assert (host.vcpus <= capacity.vcpus, host.free_vcpus is not None) == (True, True)
+    assert host.lacks(Size("small", 1, 512, 5)) == []
+
+
+def test_a_server_larger_than_its_host_is_made_by_nobody(kit: Kit) -> None:
+    (host,) = kit.node.capacity().hosts
+    spec = kit.spec(size=Size("huge", (host.vcpus or 0) + 1, 512, 5))
+    try:
+        kit.node.ensure_server(spec, kit.node.ensure_address(spec))
+        refusal = kit.until_state(spec.mark, MachineState.BROKEN).refusal
+    except NodeRefused as error:
+        refusal = Refusal(error.reason)
+    assert refusal in (Refusal.NO_HOST, Refusal.QUOTA), "a project's quota may say no before the host does"
 
 
 def test_an_address_is_made_once(kit: Kit) -> None:

@@ -128,9 +128,9 @@ def test_an_unknown_cloud_is_named_with_those_that_exist(
     assert raised.value.problems == [line]
     with pytest.raises(ConfigError):
         pool.nodes()["gamma"].raw()
-    with pytest.raises(NodeRefused) as refused:  # the contract knows node errors only
+    with pytest.raises(NodeDown) as down:  # the contract knows node errors only
         pool.nodes()["gamma"].machines()
-    assert (refused.value.reason, refused.value.detail) == (Refusal.MISSING, line)
+    assert (down.value.reason, down.value.detail) == (Refusal.AUTH, line)
 
 
 def test_clouds_yaml_that_is_no_yaml(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -93,8 +93,12 @@ def people(login: str) -> st.SearchStrategy[list[Any]]:
         "lock_passwd": st.booleans(),
         "hashed_passwd": st.sampled_from(["$6$saltsalt$0123456789abcdef", "!"]),
     }
-    owner = {**some, "name": st.just(login), "ssh_authorized_keys": st.permutations([*KEYS, "ssh-rsa AAAA"])}
-    user = st.fixed_dictionaries({"name": logins | st.just(login)}, optional=some)
+    theirs = ("ssh_import_id", "groups", "gecos", "sudo", "lock_passwd")  # what may be said of the login
+    owner = {key: some[key] for key in theirs} | {
+        "name": st.just(login),
+        "ssh_authorized_keys": st.permutations([*KEYS, "ssh-rsa AAAA"]),
+    }
+    user = st.fixed_dictionaries({"name": logins.filter(lambda name: name != login)}, optional=some)
     return st.lists(
         st.fixed_dictionaries(owner) | user | logins | st.just("default"),
         min_size=1,
@@ -168,7 +172,7 @@ def cidrs(draw: st.DrawFn) -> str:
 environments = st.lists(
     st.tuples(
         st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmatch=True),
-        words.map(lambda word: word.replace("\n", " ")),
+        words.map(lambda word: word.replace("\n", " ").strip("\"' ")),
     ).map("=".join)
     | st.sampled_from(["", "# a remark", "   "]),
     max_size=5,

@@ -42,6 +42,7 @@ class Surroundings(Outside):
     def __init__(self, pool: Any, clock: Clock) -> None:
         self.lab, self.clock = pool, clock
         self.answer: bool | None = None
+        self.typed = ""
         self.asked: list[str] = []
         self.watched = False
         self.built: type[Service] = Service
@@ -62,6 +63,10 @@ class Surroundings(Outside):
         self.asked.append(question)
         if not self.answer:
             raise typer.Abort
+
+    def ask(self, question: str) -> str:
+        self.asked.append(question)
+        return self.typed
 
     def is_watched(self) -> bool:
         return self.watched

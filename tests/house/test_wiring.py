@@ -25,8 +25,6 @@ ALLOWED = {
     "stories/test_keys.py": 1,
     "unit/bot/cli/test_db.py": 1,
     "unit/bot/text/test_error_messages.py": 1,
-    "unit/bot/views/test_rent_form_property.py": 1,
-    "unit/forms/test_cloud_init_merge.py": 4,
     "unit/images/test_files.py": 1,
     "unit/nightly/test_cleanup_grace.py": 1,
     "unit/nightly/test_cleanup_reminders.py": 1,

@@ -94,7 +94,20 @@ class TtlCache:
 def add(bot: BotProcess, source: str, watch: Callable[[str], None]) -> tuple[int, str, int]:
     """``kws images add`` in a process of its own: exit code, what it said, and growth from its first byte on."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "bot", "images", "add", source, "--name", NAME, "--title", "Large one"],
+        [
+            sys.executable,
+            "-m",
+            "bot",
+            "images",
+            "add",
+            source,
+            "--name",
+            NAME,
+            "--title",
+            "Large one",
+            "--login",
+            "me",
+        ],
         cwd=bot.folder,
         env=bot.whole_environment(),
         stdout=subprocess.PIPE,

@@ -45,6 +45,10 @@ OFFER = FormOptions(
 URL = "https://hooks.slack.com/x"
 
 
+def _name(user: object) -> object:
+    return user.get("name") if isinstance(user, dict) else user
+
+
 def _cloud_init(text: str) -> None:
     """One document, and ours is in it as it was: who gets in, as whom, and by which host name."""
     theirs = cloud_init.parse_cloud_init(text)
@@ -57,17 +61,13 @@ def _cloud_init(text: str) -> None:
         (config,) = yaml.safe_load_all(document)
         assert config["hostname"] == "web01" and config["disable_root"] is True
         assert config["ssh_pwauth"] is (password is not None)
-        assert config["users"][0] == "default" and config["users"][1]["name"] == "student"
-        assert [
-            u
-            for u in config["users"]
-            if u == "student" or (isinstance(u, dict) and u.get("name") == "student")
-        ] == [config["users"][1]]
-        assert config["users"][1].get("ssh_authorized_keys", [None])[0] == key or key is None
-        assert config["users"][1].get("hashed_passwd") == password
+        first, *others = [user for user in config["users"] if user != "default"]
+        assert first["name"] == "student" and all(_name(user) != "student" for user in others)
+        assert first.get("ssh_authorized_keys", [None])[0] == key or key is None
+        assert first.get("hashed_passwd") == password
         assert config.get("chpasswd", {}).get("users", [{}])[0].get("password") == password
         assert [e["path"] for e in config["write_files"]].count(boot_script.PATH) == 1
-        assert config["write_files"][0] == boot_script.entry("web01", "student")
+        assert config["write_files"][0] == boot_script.entry("web01", "student", key, password)
 
 
 def _public_key(text: str) -> None:

@@ -114,6 +114,10 @@ def _more(bench: Bench, person: Person) -> Json:
     return bench.click_in(person, form(View.RENT, "server", name="a"), Action.MORE)
 
 
+def _longer(bench: Bench, person: Person) -> Json:
+    return bench.click_in(person, form(View.RENT, "server more", name="a"), Action.LONGER)
+
+
 def _home(bench: Bench, person: Person) -> Json:
     opened = payloads.app_home_opened(bench.workspace.parts, person.user, "home")
     opened["event"].pop("view", None)  # what the person saw before; we do not read it
@@ -165,6 +169,7 @@ TABLE: tuple[Row, ...] = (
     _button(Action.SHOW_HELP, "said:/kws extend NAME", MEMBERS),
     _button(Action.ADD_KEY, "form:key", MEMBERS),
     Row("button `rent_more` in form `rent`", MEMBERS, ("action:rent_more",), _more, "call:views.update"),
+    Row("button `rent_longer` in form `rent`", MEMBERS, ("action:rent_longer",), _longer, "call:views.update"),
     _redraws("size", "small"),
     _redraws("access", "generated"),
     _redraws("network", "default"),

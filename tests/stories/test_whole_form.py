@@ -83,8 +83,30 @@ def test_a_custom_size_with_ports_and_cloud_init(story: Story) -> None:
     data = user_data(story)
     assert data["packages"] == ["nginx"]
     names = [user if isinstance(user, str) else user["name"] for user in data["users"]]
-    assert names == ["default", "debian", "ada"]
+    assert names == ["debian", "ada"], "the login first, whatever becomes of the others"
     assert all(ports in str(joon.dm()) for ports in ("8080", "9000-9010", "53/udp"))
+    give_back_all(story)
+
+
+def test_a_cloud_init_that_is_longer_than_slack_takes(story: Story) -> None:
+    joon = story.workspace.person("joon")
+    open_form(story, joon, more=True)
+    for box in ("cloud_init_2", "cloud_init_3"):
+        joon.click("rent_longer")
+        story.workspace.wait_for(lambda box=box: has(joon, box))  # type: ignore[misc]
+    packages = [f"package-{number:04}" for number in range(480)]
+    lines = ["packages:", *(f"- {name}" for name in packages)]
+    joon.fill_form(
+        {
+            "name": "web01", "image": "debian-12", "cloud_init": "\n".join(lines[:180]),
+            "cloud_init_2": "\n".join(lines[180:350]), "cloud_init_3": "\n".join(lines[350:]) + "\nruncmd: [echo 1, true]",
+        }
+    )  # fmt: skip
+    assert list(submit(joon)) == ["cloud_init"]
+    joon.fill_form({"cloud_init_3": "\n".join(lines[350:])})
+    assert submit(joon) == {}
+    story.settle()
+    assert user_data(story)["packages"] == packages
     give_back_all(story)
 
 

@@ -205,3 +205,19 @@ def test_the_api_url_ends_with_a_slash() -> None:
 def test_quiet_days_that_make_no_sense(quiet: str, problem: str) -> None:
     (found,) = problems(f"{GOOD}\n[[policy.quiet]]\n{quiet}\n")
     assert problem in found
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path, ends: str) -> None:
+    text = (Path(__file__).parents[2] / "nodes.toml").read_text(encoding="utf-8")
+    path = tmp_path / "nodes.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", ends).encode())
+    assert load_config(path) == parse_config(text)
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-32", "cp949", "latin-1"])
+def test_another_encoding_is_told(tmp_path: Path, codec: str) -> None:
+    path = tmp_path / "nodes.toml"
+    path.write_bytes(("# 연구실\n" if codec != "latin-1" else "# é\n").encode(codec))
+    with pytest.raises(ConfigError, match=r"nodes\.toml: (can't be read: not UTF-8 text|not TOML)"):
+        load_config(path)

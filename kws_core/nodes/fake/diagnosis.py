@@ -35,13 +35,16 @@ class FakeChecks:
             self.ping()
             yield ok("node_answers", url=f"fake://{self.name}", ms=0)
             images = [image for image in self.images() if not image.hidden]
-            free = self.capacity().free_addresses
+            capacity = self.capacity()
+            free = capacity.free_addresses
         except NodeError:
             yield fail("node_silent", url=f"fake://{self.name}", host=self.name, seconds=0)
             return
         yield ok("images", names=", ".join(image.name for image in images)) if images else fail("images_none")
         name = "public"
         yield ok("external_network_free", name=name, free=free) if free else fail("addresses_none", name=name)
+        if too_large := wanted.too_large(capacity.hosts):
+            yield too_large
         if Kind.CONTAINER in wanted.kinds:
             yield ok("containers") if self._registry else fail("containers_missing")
 

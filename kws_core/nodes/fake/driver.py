@@ -37,6 +37,10 @@ class FakeDriver:
         """See Driver: there is nothing to log in to."""
         return ()
 
+    def unusable(self) -> Mapping[str, str]:
+        """See Driver."""
+        return {}
+
     def credentials_file(self) -> str:
         """See Driver."""
         return ""

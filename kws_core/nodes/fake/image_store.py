@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.nodes.image_store import ACTIVE, CHUNK, HIDDEN, LOGIN, TITLE, Body, ImageSpec
-from kws_core.nodes.offered_images import offered_image
+from kws_core.nodes.offered_images import offered_image, part_ids, why_not_offered
 from kws_core.nodes.values import Image, StoredImage
 
 T = TypeVar("T")
@@ -80,6 +80,8 @@ class FakeImageStore:
                 visibility="private",
                 properties=dict(spec.properties),
                 disk_format=spec.disk_format,
+                container_format=spec.container_format,
+                tags=sorted(spec.tags),
             )
             self._keep(_Kept(stored))
             return image_id
@@ -149,6 +151,8 @@ class FakeImageStore:
     def _change(self, image_id: str, fields: Mapping[str, Any], drop: Collection[str]) -> None:
         kept = self._find(image_id)
         own = {_FIELDS.get(key, key): value for key, value in fields.items()}
+        if "tags" in own:
+            own["tags"] = sorted(own["tags"])
         known = {key: own.pop(key) for key in list(own) if key in StoredImage.__dataclass_fields__}
         properties = {k: v for k, v in {**kept.stored.properties, **own}.items() if k not in drop}
         self._keep(replace(kept, stored=replace(kept.stored, properties=properties, **known)))
@@ -167,16 +171,27 @@ class FakeImageStore:
     def everything(self) -> dict[str, _Kept]:
         """What is kept, as far as the node still offers it, and what it offers besides."""
         images = {image.id: image for image in self._owner.offered}
-        here = {i: k for i, k in self._kept.items() if i in images or k.stored.status != ACTIVE}
+        here = {i: k for i, k in self._kept.items() if i in images or not self._boots(k.stored)}
         born = {i: _born(image) for i, image in images.items() if i not in here}
         return {**born, **here}
 
     def _keep(self, kept: _Kept) -> None:
         stored = kept.stored
         self._kept[stored.id] = kept
+        others = [image for image in self._owner.offered if image.id != stored.id]
         if stored.status == ACTIVE:
-            others = [image for image in self._owner.offered if image.id != stored.id]
-            self._owner.offered = [*others, offered_image(stored)]
+            others += [offered_image(stored)] if self._boots(stored) else []
+        known = {i: one.stored for i, one in self._kept.items()}
+        self._owner.offered = [one for one in others if one.id not in known or self._boots(known[one.id])]
+
+    def _boots(self, stored: StoredImage) -> bool:
+        """Whether a server can be made from it and it is in the list."""
+        parts = part_ids(kept.stored for kept in self._kept.values())
+        return stored.status == ACTIVE and not stored.os_hidden and why_not_offered(stored, parts) is None
+
+    def boots(self, image: Image) -> bool:
+        """Whether the kernel and the ramdisk that it names are here, too."""
+        return part_ids([image]) <= self.everything().keys()
 
 
 def _activated(stored: StoredImage, content: bytes) -> _Kept:
@@ -188,7 +203,8 @@ def _activated(stored: StoredImage, content: bytes) -> _Kept:
 
 
 def _born(image: Image) -> _Kept:
-    properties = {TITLE: image.title, LOGIN: image.login, HIDDEN: "true" if image.hidden else ""}
+    own = {TITLE: image.title, LOGIN: image.login, HIDDEN: "true" if image.hidden else ""}
+    properties = {**image.properties, **own}
     stored = StoredImage(
         id=image.id,
         name=image.name,
@@ -198,5 +214,6 @@ def _born(image: Image) -> _Kept:
         visibility="public",
         properties={key: value for key, value in properties.items() if value},
         disk_format="qcow2",
+        container_format="bare",
     )
     return _activated(stored, image.name.encode())

@@ -21,7 +21,7 @@ from kws_core.nodes.values import (
     MachineState,
     ServerSpec,
 )
-from kws_core.values import Kind, Size
+from kws_core.values import HostCapacity, Kind, Size
 
 REGISTRY = ("nginx:latest", "busybox:latest")
 LONGEST_METADATA = 255  # characters of a value; more is no metadata to Nova
@@ -154,18 +154,38 @@ class FakeMachine:
         )
 
 
-def capacity_left(machines: Iterable[FakeMachine], total: Size, addresses: int, now: datetime) -> Capacity:
-    """What the node has, and what these machines use of it; broken containers use nothing."""
+def capacity_left(
+    machines: Iterable[FakeMachine], total: Size, largest: Size, addresses: int, now: datetime
+) -> Capacity:
+    """What the node's one host has, and what these machines use of it; broken containers use nothing.
+
+    ``largest`` is the largest server that it gives.
+    """
     held = [one for one in machines if one.kind is Kind.SERVER or not one.broken]
+    used = Size(
+        "used",
+        sum(one.spec.size.vcpus for one in held),
+        sum(one.spec.size.ram_mb for one in held),
+        sum(one.spec.size.disk_gb for one in held if one.kind is Kind.SERVER),
+    )
+    host = HostCapacity(
+        min(total.vcpus, largest.vcpus),
+        min(total.ram_mb, largest.ram_mb),
+        min(total.disk_gb, largest.disk_gb),
+        max(0, min(total.vcpus - used.vcpus, largest.vcpus)),
+        max(0, min(total.ram_mb - used.ram_mb, largest.ram_mb)),
+        max(0, min(total.disk_gb - used.disk_gb, largest.disk_gb)),
+    )
     return Capacity(
         at=now,
         vcpus=total.vcpus,
         ram_mb=total.ram_mb,
         disk_gb=total.disk_gb,
-        used_vcpus=sum(one.spec.size.vcpus for one in held),
-        used_ram_mb=sum(one.spec.size.ram_mb for one in held),
-        used_disk_gb=sum(one.spec.size.disk_gb for one in held if one.kind is Kind.SERVER),
+        used_vcpus=used.vcpus,
+        used_ram_mb=used.ram_mb,
+        used_disk_gb=used.disk_gb,
         free_addresses=addresses,
+        hosts=(host,),
     )
 
 

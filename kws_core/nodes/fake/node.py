@@ -62,7 +62,8 @@ class FakeNode(FakeChecks):
     ``registry`` (empty) the node has no container service.
 
     What is here may be looked at and set: ``servers`` by id (containers too), ``ever``: those that there ever
-    were, ``offered`` images, ``size``, ``network``; ``faults`` and ``breaks``: what is ordered and not yet due.
+    were, ``offered`` images, ``size``, ``largest``: the largest server that its one host gives, where that is less
+    than all (None: it is not), ``network``; ``faults`` and ``breaks``: what is ordered and not yet due.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class FakeNode(FakeChecks):
         self.shelf = FakeImageStore(self)
         self._registry = registry
         self.size = Size(name, vcpus, ram_mb, disk_gb)
+        self.largest: Size | None = None
         lengths = (build_seconds, boot_seconds, delete_seconds, stop_seconds)
         self.times = Times(*(timedelta(seconds=s) for s in lengths))
         self._lock = RLock()
@@ -295,16 +297,19 @@ class FakeNode(FakeChecks):
             self.servers[machine.id] = machine
 
     def _capacity(self) -> Capacity:
-        return capacity_left(self.servers.values(), self.size, self.network.free_addresses, self._now())
+        largest, addresses = self.largest or self.size, self.network.free_addresses
+        return capacity_left(self.servers.values(), self.size, largest, addresses, self._now())
 
     def _ensure_server(self, spec: ServerSpec, address: Address) -> str:
         for one in self._of(spec.mark):
             return one.id
         if spec.image not in {image.name for image in self.offered}:
             raise NodeRefused(self._name, Refusal.NO_IMAGE, f"no image {spec.image!r}")
+        if not all(self.shelf.boots(image) for image in self.offered if image.name == spec.image):
+            raise NodeRefused(self._name, Refusal.INVALID, "Can not find requested image")
         if address.port_id not in self.network:
             raise NodeRefused(self._name, Refusal.INVALID, f"no port {address.port_id!r}")
-        if not fits(spec.size, self._capacity()):
+        if not fits(spec.size, self._capacity()) or not spec.size.within(self.largest or self.size):
             raise NodeRefused(self._name, Refusal.NO_HOST, FAULTS[Kind.SERVER][Refusal.NO_HOST])
         return self._add(spec, address)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from kws_core.errors import NodeDown, NodeError, NodeRefused
 from kws_core.nodes.concurrency import Workers
@@ -45,7 +45,7 @@ class Measure:
         )
         quota = network or {}
         pool = [free, quota["floatingip"].free if "floatingip" in quota else None]
-        counted = {}
+        counted: dict[str, Any] = {}
         if hardware:
             counted = {
                 "vcpus": hardware.vcpus.total,
@@ -54,6 +54,7 @@ class Measure:
                 "used_vcpus": hardware.vcpus.used,
                 "used_ram_mb": hardware.ram_mb.used,
                 "used_disk_gb": hardware.disk_gb.used,
+                "hosts": tuple(hardware.hosts),
             }
         return Capacity(
             at=at,

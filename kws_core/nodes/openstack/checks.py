@@ -7,7 +7,7 @@ last finding; a service that does not answer costs one finding and one timeout, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from kws_core.config import OpenStackSection
 from kws_core.errors import ConfigError, NodeDown, NodeError, NodeRefused
 from kws_core.findings import Finding, Result, Wanted, clock_finding, fail, note, ok
-from kws_core.nodes.offered_images import offered_image
+from kws_core.nodes.offered_images import NotOffered, bootable, offered_image, part_ids, why_not_offered
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.rest import NOVA, Rest
 from kws_core.nodes.openstack.connection import Handle
@@ -24,7 +24,7 @@ from kws_core.nodes.openstack.faults import status_of, translated
 from kws_core.nodes.openstack.flavor_catalog import FlavorCatalog, flavor_name
 from kws_core.nodes.openstack.network_checks import network_findings
 from kws_core.nodes.openstack.quota_checks import quota_findings
-from kws_core.values import Kind
+from kws_core.values import HostCapacity, Kind
 
 _NEEDED = {"compute": "Nova", "network": "Neutron", "image": "Glance"}
 NAMES = {**_NEEDED, "identity": "Keystone", "container": "Zun", "placement": "Placement"}
@@ -175,8 +175,11 @@ class Checks:
                 yield fail("nova_compute_down", hosts=names or "-")
         yield from self._flavors(cloud)
         yield from quota_findings(cloud, self._wanted)
+        measured: Sequence[HostCapacity] = ()
         if self._admin:
-            yield from self._hardware(cloud)
+            measured = yield from self._hardware(cloud)
+        if too_large := self._wanted.too_large(measured):
+            yield too_large
 
     def _flavors(self, cloud: Cloud) -> Iterator[Finding]:
         known = cloud.flavors.list()
@@ -194,7 +197,7 @@ class Checks:
             )
             yield fail("flavors_missing", sizes=sizes, commands=commands)
 
-    def _hardware(self, cloud: Cloud) -> Iterator[Finding]:
+    def _hardware(self, cloud: Cloud) -> Generator[Finding, None, Sequence[HostCapacity]]:
         try:
             measured = cloud.limits.placement()
         except NodeError:
@@ -206,9 +209,12 @@ class Checks:
             yield note("hardware_smaller", what=what, measured=have[what] or 0, wanted=want[what])
         if not smaller:
             yield ok("hardware", vcpus=have["vCPU"], ram_mb=have["MiB RAM"], disk_gb=have["GiB"])
+        return measured.hosts
 
     def _images(self, cloud: Cloud) -> Iterator[Finding]:
-        found = [offered_image(stored) for stored in cloud.images.list("active")]
+        active = cloud.images.list("active")
+        parts = part_ids(active)
+        found = [offered_image(stored) for stored in bootable(active)]
         shown = [one for one in found if not one.hidden]
         if not found:
             yield fail("images_none")
@@ -216,6 +222,13 @@ class Checks:
             yield fail("images_hidden", count=len(found))
         else:
             yield ok("images", names=_some(sorted({one.name for one in shown})))
+        whys = {stored.name: why_not_offered(stored, parts) for stored in active}
+        left_out = sorted(name for name, why in whys.items() if why not in (None, NotOffered.PART))
+        if left_out:
+            yield note("images_not_booted", names=_some(left_out))
+        for one in shown:
+            if not one.login:
+                yield note("image_login_unknown", image=one.name)
         sizes = self._wanted.sizes
         for one in shown:
             if not any(s.disk_gb >= one.min_disk_gb and s.ram_mb >= one.min_ram_mb for s in sizes):

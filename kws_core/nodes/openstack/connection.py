@@ -7,23 +7,20 @@ Imports of the OpenStack libraries are inside the functions: they cost a quarter
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
-from threading import Lock, RLock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from kws_core.config import OpenStackSection
 from kws_core.errors import ConfigError, KwsError, NodeDown, Refusal
+from kws_core.nodes.openstack.credentials.reader import IMPORTS, login_problem
 from kws_core.nodes.openstack.faults import from_exception
 
 if TYPE_CHECKING:
     from openstack.config import OpenStackConfig
     from openstack.connection import Connection
 
-CONFIG_FILE_VARIABLE = "OS_CLIENT_CONFIG_FILE"
 ZUN_API = "1"  # negotiate the newest that both sides know
-
-_IMPORTS = Lock()  # two threads that import openstack for the first time trip over each other
 
 # Retries of the libraries are off: a read timeout counts as "connection failed" there, so a POST that
 # was merely slow would be sent again (and made a second server); Glance's five retries block 15 s.
@@ -49,7 +46,7 @@ class NodeConnection:
     """The connections of one node; safe to share among threads.
 
     ``openstack`` is an ``openstack.connection.Connection``, ``zun`` a python-zunclient ``Client``.
-    Both raise ConfigError when clouds.yaml has no such entry; ``zun`` may also raise NodeDown or
+    Both raise ConfigError when clouds.yaml has no such entry, or none to log in with; ``zun`` may also raise NodeDown or
     NodeRefused, as its constructor already talks to the node.
     """
 
@@ -88,13 +85,13 @@ class NodeConnection:
             connection.close()
 
     def _connect(self) -> Connection:
-        with _IMPORTS:
+        with IMPORTS:
             from openstack.connection import Connection
 
             from kws_core.nodes.openstack.session import NodeSession
 
         clouds = self._clouds()
-        problem = unknown_cloud(clouds, self.name, self.cloud)
+        problem = login_problem(clouds, self.name, self.cloud)
         if problem:
             raise ConfigError([problem])
         region = clouds.get_one(cloud=self.cloud, **_NO_RETRIES)
@@ -106,7 +103,7 @@ class NodeConnection:
         return connection
 
     def _connect_zun(self) -> Any:
-        with _IMPORTS:
+        with IMPORTS:
             from zunclient import client
 
         # zunclient adds a handler of its own to stderr at import: every line would come twice.
@@ -133,29 +130,3 @@ def _zun_error(node: str, error: Exception) -> KwsError:
             return ours
         cause = cause.__cause__ or cause.__context__
     return NodeDown(node, Refusal.DOWN, f"container client: {error}")
-
-
-def read_clouds() -> OpenStackConfig:
-    """clouds.yaml by the usual search path, $OS_CLIENT_CONFIG_FILE first; no other OS_* variable counts."""
-    with _IMPORTS:
-        from openstack.config import OpenStackConfig, loader
-
-    files = list(loader.CONFIG_FILES)
-    if os.environ.get(CONFIG_FILE_VARIABLE):
-        files.insert(0, os.environ[CONFIG_FILE_VARIABLE])
-    try:
-        return OpenStackConfig(config_files=files, load_envvars=False)
-    except Exception as error:
-        ours = from_exception("clouds.yaml", error)
-        raise ConfigError([f"clouds.yaml: {ours.detail if ours else error}"]) from error
-
-
-def unknown_cloud(clouds: OpenStackConfig, node: str, cloud: str) -> str:
-    """One line on what is wrong with the node's ``cloud``; empty when clouds.yaml has it."""
-    known = sorted(str(name) for name in clouds.get_cloud_names() if clouds.config_filename)
-    if cloud in known:
-        return ""
-    if not clouds.config_filename:
-        return f"nodes.{node}.cloud: {cloud!r}: no clouds.yaml found (set {CONFIG_FILE_VARIABLE})"
-    entries = ", ".join(known) or "none"
-    return f"nodes.{node}.cloud: no entry {cloud!r} in {clouds.config_filename}; it has {entries}"

@@ -8,7 +8,9 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from kws_core.config import Config, NodeSection
-from kws_core.nodes.openstack.connection import NodeConnection, read_clouds, unknown_cloud
+from kws_core.errors import ConfigError
+from kws_core.nodes.openstack.connection import NodeConnection
+from kws_core.nodes.openstack.credentials.reader import login_problem, read_clouds, stamp, unknown_cloud
 from kws_core.nodes.openstack.importer import OpenStackImporter
 from kws_core.nodes.openstack.node import OpenStackNode
 
@@ -30,7 +32,9 @@ class OpenStackDriver:
         now: Callable[[], datetime],
         clouds: OpenStackConfig | None = None,
     ) -> None:
-        self._clouds = clouds
+        self._given = clouds
+        self._clouds: OpenStackConfig | None = None
+        self._stamp: list[tuple[int, int]] = []
         self._lock = RLock()
         self.connections = {
             section.name: NodeConnection(section.name, section.cloud, config.openstack, self._read)
@@ -55,14 +59,28 @@ class OpenStackDriver:
         problems = [unknown_cloud(clouds, one.name, one.cloud) for one in self.connections.values()]
         return [problem for problem in problems if problem]
 
+    def unusable(self) -> Mapping[str, str]:
+        """See Driver: also when the whole file can't be read."""
+        try:
+            clouds = self._read()
+        except ConfigError as error:
+            return dict.fromkeys(self.connections, "; ".join(error.problems))
+        found = {name: login_problem(clouds, name, one.cloud) for name, one in self.connections.items()}
+        return {name: problem for name, problem in found.items() if problem}
+
     def credentials_file(self) -> str:
         """See Driver: the clouds.yaml that is read."""
         return str(self._read().config_filename or "")
 
     def _read(self) -> OpenStackConfig:
+        """As it is now: who mends the file need not start KWS anew. Connections that work are kept."""
         with self._lock:
-            if self._clouds is None:
+            if self._given:
+                return self._given
+            if self._clouds is None or not self._stamp or stamp(self._clouds) != self._stamp:
+                self._clouds = None  # what it was before counts no more, whatever comes of it
                 self._clouds = read_clouds()
+                self._stamp = stamp(self._clouds)
             return self._clouds
 
 

@@ -78,8 +78,8 @@ def from_exception(node: str, error: Exception) -> NodeError | None:
     """The error for a foreign exception; None when it is none of OpenStack's (then it is a bug of ours)."""
     if isinstance(error, NodeError):
         return error
-    if isinstance(error, ConfigError):
-        return OpenStackRefused(node, Refusal.MISSING, "; ".join(error.problems))
+    if isinstance(error, ConfigError):  # nobody can log in to it until the file is mended: nothing was asked
+        return NodeDown(node, Refusal.AUTH, "; ".join(error.problems))
     status = getattr(error, "http_status", None) or getattr(error, "status_code", None)
     if _foreign(error) and isinstance(status, int) and status >= 400:
         return from_status(node, status, str(error))

@@ -24,7 +24,9 @@ class GlanceImageStore:
 
     def list(self) -> Sequence[StoredImage]:
         """See ImageStore."""
-        return self._cloud().images.list()
+        images = self._cloud().images
+        found = [*images.list(), *images.list(hidden=True)]
+        return list({one.id: one for one in found}.values())
 
     def look(self, image_id: str) -> StoredImage:
         """See ImageStore."""
@@ -32,8 +34,13 @@ class GlanceImageStore:
 
     def create(self, spec: ImageSpec) -> str:
         """See ImageStore."""
-        own = {"visibility": "private", "min_disk": spec.min_disk_gb, "min_ram": spec.min_ram_mb}
-        return self._cloud().images.create_empty(spec.name, spec.disk_format, {**spec.properties, **own})
+        own: dict[str, Any] = {
+            "visibility": "private",
+            "min_disk": spec.min_disk_gb,
+            "min_ram": spec.min_ram_mb,
+        }
+        fields = {**spec.properties, **own, "tags": list(spec.tags)}
+        return self._cloud().images.create_empty(spec.name, spec.disk_format, fields, spec.container_format)
 
     def fill(self, image_id: str, body: Body) -> None:
         """See ImageStore."""

@@ -18,7 +18,7 @@ from kws_core.config import OpenStackSection
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.findings import Finding, Wanted
 from kws_core.nodes.concurrency import Locks, SingleFlight, TtlCache, Workers
-from kws_core.nodes.offered_images import offered_image
+from kws_core.nodes.offered_images import bootable, offered_image
 from kws_core.nodes.openstack import actions
 from kws_core.nodes.openstack.address_set import AddressSet, Wiring, look_up_wiring
 from kws_core.nodes.openstack.api import Cloud
@@ -263,7 +263,7 @@ class OpenStackNode:
             return ensure_network(self.cloud, self._settings.router, spec)
 
     def _stored_images(self) -> Sequence[StoredImage]:
-        return self._memory.get(_IMAGES, lambda: self.cloud.images.list("active"))
+        return self._memory.get(_IMAGES, lambda: bootable(self.cloud.images.list("active")))
 
     def _image_id(self, name: str) -> str:
         found = [stored for stored in self._stored_images() if name == stored.name]

@@ -53,6 +53,7 @@ class Guest:
         self.keys = self.home / ".ssh" / "authorized_keys"
         self.answer: bytes | None = b""
         self.asked = 0
+        self.first = ""  # the key that it was born with
         self.service = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         threading.Thread(target=self.service.serve_forever, daemon=True, args=(0.01,)).start()
         self.url = f"http://127.0.0.1:{self.service.server_port}/openstack/latest/meta_data.json"
@@ -98,7 +99,7 @@ class Guest:
     def boot(self, login: str = "student", url: str = "", path: str = "") -> subprocess.CompletedProcess[str]:
         """One boot."""
         script = self.folder / "50-kws-key"
-        script.write_text(boot_script.script(login, "kws-web01", url or self.url))
+        script.write_text(boot_script.script(login, "kws-web01", self.first, url=url or self.url))
         script.chmod(0o755)
         environment = {"PATH": path or f"{self.path}:/usr/bin:/bin", "http_proxy": "http://127.0.0.1:9"}
         return subprocess.run(
@@ -222,11 +223,78 @@ def test_no_python_is_no_error(guest: Guest) -> None:
     assert guest.boots(path=str(guest.folder / "empty")) == [OLD]
 
 
-def test_a_login_that_is_not_there_is_said(guest: Guest) -> None:
+def test_the_first_key_is_put_in_where_there_is_none_and_only_there(guest: Guest) -> None:
+    guest.first = MINE
+    assert guest.boots() == [MINE]
+    guest.has("# nobody", "")
+    assert guest.boots() == ["# nobody", "", MINE]
+    guest.has(OTHERS)
+    assert guest.boots() == [OTHERS], "the owner chose another key"
     guest.says(NEW)
-    done = guest.boot(login="nobody-of-that-name")
+    assert guest.boots() == [OTHERS, NEW]
+
+
+MACHINE = """
+set -e
+mount --make-rprivate / && mount --bind "$1/etc" /etc && mount --bind "$1/home" /home
+{before}
+"$1/script" || true
+"$1/script"
+getent passwd ada | cut -d: -f6- ; getent shadow ada | cut -d: -f2
+cat /home/ada/.ssh/authorized_keys /etc/sudoers.d/90-kws 2> /dev/null || true
+stat -c %U:%a /home/ada /home/ada/.ssh /home/ada/.ssh/authorized_keys 2> /dev/null || true
+true
+"""
+
+
+def on_a_machine(folder: Path, before: str = "", key: str = MINE, password: str = "") -> list[str]:
+    """What is there after the script ran twice, with the real useradd, beside an /etc and /home of its own."""
+    if os.getuid() or subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("only root can have a machine of its own")
+    shutil.copytree("/etc", folder / "etc", symlinks=True)
+    for path in (folder / "home", folder / "etc/sudoers.d"):
+        path.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+    script = folder / "script"
+    script.write_text(boot_script.script("ada", "kws-web01", key, password, "data:application/json,{}"))
+    script.chmod(0o700)
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", MACHINE.replace("{before}", before), "sh", folder],
+        check=False, capture_output=True, text=True, timeout=60, env={"PATH": "/usr/bin:/bin:/usr/sbin"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return [line for line in done.stdout.splitlines() if not line.startswith("KWS: ")]
+
+
+RIGHTS = "ada ALL=(ALL) NOPASSWD:ALL"
+OWNED = ["ada:700", "ada:700", "ada:600"]
+
+
+@pytest.mark.parametrize(
+    "before", ["", "groupadd ada", "mkdir /home/ada && chown 4711 /home/ada; rmdir /home/ada"]
+)
+def test_a_login_that_cloud_init_did_not_make_is_made(tmp_path: Path, before: str) -> None:
+    entry, locked, key, rights, *owned = on_a_machine(tmp_path, before)
+    assert (entry, locked, key, rights) == ("/home/ada:/bin/bash", "!", MINE, RIGHTS)
+    assert owned[1:] == OWNED[1:]
+
+
+def test_a_login_with_a_password_is_made_with_it(tmp_path: Path) -> None:
+    entry, password, rights, *_ = on_a_machine(tmp_path, key="", password="$6$salt$hash")
+    assert (entry, password, rights) == ("/home/ada:/bin/bash", "$6$salt$hash", RIGHTS)
+
+
+def test_a_home_that_is_gone_is_made_and_a_login_that_is_there_stays(tmp_path: Path) -> None:
+    entry, _, key, *owned = on_a_machine(tmp_path, "useradd -M -s /bin/sh ada")
+    assert (entry, key) == ("/home/ada:/bin/sh", MINE)
+    assert owned == ["ada:755", "ada:700", "ada:600"]
+
+
+def test_a_login_that_cannot_be_made_is_said(guest: Guest) -> None:
+    guest.says(NEW)
+    done = guest.boot(login="no:body", path=f"{guest.path}:/usr/bin:/bin")
     assert done.returncode == 1
-    assert "no new key" in done.stderr
+    assert "no login no:body" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -296,7 +364,17 @@ def test_values_are_values_in_the_script_whatever_is_in_them(login: str, mark: s
     settings = ast.literal_eval(found[1])
     assert (settings["login"], settings["comment"]) == (login, mark)
     assert text.replace(found[1], "") == boot_script.script("a", "b").replace(
-        ascii({"login": "a", "comment": "b", "url": boot_script.METADATA, "entry": "kws_key"}), ""
+        ascii(
+            {
+                "login": "a",
+                "comment": "b",
+                "url": boot_script.METADATA,
+                "entry": "kws_key",
+                "key": "",
+                "password": "",
+            }
+        ),
+        "",
     )
 
 

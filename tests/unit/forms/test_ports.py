@@ -113,3 +113,40 @@ def test_any_text_is_read_or_refused_with_a_reason(text: str) -> None:
         ranges, code = (), error.code
     assert code == "" or code.startswith("ports_")
     assert parse_ports(format_ports(ranges)) == ranges
+
+
+@pytest.mark.parametrize(
+    "text", ["19000 19999", "8000  8100", "30000 32767", "\uff11\uff19\uff10\uff10\uff10 19999", "1024 2048"]
+)
+def test_two_numbers_that_may_be_a_range_are_asked_about(text: str) -> None:
+    with pytest.raises(UserError, match="ports_range") as refused:
+        parse_ports(text)
+    assert len(parse_ports(refused.value.data["dash"])) == 1
+    assert len(parse_ports(refused.value.data["comma"])) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["80 19000 19999", "19000 19999 80", "443, 8000 8099", "53/udp 8000 8999, 9", "30000\t30999 80"]
+)
+def test_round_ends_are_asked_about_among_others_too(text: str) -> None:
+    with pytest.raises(UserError, match="ports_range"):
+        parse_ports(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "80 443",
+        "19000, 19999",
+        "80 19000, 19999",
+        "8000 8080 80",
+        "19000 20000 80",
+        "80/udp 19000\n19999",
+        "8000 8001",
+        "3000 8080 9090",
+        "19000\n19999",
+        "53/udp 80",
+    ],
+)
+def test_numbers_that_are_no_range(text: str) -> None:
+    assert parse_ports(text)

@@ -118,7 +118,6 @@ def test_a_short_rsa_key_is_refused_with_its_bits() -> None:
         f"sk-ssh-ed25519@openssh.com {BLOB}",
         f"ssh-dss {BLOB}",
         f"{KIND} \ud800{BLOB}",
-        "---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----",
         "ssh-ed25519 " + "A" * 100_000,
     ],
     ids=lambda _: "text",
@@ -166,3 +165,27 @@ def test_any_bytes_behind_a_good_kind_are_a_key_or_a_user_error(blob: bytes, kin
     for data in (blob, head + blob, head + len(blob).to_bytes(4, "big") + blob):
         with contextlib.suppress(UserError):
             check_public_key(f"{kind} {base64.b64encode(data).decode()}")
+
+
+PPK = "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: me\nPublic-Lines: 2\nAAAA\nPrivate-Lines: 1\nBBBB\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PPK,
+        PPK.replace("-3:", "-2:"),
+        "\n" + PPK,
+        PPK.replace("none", "aes256-cbc"),
+        PPK[PPK.index("Public") :],
+    ],
+)
+def test_a_ppk_file_is_private(text: str) -> None:
+    with pytest.raises(UserError, match="key_is_private"):
+        check_public_key(text)
+
+
+@pytest.mark.parametrize("head", ['Comment: "rsa-key"\n', "Comment: me\nSubject: x\n", "", "x-a: b\n", "\n"])
+def test_puttys_public_format_is_told_with_the_box_to_copy(head: str) -> None:
+    with pytest.raises(UserError, match="key_putty"):
+        check_public_key(f"---- BEGIN SSH2 PUBLIC KEY ----\n{head}AAAAB3NzaC1\n---- END SSH2 PUBLIC KEY ----")

@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import socket
+import struct
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from harness.image_kit import Web, qcow2, web_server
 from kws_core.errors import UserError
 from kws_core.images import urls
 from kws_core.images.files import HEAD, SPARE, Reading, disk_format, examined, spooled
+from kws_core.images.upload import About
 from kws_core.images.urls import MOST_REDIRECTS, Rules, _judged, check, from_url, opened
 
 SECTOR = b"\0" * 510 + b"\x55\xaa"
@@ -265,3 +267,114 @@ def test_a_server_that_does_not_stop(web: Web, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_host_that_is_not_there() -> None:
     assert code_of("http://nothing.invalid/a.img") == "url_unknown_host"
+
+
+# -- images that name other files, and how large a disk is
+
+
+def vmdk(descriptor: str) -> bytes:
+    """A sparse VMDK of one extent with that descriptor."""
+    head = struct.pack("<4sIIQQQQ", b"KDMV", 1, 3, 1 << 21, 128, 1, 20).ljust(512, b"\0")
+    return (head + descriptor.encode().ljust(20 * 512, b"\0")).ljust(HEAD * 2, b"\0")
+
+
+LINES = 'version=1\ncreateType="{kind}"\nRW 2097152 {extent}\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "extent"),
+    [
+        ("monolithicFlat", 'FLAT "/etc/passwd" 0'),
+        ("monolithicSparse", 'FLAT "/etc/shadow" 0'),
+        ("twoGbMaxExtentFlat", 'FLAT "a-f001.vmdk" 0'),
+        ("vmfs", 'VMFS "b.vmdk"'),
+        ("fullDevice", 'FLAT "/dev/sda" 0'),
+        ("custom", 'SPARSE "/etc/hostname"'),
+    ],
+)
+def test_a_vmdk_that_names_another_file_is_refused(tmp_path: Path, kind: str, extent: str) -> None:
+    path = tmp_path / "a.vmdk"
+    path.write_bytes(vmdk("# Disk DescriptorFile\n" + LINES.format(kind=kind, extent=extent)))
+    with pytest.raises(UserError, match="image_unsafe"), examined(path):
+        pass
+    with pytest.raises(UserError, match="image_unsafe"), spooled([path.read_bytes()]):
+        pass
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"conectix" + bytes(52) + b"\0\0\0\4",  # a VHD that has only what differs from its parent
+        qcow2(backing=0x200),
+        qcow2(features=4),
+        b"COWD" + bytes(60),
+        b"vhdxfile" + bytes(60),  # and no more of it
+    ],
+)
+def test_a_disk_that_needs_another_file_or_is_half_is_refused(head: bytes) -> None:
+    with pytest.raises(UserError, match="image_"), spooled([head.ljust(HEAD * 2, b"\0")]):
+        pass
+
+
+def test_what_a_node_has_is_not_brought_to_others_when_it_names_another_file() -> None:
+    named = vmdk(
+        "# Disk DescriptorFile\n" + LINES.format(kind="monolithicFlat", extent='FLAT "/etc/passwd" 0')
+    )
+    for kind, data in (("vmdk", named), ("qcow2", qcow2(backing=0x200)), ("qcow2", qcow2(features=4))):
+        with pytest.raises(UserError, match="image_unsafe"), spooled([data], kind=kind):
+            pass
+    for kind, data in (
+        ("qcow2", qcow2()),
+        ("raw", b"anything"),
+        ("qcow2", b"what the node calls so"),
+        ("aki", b"x"),
+    ):
+        with spooled([data], kind=kind) as content:
+            assert content.size == len(data)
+
+
+@pytest.mark.parametrize("start", [b"QED\0", b"LUKS\xba\xbe\0\1"])
+def test_a_format_in_the_guise_of_a_raw_disk_is_refused(start: bytes) -> None:
+    data = (start + SECTOR[len(start) :]).ljust(HEAD * 2, b"\0")
+    with pytest.raises(UserError, match="image_"), spooled([data]):
+        pass
+
+
+@pytest.mark.parametrize(("gib", "least"), [(1, 1), (10, 10), (66, 66), (66.5, 67), (0.5, 1)])
+def test_the_virtual_size_is_the_least_disk(gib: float, least: int) -> None:
+    data = bytearray(qcow2())
+    data[24:32] = int(gib * 1024**3).to_bytes(8, "big")
+    with spooled([bytes(data)]) as content:
+        assert content.disk_gb == least
+        assert About().spec("a", content).min_disk_gb == least
+        assert About(min_disk_gb=99).spec("a", content).min_disk_gb == 99
+
+
+@pytest.mark.parametrize(
+    "host", ["bücher.example", "예시.한국", "xn--bcher-kva.example", "BÜCHER.example", "例え.jp"]
+)
+def test_a_host_in_unicode_is_asked_by_its_dns_name(host: str) -> None:
+    assert (check(f"https://{host}:8080/a.img").hostname or "").isascii()
+    assert check(f"https://{host}/가.img?b=나").geturl().isascii()
+
+
+@pytest.mark.parametrize("host", ["\u2024", "a..é", "é" * 70, "\ud800.example", "é\u3002."])
+def test_a_host_that_is_none_is_refused(host: str) -> None:
+    with pytest.raises(UserError, match="url_"), opened(f"http://{host}/a", Rules()):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("to", "asked"),
+    [
+        ("/a b.qcow2", "/a%20b.qcow2"),
+        ("/a%20b.qcow2", "/a%20b.qcow2"),
+        ("/\u00e9.qcow2", "/%"),
+        ("/x y?a=b c", "/x%20y?a=b%20c"),
+    ],
+)
+def test_a_redirect_is_encoded_before_it_is_checked(web: Web, to: str, asked: str) -> None:
+    web.redirects("/odd", to)
+    with pytest.raises(UserError, match="url_broken"), opened(web.url("/odd"), web.rules()):
+        pass  # the server has nothing there, and hangs up
+    assert asked in web.asked[-1]

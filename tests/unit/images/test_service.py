@@ -149,7 +149,7 @@ def test_a_node_without_checksums_is_asked_for_the_bytes(world: World, images: I
     assert states(add(images, disk)) == {"node1": "done", "node2": "done"}
     assert "image_chunk" in world.nodes["node2"].calls
     world.nodes["node2"].shelf.spoil_next()
-    assert states(add(images, disk, "other"))["node2"] == "spoiled"
+    assert states(add(images, disk, "other", about=About(login="me")))["node2"] == "spoiled"
 
 
 def test_a_dead_node_delays_nobody_and_is_named(world: World, images: Images, disk: Path) -> None:
@@ -259,6 +259,33 @@ def test_a_node_that_refuses_to_fetch_is_sent_it(world: World, images: Images, p
     assert pauses == []
 
 
+@pytest.mark.parametrize(
+    ("name", "login"),
+    [("rocky-9", "rocky"), ("Ubuntu-24.04-lab", "ubuntu"), ("centos-7", "centos"), ("cirros", "cirros")],
+)
+def test_the_login_is_read_from_the_name_and_kept(
+    world: World, images: Images, disk: Path, name: str, login: str
+) -> None:
+    assert add(images, disk, name).ok
+    assert images.rename(BY, name, "lab-image").ok
+    (image,) = [one for one in world.rental_service.offer(JOON).images if one.name == "lab-image"]
+    assert image.login == login
+
+
+@pytest.mark.parametrize("name", ["lab-image", "web", "my-ubuntu", "disk1", "win11", "oracle-9", "26.04"])
+def test_without_a_login_nothing_is_brought(world: World, images: Images, disk: Path, name: str) -> None:
+    assert refused(lambda: add(images, disk, name)).code == "image_login_unknown"
+    assert all("image_create" not in node.calls for node in world.nodes.values())
+    assert add(images, disk, name, about=About(login="me")).ok
+    assert add(images, disk, name).ok, "a node that has it says who logs in"
+
+
+def test_a_new_name_changes_no_login_that_only_the_old_one_told(world: World, images: Images) -> None:
+    assert images.rename(BY, "debian-12", "lab-image").ok
+    (image,) = [one for one in world.rental_service.offer(JOON).images if one.name == "lab-image"]
+    assert image.login == "debian"
+
+
 # -- the table and sync
 
 
@@ -286,6 +313,15 @@ def test_sync_brings_everything_everywhere_with_its_description(world: World, im
     assert [row.name for row in table.rows if row.differences] == []
     assert "alpine" not in offered(world)
     assert "arch" in offered(world)
+
+
+def test_sync_brings_nothing_that_names_other_files(world: World, images: Images) -> None:
+    shelf = world.nodes["node1"].shelf
+    shelf.fill(shelf.create(ImageSpec("sly", "qcow2")), [qcow2(backing=0x200)])
+    plant(world, "node1", "alpine")
+    reports = {report.name: states(report) for report in images.sync(BY)}
+    assert reports["sly"] == {"node1": "already", "node2": "unsafe"}
+    assert reports["alpine"]["node2"] == "done"
 
 
 def test_sync_of_different_bytes_is_nobodys_guess(world: World, images: Images, disk: Path) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from harness.world import ADMIN, JOON, MINA, Inline, World
 
+from kws_core.config import parse_config
 from kws_core.errors import NodeDown, NodeRefused, Refusal, UserError
+from kws_core.nodes.pool import Pool
 from kws_core.people import Actor
 from kws_core.tables.details.events import Ended
 from kws_core.tables.states import TRANSITIONS, Access, IllegalMoveError, PlacementState, Reason, Status
@@ -425,3 +428,40 @@ def test_many_that_are_deleted_at_once_are_looked_at_less_often_each(
         assert all(world.look(rental).status is Status.ENDED for rental in rentals)
         assert world.left() == {}
     assert looks[32] <= looks[1] / 2
+
+
+def test_a_node_without_usable_credentials_is_down_and_rentals_move_on(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rental = world.rent()
+    first = world.look(rental).placements[0].node
+    clouds = tmp_path / "clouds.yaml"
+    clouds.write_text(
+        "clouds: {c: {auth: {auth_url: 'http://127.0.0.1:9', username: u, password: p, verify: false}}}"
+    )
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
+    toml = "[sizes]\ns = { vcpus = 1, ram_mb = 64, disk_gb = 1 }\n[[nodes]]\ncloud = 'c'\nvcpus = 1\nram_mb = 512\ndisk_gb = 5\n"
+    pool = Pool(parse_config(f"{toml}name = '{first}'\n"), world.clock)
+    world.nodes[first] = pool.nodes()[first]  # type: ignore[assignment]
+    world.restart()
+    world.settle()
+    rental = world.look(rental)
+    assert rental.status is Status.READY
+    assert rental.placement
+    assert rental.placement.node != first
+    assert rental.placements[0].refusal == Refusal.AUTH
+    status = next(one for one in world.rental_queries.nodes() if one.room.node == first)
+    assert not status.room.up
+    assert f"{clouds}, line 1, entry 'c': auth has no option verify" in str(status.error)
+    again = world.ready("web02")  # and nobody is sent there any more
+    assert [one.node for one in again.placements] == [rental.placement.node]
+
+
+@pytest.mark.parametrize("method", ["capacity", "images", "cidrs"])
+def test_a_node_that_raises_what_nobody_expects_is_down(world: World, method: str) -> None:
+    world.nodes["node1"].fail_next(method, TypeError("unexpected"), times=9)  # type: ignore[arg-type]
+    world.reconciler.refresh_soon("node1")
+    world.settle(2)
+    status = next(one for one in world.rental_queries.nodes() if one.room.node == "node1")
+    assert not status.room.up
+    assert "TypeError" in str(status.error)

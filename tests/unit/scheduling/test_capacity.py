@@ -10,6 +10,8 @@ from harness.world import MINA, START, World
 
 from kws_core.database import queries
 from kws_core.scheduling import capacity
+from kws_core.tables.node import NodeRecord
+from kws_core.values import HostCapacity, Size
 
 
 def test_sums_say_what_a_count_says(
@@ -50,3 +52,22 @@ def test_what_the_nodes_have_counted_is_a_row_for_each_node_and_state(world: Wor
     assert len(rows) == len({row.node for row in rows})
     assert sum(row.rentals for row in rows) == 3
     assert sum(row.ram_mb for row in rows) == 3 * 1024
+
+
+def test_what_each_host_gives_is_remembered(world: World) -> None:
+    world.nodes["node2"].largest = Size("most", 2, 1024, 50)
+    world.clock.advance(minutes=2)
+    world.settle(2)
+    with world.store.read() as session:
+        one, two = capacity.rooms(session, world.config)
+        record = queries.node_records(session)[0]
+        assert one.hosts == tuple(world.nodes["node1"].capacity().hosts)
+        assert two.hosts == (HostCapacity(2, 1024, 50, 2, 1024, 50),)
+        older = NodeRecord(
+            name="x", capacity={k: v for k, v in (record.capacity or {}).items() if k != "hosts"}
+        )
+        newer = NodeRecord(
+            name="x", capacity={**(record.capacity or {}), "hosts": [{"vcpus": 1, "colour": 2}]}
+        )
+        assert (read := capacity.load_capacity(older)) and read.hosts == ()
+        assert (read := capacity.load_capacity(newer)) and read.hosts == (HostCapacity(1),)

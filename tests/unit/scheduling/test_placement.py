@@ -14,8 +14,9 @@ from kws_core.scheduling.placement import (
     PlacementRequest,
     RejectReason,
     choose,
+    largest,
 )
-from kws_core.values import Kind, Size
+from kws_core.values import HostCapacity, Kind, Size
 
 SMALL = Size("small", 1, 512, 5)
 WISH = PlacementRequest(Kind.SERVER, "debian-12", SMALL)
@@ -170,3 +171,55 @@ def test_a_node_that_can_build_at_once_comes_before_an_emptier_one_that_can_not(
 def test_without_nodes_nothing_is_chosen_and_nothing_is_full() -> None:
     ruling = choose([], WISH)
     assert (ruling.node, ruling.refused, ruling.full) == (None, {}, False)
+
+
+def host(
+    vcpus: int, ram_mb: int, free_vcpus: int | None = None, free_ram_mb: int | None = None
+) -> HostCapacity:
+    """A host with a disk of 100 GiB, empty unless it is said."""
+    left = (vcpus if free_vcpus is None else free_vcpus, ram_mb if free_ram_mb is None else free_ram_mb)
+    return HostCapacity(vcpus, ram_mb, 100, *left, 100)
+
+
+LARGE = PlacementRequest(Kind.SERVER, "debian-12", Size("large", 4, 4096, 20))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "no"),
+    [
+        ((), None),
+        ((host(4, 4096),), None),
+        ((host(2, 8192), host(4, 4096)), None),
+        ((HostCapacity(),), None),
+        ((host(2, 8192), host(8, 2048)), RejectReason.TOO_LARGE),
+        ((host(3, 8192), host(3, 8192)), RejectReason.TOO_LARGE),
+        ((host(4, 4096, 2),), RejectReason.VCPUS),
+        ((host(8, 8192, 3), host(8, 8192, 8, 2048)), RejectReason.VCPUS),
+        ((host(8, 8192, 3, 0), host(8, 8192, 8, 2048)), RejectReason.RAM),
+    ],
+    ids=[
+        "unknown",
+        "one",
+        "one of two",
+        "untold",
+        "neither",
+        "not both together",
+        "in use",
+        "either",
+        "least",
+    ],
+)
+def test_a_server_is_on_one_host(hosts: tuple[HostCapacity, ...], no: RejectReason | None) -> None:
+    here = room(hosts=hosts)
+    ruling = choose([here], LARGE)
+    assert ruling.refused.get("node1") == no
+    assert ruling.full is (no in LACK_OF_ROOM), "waiting helps only where it is in use"
+    assert choose([replace(here, kinds=frozenset(Kind))], replace(LARGE, kind=Kind.CONTAINER)).node == "node1"
+
+
+def test_the_largest_server_is_within_what_the_node_lends() -> None:
+    assert largest(room()) == [Size("node1", 8, 8192, 100)]
+    assert largest(room(hosts=(host(16, 4096), HostCapacity(2)))) == [
+        Size("node1", 8, 4096, 100),
+        Size("node1", 2, 8192, 100),
+    ]

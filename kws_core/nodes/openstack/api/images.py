@@ -48,9 +48,10 @@ class Images:
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
 
-    def list(self, status: str = "") -> Sequence[StoredImage]:
-        """All images that our project sees, or those in ``status`` ("active")."""
+    def list(self, status: str = "", *, hidden: bool = False) -> Sequence[StoredImage]:
+        """All images that our project sees, or those in ``status`` ("active"); those of ``os_hidden`` apart."""
         params = {"status": status} if status else {}
+        params |= {"os_hidden": "true"} if hidden else {}
         return [_image(entry) for entry in self._rest.pages("image", "/images", "images", params)]
 
     def find(self, name_or_id: str) -> StoredImage:
@@ -83,9 +84,11 @@ class Images:
             raise
         return self.get(image_id)
 
-    def create_empty(self, name: str, disk_format: str, fields: Mapping[str, Any]) -> str:
+    def create_empty(
+        self, name: str, disk_format: str, fields: Mapping[str, Any], container_format: str = "bare"
+    ) -> str:
         """Make an image without bytes; its id."""
-        wanted = {"name": name, "disk_format": disk_format, "container_format": "bare"}
+        wanted = {"name": name, "disk_format": disk_format, "container_format": container_format}
         answer = self._rest.post("image", "/images", {**fields, **wanted})
         return str(answer.get("id") or "") or str(inner(self._rest, answer, "image")["id"])
 
@@ -138,5 +141,8 @@ def _image(entry: Json) -> StoredImage:
         md5=str(entry.get("checksum") or ""),
         disk_format=str(entry.get("disk_format") or ""),
         protected=bool(entry.get("protected")),
+        container_format=str(entry.get("container_format") or ""),
+        tags=sorted(str(tag) for tag in entry.get("tags") or ()),
+        os_hidden=bool(entry.get("os_hidden")),
         properties={key: str(value) for key, value in entry.items() if key not in _OWN},
     )

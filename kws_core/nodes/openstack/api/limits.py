@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kws_core.nodes.openstack.api.rest import Json, Rest
 from kws_core.nodes.openstack.api.types import Hardware, Usage
+from kws_core.values import HostCapacity
 
 _CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB")
 _HYPERVISORS = "2.87"  # the last microversion that tells vCPUs, memory and disk
@@ -24,8 +25,9 @@ class Limits:
         Zun reports the same PC once more, as a provider of its own: it counts for what is used only.
         """
         totals, used = dict.fromkeys(_CLASSES, 0), dict.fromkeys(_CLASSES, 0)
+        found: list[HostCapacity] = []
         hosts = self._rest.pages("compute", "/os-hypervisors", "hypervisors", version=_HYPERVISORS)
-        novas = {str(host.get("id")) for host in hosts}  # since 2.53 the provider's id
+        novas = {str(host.get("id")): host for host in hosts}  # since 2.53 the provider's id
         for provider in self._rest.pages("placement", "/resource_providers", "resource_providers"):
             path = f"/resource_providers/{provider['uuid']}"
             inventories = self._rest.get("placement", f"{path}/inventories").get("inventories") or {}
@@ -33,14 +35,19 @@ class Limits:
             for name in _CLASSES:
                 totals[name] += _lendable(inventories.get(name)) if provider["uuid"] in novas else 0
                 used[name] += int(usages.get(name) or 0)
-        return Hardware(*(Usage(totals[name], used[name]) for name in _CLASSES))
+            if _takes(novas.get(provider["uuid"])):
+                found.append(_host(inventories, usages))
+        vcpus, ram_mb, disk_gb = (Usage(totals[name], used[name]) for name in _CLASSES)
+        return Hardware(vcpus, ram_mb, disk_gb, found)
 
     def hypervisors(self) -> Hardware:
         """From Nova, without ratios and reservations. Needs the admin role."""
         path = "/os-hypervisors/detail"
         found = self._rest.pages("compute", path, "hypervisors", version=_HYPERVISORS)
         pairs = (("vcpus", "vcpus_used"), ("memory_mb", "memory_mb_used"), ("local_gb", "local_gb_used"))
-        return Hardware(*(Usage(_sum(found, total), _sum(found, used)) for total, used in pairs))
+        hosts = [_hypervisor(host, pairs) for host in found if _takes(host)]
+        vcpus, ram_mb, disk_gb = (Usage(_sum(found, total), _sum(found, used)) for total, used in pairs)
+        return Hardware(vcpus, ram_mb, disk_gb, hosts)
 
     def compute_quota(self) -> dict[str, Usage]:
         """Our project's ``instances``, ``cores`` and ``ram`` (MiB)."""
@@ -75,6 +82,28 @@ def _lendable(inventory: Any) -> int:
     entry = inventory or {}
     left = int(entry.get("total") or 0) - int(entry.get("reserved") or 0)
     return int(left * float(entry.get("allocation_ratio") or 1.0))
+
+
+def _takes(host: Json | None) -> bool:
+    """Whether a hypervisor is there, and its service is not disabled."""
+    return host is not None and host.get("status") != "disabled"
+
+
+def _host(inventories: Mapping[str, Any], usages: Mapping[str, Any]) -> HostCapacity:
+    """``max_unit`` is what one server gets at most, however high the allocation ratio is."""
+    most, free = [], []
+    for name in _CLASSES:
+        entry = inventories.get(name)
+        lendable = _lendable(entry)
+        one = min(lendable, int(entry.get("max_unit") or lendable)) if entry else None
+        most.append(one)
+        free.append(None if one is None else max(0, min(one, lendable - int(usages.get(name) or 0))))
+    return HostCapacity(*most, *free)
+
+
+def _hypervisor(host: Json, pairs: Iterable[tuple[str, str]]) -> HostCapacity:
+    figures = [(int(host.get(total) or 0), int(host.get(used) or 0)) for total, used in pairs]
+    return HostCapacity(*(total for total, _ in figures), *(max(0, total - used) for total, used in figures))
 
 
 def _sum(entries: list[Json], key: str) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from kws_core.values import HostCapacity
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,3 +178,4 @@ class Hardware:
     vcpus: Usage
     ram_mb: Usage
     disk_gb: Usage
+    hosts: Sequence[HostCapacity] = ()  # those that take new servers

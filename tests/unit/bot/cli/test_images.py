@@ -13,6 +13,7 @@ from harness.world import JOON, World
 from unit.bot.cli.test_main import kws
 
 from kws_core.errors import NodeDown, Refusal
+from kws_core.nodes.image_store import ImageSpec
 from kws_core.reports.audit import Audit
 
 
@@ -46,6 +47,47 @@ def test_a_file_with_its_progress(world: World, images: Typed, disk: Path) -> No
     assert (act.what, act.where) == ("image.add", "cli")
 
 
+def test_who_logs_in_is_asked_for_at_a_terminal_and_needed_elsewhere(
+    typed: Typed, world: World, images: Typed, disk: Path
+) -> None:
+    alone = images("add", str(disk), "--name", "lab-image")
+    assert (alone.code, alone.out, alone.err.count("\n")) == (2, "", 1)
+    assert "--login" in alone.err
+    typed.world.answer, typed.world.typed = True, " rocky "
+    assert images("add", str(disk), "--name", "lab-image").code == 0
+    assert typed.world.asked == ["Which user does cloud-init make in lab-image (such as ubuntu)?"]
+    (image,) = [one for one in world.rental_service.offer(JOON).images if one.name == "lab-image"]
+    assert image.login == "rocky"
+    typed.world.typed = "Root User"
+    assert images("add", str(disk), "--name", "other").code == 2
+    typed.world.typed = ""
+    assert images("add", str(disk), "--name", "other").code == 2
+    assert "other" not in images("list").out
+
+
+def test_kernels_and_how_images_boot_are_in_the_list(world: World, images: Typed) -> None:
+    shelf = world.nodes["node1"].shelf
+    kernel = shelf.create(ImageSpec("its-kernel", "aki", container_format="aki"))
+    shelf.fill(kernel, [b"kernel"])
+    for node, properties in (("node1", {"kernel_id": kernel, "os_type": "linux"}), ("node2", {})):
+        there = world.nodes[node].shelf
+        there.fill(there.create(ImageSpec("whole", "qcow2", properties=properties)), [b"disk"])
+    lines = {tuple(line.split()[:2]): line for line in images("list").out.splitlines()}
+    assert "no: part of whole" in lines["its-kernel", "node1"]
+    assert lines["whole", "node1"].endswith("boot (kernel_id os_type)")
+    assert "?" in lines["whole", "node1"].split() and "debian" in lines["debian-12", "node1"].split()
+    found = {row["name"]: row for row in json.loads(images("list", "--json").out)["images"]}
+    assert (found["its-kernel"]["not_offered"], found["its-kernel"]["part_of"]) == ("part", ["whole"])
+    assert found["whole"]["boot_keys"] == ["kernel_id", "os_type"]
+    refused = images("delete", "its-kernel", "--yes")
+    assert (refused.code, "whole can't boot without its-kernel" in refused.err) == (2, True)
+    assert images("sync", "whole", "--from", "node3").code == 2
+    assert images("sync", "--from", "node1").code == 2
+    result = images("sync", "whole")
+    assert (result.code, result.out) == (0, "whole  node1  had it already\nwhole  node2  done\n")
+    assert "boot (" not in images("list").out
+
+
 def test_a_bar_on_a_terminal(typed: Typed, images: Typed, disk: Path) -> None:
     typed.world.watched = True
     last = images("add", str(disk)).err.rstrip("\n").split("\r")[-1]
@@ -60,7 +102,7 @@ def test_the_table(world: World, images: Typed, disk: Path) -> None:
     assert "rocky-9  node2  did not answer" in failed.out
     assert "repeat the command" in failed.err
     lines = [" ".join(line.split()) for line in images("list").out.splitlines()]
-    assert lines[0] == "image node status size checksum shown differs"
+    assert lines[0] == "image node status size checksum login shown differs"
     assert any(line.startswith("rocky-9 node1 active 3 MB ") and "missing" in line for line in lines)
     rows: list[dict[str, Any]] = json.loads(images("list", "--json").out)["images"]
     (row,) = [row for row in rows if row["name"] == "rocky-9"]
@@ -106,7 +148,7 @@ def test_what_is_refused_is_one_line(
     world: World, images: Typed, tmp_path: Path, source: str, sentence: str
 ) -> None:
     (tmp_path / "page.qcow2").write_text("<html>" * 1000)
-    result = images("add", source, "--name", "x")
+    result = images("add", source, "--name", "x", "--login", "me")
     assert result.code == 2
     assert sentence in result.err.splitlines()[-1]
     assert all("image_create" not in node.calls for node in world.nodes.values())
@@ -115,7 +157,7 @@ def test_what_is_refused_is_one_line(
 def test_a_nodes_own_address_is_refused(world: World, images: Typed) -> None:
     for node in world.nodes.values():
         node.shelf.known_hosts = {"10.1.2.3"}
-    result = images("add", "http://10.1.2.3:9292/v2/images/x")
+    result = images("add", "http://10.1.2.3:9292/v2/images/x", "--login", "me")
     assert (result.code, "a node's own interface" in result.err) == (2, True)
 
 

@@ -142,6 +142,39 @@ def test_an_unknown_cloud_is_one_clear_line(tmp_path: Path) -> None:
     assert "planted-secret" not in result.stderr + result.stdout
 
 
+VERIFY_IN_AUTH = (
+    "clouds:\n  lab-a:\n    auth:\n      verify: false\n      auth_url: http://127.0.0.1:9/v3\n"
+    "      username: u\n      password: planted-secret\n      project_name: p\n"
+)
+
+
+VERIFY_TOLD = "clouds.yaml, line 4, entry 'lab-a': auth has no option verify"
+TWO_KEYS = "clouds:\n  lab-a: auth: x\n"
+TWO_KEYS_TOLD = "clouds.yaml, line 2, column 14: not YAML"
+
+
+@pytest.mark.parametrize(
+    ("command", "clouds", "words"),
+    [
+        ("run", VERIFY_IN_AUTH, VERIFY_TOLD),
+        ("doctor node1 --lang ko", VERIFY_IN_AUTH, VERIFY_TOLD),
+        ("nodes", VERIFY_IN_AUTH, VERIFY_TOLD),
+        ("images list", VERIFY_IN_AUTH, VERIFY_TOLD),
+        ("run", TWO_KEYS, TWO_KEYS_TOLD),
+        ("doctor node1", TWO_KEYS, TWO_KEYS_TOLD),
+    ],
+)
+def test_credentials_that_nobody_can_use_are_a_sentence_from_each_command(
+    tmp_path: Path, command: str, clouds: str, words: str
+) -> None:
+    result = kws(tmp_path, *command.split(), toml=GOOD, clouds=clouds, **TOKENS)
+    assert result.returncode == (0 if command == "nodes" else 2)
+    told = result.stdout + result.stderr
+    assert told.count(words) == 1, told
+    assert "Traceback" not in told
+    assert "planted-secret" not in told
+
+
 def test_a_database_that_has_no_driver(tmp_path: Path) -> None:
     result = kws(
         tmp_path, "db", "upgrade", KWS_DATABASE_URL="mysql+nodriver://u:planted-secret@localhost/kws"

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from bot.text.i18n import Texts
 from kws_core.config import Config, parse_config
 from kws_core.database.checks import filesystem_of, store_findings
 from kws_core.errors import ConfigError
-from kws_core.findings import Finding, Result
+from kws_core.findings import Finding, Result, Wanted
+from kws_core.nodes.fake.node import FakeNode
+from kws_core.values import Kind, Size
 from slack_workspace import Workspace
 from slack_workspace.people import UserGroup
 
@@ -233,7 +236,7 @@ def test_what_is_printed_and_the_exit_codes(tmp_path: Path, workspace: Workspace
     assert "\x1b" not in good.stdout, "no colours in a pipe"
     korean = kws(tmp_path, "doctor", "node1", LANG="ko_KR.UTF-8", **tokens)
     assert korean.returncode == 2, "clouds.yaml has no such entry"
-    assert "FAIL 로그인 정보가 없습니다" in korean.stdout
+    assert "FAIL KWS가 로그인할 수 없습니다" in korean.stdout
     assert "→ nodes.toml의" in korean.stdout
     (tmp_path / "nodes.toml").write_text(GOOD + "[kws]\nadmins = []\ncolour = 1\n")
     wrong = kws(tmp_path, "doctor", "--json", **tokens)
@@ -277,6 +280,35 @@ def test_silent_nodes_delay_nobody(
     assert [seen[f"node{number}"] for number in (1, 2, 3)] == [["out_of_time"]] * 3, (
         "a node's own time limit is 10 s"
     )
+
+
+@pytest.mark.parametrize(
+    ("largest", "nowhere"),
+    [((2, 2), ["large, wide"]), ((2, 8), []), ((8, 8), [])],
+    ids=["no node", "one node", "all nodes"],
+)
+def test_sizes_that_no_node_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, largest: tuple[int, ...], nowhere: list[str]
+) -> None:
+    sizes = (Size("small", 1, 512, 5), Size("wide", 4, 512, 5), Size("large", 8, 1024, 5))
+
+    def plan(*_: object) -> list[examination.Section]:
+        sections = [examination.Section("database", lambda: iter(()))]
+        for number, most in enumerate(largest, 1):
+            node = FakeNode(f"node{number}")
+            node.largest = Size("most", most, 8192, 100)
+            wanted = Wanted((Kind.SERVER,), sizes, 8, 8192, 100)
+            look = partial(node.diagnose, wanted)
+            sections.append(examination.Section(node.name, look, lends_servers=True))
+        return sections
+
+    monkeypatch.setattr(examination, "plan", plan)
+    found = [finding for _, findings in examination.examine(None, {}) for finding in findings]
+    assert [finding.data["sizes"] for finding in found if finding.code == "sizes_nowhere"] == nowhere
+    assert len([one for one in found if one.code == "sizes_too_large"]) == largest.count(2)
+    assert examination.exit_code(found) == bool(nowhere)
+    found = [one for _, findings in examination.examine(None, {}, only=["node1"]) for one in findings]
+    assert "sizes_nowhere" not in [finding.code for finding in found], "the others were not asked"
 
 
 def test_a_bug_in_a_check_is_a_reference_not_a_traceback(caplog: pytest.LogCaptureFixture) -> None:

@@ -111,6 +111,26 @@ def test_what_is_filled_in_comes_back() -> None:
     assert form.public_key is None
 
 
+@pytest.mark.parametrize(
+    ("metadata", "boxes"),
+    [("server more", 1), ("server more 3", 3), ("server more 12", 12), ("server more 99", 12), ("server more 0", 1),
+     ("server more -2", 1), ("server more 2x", 1)],
+)  # fmt: skip
+def test_cloud_init_may_go_on_in_more_boxes(metadata: str, boxes: int) -> None:
+    names = [f"cloud_init_{number}" if number > 1 else "cloud_init" for number in range(1, 15)]
+    values = {block: {"value": {"type": "plain_text_input", "value": f"# {block}"}} for block in names}
+    view = sent_view(metadata=metadata, values=values)
+    shown = rent_form.shown_in(view)
+    assert shown.boxes == boxes
+    drawn = rent_form.build(offer([image("debian-12")]), POLICY, Texts("ko"), shown).to_dict()
+    assert check_view(drawn) == []
+    assert [one["block_id"] for one in drawn["blocks"] if "cloud_init" in one.get("block_id", "")] == names[
+        :boxes
+    ]
+    assert any(one.get("block_id") == "rent_longer" for one in drawn["blocks"]) == (boxes < 12)
+    assert rent_form.parse(view).cloud_init == "\n".join(f"# {block}" for block in names[:boxes])
+
+
 @given(st.integers(0, 3), st.integers(0, 1))
 def test_each_choice_offered_is_one_that_is_understood(which_image: int, which_size: int) -> None:
     found = ["debian-12", "<!here>", "a\nb", "`x`"]

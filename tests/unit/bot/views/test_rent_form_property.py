@@ -20,7 +20,7 @@ from passlib.hash import sha512_crypt
 from bot.text.i18n import LOCALES, Texts
 from bot.views import rent_form
 from kws_core.errors import FormError
-from kws_core.forms import boot_script, cloud_init
+from kws_core.forms import boot_script
 from kws_core.forms.passwords import Secret
 from kws_core.nodes.values import ServerSpec
 from kws_core.reconcile.node_specs import spec_of
@@ -120,9 +120,13 @@ def test_an_accepted_form_comes_back_as_it_was_filled_in(lab: World, way: str) -
 
 # -- B: what the server is born with
 
-OURS = {"hostname", "preserve_hostname", "users", "ssh_pwauth", "disable_root", "write_files"}
-BOTH = {"users", "write_files"}  # lists that have entries of ours and of the person's
-OWNERS = ("ssh_import_id", "groups", "gecos")  # with ssh_authorized_keys what a person may say of the login
+OURS = {"hostname", "preserve_hostname", "users", "ssh_pwauth", "disable_root", "bootcmd", "write_files"}
+BOTH = {
+    "users",
+    "bootcmd",
+    "write_files",
+    "ssh_authorized_keys",
+}  # lists that have entries of ours and of the person's
 
 
 def settled(world: World, case: Case, number: int) -> Rental:
@@ -149,15 +153,24 @@ def check_users(found: list[Any], theirs: list[Any], rental: Rental) -> None:
     mine: Any = next(
         (user for user in theirs if name_of(user) == rental.login and isinstance(user, dict)), {}
     )
+    login, *others = [user for user in found if user != "default"]
     own = [rental.public_key] if rental.public_key else []
-    more = [key for key in mine.get("ssh_authorized_keys", []) if key not in own]
-    login: dict[str, Any] = {"name": rental.login, "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL"}
-    login |= {"lock_passwd": rental.password_hash is None}
-    login |= {"ssh_authorized_keys": own + more} if own + more else {}
-    login |= {"hashed_passwd": rental.password_hash} if rental.password_hash else {}
-    login |= {field: mine[field] for field in OWNERS if field in mine}
-    others = [user for user in theirs if name_of(user) not in ("default", rental.login)]
-    assert found == ["default", login, *others]
+    assert login["name"] == rental.login
+    assert login.get("ssh_authorized_keys", [])[: len(own)] == own
+    assert set(mine.get("ssh_authorized_keys", [])) <= set(login.get("ssh_authorized_keys", []))
+    assert {rental.login, *mine.get("groups", [])} <= {*login.get("groups", ()), login["primary_group"]}
+    assert login["lock_passwd"] is (rental.password_hash is None)
+    assert login.get("hashed_passwd") == rental.password_hash
+    assert [login.get(field) for field in ("gecos", "ssh_import_id")] == [
+        mine.get(field) for field in ("gecos", "ssh_import_id")
+    ]
+    written = [user for user in theirs if name_of(user) not in ("default", rental.login)]
+    assert [user["name"] for user in others] == [name_of(user) for user in written]
+    for user, there in zip(others, written, strict=True):
+        fields = {} if isinstance(there, str) else there
+        assert {key: user[key] for key in fields if key != "groups"} == {
+            key: fields[key] for key in fields if key != "groups"
+        }
 
 
 def check_password(
@@ -166,12 +179,15 @@ def check_password(
     """Nowhere but in its hash, however it might be escaped."""
     assert document["ssh_pwauth"] is (password is not None)
     if password is None:
-        assert rental.password_hash is None and "chpasswd" not in document
+        assert rental.password_hash is None and not {"chpasswd", "user"} & set(document)
         return
     assert rental.password_hash and rental.password_hash.startswith("$6$")
     assert sha512_crypt.verify(password.reveal(), rental.password_hash)
     entry = {"name": rental.login, "password": rental.password_hash, "type": "hash"}
-    assert document["chpasswd"] == {"expire": False, "users": [entry]}
+    old = f"{entry['name']}:{entry['password']}"
+    assert document["chpasswd"] == {"expire": False, "users": [entry], "list": [old]}
+    unlocked = {"name": rental.login, "lock_passwd": False, "hashed_passwd": rental.password_hash}
+    assert document.get("user") == (unlocked if document["users"][0] == "default" else None)
     kept = b"".join(path.read_bytes() for path in files) + json.dumps(document).encode()
     assert rental.password_hash.encode() in kept
     for form in (password.reveal(), json.dumps(password.reveal())[1:-1], repr(password.reveal())[1:-1]):
@@ -182,13 +198,15 @@ def check_born(world: World, case: Case, rental: Rental, folder: Path) -> None:
     text = user_data(rental)
     assert text.startswith("#cloud-config\n")
     (document,) = yaml.safe_load_all(text)
-    cloud_init._check_schema(document)  # where this machine has cloud-init's own
-    assert set(document) == OURS | set(case.config) | ({"chpasswd"} if case.form.password else set())
+    assert set(document) - {"user"} | {"ssh_authorized_keys"} == OURS | set(case.config) | {
+        "ssh_authorized_keys"
+    } | ({"chpasswd"} if case.form.password else set())
     assert {key: document[key] for key in case.config if key not in BOTH} == {
         key: value for key, value in case.config.items() if key not in BOTH
     }
+    assert document["bootcmd"] == [boot_script.early(), *case.config.get("bootcmd", [])]
     script, *files = document["write_files"]
-    assert script == boot_script.entry(rental.name, rental.login)
+    assert script == boot_script.entry(rental.name, rental.login, rental.public_key, rental.password_hash)
     assert files == case.config.get("write_files", [])
     assert (document["hostname"], document["disable_root"]) == (case.form.name, True)
     if case.form.public_key:
