@@ -75,7 +75,7 @@ test-contract: setup ## of these the contract suite alone
 test-real: setup ## and the stories alone
 	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; $(BIN)/pytest -m openstack --ignore=tests/contract
 
-test-guests: setup ## a person's whole journey on servers that really boot (needs the lab kit and root; about 40 minutes)
+test-guests: setup ## a person's whole journey on servers that really boot (needs the lab kit and root; about 15 minutes)
 	set -e; lab=$$(bash tests/lab/up-guests.sh); eval "$$lab"; $(BIN)/pytest -s -m guests tests/guests
 
 kills: setup ## kws run killed with SIGKILL at 40 calls, on two real nodes (needs the lab kit; about 15 minutes)
@@ -101,4 +101,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: test-guests help setup demo test coverage test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real check fix messages lock clean
+.PHONY: help setup demo test coverage test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real test-guests check fix messages lock clean

@@ -92,7 +92,7 @@ def sync(
     ] = None,
     config: Config = None,
 ) -> None:
-    """Copies images from a node that has them to those that lack them, and makes them boot alike."""
+    """Copies images to the nodes without them, and makes them boot the same way everywhere."""
     if source is not None and name is None:
         raise typer.BadParameter("needs the NAME of an image", param_hint="--from")
     with _images(config) as images, _Bars() as watch:

@@ -3,9 +3,9 @@
 A 429 was not carried out: always safe. After a 5xx or a lost connection nobody knows, so only calls that
 may be repeated are; messages and uploads are retried by the outbox, which looks in Slack first.
 
-One handler on slack_sdk's own frame: of its three ready ones every method would have to be written anew. They
-don't look at the method that is called, leave 502 and 504 alone, wait as long as a Retry-After says however
-long that is, and raise on one that is no whole number.
+One handler built on slack_sdk's RetryHandler. Its three own handlers ignore which method is called, don't retry
+502 and 504, wait as long as any Retry-After says, and raise if that is not a whole number; each of their methods
+would have to be overridden.
 """
 
 from __future__ import annotations

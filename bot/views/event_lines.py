@@ -6,6 +6,7 @@ from datetime import date
 
 from bot.text.i18n import N_, Texts, code
 from bot.views import history
+from kws_core.tables.details import events
 from kws_core.tables.details.events import (
     Adopted,
     EventDetails,
@@ -160,7 +161,7 @@ def _sentence(event: Event, rental: Rental) -> str:
     match event.details:
         case KeyRenewed(works=True):
             return RENEWED
-        case KeyDropped(refusal="not_taken"):
+        case KeyDropped(refusal=events.NOT_TAKEN):
             return NOT_TAKEN
         case KeyRenewed(refusal=str()) | KeyDropped(refusal=str()):
             return REFUSED[event.kind]

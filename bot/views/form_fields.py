@@ -238,7 +238,7 @@ EMPTY = SentElement()
 
 
 class ViewState(SlackModel):
-    """What a form says, by the ``block_id`` of its fields. What is empty or absent is None."""
+    """What a form says, by the ``block_id`` of its fields. Empty and missing fields read as None."""
 
     values: dict[str, dict[str, SentElement]]
 

@@ -229,7 +229,7 @@ def _more_button(texts: Texts) -> ButtonElement:
 
 
 def parse(view: SentView) -> RentForm:
-    """What the person filled in, unchecked; what is empty or absent is None."""
+    """What the person filled in, unchecked; empty and missing fields are None."""
     shown, state = shown_in(view), view.state
     access = shown.access
     saved = access.removeprefix(SAVED) if access.startswith(SAVED) else ""

@@ -22,7 +22,7 @@ from kws_core.reconcile.node_specs import address_of, login_of
 from kws_core.rentals.lifecycle import end
 from kws_core.tables.details.events import Failed, HostKeysPrinted, Ready, SlowBoot
 from kws_core.tables.rental import Placement, Rental
-from kws_core.tables.states import HostKeySource, Reason, Status
+from kws_core.tables.states import Access, HostKeySource, Reason, Status
 from kws_core.values import Kind
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,10 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 POLL_BUILD = timedelta(seconds=1)
 POLL_SLOW = timedelta(seconds=3)  # for who has waited for three minutes
 POLL_PASSWORD = timedelta(seconds=2)  # until an SSH server that answers takes passwords
-POLL_KEY = timedelta(seconds=5)  # OpenSSH 9.8 and later shut out for a while who offers wrong keys more often
+POLL_LOGIN = timedelta(
+    seconds=5
+)  # OpenSSH 9.8 and later shut out for a while who offers wrong keys more often
+TAKES = timedelta(minutes=10)  # a start, a stop or a reboot on an old PC; later nobody waits for it
 POLL_PRINTED = timedelta(seconds=20)  # host keys are the last thing that a boot prints
 PRINTED = timedelta(minutes=15)  # later nobody waits for them
 POLL_READY = timedelta(minutes=5)
@@ -49,9 +52,7 @@ class BootWatch:
         self.context = context
         self.nodes = nodes
         self.rows = rows
-        self._console: dict[
-            int, tuple[str, datetime]
-        ] = {}  # a placement's last lines, and when they were new
+        self._console: dict[int, tuple[str, datetime]] = {}  # placement: its last lines, when they were new
 
     def watch(self, job: Job, machine: Machine | None) -> timedelta:
         """A server that was asked for: is it there, does it run, does it let its owner in?"""
@@ -63,12 +64,28 @@ class BootWatch:
         elif machine.state is MachineState.ACTIVE:
             if job.placement.active_at is None:
                 self.rows.apply(job, lambda s, r, p: setattr(p, "active_at", self.context.now()))
-            seen = self.check_login(job)
+            seen = self._check_login(job)
             if seen.accepted:
                 return self._let_in(job, machine, seen)
         return self._wait(job, machine, seen)
 
-    def check_login(self, job: Job) -> LoginCheck:
+    def gets_in(self, job: Job) -> bool:
+        """Whether the owner of a machine that runs gets in; of one taken over only that it answers is known."""
+        seen = self._check_login(job)
+        return seen.answers if job.rental.access is Access.NONE else seen.accepted
+
+    def overdue(self, placement: Placement) -> bool:
+        """Whether ``build_timeout`` is over."""
+        return self._waited(placement) > self._limit
+
+    @property
+    def _limit(self) -> timedelta:
+        return timedelta(seconds=self.context.config.openstack.build_timeout)
+
+    def _waited(self, placement: Placement) -> timedelta:
+        return self.context.now() - (placement.server_at or placement.held_at)
+
+    def _check_login(self, job: Job) -> LoginCheck:
         """A container that runs is ready: nobody knows what its ports speak."""
         if job.rental.kind is Kind.CONTAINER:
             return LoginCheck(answers=True, accepted=True)
@@ -92,15 +109,16 @@ class BootWatch:
         return POLL_READY if printed or not seen.host_keys else POLL_PRINTED
 
     def _wait(self, job: Job, machine: Machine | None, seen: LoginCheck) -> timedelta:
-        waited = self.context.now() - (job.placement.server_at or job.placement.held_at)
-        if self._is_over(job, machine, waited):
+        waited = self._waited(job.placement)
+        if self._is_over(job, machine):
             reason = Reason.NO_LOGIN if seen.answers else Reason.NO_ANSWER
             self.rows.apply(job, lambda s, r, p: end(r, Failed(reason, p.node), self.context.now()))
+            self._console.pop(job.placement.id, None)
         elif any(moment <= waited < moment + LIFE for moment in SLOW):
             self._tell_slow(job, waited)
         if not seen.answers:
             return max(POLL_BUILD, min(POLL_SLOW, waited / 60))
-        return POLL_PASSWORD if job.rental.public_key is None else POLL_KEY
+        return POLL_PASSWORD if job.rental.public_key is None else POLL_LOGIN
 
     def _tell_slow(self, job: Job, waited: timedelta) -> None:
         """A word in between, while an old PC takes its time."""
@@ -113,13 +131,12 @@ class BootWatch:
 
         self.rows.apply(job, tell)
 
-    def _is_over(self, job: Job, machine: Machine | None, waited: timedelta) -> bool:
-        """Whether ``build_timeout`` is over; a guest that still writes to its console gets three times as long."""
-        limit = timedelta(seconds=self.context.config.openstack.build_timeout)
-        if waited <= limit:
+    def _is_over(self, job: Job, machine: Machine | None) -> bool:
+        """Whether it took too long; a guest that still writes to its console gets three times ``build_timeout``."""
+        if not self.overdue(job.placement):
             return False
         running = machine is not None and machine.state is MachineState.ACTIVE
-        return waited > limit * SLOWEST or not running or not self._is_alive(job)
+        return self._waited(job.placement) > self._limit * SLOWEST or not running or not self._is_alive(job)
 
     def _is_alive(self, job: Job) -> bool:
         now = self.context.now()

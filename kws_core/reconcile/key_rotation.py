@@ -11,29 +11,27 @@ from kws_core.context import Context
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.nodes import Node
 from kws_core.nodes.values import MachineAction
+from kws_core.reconcile.boot_watch import POLL_LOGIN, TAKES, BootWatch
 from kws_core.reconcile.guarded_update import Job, Rows
-from kws_core.reconcile.node_specs import address_of, login_of
 from kws_core.rentals.key_rotation import drop
-from kws_core.tables.details.events import KeyDropped, KeyRenewed
+from kws_core.tables.details.events import NOT_TAKEN, KeyDropped, KeyRenewed
 from kws_core.tables.rental import Placement, Rental
 from kws_core.values import Kind
 
 SETTLES = timedelta(seconds=20)  # Nova's metadata service remembers what it said for 15 s
 BUSY = timedelta(seconds=10)
-LOOKS = timedelta(seconds=5)  # OpenSSH 9.8 and later shut out for a while who offers wrong keys more often
-TAKES = timedelta(minutes=10)  # an old PC's boot, up to the script that takes the key
 REBOOTED = "rebooted_at"  # in Rental.rekey, beside what held before
-NOT_TAKEN = "not_taken"
 PATIENCE = timedelta(minutes=10)  # how long a "not now" of the node is taken for one
 
 
 class KeyRotator:
     """The reconciler's side."""
 
-    def __init__(self, context: Context, nodes: Mapping[str, Node], rows: Rows) -> None:
+    def __init__(self, context: Context, nodes: Mapping[str, Node], rows: Rows, boots: BootWatch) -> None:
         self.context = context
         self.nodes = nodes
         self.rows = rows
+        self.boots = boots
 
     def renew(self, job: Job) -> timedelta | None:
         """The next act for a server whose owner has a new key; None when there is none to do.
@@ -57,16 +55,16 @@ class KeyRotator:
         except NodeRefused as error:
             return self._refused(job, error)
         self._apply(job, self._rebooted)
-        return LOOKS
+        return POLL_LOGIN
 
     def _look(self, job: Job, node: Node) -> timedelta | None:
         """Whether the server takes the new key: that its reboot was accepted says nothing of it."""
-        if node.check_login(address_of(job.placement), login_of(job.rental)).accepted:
+        if self.boots.gets_in(job):
             self._apply(job, lambda fresh: self._renewed(fresh, KeyRenewed(node.name, works=True)))
             return None
         since = datetime.fromisoformat((job.rental.rekey or {})[REBOOTED])
         if self.context.now() - since < TAKES:
-            return LOOKS
+            return POLL_LOGIN
         dropped = KeyDropped(node.name, refusal=NOT_TAKEN)
         self._apply(job, lambda fresh: drop(fresh, dropped, self.context.now()))
         return None
@@ -89,7 +87,6 @@ class KeyRotator:
 
     def _renewed(self, rental: Rental, renewed: KeyRenewed) -> None:
         rental.rekey = rental.key_put_at = None
-        rental.switched_off = rental.switched_off and renewed.refusal is not None
         rental.record(renewed, self.context.now())
 
     def _apply(self, job: Job, change: Callable[[Rental], object]) -> None:

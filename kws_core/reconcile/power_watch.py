@@ -8,18 +8,14 @@ from sqlalchemy.orm import Session
 
 from kws_core.context import Context
 from kws_core.nodes.values import Machine, MachineState
-from kws_core.reconcile.boot_watch import BootWatch
+from kws_core.reconcile.boot_watch import POLL_LOGIN, TAKES, BootWatch
 from kws_core.reconcile.guarded_update import Job, Rows
 from kws_core.reconcile.resumption import Resumption
 from kws_core.tables.details.events import PoweredOff, PoweredOn
 from kws_core.tables.rental import Placement, Rental
-from kws_core.tables.states import Access, Status
+from kws_core.tables.states import Status
 
 POLL_STOP = timedelta(seconds=2)  # until what was asked for is seen
-POLL_START = timedelta(
-    seconds=5
-)  # OpenSSH 9.8 and later shut out for a while who offers wrong keys more often
-TAKES = timedelta(minutes=10)  # a start or a stop, on an old PC; later nobody waits for it
 
 
 class PowerWatch:
@@ -41,7 +37,7 @@ class PowerWatch:
                 self.rows.apply(job, self._off)
                 return self.resumption.resume(job, machine)
             if held.act_at is not None and not job.rental.switched_off:
-                return self._not_yet(job, POLL_START, off=True)
+                return self._not_yet(job, POLL_LOGIN, off=True)
             if held.act_at is not None:
                 self.rows.apply(job, _seen)
         elif machine.state is MachineState.ACTIVE:
@@ -64,10 +60,8 @@ class PowerWatch:
         since = job.placement.act_at or self.context.now()
         if job.placement.act_at is None and not self.rows.apply(job, self._begin):
             return None
-        seen = self.boots.check_login(job)
-        gets_in = seen.answers if job.rental.access is Access.NONE else seen.accepted
-        if not gets_in and self.context.now() - since < TAKES:
-            return POLL_START
+        if not self.boots.gets_in(job) and self.context.now() - since < TAKES:
+            return POLL_LOGIN
         self.rows.apply(job, self._on)
         return None
 

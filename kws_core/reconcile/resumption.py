@@ -18,24 +18,23 @@ from kws_core.database.alerts import alert_admins
 from kws_core.errors import NodeRefused
 from kws_core.nodes import Node
 from kws_core.nodes.values import Machine, MachineAction, MachineState
-from kws_core.reconcile.boot_watch import BootWatch
+from kws_core.reconcile.boot_watch import POLL_LOGIN, TAKES, BootWatch
 from kws_core.reconcile.guarded_update import Job, Rows
 from kws_core.scheduling import work_queue
+from kws_core.scheduling.build_slots import max_builds
 from kws_core.tables.details.alerts import NodeResumedAlert
 from kws_core.tables.details.events import PoweredOff, PoweredOn
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.node import NodeRecord
 from kws_core.tables.rental import Placement, Rental
-from kws_core.tables.states import Access, Status
+from kws_core.tables.states import Status
 
 log = logging.getLogger(__name__)
 
 OUTAGE = timedelta(seconds=30)  # no PC starts anew in less: a silence that is shorter lost nothing
-POLL = timedelta(seconds=5)
 POLL_TURN = timedelta(seconds=10)
 BEGINS = timedelta(minutes=2)  # a machine that starts takes all that the PC has for so long
-TAKES = timedelta(minutes=10)
 
 
 class Resumption:
@@ -58,7 +57,7 @@ class Resumption:
             return self._start(job, machine)
         if machine.state is MachineState.ACTIVE:
             return self._wait(job)
-        return POLL
+        return POLL_LOGIN
 
     def is_away(self, session: Session, node: str) -> bool:
         """Whether its return is still to be noted, or was it just now: what is seen stopped, it has lost."""
@@ -76,7 +75,7 @@ class Resumption:
             self.nodes[job.placement.node].act(job.rental.kind, machine.id, MachineAction.START)
         except NodeRefused as error:
             log.info("rental %s: not started yet: %s", job.rental.id, error)
-        return POLL
+        return POLL_LOGIN
 
     def _take_turn(self, session: Session, rental: Rental, held: Placement) -> bool:
         """Not all at once: as many as the node builds."""
@@ -89,21 +88,19 @@ class Resumption:
         if held.act_at is not None:
             return True
         queries.lock_capacity(session)
-        section = self.context.config.node(held.node)
-        if work_queue.resuming(session, held.node, now - BEGINS) < (section.max_builds if section else 1):
+        if work_queue.resuming(session, held.node, now - BEGINS) < max_builds(self.context.config, held.node):
             held.act_at = now
         return held.act_at is not None
 
     def _wait(self, job: Job) -> timedelta | None:
         """It runs, started by KWS or by Nova, or it was never off."""
-        seen = self.boots.check_login(job)
-        gets_in = seen.answers if job.rental.access is Access.NONE else seen.accepted
+        gets_in = self.boots.gets_in(job)
         if gets_in or self._is_late(job.placement):
             self.rows.apply(job, lambda s, r, p: self._resumed(s, r, p, gets_in=gets_in))
             return None
         if job.placement.act_at is None:
             self.rows.apply(job, lambda s, r, p: setattr(p, "act_at", self.context.now()))
-        return POLL
+        return POLL_LOGIN
 
     def _is_late(self, held: Placement) -> bool:
         return held.act_at is not None and self.context.now() - held.act_at > TAKES

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,7 @@ from kws_core.database import queries
 from kws_core.errors import NodeDown, NodeError, NodeRefused
 from kws_core.nodes import Node
 from kws_core.nodes.values import Address, ContainerSpec, Machine, MachineAction, MachineState, ServerSpec
-from kws_core.reconcile.boot_watch import BootWatch
+from kws_core.reconcile.boot_watch import NEVER, POLL_BUILD, POLL_READY, BootWatch
 from kws_core.reconcile.cleanup import RETRY_MOST, ResourceCleaner
 from kws_core.reconcile.guarded_update import Job, Rows
 from kws_core.reconcile.key_rotation import KeyRotator
@@ -43,13 +43,10 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = timedelta(0)
 JUST_NOW = timedelta(seconds=2)
-NEVER = datetime.min.replace(tzinfo=UTC)
-POLL_BUILD = timedelta(seconds=1)
 POLL_NEW = timedelta(milliseconds=500)
 POLL_TURN = timedelta(seconds=20)  # whoever gives a slot back wakes the next; this is only the net below
 POLL_KEY = timedelta(seconds=30)  # key_sent wakes it at once; this is only the net below
 KEY_DEADLINE = timedelta(hours=24)  # Slack may be away for hours; capacity is not held for ever
-POLL_READY = timedelta(minutes=5)
 POLL_START = timedelta(seconds=5)
 POLL_STOPPED = timedelta(minutes=1)
 START_TRIES = timedelta(minutes=10)  # after a restore; then it is its owner's to start
@@ -74,7 +71,7 @@ class Steps:
         self.rows = Rows(context, who)
         self.releaser = ResourceCleaner(context, nodes, self.rows)
         self.boots = BootWatch(context, nodes, self.rows)
-        self.renewer = KeyRotator(context, nodes, self.rows)
+        self.renewer = KeyRotator(context, nodes, self.rows, self.boots)
         resumption = Resumption(context, nodes, self.rows, self.boots)
         self.power = PowerWatch(context, self.rows, self.boots, resumption)
         self._heard: dict[str, datetime] = {}  # when each node last said that it is there
@@ -149,10 +146,6 @@ class Steps:
 
     def _fail(self, rental: Rental, failed: Failed) -> None:
         end(rental, failed, self.context.now())
-
-    def _too_late(self, placement: Placement) -> bool:
-        since = placement.server_at or placement.held_at
-        return self.context.now() - since > timedelta(seconds=self.context.config.openstack.build_timeout)
 
     # -- lent
 
@@ -257,7 +250,7 @@ class Steps:
 
     def _stay_or_fail(self, rental: Rental, held: Placement, error: NodeError) -> timedelta:
         """No other node fits: silence is waited out until the deadline, a clear no is the end."""
-        if isinstance(error, NodeDown) and not self._too_late(held):
+        if isinstance(error, NodeDown) and not self.boots.overdue(held):
             held.tries += 1
             if held.tries == 1:
                 rental.record(WaitingForNode(held.node, refusal=error.reason), self.context.now())

@@ -71,10 +71,15 @@ def _served(session: Session, wishes: Iterable[BuildRequest]) -> dict[str, Serve
     }
 
 
+def max_builds(config: Config, node: str) -> int:
+    """How many servers the node builds, or starts again, at a time."""
+    section = config.node(node)
+    return section.max_builds if section else 1
+
+
 def free_slots(session: Session, config: Config, node: str) -> int:
     """How many more servers the node may build now."""
-    section = config.node(node)
-    return max(0, (section.max_builds if section else 1) - work_queue.building_on(session, node))
+    return max(0, max_builds(config, node) - work_queue.building_on(session, node))
 
 
 def may_start(session: Session, config: Config, rental: Rental, node: str, now: datetime) -> bool:

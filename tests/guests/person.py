@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ class Desk:
     """A folder with what ``~/.ssh`` would have, and an ssh that looks nowhere else."""
 
     folder: Path
-    tries: list[tuple[float, bool]] = field(default_factory=list)
 
     def keep_key(self, name: str, content: bytes) -> Path:
         """Saves a private key as the DM says."""

@@ -56,9 +56,7 @@ class TimedNode(FakeNode):
         boot = self._boots.setdefault(address.port_id, self._dice.uniform(*BOOT) / self._speed)
         now = self._now() - timedelta(seconds=boot)
         with self._lock:
-            here = [one for one in self.servers.values() if one.port_id == address.port_id]
-            looks = [one.check_login(login, now, self.times) for one in here]
-        return next((look for look in looks if look.answers), LoginCheck())
+            return self._check_login(address, login, now)
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import typer
+from harness.commands import GOOD
 from harness.world import Clock
-from unit.bot.cli.test_main import GOOD
 
 from bot.cli import main
 from bot.cli.common import Outside

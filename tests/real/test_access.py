@@ -24,14 +24,16 @@ PASSWORD = "correct-horse-Battery-7-staple"
 NAMES = ("made", "saved", "pasted", "typed")
 
 
-def rent_by(workspace: Workspace, person: Any, name: str, way: str, **field: str) -> None:
+def rent_by(
+    workspace: Workspace, person: Any, name: str, way: str, image: str = "debian-12", **field: str
+) -> None:
     """Rents with that way to log in, and what its own field asks for."""
     open_form(workspace, person, "rent")
     person.fill("access", way)
     workspace.wait_for(
         lambda: all(f"'block_id': '{one}'" in str(person.open_view) for one in field), timeout=5
     )
-    person.fill_form({"name": name, "image": "debian-12", **field})
+    person.fill_form({"name": name, "image": image, **field})
     accepted(person)
 
 

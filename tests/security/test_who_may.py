@@ -37,6 +37,7 @@ class Stage:
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
         self.saved: dict[str, Path] = {}
+        self.servers = {name: dict(node.servers) for name, node in bench.nodes.items()}
 
     def save(self, name: str) -> None:
         self.saved[name] = self.bench.folder / f"{name}.saved"
@@ -44,6 +45,8 @@ class Stage:
 
     def restore(self, name: str) -> None:
         self._copy(self.saved[name], self.bench.folder / "kws.db")
+        for node, servers in self.servers.items():
+            self.bench.nodes[node].servers = dict(servers)
 
     def _copy(self, source: Path, target: Path) -> None:
         with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:

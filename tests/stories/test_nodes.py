@@ -174,7 +174,7 @@ def test_the_history_of_a_rental_says_who_and_from_where(story: Story) -> None:
     joon.click("rental_history")
     story.workspace.wait_for(lambda: said(joon, "requested"))
     text = visible_text(joon.ephemeral()[-1])
-    assert f"<@{joon.id}> · `requested` · in a form" in text
+    assert f"<@{joon.id}> · requested · in a form" in text
     assert f"<@{joon.id}> · :arrows_counterclockwise: Rebooted. · on its card" in text
     assert f"<@{admin.id}> · :calendar: <@{admin.id}> extended it until" in text
 

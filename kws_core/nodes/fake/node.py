@@ -171,9 +171,7 @@ class FakeNode(FakeChecks):
         with self._lock:
             self.calls.append("check_login")
             self._pass_time()
-            here = [one for one in self.servers.values() if one.port_id == address.port_id and not self._down]
-            looks = [one.check_login(login, self._now(), self.times) for one in here]
-            return next((look for look in looks if look.answers), LoginCheck())
+            return LoginCheck() if self._down else self._check_login(address, login, self._now())
 
     def host_keys(self, machine_id: str) -> list[str]:
         """See Node. One made-up fingerprint per machine, printed a while after it lets people in."""
@@ -356,6 +354,11 @@ class FakeNode(FakeChecks):
         if after is None:
             raise NodeRefused(self._name, Refusal.INVALID, "no metadata now, or none of that length")
         self._put(after)
+
+    def _check_login(self, address: Address, login: Login, now: datetime) -> LoginCheck:
+        here = [one for one in self.servers.values() if one.port_id == address.port_id]
+        looks = [one.check_login(login, now, self.times) for one in here]
+        return next((look for look in looks if look.answers), LoginCheck())
 
     def _host_keys(self, machine_id: str) -> list[str]:
         machine = self._find(Kind.SERVER, machine_id)

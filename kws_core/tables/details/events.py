@@ -14,6 +14,7 @@ from kws_core.tables.details import Details
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.states import Reason
 
+NOT_TAKEN = "not_taken"  # KeyDropped.refusal: the server was rebooted and does not accept the new key
 NOT_AUDITED = frozenset({"via", "channel", "card"})  # shown in another column, or of use to the delivery only
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.bot.cli.test_main import GOOD
+from harness.commands import GOOD
 
 from slack_workspace import Workspace
 

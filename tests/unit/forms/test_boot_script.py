@@ -381,3 +381,22 @@ def test_values_are_values_in_the_script_whatever_is_in_them(login: str, mark: s
 def test_an_old_python_reads_it() -> None:
     """Images of some years ago have Python 3.6."""
     ast.parse(boot_script.script("debian", "kws-web01"), feature_version=(3, 6))
+
+
+@pytest.mark.parametrize(
+    ("written", "there", "runs"), [(False, True, False), (True, False, False), (True, True, True)]
+)
+def test_before_ssh_it_runs_at_later_boots_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: bool, there: bool, runs: bool
+) -> None:
+    """At an instance's first boot what lies on the disk is of the server that became its image."""
+    script, mark = tmp_path / "script", tmp_path / "mark"
+    monkeypatch.setattr(boot_script, "PATH", str(script))
+    monkeypatch.setattr(boot_script, "WRITTEN", str(mark))
+    if written:
+        mark.touch()
+    if there:
+        script.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+        script.chmod(0o700)
+    assert subprocess.run(boot_script.early(), check=False).returncode == 0
+    assert (tmp_path / "ran").exists() == runs

@@ -691,3 +691,15 @@ def test_even_an_unchecked_part_leaves_the_login_alone(theirs: dict[str, Any]) -
         key: ours[key] for key in ours if key != "users"
     }
     assert merge(ours, {}) == ours
+
+
+@pytest.mark.parametrize("others", [{}, {"users": ["ada"]}])
+def test_a_password_is_unlocked_early_and_the_login_stays_first(others: dict[str, Any]) -> None:
+    """``user`` goes before the image's own fields; beside other users cloud-init would make its login last."""
+    document = yaml.safe_load(
+        cloud_init.user_data("abcdefghjk", "web01", "student", password_hash="$6$a$b", extra=others)
+    )
+    unlocked = {"name": "student", "lock_passwd": False, "hashed_passwd": "$6$a$b"}
+    assert document.get("user") == (None if others else unlocked)
+    login = next(user for user in document["users"] if user != "default")
+    assert (login["name"], login["lock_passwd"], login["hashed_passwd"]) == ("student", False, "$6$a$b")

@@ -186,6 +186,19 @@ def test_it_is_told_when_the_server_takes_the_key_not_when_it_reboots(world: Wor
     assert world.last_event(rental).data == {"node": node.name, "works": True}
 
 
+def test_a_stop_that_is_asked_for_while_the_key_is_taken_is_not_forgotten(world: World) -> None:
+    rental = world.ready()
+    node = node_of(world, rental)
+    node.times = replace(node.times, boot=timedelta(seconds=90))
+    key_rotation.ask(world.context, MINA, rental.id)
+    world.settle(60)
+    with world.store.write() as session:
+        session.merge(world.look(rental)).switched_off = True
+    world.settle(90)
+    assert world.look(rental).rekey is None
+    assert world.look(rental).switched_off
+
+
 def test_an_image_that_runs_nothing_at_boot_keeps_the_old_key(world: World) -> None:
     rental = world.ready()
     before, node = world.look(rental), node_of(world, rental)

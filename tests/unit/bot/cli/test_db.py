@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.commands import GOOD, kws
 from harness.typed_kit import NODES, Typed
 from harness.world import MINA, World
-from unit.bot.cli.test_main import GOOD, kws
 
 from bot.service import Service
 from kws_core.errors import StoreDown

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.commands import kws
 from harness.image_kit import copies, offered, qcow2
 from harness.typed_kit import Typed
 from harness.world import JOON, World
-from unit.bot.cli.test_main import kws
 
 from kws_core.errors import NodeDown, Refusal
 from kws_core.nodes.image_store import ImageSpec

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.commands import GOOD, kws
 from harness.world import make_config
-from unit.bot.cli.test_main import GOOD, kws
 
 from bot.doctor import examination, slack
 from bot.doctor.messages import DATABASE, GENERAL, SLACK, advises, says

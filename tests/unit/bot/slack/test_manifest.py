@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from harness.commands import kws
 from slack_sdk import WebClient
-from unit.bot.cli.test_main import kws
 
 from bot.slack import manifest
 from slack_workspace.web_api import scopes
