@@ -18,6 +18,7 @@ from kws_core.people import Actor
 from kws_core.rentals import key_rotation
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.extension import Extensions
+from kws_core.rentals.key_files import KeyFiles
 from kws_core.rentals.lifecycle import allowed
 from kws_core.rentals.machine_actions import Operations
 from kws_core.rentals.saved_keys import KeyRing
@@ -91,6 +92,7 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
         lambda w, who, r, k: KeyRing(w.context).add(who, "new", ssh_keys.generate("n").public),
     ),
     "saved_keys.remove": (OWNER, lambda w, who, r, k: KeyRing(w.context).remove(who, k)),
+    "key_files.saved": (OWNER, lambda w, who, r, k: KeyFiles(w.context).saved(who, r.id)),
     "node_maintenance.drain": (
         ADMINS,
         lambda w, who, r, k: NodeMaintenance(w.context).drain(who, "node1", where="x"),
