@@ -46,7 +46,7 @@ def node(lab: Kit) -> OpenStackNode:
 
 
 @pytest.fixture
-def core(tmp_path: Path, clock: Clock) -> Iterator[Context]:
+def context(tmp_path: Path, clock: Clock) -> Iterator[Context]:
     """An empty database."""
     store = Store(f"sqlite:///{tmp_path / 'kws.db'}")
     store.upgrade()

@@ -32,7 +32,7 @@ MINA = Actor("U0MINA00001")
 
 
 @pytest.fixture
-def core(tmp_path: Path) -> Iterator[Context]:
+def context(tmp_path: Path) -> Iterator[Context]:
     store = Store(f"sqlite:///{tmp_path / 'kws.db'}")
     store.upgrade()
     yield Context(config_for(LAB_CLOUD, ready_check="active"), store, Now())
