@@ -92,6 +92,7 @@ class Operations:
                 return off, at
             before = rental.switched_off, rental.placement.act_at
             rental.switched_off, rental.placement.act_at = off, at
+            rental.placement.next_check_at = self.context.now()  # a node may do it and not say so
         return before
 
     def _ready(self, who: Actor, rental_id: str) -> Rental:
