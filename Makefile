@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE  # else each of the many processes that tests start compiles everything anew
 
-FAST := $(BIN)/pytest -m "not openstack and not browser and not thorough and not guests" -n 2 --dist worksteal
+FAST := $(BIN)/pytest -m "not openstack and not browser and not thorough and not guests and not cloudinit" -n 2 --dist worksteal
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,7 +66,7 @@ lint: setup ## style, types, the floor plan, dead code and dependencies
 	$(BIN)/vulture
 	$(BIN)/deptry .
 	@# tests that `make test` leaves out may ask for a fixture that is gone: planned here, run where the lab is
-	@plan=$$($(BIN)/pytest --setup-plan -q -m "openstack or browser or guests or thorough" 2>&1) || { echo "$$plan"; exit 1; }
+	@plan=$$($(BIN)/pytest --setup-plan -q -m "openstack or browser or guests or cloudinit or thorough" 2>&1) || { echo "$$plan"; exit 1; }
 
 test-openstack: setup ## the contract suite and the stories on two real nodes (needs the lab kit)
 	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; $(BIN)/pytest -m openstack
@@ -79,6 +79,10 @@ test-real: setup ## and the stories alone
 
 test-guests: setup ## a person's whole journey on servers that really boot (needs the lab kit and root; about 15 minutes)
 	set -e; lab=$$(bash tests/lab/up-guests.sh); eval "$$lab"; $(BIN)/pytest -s -m guests tests/guests
+
+test-cloud-init: setup ## every way to log in, with cloud-init's own code of three Debian releases (needs root and apt)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-cloud-init.txt
+	set -e; packages=$$(bash tests/lab/cloud-init.sh); eval "$$packages"; $(BIN)/pytest -m cloudinit -n 2 tests/cloudinit
 
 kills: setup ## kws run killed with SIGKILL at 40 calls, on two real nodes (needs the lab kit; about 15 minutes)
 	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; KWS_KILLS=40 $(BIN)/pytest -s -m openstack tests/real/test_kills.py
@@ -103,4 +107,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test coverage test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real test-guests check fix messages lock clean
+.PHONY: help setup demo test coverage test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real test-guests test-cloud-init check fix messages lock clean
