@@ -48,7 +48,7 @@ def _sqlite_keep_log(connection: Any, _record: Any) -> None:
 def _sqlite_begin(connection: Connection) -> None:
     options = connection.get_execution_options()
     if options.get("readonly"):
-        connection.exec_driver_sql("BEGIN")
+        driver_of(connection).execute("BEGIN")  # waits for no lock, so there is no error to translate
         return
     driver_of(connection).execute(f"PRAGMA synchronous={SYNCHRONOUS[options.get('hasty', False)]}")
     connection.exec_driver_sql("BEGIN IMMEDIATE")

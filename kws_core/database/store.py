@@ -46,8 +46,8 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A consistent read that waits for nobody."""
-        with self._read.begin() as session:
+        """A consistent read that waits for nobody; nothing of it is ever committed."""
+        with self._read() as session:
             yield session
 
     def ask(self) -> None:
