@@ -10,18 +10,36 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Insert, bindparam, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from kws_core.database.store import Store
 from kws_core.errors import KwsError
+from kws_core.tables.base import table_of
 from kws_core.tables.lease import Lease
 
 LENGTH = timedelta(
     minutes=10
 )  # of a process that lives; what a dead one held is free much sooner (cluster/heartbeat.py)
+
+
+_TABLE = table_of(Lease)
+_RELEASE = delete(_TABLE).where(_TABLE.c.what == bindparam("what"), _TABLE.c.who == bindparam("who"))
+
+
+@cache
+def _turn(dialect: str) -> Insert:
+    insert = (sqlite if dialect == "sqlite" else postgresql).insert
+    made = insert(_TABLE)
+    turn: Insert = made.on_conflict_do_update(
+        index_elements=[_TABLE.c.what],
+        set_={"who": made.excluded.who, "until": made.excluded.until},
+        where=or_(_TABLE.c.until <= bindparam("now"), _TABLE.c.who == made.excluded.who),
+    ).returning(_TABLE.c.what)
+    return turn
 
 
 class LeaseLost(KwsError):
@@ -66,14 +84,8 @@ class Leases:
         """Whether it is this process's turn, for that long: so no other has one before that."""
         now = self._now()
         with self._store.write() as session:
-            dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-            made = dialect.insert(Lease).values(what=what, who=self.who, until=now + length)
-            made = made.on_conflict_do_update(
-                index_elements=[Lease.what],
-                set_={"who": made.excluded.who, "until": made.excluded.until},
-                where=or_(Lease.until <= now, Lease.who == self.who),
-            )
-            return session.execute(made.returning(Lease.what)).first() is not None
+            wanted = {"what": what, "who": self.who, "until": now + length, "now": now}
+            return session.execute(_turn(session.get_bind().dialect.name), wanted).first() is not None
 
     def check(self, session: Session, what: str) -> None:
         """LeaseLost if this process believes that it holds it and does not; till the commit it keeps it."""
@@ -84,14 +96,14 @@ class Leases:
             if row is None or row.who != self.who:
                 raise LeaseLost(what)
 
-    def free(self, what: ColumnElement[str]) -> ColumnElement[bool]:
-        """A condition: no other process holds it."""
-        others = exists().where(Lease.what == what, Lease.who != self.who, Lease.until > self._now())
-        return ~others
-
     def _release(self, what: str) -> None:
         with self._store.write() as session:
-            session.execute(delete(Lease).where(Lease.what == what, Lease.who == self.who))
+            session.execute(_RELEASE, {"what": what, "who": self.who})
+
+
+def free(what: ColumnElement[str]) -> ColumnElement[bool]:
+    """A condition with the parameters ``who`` and ``now``: nobody but ``who`` holds it."""
+    return ~exists().where(Lease.what == what, Lease.who != bindparam("who"), Lease.until > bindparam("now"))
 
 
 def release_leases(session: Session, who: str | None = None) -> int:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, or_, select
 
 from kws_core.context import Context
 from kws_core.database import queries
+from kws_core.database.leases import free
 from kws_core.outbox.admin_queries import Search
 from kws_core.tables.event import Event
 from kws_core.tables.person import Home
@@ -70,11 +71,9 @@ class HomeStates:
     def due(self, most: int = 20) -> Sequence[str]:
         """Whose may have to be drawn again now, the longest waiting first."""
         now = self.context.now()
-        news = or_(Home.look_at <= now, and_(Home.admin, _anything()), _concerns())
-        query = select(Home.person).where(Home.opened_at > now - KEPT_FRESH, Home.next_at <= now, news)
-        free = self.context.leases.free(HOME + Home.person)
+        known = {"now": now, "who": self.context.who, "opened": now - KEPT_FRESH, "most": most}
         with self.context.store.read() as session:
-            return session.scalars(query.where(free).order_by(Home.next_at).limit(most)).all()
+            return session.scalars(_DUE, known).all()
 
     def acquire(self, person: str) -> AbstractContextManager[bool]:
         """For the length of the block nobody else draws it: what was drawn last is then what Slack shows."""
@@ -146,3 +145,16 @@ def _concerns() -> ColumnElement[bool]:
     """Whether something happened to what the person has, or had until it was handed over."""
     mine = or_(Rental.owner == Home.person, Event.was_of(Home.person))
     return exists().where(Event.id > Home.event, Rental.id == Event.rental_id, mine)
+
+
+_DUE = (  # asked every second: put together once
+    select(Home.person)
+    .where(
+        Home.opened_at > bindparam("opened"),
+        Home.next_at <= bindparam("now"),
+        or_(Home.look_at <= bindparam("now"), and_(Home.admin, _anything()), _concerns()),
+        free(HOME + Home.person),
+    )
+    .order_by(Home.next_at)
+    .limit(bindparam("most"))
+)

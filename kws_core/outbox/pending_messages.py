@@ -12,12 +12,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.database.alerts import alert_admins
+from kws_core.database.leases import free
 from kws_core.rentals import key_rotation
 from kws_core.rentals.lifecycle import end
 from kws_core.tables.details.alerts import UnreachableAlert
@@ -31,6 +32,20 @@ from kws_core.tables.states import Access, PlacementState, Reason, Status
 MAIL = "mail:"  # the lease on telling a rental's owner, by rental id
 RETRY_FIRST = timedelta(seconds=2)
 RETRY_MOST = timedelta(minutes=5)
+MOST = 200  # at once
+
+# asked every second: put together once
+_DUE = (
+    select(Event.rental_id)
+    .where(
+        Event.delivered_at.is_(None),
+        or_(Event.next_try_at.is_(None), Event.next_try_at <= bindparam("now")),
+        free(MAIL + Event.rental_id),
+    )
+    .group_by(Event.rental_id)
+    .order_by(func.min(Event.id))
+    .limit(MOST)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +79,7 @@ class Outbox:
     def due(self) -> Sequence[str]:
         """Rentals with something to tell now that nobody else is telling, the longest waiting first."""
         with self.context.store.read() as session:
-            free = self.context.leases.free(MAIL + Event.rental_id)
-            return queries.undelivered(session, self.context.now(), free)
+            return session.scalars(_DUE, {"now": self.context.now(), "who": self.context.who}).all()
 
     def acquire(self, rental_id: str) -> AbstractContextManager[bool]:
         """For the length of the block nobody else tells anything of that rental; False: somebody does already."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from kws_core.config import Config, NodeSection
@@ -15,6 +15,7 @@ from kws_core.database import queries
 from kws_core.database.queries import HeldCapacity
 from kws_core.nodes.values import Capacity, Image
 from kws_core.scheduling.placement import NodeCapacity
+from kws_core.tables.base import table_of
 from kws_core.tables.node import NodeRecord
 from kws_core.tables.states import PlacementState, Status
 from kws_core.values import HostCapacity, Kind
@@ -52,6 +53,21 @@ class NodeStatus:
         """Since when it is silent, or answers."""
         return self.failing_since or self.up_since
 
+
+# with every answer of a node: put together once
+_RECORD = (
+    select(NodeRecord)
+    .where(NodeRecord.name == bindparam("node"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_NODES = table_of(NodeRecord)
+_PING = (
+    update(_NODES)
+    .where(_NODES.c.name == bindparam("node"))
+    .values(latency_ms=bindparam("latency"), reached_at=bindparam("now"))
+    .returning(_NODES.c.name)
+)
 
 Records = Sequence[NodeRecord]  # what is read once where images and rooms are wanted
 
@@ -152,9 +168,7 @@ def note_failure(session: Session, name: str, error: str, now: datetime) -> date
 
 def note_ping(session: Session, name: str, latency_ms: int, now: datetime) -> None:
     """Remembers how fast a node answered; every ten seconds for each, so in one statement."""
-    seen = update(NodeRecord).where(NodeRecord.name == name).values(latency_ms=latency_ms, reached_at=now)
-    known = seen.returning(NodeRecord.name).execution_options(synchronize_session=False)
-    if session.scalar(known) is None:
+    if session.scalar(_PING, {"node": name, "latency": latency_ms, "now": now}) is None:
         record = record_of(session, name)
         record.latency_ms, record.reached_at = latency_ms, now
 
@@ -179,10 +193,10 @@ def load_capacity(record: NodeRecord | None) -> Capacity | None:
 
 def record_of(session: Session, name: str) -> NodeRecord:
     """The node's row, locked; two processes may hear of a node for the first time at once."""
-    record = session.get(NodeRecord, name, with_for_update=True)
+    record = session.scalar(_RECORD, {"node": name})
     if record is None:
         queries.insert_once(session, NodeRecord, {"name": name})
-        record = session.get_one(NodeRecord, name, with_for_update=True)
+        record = session.scalars(_RECORD, {"node": name}).one()
     return record
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, update
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, or_, select, update
+from sqlalchemy.orm import Session, joinedload
 
+from kws_core.tables.base import table_of
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import HOLDING, PlacementState, Status
 
@@ -27,8 +28,31 @@ _DUE = (
         _UNLEASED,
     )
     .order_by(Placement.id)
-    .with_for_update(skip_locked=True)
-    .options(selectinload(Placement.rental))
+    .with_for_update(skip_locked=True, of=Placement)
+    .options(joinedload(Placement.rental, innerjoin=True))
+)
+_TABLE = table_of(Placement)
+_POKED = _TABLE.c.next_look_at < _TABLE.c.leased_until  # since it was leased
+_RELEASE = (
+    update(_TABLE)
+    .where(_TABLE.c.id == bindparam("placement"), _TABLE.c.leased_by == bindparam("who"))
+    .values(
+        next_look_at=case((_POKED, _TABLE.c.next_look_at), else_=bindparam("next")),
+        leased_until=None,
+        leased_by=None,
+    )
+)
+_BUILDING = (
+    select(func.count())
+    .select_from(Placement)
+    .join(Rental)
+    .where(
+        Placement.node == bindparam("node"),
+        Placement.state == PlacementState.ACTIVE,
+        Placement.server_at.is_not(None),
+        Placement.active_at.is_(None),
+        Rental.status == Status.BUILDING,
+    )
 )
 
 
@@ -43,12 +67,7 @@ def claim_due(session: Session, node: str, now: datetime, who: str, lease: timed
 
 def release_lease(session: Session, placement_id: int, who: str, next_check_at: datetime) -> None:
     """Ends a lease; a poke that came meanwhile stays due at once."""
-    row = session.get(Placement, placement_id, with_for_update=True)
-    if row is None or row.leased_by != who:
-        return
-    if row.leased_until is None or row.next_check_at >= row.leased_until:
-        row.next_check_at = next_check_at
-    row.leased_until, row.leased_by = None, None
+    session.execute(_RELEASE, {"placement": placement_id, "who": who, "next": next_check_at})
 
 
 def requeue_node(session: Session, node: str, now: datetime) -> None:
@@ -99,19 +118,7 @@ def next_checks(session: Session, now: datetime) -> dict[str, datetime]:
 
 def building_on(session: Session, node: str) -> int:
     """How many servers the node is building now."""
-    query = (
-        select(func.count())
-        .select_from(Placement)
-        .join(Rental)
-        .where(
-            Placement.node == node,
-            Placement.state == PlacementState.ACTIVE,
-            Placement.server_at.is_not(None),
-            Placement.active_at.is_(None),
-            Rental.status == Status.BUILDING,
-        )
-    )
-    return session.scalar(query) or 0
+    return session.scalar(_BUILDING, {"node": node}) or 0
 
 
 def unbuilt_on(session: Session, node: str) -> Sequence[Placement]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from sqlalchemy import JSON, DateTime, Enum, Index, TypeDecorator, text
+from sqlalchemy import JSON, DateTime, Enum, Index, Table, TypeDecorator, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 
@@ -74,3 +74,8 @@ class Base(DeclarativeBase):
         list[str]: JSON,
         list[dict[str, Any]]: JSON,
     }
+
+
+def table_of(entity: type[Base]) -> Table:
+    """For a statement that changes rows without loading any: it costs a fraction of the same one by class."""
+    return cast(Table, entity.__table__)
