@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from kws_core.database import queries
+from kws_core.tables.base import table_of
 from kws_core.tables.event import Event
 from kws_core.tables.job_run import JobRun
 from kws_core.tables.rental import Rental
@@ -18,18 +19,18 @@ TAKE_OVER = timedelta(minutes=10)  # a run that long under way has lost its proc
 NOBODY = ""  # runs it: its process was seen dead
 
 # asked every minute, or for every rental: put together once
+_TABLE = table_of(JobRun)
+_RELEASE = update(_TABLE).where(_TABLE.c.finished_at.is_(None)).values(who=NOBODY)
 _RUN = select(JobRun).where(JobRun.job == bindparam("job"), JobRun.day == bindparam("day"))
 _UNTOLD = (
     select(JobRun)
     .where(JobRun.job == bindparam("job"), JobRun.finished_at.is_not(None), JobRun.told_at.is_(None))
     .order_by(JobRun.day)
 )
-_READY_UNTIL = (
-    select(Rental)
-    .where(Rental.status == Status.READY, Rental.ends_on <= bindparam("day"))
-    .order_by(Rental.ends_on, Rental.id)
-)
-_STOPPED = select(Rental).where(Rental.status == Status.STOPPED)
+_READY_UNTIL = queries.RENTALS.where(
+    Rental.status == Status.READY, Rental.ends_on <= bindparam("day")
+).order_by(Rental.ends_on, Rental.id)
+_STOPPED = queries.RENTALS.where(Rental.status == Status.STOPPED)
 _TOLD = select(Event.rental_id, Event.key).where(
     Event.rental_id.in_(bindparam("rentals", expanding=True)), Event.key.is_not(None)
 )
@@ -59,8 +60,10 @@ def is_finished(session: Session, job: str, day: date) -> bool:
 
 def release_runs(session: Session, who: str | None = None) -> None:
     """Whoever comes next runs what ``who``, or anybody, has begun and not finished."""
-    begun = update(JobRun).where(JobRun.finished_at.is_(None))
-    session.execute((begun if who is None else begun.where(JobRun.who == who)).values(who=NOBODY))
+    if who is None:
+        session.execute(_RELEASE)
+    else:
+        session.execute(_RELEASE.where(_TABLE.c.who == bindparam("holder")), {"holder": who})
 
 
 def finish(
@@ -107,12 +110,12 @@ def maybe_overdue(session: Session, today: date) -> Sequence[str]:
 
 def ready_until(session: Session, day: date) -> Sequence[Rental]:
     """Rentals in use whose end date is at most that."""
-    return session.scalars(_READY_UNTIL, {"day": day}).all()
+    return session.scalars(_READY_UNTIL, {"day": day}).unique().all()
 
 
 def stopped(session: Session) -> Sequence[Rental]:
     """Rentals in their grace time."""
-    return session.scalars(_STOPPED).all()
+    return session.scalars(_STOPPED).unique().all()
 
 
 def being_deleted(session: Session) -> Sequence[Rental]:

@@ -27,6 +27,9 @@ LENGTH = timedelta(
 
 
 _TABLE = table_of(Lease)
+_HOLDER = select(_TABLE.c.who).where(_TABLE.c.what == bindparam("what")).with_for_update()
+_ALL = select(Lease).order_by(Lease.what).with_for_update()
+_OF_ONE = _ALL.where(Lease.who == bindparam("who"))
 _RELEASE = delete(_TABLE).where(_TABLE.c.what == bindparam("what"), _TABLE.c.who == bindparam("who"))
 
 
@@ -91,10 +94,8 @@ class Leases:
         """LeaseLost if this process believes that it holds it and does not; till the commit it keeps it."""
         with self._guard:
             believed = what in self._held
-        if believed:
-            row = session.get(Lease, what, with_for_update=True)
-            if row is None or row.who != self.who:
-                raise LeaseLost(what)
+        if believed and session.scalar(_HOLDER, {"what": what}) != self.who:
+            raise LeaseLost(what)
 
     def _release(self, what: str) -> None:
         with self._store.write() as session:
@@ -108,8 +109,7 @@ def free(what: ColumnElement[str]) -> ColumnElement[bool]:
 
 def release_leases(session: Session, who: str | None = None) -> int:
     """Frees the leases of ``who``, or all of them; returns how many."""
-    query = select(Lease).order_by(Lease.what).with_for_update()
-    rows = session.scalars(query if who is None else query.where(Lease.who == who)).all()
+    rows = session.scalars(_ALL if who is None else _OF_ONE, {"who": who}).all()
     for row in rows:
         session.delete(row)
     return len(rows)

@@ -13,7 +13,6 @@ from sqlalchemy import (
     case,
     delete,
     func,
-    insert,
     select,
     update,
 )
@@ -34,20 +33,37 @@ from kws_core.tables.saved_key import SavedKey
 from kws_core.tables.states import HOLDING, LIVE, NOT_OVER, PlacementState, Status
 
 # asked at every step, or with every request: put together once
-_RENTAL = (
-    select(Rental)
-    .where(Rental.id == bindparam("rental"))
-    .options(joinedload(Rental.placements), joinedload(Rental.network))
-)
+RENTALS = select(Rental).options(joinedload(Rental.placements), joinedload(Rental.network))
+_RENTAL = RENTALS.where(Rental.id == bindparam("rental"))
 _FRESH_RENTAL = _RENTAL.execution_options(populate_existing=True)
 _LOCK_RENTAL = select(Rental.id).where(Rental.id == bindparam("rental")).with_for_update()
 _BY_REQUEST = select(Rental).where(Rental.request_key == bindparam("form"))
 _LIVE_BY_NAME = select(Rental).where(Rental.name == bindparam("named"), Rental.status.in_(LIVE))
-_NOT_OVER = select(Rental).where(Rental.status.in_(NOT_OVER)).order_by(Rental.ends_on, Rental.created_at)
+_NOT_OVER = RENTALS.where(Rental.status.in_(NOT_OVER)).order_by(Rental.ends_on, Rental.created_at)
 _OF_OWNER = _NOT_OVER.where(Rental.owner == bindparam("person"))
 _NODES = select(NodeRecord).order_by(NodeRecord.name)
 _LOCK_NODES = select(NodeRecord.name).order_by(NodeRecord.name).with_for_update()
+_PERSON = select(Person).where(Person.id == bindparam("person"))
+_DELIVERY = table_of(Delivery).insert()
 _HISTORY = select(Event).where(Event.rental_id == bindparam("rental")).order_by(Event.id)
+
+
+_HELD = (
+    select(
+        Placement.node,
+        func.sum(Rental.vcpus),
+        func.sum(Rental.ram_mb),
+        func.sum(Rental.disk_gb),
+        func.max(Placement.server_at),
+        Rental.status,
+        Placement.state,
+        func.count(),
+    )
+    .join(Rental)
+    .group_by(Placement.node, Rental.status, Placement.state)
+    .where(Placement.state.in_(HOLDING))
+)
+_HELD_SINCE = _HELD.group_by(case((Placement.server_at <= bindparam("since"), 0), else_=Placement.id))
 
 
 def keys_of(session: Session, owner: str) -> Sequence[SavedKey]:
@@ -96,12 +112,12 @@ def live_by_name(session: Session, name: str) -> Rental | None:
 
 def rentals_of(session: Session, owner: str) -> Sequence[Rental]:
     """A person's rentals that are not over, by end date."""
-    return session.scalars(_OF_OWNER, {"person": owner}).all()
+    return session.scalars(_OF_OWNER, {"person": owner}).unique().all()
 
 
 def all_rentals(session: Session) -> Sequence[Rental]:
     """Everybody's rentals that are not over."""
-    return session.scalars(_NOT_OVER).all()
+    return session.scalars(_NOT_OVER).unique().all()
 
 
 def earliest_end(session: Session) -> Rental | None:
@@ -115,23 +131,8 @@ def held_capacity(session: Session, since: datetime | None = None) -> list[HeldC
 
     What was asked for after ``since``, or not yet, comes one by one; ``server_at`` of a sum is the newest in it.
     """
-    old_or_id = [case((Placement.server_at <= since, 0), else_=Placement.id)] if since else []
-    query = (
-        select(
-            Placement.node,
-            func.sum(Rental.vcpus),
-            func.sum(Rental.ram_mb),
-            func.sum(Rental.disk_gb),
-            func.max(Placement.server_at),
-            Rental.status,
-            Placement.state,
-            func.count(),
-        )
-        .join(Rental)
-        .group_by(Placement.node, Rental.status, Placement.state, *old_or_id)
-        .where(Placement.state.in_(HOLDING))
-    )
-    return [HeldCapacity(*row) for row in session.execute(query)]
+    rows = session.execute(_HELD_SINCE, {"since": since}) if since else session.execute(_HELD)
+    return [HeldCapacity(*row) for row in rows]
 
 
 def lock_capacity(session: Session) -> None:
@@ -196,7 +197,7 @@ def _once(dialect: str, table: type[Base]) -> Insert:
 
 def person(session: Session, user_id: str) -> Person | None:
     """What is remembered of a person."""
-    return session.get(Person, user_id)
+    return session.scalar(_PERSON, {"person": user_id})
 
 
 def node_records(session: Session) -> Sequence[NodeRecord]:
@@ -211,7 +212,7 @@ def first_delivery(store: Store, key: str, now: datetime) -> bool:
     """
     try:
         with store.write(hasty=True) as session:
-            session.execute(insert(Delivery).values(key=key, at=now))
+            session.execute(_DELIVERY, {"key": key, "at": now})
     except IntegrityError:
         return False
     return True

@@ -21,6 +21,7 @@ from kws_core.database.alerts import alert_admins
 from kws_core.database.leases import free
 from kws_core.rentals import key_rotation
 from kws_core.rentals.lifecycle import end
+from kws_core.tables.base import table_of
 from kws_core.tables.details.alerts import UnreachableAlert
 from kws_core.tables.details.events import Failed, KeyDropped, KeySent
 from kws_core.tables.event import Event
@@ -45,6 +46,20 @@ _DUE = (
     .group_by(Event.rental_id)
     .order_by(func.min(Event.id))
     .limit(MOST)
+)
+_RENTALS, _EVENTS = table_of(Rental), table_of(Event)
+_THE_RENTAL = update(_RENTALS).where(_RENTALS.c.id == bindparam("rental"))
+_KEEP_CHANNEL = _THE_RENTAL.values(dm_channel=bindparam("channel"))
+_KEEP_CARD = _THE_RENTAL.values(card_ts=bindparam("card"))
+_TRYING = update(_EVENTS).where(_EVENTS.c.id == bindparam("event")).values(tries=_EVENTS.c.tries + 1)
+_DELIVERED = (
+    update(_EVENTS)
+    .where(
+        _EVENTS.c.rental_id == bindparam("rental"),
+        _EVENTS.c.id <= bindparam("upto"),
+        _EVENTS.c.delivered_at.is_(None),
+    )
+    .values(delivered_at=bindparam("now"))
 )
 
 
@@ -99,7 +114,7 @@ class Outbox:
         """The DM that the card is about to be posted to: from now on it may be there."""
         with self.context.store.write() as session:
             self._still_ours(session, rental_id)
-            session.execute(update(Rental).where(Rental.id == rental_id).values(dm_channel=channel))
+            session.execute(_KEEP_CHANNEL, {"rental": rental_id, "channel": channel})
 
     def forget_channel(self, rental_id: str) -> None:
         """That DM is no more: the card is posted anew where the person is now."""
@@ -111,13 +126,13 @@ class Outbox:
     def keep_card(self, rental_id: str, ts: str) -> None:
         """The card was posted."""
         with self.context.store.write() as session:
-            session.execute(update(Rental).where(Rental.id == rental_id).values(card_ts=ts))
+            session.execute(_KEEP_CARD, {"rental": rental_id, "card": ts})
 
     def trying(self, event: Event) -> None:
         """This event's own message is about to be posted: from now on it may be there."""
         with self.context.store.write() as session:
             self._still_ours(session, event.rental_id)
-            session.execute(update(Event).where(Event.id == event.id).values(tries=Event.tries + 1))
+            session.execute(_TRYING, {"event": event.id})
 
     def posted(self, event_id: int, ts: str) -> None:
         """Where this event's message is: it has buttons to be taken off one day, or the event comes once more."""
@@ -132,11 +147,7 @@ class Outbox:
     def delivered(self, rental_id: str, upto: int) -> None:
         """The person has seen this rental's events up to that id."""
         with self.context.store.write() as session:
-            session.execute(
-                update(Event)
-                .where(Event.rental_id == rental_id, Event.id <= upto, Event.delivered_at.is_(None))
-                .values(delivered_at=self.context.now())
-            )
+            session.execute(_DELIVERED, {"rental": rental_id, "upto": upto, "now": self.context.now()})
 
     def postpone(self, rental_id: str, wait: timedelta | None = None) -> None:
         """Slack did not take it: again after ``wait``, else after ever longer pauses."""

@@ -136,10 +136,9 @@ def unbuilt_on(session: Session, node: str) -> Sequence[Placement]:
 
 def drop_leases(session: Session, who: str | None = None) -> int:
     """Frees the leases of ``who``, or all of them (a process that is alone has just started); returns how many."""
-    leased = select(Placement.id).where(Placement.leased_until.is_not(None))
-    if who is not None:
-        leased = leased.where(Placement.leased_by == who)
-    ids = session.scalars(_in_turn(leased)).all()
+    ids = session.scalars(_LEASED if who is None else _LEASED_BY, {"who": who}).all()
+    if not ids:
+        return 0
     free = {"leased_until": None, "leased_by": None, "next_check_at": Placement.held_at}
     session.execute(update(Placement).where(Placement.id.in_(ids)).values(free))
     return len(ids)
@@ -148,3 +147,7 @@ def drop_leases(session: Session, who: str | None = None) -> int:
 def _in_turn(query: Select[int]) -> Select[int]:
     """Locks many rows in one order everywhere, so that two who do it don't wait for each other (PostgreSQL)."""
     return query.order_by(Placement.id).with_for_update()
+
+
+_LEASED = _in_turn(select(Placement.id).where(Placement.leased_until.is_not(None)))
+_LEASED_BY = _LEASED.where(Placement.leased_by == bindparam("who"))
