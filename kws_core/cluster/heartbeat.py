@@ -11,13 +11,14 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from kws_core.context import Context
 from kws_core.database import job_ledger, leases
 from kws_core.errors import StoreDown
 from kws_core.scheduling import work_queue
+from kws_core.tables.base import table_of
 from kws_core.tables.replica import Replica
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 BEAT = timedelta(seconds=5)
 DEAD_AFTER = timedelta(seconds=30)
 WRONG_CLOCK = timedelta(seconds=30)  # dates and deadlines bear seconds, not more
+
+_TABLE = table_of(Replica)
+_FORGET = delete(_TABLE).where(_TABLE.c.who == bindparam("who"))
 
 
 class Heartbeat:
@@ -66,7 +70,7 @@ class Heartbeat:
     def stop(self) -> None:
         """Gives back what this process held, for another to take over at once."""
         with self.context.store.write() as session:
-            session.execute(delete(Replica).where(Replica.who == self.context.who))
+            session.execute(_FORGET, {"who": self.context.who})
             release_everything(session, self.context.who)
 
     def _now(self, session: Session) -> datetime:

@@ -70,8 +70,8 @@ def docstrings(tree: ast.Module) -> list[ast.Constant]:
 
 @cache
 def known() -> frozenset[str]:
-    """Every word that the code says, docstrings and comments aside."""
-    words: set[str] = set()
+    """Every word that the code says, docstrings and comments aside, and those of other programs."""
+    words = set(FOREIGN)
     for path in CODE:
         tree = tree_of(path)
         prose = set(map(id, docstrings(tree)))
@@ -103,7 +103,7 @@ def files() -> frozenset[str]:
 
 def unknown_name(text: str) -> bool:
     """``Class.method`` or ``module.function()`` of which a part is nowhere in the code."""
-    return not set(text.removesuffix("()").split(".")) <= known() | FOREIGN
+    return not known().issuperset(text.removesuffix("()").split("."))
 
 
 def wrong_command(words: list[str]) -> str | None:
