@@ -37,6 +37,8 @@ PATH = re.compile(
     r"(?:\.?[\w-]+/)*[\w*.-]*\.(py|md|toml|yaml|j2|json|sh|cfg|js|css|html|po|service|txt|db|sql)|(?:\.?[\w-]+/)+[\w.-]*"
 )
 
+OWNERS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
 # Files that are not in the repository, and words of other programs.
 ELSEWHERE = {
     "clouds.yaml", "./clouds.yaml", "/etc/openstack/", "~/.config/openstack/", "kws.db", "kws-demo.db", ".venv/",
@@ -60,12 +62,11 @@ def names_in(node: ast.AST) -> Iterator[str]:
         yield from (node.module or "").split(".")
 
 
-def docstrings(tree: ast.Module) -> list[ast.Constant]:
-    """Of the module, its classes and functions."""
-    owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    firsts = [node.body[0] for node in ast.walk(tree) if isinstance(node, owners) and node.body]
-    values = [first.value for first in firsts if isinstance(first, ast.Expr)]
-    return [value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str)]
+def docstring(node: ast.AST) -> ast.Constant | None:
+    """Of a module, a class or a function."""
+    first = node.body[0] if isinstance(node, OWNERS) and node.body else None
+    value = first.value if isinstance(first, ast.Expr) else None
+    return value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
 
 
 @cache
@@ -73,11 +74,11 @@ def known() -> frozenset[str]:
     """Every word that the code says, docstrings and comments aside, and those of other programs."""
     words = set(FOREIGN)
     for path in CODE:
-        tree = tree_of(path)
-        prose = set(map(id, docstrings(tree)))
+        prose = set()
         words.update(module_of(path).split("."))
-        for node in ast.walk(tree):
+        for node in ast.walk(tree_of(path)):  # whose a docstring is comes before it
             words.update(names_in(node))
+            prose.add(id(docstring(node)))
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
                 words.update(WORD.findall(node.value))
     for path in OTHER:
@@ -106,9 +107,15 @@ def unknown_name(text: str) -> bool:
     return not known().issuperset(text.removesuffix("()").split("."))
 
 
+@cache
+def kws() -> Any:
+    """Its commands and options."""
+    return get_command(app)
+
+
 def wrong_command(words: list[str]) -> str | None:
     """What is wrong with ``kws …``: a command or an option that there is not."""
-    command: Any = get_command(app)
+    command = kws()
     options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
     for word in words:
         if word.startswith("--"):
@@ -164,7 +171,7 @@ def mistakes(path: Path) -> Iterator[str]:
 
 def wrong_in_docstrings(tree: ast.Module) -> Iterator[str]:
     """Names that docstrings mention and the code does not."""
-    for one in docstrings(tree):
+    for one in filter(None, map(docstring, ast.walk(tree))):
         text = str(one.value)
         named = re.findall(r"``([^`]+)``", text)
         named += [
