@@ -27,6 +27,7 @@ from kws_core.reconcile.steps import Steps, waits_for_list
 from kws_core.scheduling import build_slots, node_alerts, work_queue
 from kws_core.scheduling import capacity as catalogue
 from kws_core.tables.states import PlacementState
+from kws_core.values import Kind
 
 log = logging.getLogger(__name__)
 
@@ -200,10 +201,11 @@ class Reconciler:
         self.context.work.set()
 
     def _refresh(self, name: str) -> None:
-        """Asks a node for its images and capacity; its answer, or its silence, is remembered."""
+        """Asks a node what it has and what runs there; its answer, or its silence, is remembered."""
         node, now = self.nodes[name], self.context.now()
         try:
             capacity, images, cidrs = node.capacity(), node.images(), node.cidrs()
+            machines = node.machines((Kind.SERVER,))
         except NodeError as error:
             self._note_down(name, error)
             return
@@ -211,6 +213,7 @@ class Reconciler:
             self._note_down(name, NodeDown(name, Refusal.DOWN, repr(error)))
             raise
         with self.context.store.write() as session:
+            work_queue.requeue_turned(session, name, machines, now)
             if silent := catalogue.note_answer(session, name, images, capacity, cidrs, now):
                 log.info("node %s answers", name)
                 node_alerts.tell_up(session, name, silent, now)

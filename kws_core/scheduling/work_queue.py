@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
+from kws_core.nodes.values import Machine, MachineState
 from kws_core.tables.base import table_of
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import HOLDING, PlacementState, Status
+from kws_core.values import owner_tag
 
 # asked every second, or at every step: put together once
 _UNLEASED = or_(Placement.leased_until.is_(None), Placement.leased_until < bindparam("now"))
@@ -40,6 +42,16 @@ _RELEASE = (
         next_look_at=case((_POKED, _TABLE.c.next_look_at), else_=bindparam("next")),
         leased_until=None,
         leased_by=None,
+    )
+)
+_IN_USE = (
+    select(Placement.id, Placement.rental_id, Placement.powered_off)
+    .join(Rental)
+    .where(
+        Placement.node == bindparam("node"),
+        Placement.state == PlacementState.ACTIVE,
+        Placement.server_id.is_not(None),
+        Rental.status == Status.READY,
     )
 )
 _BUILDING = (
@@ -75,6 +87,21 @@ def requeue_node(session: Session, node: str, now: datetime) -> None:
     there = select(Placement.id).where(Placement.node == node, Placement.state.in_(HOLDING))
     ids = session.scalars(_in_turn(there)).all()
     session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_check_at=now))
+
+
+def requeue_turned(session: Session, node: str, machines: Mapping[str, Machine], now: datetime) -> None:
+    """Makes due what was switched off or on behind KWS's back, as its node shows it (by mark)."""
+    rows = session.execute(_IN_USE, {"node": node})
+    turned = [one for one, rental, was_off in rows if _is_off(machines.get(owner_tag(rental))) is (not was_off)]
+    if turned:
+        ids = session.scalars(_in_turn(select(Placement.id).where(Placement.id.in_(turned)))).all()
+        session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_check_at=now))
+
+
+def _is_off(machine: Machine | None) -> bool | None:
+    """None where the node shows neither."""
+    known = {MachineState.STOPPED: True, MachineState.ACTIVE: False}
+    return known.get(machine.state) if machine else None
 
 
 def resume_all(session: Session, node: str, now: datetime) -> None:

@@ -76,7 +76,7 @@ def stopped_behind_our_back(bench: Bench, _: str) -> None:
     one_ready(bench)
     server(bench).off = True
     bench.strike()
-    bench.until(lambda: shows(bench, "rental_start") and not bench.undelivered(), 600)
+    bench.until(lambda: shows(bench, "rental_start") and not bench.undelivered(), 75)
     press(bench, "rental_start")
     bench.recovers(lambda: not server(bench).off and shows(bench, "rental_stop"), 300)
 
