@@ -33,9 +33,15 @@ class Switchboard:
         self.joon.click(button, message=card_ts(self.joon, name), confirm=button != "rental_start")
 
     def shows(self, name: str, button: str, seconds: float = BOOT) -> None:
-        """Waits until the card has this button and not the opposite one."""
-        other = {ON: OFF, OFF: ON}[button]
-        wait_until(lambda: button in (now := buttons_of(self.joon, name)) and other not in now, seconds)
+        """Waits until the card has this button and not the opposite one, and is green or not."""
+        other, green = {ON: (OFF, True), OFF: (ON, False)}[button]
+
+        def told() -> bool:
+            now = buttons_of(self.joon, name)
+            is_green = ":large_green_circle:" in card_text(self.joon, name)
+            return button in now and other not in now and is_green is green
+
+        wait_until(told, seconds)
 
     def status(self, name: str) -> str:
         """What Nova says."""
