@@ -188,7 +188,9 @@ def rent_with(
     person.click("rent_more")
     workspace.wait_for(lambda: "'block_id': 'network'" in str(person.open_view), timeout=5)
     for field, option in chosen.items():
+        before = person.open_view["hash"]
         person.fill(field, option)
+        workspace.wait_for(lambda was=before: person.open_view["hash"] != was, timeout=10)
     workspace.wait_for(
         lambda: all(f"'block_id': '{one}'" in str(person.open_view) for one in typed), timeout=10
     )
