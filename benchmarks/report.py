@@ -180,7 +180,7 @@ def cell_text(cell: object) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """As Markdown, so that it can be pasted into docs/performance.md."""
+    """As Markdown, so that it can be pasted into docs/explanation/performance.md."""
     widths = [max(len(text) for text in column) for column in zip(columns, *rows, strict=True)]
     lines = [list(columns), ["-" * width for width in widths], *map(list, rows)]
     for line in lines:

@@ -17,7 +17,7 @@ def back_up(url: str, target: Path) -> int:
     """
     parsed = make_engine(url).url
     if parsed.get_backend_name() != "sqlite":
-        raise ConfigError([f"{parsed.get_backend_name()} has its own tool for this; see docs/operation.md"])
+        raise ConfigError([f"{parsed.get_backend_name()} has its own tool for this; see docs/how-to/back-up-and-restore.md"])
     source = Path(parsed.database or "")
     if not source.is_file():
         raise ConfigError([f"there is no database {source}"])

@@ -1,4 +1,4 @@
-"""A new key for a server that runs, because the old one is lost (docs/adr/0006-new-key.md).
+"""A new key for a server that runs, because the old one is lost (docs/explanation/decisions/0006-new-key.md).
 
 ``ask`` keeps what held before in ``Rental.rekey``, which is the wish itself; then the usual delivery brings
 a fresh pair; then, and only when Slack has confirmed it, ``KeyRotator`` has the server take it. Nothing of this

@@ -26,7 +26,7 @@ COLUMNS = ("what the person did", "what the DM said", "what was true inside", "s
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of docs/reliability.md."""
+    """The table of docs/explanation/reliability.md."""
     if rows := recorded(terminalreporter, TRUTH):
         show(terminalreporter, TRUTH, COLUMNS, rows)
 
