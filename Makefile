@@ -98,6 +98,10 @@ docs: setup ## the documentation as a site in build/site, with every link and an
 	$(BIN)/python .ci/reference.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+pictures: setup ## the pictures of the documents, taken anew (needs chromium)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-browser.txt
+	$(BIN)/python tests/browser/pictures.py
+
 reference: setup ## what the reference pages take from the code, made anew
 	$(BIN)/python .ci/reference.py
 
@@ -111,4 +115,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test coverage test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real test-guests check fix docs reference messages lock clean
+.PHONY: help setup demo test coverage test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real test-guests check fix docs pictures reference messages lock clean

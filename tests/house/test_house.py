@@ -16,7 +16,7 @@ from kws_core.tables.diagram import mermaid
 from kws_core.values import LOCALES
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/explanation/architecture/rentals.md"])
+@pytest.mark.parametrize("name", ["README.md", "README.ko.md", "docs/explanation/architecture/rentals.md"])
 def test_the_state_diagram_is_fresh(name: str) -> None:
     text = (ROOT / name).read_text()
     assert mermaid() in text, "run: python -m kws_core.tables.diagram"
