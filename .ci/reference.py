@@ -251,7 +251,7 @@ MAKERS: dict[str, Callable[[], str]] = {
 
 
 def fresh(text: str) -> str:
-    """Return a page with its blocks made anew."""
+    """Return a page with its blocks made again."""
     return BLOCK.sub(lambda found: found[1] + "\n" + MAKERS[found[2]]().strip("\n") + "\n\n" + found[4], text)
 
 

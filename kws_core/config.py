@@ -251,7 +251,11 @@ class Config(_Section):
 
 
 def parse_config(text: str, source: str = DEFAULT_PATH) -> Config:
-    """``text`` as a Config; ConfigError with every mistake, each with ``source`` and its path."""
+    """Parse ``text`` as the configuration.
+
+    Raises:
+        ConfigError: With every mistake, each with ``source`` and its path.
+    """
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -282,7 +286,11 @@ def _twice(nodes: Any) -> list[str]:
 
 
 def load_config(path: str | os.PathLike[str] | None = None) -> Config:
-    """The Config in ``path``, else in $KWS_CONFIG, else in ./nodes.toml."""
+    """Load the configuration from ``path``, then $KWS_CONFIG, then ./nodes.toml.
+
+    Raises:
+        ConfigError: If the file can't be read, or with every mistake in it.
+    """
     source = Path(path or os.environ.get("KWS_CONFIG") or DEFAULT_PATH)
     try:
         text = source.read_text(encoding="utf-8-sig")  # editors on Windows begin with a BOM
@@ -346,7 +354,11 @@ class Environment(BaseModel):
 
 
 def load_environment(env: Mapping[str, str] | None = None, *, http: bool = False) -> Environment:
-    """The environment of ``kws run``; ConfigError names every missing or malformed variable."""
+    """Read the environment of ``kws run``.
+
+    Raises:
+        ConfigError: With every missing or malformed variable.
+    """
     env = os.environ if env is None else env
     problems = []
     needed = {"SLACK_BOT_TOKEN": "xoxb-"}
