@@ -40,7 +40,7 @@ crash-sweep: setup ## each use case with a death at each of its calls to the out
 replicas: setup ## two and four bots on one PostgreSQL, killed at random under load (about 17 minutes)
 	KWS_REPLICAS=all $(BIN)/pytest -s tests/replicas
 
-faults: setup ## every fault of nodes, Slack and database, end to end; writes the table in docs/reliability.md
+faults: setup ## every fault of nodes, Slack and database, end to end; writes the table in docs/explanation/reliability.md
 	KWS_FAULTS=all $(BIN)/pytest -n 2 tests/faults
 
 load: setup ## 200 people rent within a minute, on four simulated nodes (about 15 minutes)
@@ -55,7 +55,7 @@ fuzz: setup ## every parser of what people type under a fuzzer, FUZZ_SECONDS=20 
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt
 	$(BIN)/python tests/security/fuzz.py --seconds $(FUZZ_SECONDS)
 
-bench: setup ## every benchmark in a row, then all ratios (docs/performance.md; on the real lab if there is one)
+bench: setup ## every benchmark in a row, then all ratios (docs/explanation/performance.md; on the real lab if there is one)
 	$(BIN)/python -m benchmarks
 
 lint: setup ## style, types, the floor plan, dead code and dependencies
@@ -97,6 +97,18 @@ fix: setup ## what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: setup ## the documentation as a site in build/site, with every link and anchor checked
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	$(BIN)/python .ci/reference.py --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+pictures: setup ## the pictures of the documents, taken anew (needs chromium)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-browser.txt
+	$(BIN)/python tests/browser/pictures.py
+
+reference: setup ## what the reference pages take from the code, made anew
+	$(BIN)/python .ci/reference.py
+
 messages: setup ## what has to be translated
 	$(BIN)/pybabel -q extract -F babel.cfg -k N_ --omit-header -o - .
 
@@ -107,4 +119,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test coverage test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real test-guests test-cloud-init check fix messages lock clean
+.PHONY: help setup demo test coverage test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real test-guests test-cloud-init check fix docs pictures reference messages lock clean

@@ -9,7 +9,7 @@ from kws_core.findings import Finding
 # code → (what was found, what to do; "" where there is nothing to be done)
 GENERAL = {
     "config": (N_("nodes.toml: {nodes} nodes, {sizes} sizes."), ""),
-    "config_wrong": (N_("The configuration is wrong: {problem}."), N_("Correct it; every key is in docs/configuration.md.")),
+    "config_wrong": (N_("The configuration is wrong: {problem}."), N_("Correct it; every key is in docs/reference/configuration.md.")),
     "zone": (N_("In the lab's zone {zone} it is {time}."), ""),
     "clouds_open": (N_("Everybody on this machine can read the passwords in {file}."), N_("chmod 600 {file}")),
     "same_project": (
@@ -34,7 +34,7 @@ GENERAL = {
 SLACK = {
     "environment_wrong": (
         N_("{variable} does not begin with {prefix}."),
-        N_("Copy the token again; the two tokens may have been exchanged. See docs/slack.md."),
+        N_("Copy the token again; the two tokens may have been exchanged. See docs/how-to/create-the-slack-app.md."),
     ),
     "bot_token_missing": (
         N_("SLACK_BOT_TOKEN is not set."),
@@ -42,7 +42,7 @@ SLACK = {
     ),
     "no_way_in": (
         N_("Neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET is set: Slack can't reach KWS."),
-        N_("Make an app-level token (xapp-…) with connections:write under Basic Information. See docs/slack.md."),
+        N_("Make an app-level token (xapp-…) with connections:write under Basic Information. See docs/how-to/create-the-slack-app.md."),
     ),
     "request_urls": (N_("No app-level token: KWS is to be run with --http."), ""),
     "slack_silent": (
@@ -103,7 +103,7 @@ SLACK = {
     ),
 }  # fmt: skip
 DATABASE = {
-    "database_url": (N_("The database can't be used: {problem}."), N_("Correct KWS_DATABASE_URL; see docs/configuration.md.")),
+    "database_url": (N_("The database can't be used: {problem}."), N_("Correct KWS_DATABASE_URL; see docs/reference/configuration.md.")),
     "database": (N_("The database {database} has this version's tables."), ""),
     "database_writable": (N_("It can be written."), ""),
     "database_new": (N_("There is no {path} yet; `kws run` makes it."), ""),

@@ -18,7 +18,7 @@ NODE = {
     ),
     "node_nobody_listens": (
         N_("Nothing listens at {url}."),
-        N_("Is the node on, and its OpenStack running? After a reboot of DevStack: docs/node.md. Else correct auth_url."),
+        N_("Is the node on, and its OpenStack running? After a reboot of DevStack: docs/how-to/prepare-a-node.md. Else correct auth_url."),
     ),
     "node_silent": (
         N_("No answer from {url} after {seconds} s."),
@@ -34,12 +34,12 @@ NODE = {
         N_("The node refuses the login of {who}."),
         N_("Correct password, project and domain names in clouds.yaml, or make a new application credential."),
     ),
-    "login_failed": (N_("The login of {who} failed: {why}"), N_("Compare the entry in clouds.yaml with docs/node.md.")),
+    "login_failed": (N_("The login of {who} failed: {why}"), N_("Compare the entry in clouds.yaml with docs/how-to/prepare-a-node.md.")),
     "login_without_project": (N_("{who} is logged in, but to no project."), N_("Add project_name to its entry in clouds.yaml.")),
     "role_admin": (N_("It has the admin role: hardware is measured, missing flavors are made."), ""),
     "role_member": (
         N_("It has no admin role ({roles}): hardware is not measured, flavors must be there."),
-        N_("That is enough to rent. What is lost without: docs/node.md."),
+        N_("That is enough to rent. What is lost without: docs/how-to/prepare-a-node.md."),
     ),
     "role_too_small": (N_("Its roles ({roles}) do not allow it to make anything."), N_("Give it the role member in its project.")),
     "service_missing": (N_("{service} is not in the node's catalogue."), N_("Install it, or register it: openstack service create {type}")),
@@ -51,7 +51,7 @@ NODE = {
         N_("{service} does not answer at {url}: {why}"),
         N_("Is that service running, and is that address reachable from this machine? The catalogue may have an old one."),
     ),
-    "service_refuses": (N_("{service} refuses a question: {why}"), N_("Compare the roles with docs/node.md.")),
+    "service_refuses": (N_("{service} refuses a question: {why}"), N_("Compare the roles with docs/how-to/prepare-a-node.md.")),
     "nova": (N_("Nova speaks up to microversion {newest}."), ""),
     "nova_too_old": (
         N_("Nova speaks only up to microversion {newest}, KWS needs {needed}."),
@@ -98,11 +98,11 @@ NODE = {
         N_("Correct `external_network` in nodes.toml, or: openstack network set --external {name}"),
     ),
     "internal_network": (N_("Internal network {name} ({cidr})."), ""),
-    "network_without_subnet": (N_("The network {name} has no IPv4 subnet."), N_("Make one; see docs/node.md.")),
+    "network_without_subnet": (N_("The network {name} has no IPv4 subnet."), N_("Make one; see docs/how-to/prepare-a-node.md.")),
     "network_without_dhcp": (N_("DHCP is off on the network {name}."), N_("Servers whose image asks for an address get none: openstack subnet set --dhcp")),
     "named_nowhere": (
         N_("There is no {name} here, which nodes.toml names as `{key}`. There are: {known}."),
-        N_("Correct `{key}` in nodes.toml, or make it on the node; see docs/node.md."),
+        N_("Correct `{key}` in nodes.toml, or make it on the node; see docs/how-to/prepare-a-node.md."),
     ),
     "named_twice": (
         N_("{count} things are called {name}, which nodes.toml names as `{key}`."),
@@ -141,7 +141,7 @@ NODE = {
     "containers": (N_("Containers (Zun) can be run."), ""),
     "containers_missing": (
         N_("nodes.toml offers containers here, but the node has no container service."),
-        N_("Install Zun (docs/node.md), or take \"container\" out of `kinds` of this node."),
+        N_("Install Zun (docs/how-to/prepare-a-node.md), or take \"container\" out of `kinds` of this node."),
     ),
     "containers_unused": (
         N_("The node has a container service; nodes.toml does not offer it."),

@@ -98,7 +98,7 @@ class Texts:
 
 
 def N_(message: str) -> str:
-    """Marks a message for the catalogues where it is not looked up yet."""
+    """Mark a message for the catalogues where it is not looked up yet."""
     return message
 
 

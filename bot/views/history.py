@@ -82,7 +82,7 @@ def by_another(event: Event, rental: Rental, texts: Texts) -> str:
 
 
 def drained(word: NodeDrained, texts: Texts) -> str:
-    """That the rental's node goes out of service."""
+    """That the rental's node goes into maintenance."""
     sentence = N_(
         ":construction: {node} is taken out of service on {day}. Save what you need: from then on it may be off without a further word. "
         "A new rental comes to another node."

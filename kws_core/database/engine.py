@@ -17,7 +17,11 @@ SYNCHRONOUS = {False: "FULL", True: "NORMAL"}  # by whether the write is hasty
 
 
 def make_engine(url: str) -> Engine:
-    """An engine whose SQLite transactions really begin, and block writers instead of losing updates."""
+    """Make an engine whose SQLite transactions really begin, and block writers instead of losing updates.
+
+    Raises:
+        ConfigError: If the URL is malformed, or its driver isn't installed.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:

@@ -1,4 +1,4 @@
-"""The ledger of jobs that run once per date of the lab, and the queries of the night pass."""
+"""The ledger of jobs that run once per date of the lab, and the queries of the nightly cleanup."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TOLD = select(Event.rental_id, Event.key).where(
 
 
 def claim(session: Session, job: str, day: date, who: str, now: datetime, *, alone: bool) -> bool:
-    """Whether ``who`` is to run the job of that date: nobody has, or whoever did died meanwhile.
+    """Whether ``who`` is to run the job of that date: nobody has, or the one that did died meanwhile.
 
     ``alone`` says that no other process can be at it, so an unfinished run is a dead one.
     """
@@ -59,7 +59,7 @@ def is_finished(session: Session, job: str, day: date) -> bool:
 
 
 def release_runs(session: Session, who: str | None = None) -> None:
-    """Whoever comes next runs what ``who``, or anybody, has begun and not finished."""
+    """Let the next process run what ``who``, or any, has begun and not finished."""
     if who is None:
         session.execute(_RELEASE)
     else:
@@ -102,7 +102,7 @@ def untold(session: Session, job: str) -> Sequence[JobRun]:
 
 
 def maybe_overdue(session: Session, today: date) -> Sequence[str]:
-    """Ids of rentals whose end date is past; quiet days may give them longer."""
+    """Ids of rentals whose end date is past; deletion freezes may give them longer."""
     running = (Status.REQUESTED, Status.BUILDING, Status.READY)
     query = select(Rental.id).where(Rental.status.in_(running), Rental.ends_on < today)
     return session.scalars(query.order_by(Rental.ends_on, Rental.id)).all()
@@ -114,7 +114,7 @@ def ready_until(session: Session, day: date) -> Sequence[Rental]:
 
 
 def stopped(session: Session) -> Sequence[Rental]:
-    """Rentals in their grace time."""
+    """Rentals in their grace period."""
     return session.scalars(_STOPPED).unique().all()
 
 

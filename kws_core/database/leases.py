@@ -1,7 +1,7 @@
 """Leases: what one process does is done by no other meanwhile.
 
 A placement has its lease in its own row (scheduling/work_queue.py); everything else that is done outside of a transaction
-has one here, by name. Whoever may have lost a lease learns it at its next commit: see ``check``.
+has one here, by name. A process that may have lost a lease learns it at its next commit: see ``check``.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Leases:
 
     @contextmanager
     def acquire(self, what: str) -> Iterator[bool]:
-        """Holds it for the length of the block. False: it is being done already, here or elsewhere."""
+        """Hold it for the length of the block. False: it is being done already, here or elsewhere."""
         if not self._begin(what):
             yield False
             return
@@ -91,7 +91,11 @@ class Leases:
             return session.execute(_turn(session.get_bind().dialect.name), wanted).first() is not None
 
     def check(self, session: Session, what: str) -> None:
-        """LeaseLost if this process believes that it holds it and does not; till the commit it keeps it."""
+        """Check, and keep until the commit, a lease that this process believes to hold.
+
+        Raises:
+            LeaseLost: If another process holds it.
+        """
         with self._guard:
             believed = what in self._held
         if believed and session.scalar(_HOLDER, {"what": what}) != self.who:
@@ -108,7 +112,7 @@ def free(what: ColumnElement[str]) -> ColumnElement[bool]:
 
 
 def release_leases(session: Session, who: str | None = None) -> int:
-    """Frees the leases of ``who``, or all of them; returns how many."""
+    """Free the leases of ``who``, or all of them; returns how many."""
     rows = session.scalars(_ALL if who is None else _OF_ONE, {"who": who}).all()
     for row in rows:
         session.delete(row)

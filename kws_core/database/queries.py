@@ -72,7 +72,11 @@ def keys_of(session: Session, owner: str) -> Sequence[SavedKey]:
 
 
 def saved_key(session: Session, owner: str, key_id: int) -> SavedKey:
-    """One of the person's keys; UserError otherwise, the same for absent and somebody else's."""
+    """Return one of the person's saved keys.
+
+    Raises:
+        UserError: If there is none with that ID, or it is another person's; the same error for both.
+    """
     key = session.get(SavedKey, key_id)
     if key is None or key.owner != owner:
         raise UserError(ErrorCode.SAVED_KEY_GONE)
@@ -106,17 +110,17 @@ def rental_by_request(session: Session, request_key: str) -> Rental | None:
 
 
 def live_by_name(session: Session, name: str) -> Rental | None:
-    """The live rental of that name, whoever's."""
+    """The active rental of that name, of any owner."""
     return session.scalar(_LIVE_BY_NAME, {"named": name})
 
 
 def rentals_of(session: Session, owner: str) -> Sequence[Rental]:
-    """A person's rentals that are not over, by end date."""
+    """A person's rentals that have not ended, by end date."""
     return session.scalars(_OF_OWNER, {"person": owner}).unique().all()
 
 
 def all_rentals(session: Session) -> Sequence[Rental]:
-    """Everybody's rentals that are not over."""
+    """Everybody's rentals that have not ended."""
     return session.scalars(_NOT_OVER).unique().all()
 
 
@@ -136,7 +140,7 @@ def held_capacity(session: Session, since: datetime | None = None) -> list[HeldC
 
 
 def lock_capacity(session: Session) -> None:
-    """Makes requests take turns from here to the commit (PostgreSQL; SQLite writers do anyway)."""
+    """Make requests take turns from here to the commit (PostgreSQL; SQLite writers do anyway)."""
     session.execute(_LOCK_NODES)
 
 
@@ -165,7 +169,7 @@ def others_in_network(session: Session, network: str, placement: Placement) -> b
 
 
 def drop_unused_network(session: Session, over: Rental) -> None:
-    """Forgets the network of a rental that is over when no other rental uses it."""
+    """Forget the network of a rental that has ended when no other rental uses it."""
     if over.network_id is None:
         return
     query = select(func.count()).select_from(Rental)
@@ -183,7 +187,7 @@ def history(session: Session, rental_id: str) -> Sequence[Event]:
 
 
 def insert_once(session: Session, table: type[Base], values: Mapping[str, Any]) -> bool:
-    """Inserts a row unless one with its key is there; whether it did. The same on SQLite and PostgreSQL."""
+    """Insert a row unless one with its key is there; whether it did. The same on SQLite and PostgreSQL."""
     made = _once(session.get_bind().dialect.name, table)
     return session.execute(made, values).first() is not None
 

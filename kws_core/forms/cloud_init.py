@@ -151,11 +151,14 @@ def _dump(config: Mapping[str, Any]) -> str:
 
 
 def parse_cloud_init(text: str, login: str = "", by_password: bool = False) -> dict[str, Any]:
-    """The person's cloud-config for a server of that login, checked; empty for an empty text.
+    """Check a person's cloud-config for a server of that login; empty for an empty text.
 
     UserError tells the first mistake.
 
     The result is plain JSON. Dates stay text, tags and aliases are refused, and so is a key said twice.
+
+    Raises:
+        UserError: With the first mistake, or the first key that KWS doesn't allow.
     """
     text = text.removeprefix("\ufeff")
     _check_size(text, MAX_CLOUD_INIT)

@@ -37,7 +37,7 @@ class AlertOutbox:
         self.context = context
 
     def due(self) -> Sequence[AdminAlert]:
-        """Notices to be delivered now, oldest first."""
+        """Alerts to be delivered now, oldest first."""
         with self.context.store.read() as session:
             return session.scalars(_DUE, {"now": self.context.now(), "who": self.context.who}).all()
 
@@ -79,7 +79,7 @@ class AlertOutbox:
             session.get_one(AdminAlert, notice_id).delivered_at = self.context.now()
 
     def postpone(self, notice_id: int, wait: timedelta | None = None) -> None:
-        """Slack did not take it: again after ``wait``, else after ever longer pauses."""
+        """Slack did not take it: again after ``wait``, otherwise after ever longer pauses."""
         with self.context.store.write() as session:
             notice = session.get_one(AdminAlert, notice_id)
             notice.tries += 1

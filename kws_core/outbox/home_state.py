@@ -1,7 +1,7 @@
 """Who has an App Home open, what an admin searches for in it, and whose is to be drawn again.
 
 Two triggers: an event that concerns the person (for an admin: any), and the clock, since what is free and
-which nodes answer are no events. The deliverer compares digests, so a look that finds nothing new costs no call.
+which nodes answer are no events. The deliverer compares digests, so a check that finds nothing new costs no call.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class HomeStates:
         self.context = context
 
     def opened(self, person: str) -> None:
-        """The person looks at it: from now on it is kept fresh for a day. It is shown anew whatever it shows."""
+        """The person looks at it: from now on it is kept fresh for a day. It is shown again whatever it shows."""
         self._change(person, lambda home: None)
 
     def searched(self, person: str, change: Callable[[Search], Search]) -> None:
@@ -96,7 +96,7 @@ class HomeStates:
                 home.digest, home.next_at, home.look_at = "", now, now
 
     def later(self, person: str, wait: timedelta | None = None) -> None:
-        """Slack did not take it: again after ``wait``, else after ever longer pauses."""
+        """Slack did not take it: again after ``wait``, otherwise after ever longer pauses."""
         with self.context.store.write() as session:
             home = session.get(Home, person, with_for_update=True)
             if home is not None:
@@ -142,7 +142,7 @@ def _anything() -> ColumnElement[bool]:
 
 
 def _concerns() -> ColumnElement[bool]:
-    """Whether something happened to what the person has, or had until it was handed over."""
+    """Whether something happened to what the person has, or had until it was transferred."""
     mine = or_(Rental.owner == Home.person, Event.was_of(Home.person))
     return exists().where(Event.id > Home.event, Rental.id == Event.rental_id, mine)
 

@@ -117,7 +117,7 @@ class Outbox:
             session.execute(_KEEP_CHANNEL, {"rental": rental_id, "channel": channel})
 
     def forget_channel(self, rental_id: str) -> None:
-        """That DM is no more: the card is posted anew where the person is now."""
+        """That DM is no more: the card is posted again where the person is now."""
         with self.context.store.write() as session:
             session.execute(
                 update(Rental).where(Rental.id == rental_id).values(dm_channel=None, card_ts=None)
@@ -150,7 +150,7 @@ class Outbox:
             session.execute(_DELIVERED, {"rental": rental_id, "upto": upto, "now": self.context.now()})
 
     def postpone(self, rental_id: str, wait: timedelta | None = None) -> None:
-        """Slack did not take it: again after ``wait``, else after ever longer pauses."""
+        """Slack did not take it: again after ``wait``, otherwise after ever longer pauses."""
         with self.context.store.write() as session:
             events = session.scalars(
                 select(Event).where(Event.rental_id == rental_id, Event.delivered_at.is_(None))
@@ -167,7 +167,7 @@ class Outbox:
     # -- the key
 
     def offer_key(self, rental_id: str, public: str, fingerprint: str, file_id: str) -> bool:
-        """Commits the public half and the file that will carry the private one, before anybody sees it.
+        """Commit the public half and the file that will carry the private one, before anybody sees it.
 
         False when the key is no longer wanted.
         """

@@ -27,8 +27,8 @@ from kws_core.values import TAG_PREFIX, owner_tag
 
 log = logging.getLogger(__name__)
 
-SEEN_AGAIN = timedelta(minutes=10)  # between the two sights that make something a leak
-MOST_LEAKS = 10  # more at once is a wrong database, not leaks
+SEEN_AGAIN = timedelta(minutes=10)  # between the two sights that make something an orphaned resource
+MOST_LEAKS = 10  # more at once is a wrong database, not orphaned resources
 _OURS = re.compile(rf"{re.escape(TAG_PREFIX)}[{ID_ALPHABET}]{{10}}")
 
 # with every sweep: put together once
@@ -136,7 +136,7 @@ def _standing(here: bool | None, lives: bool) -> OwnershipStatus:
 def unexplained(
     session: Session, node: str, marked: Mapping[str, RemainingResources]
 ) -> tuple[list[Orphan], list[Orphan]]:
-    """Leaks, and what belongs to rentals elsewhere, by mark; a mark that is not ours is neither."""
+    """Orphaned resources, and those of rentals on other nodes, by mark; a mark that isn't ours is neither."""
     ids = {mark.removeprefix(TAG_PREFIX): mark for mark in sorted(marked) if ours(mark)}
     known = standing(session, node, ids)
     names = _names(session, ids)

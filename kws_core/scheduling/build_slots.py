@@ -68,7 +68,7 @@ def order(session: Session) -> list[BuildRequest]:
 
 
 def _served(session: Session, wishes: Iterable[BuildRequest]) -> dict[str, Served]:
-    """What was done for those who wait. A build ended when it was ready, else when its node was left."""
+    """What was done for those who wait. A build ended when it was ready, otherwise when its node was left."""
     oldest: dict[str, datetime] = {}
     for wish in wishes:
         oldest[wish.owner] = min(wish.asked_at, oldest.get(wish.owner, wish.asked_at))
@@ -105,12 +105,12 @@ def may_start(session: Session, config: Config, rental: Rental, node: str, now: 
 
 
 def wanted(session: Session, config: Config, node: str) -> bool:
-    """Whether the node could build more and somebody waits for it: a look before anything is locked."""
+    """Whether the node could build more and somebody waits for it; checked before anything is locked."""
     return session.scalar(_WAITS_ON, {"node": node}) is not None and free_slots(session, config, node) > 0
 
 
 def call_next(session: Session, config: Config, node: str, now: datetime) -> bool:
-    """Makes those due whose turn it is; False when nobody's is. Under lock_capacity()."""
+    """Make those due whose turn it is; False if there are none. Under lock_capacity()."""
     free = free_slots(session, config, node)
     first = fair_queue.called(fair_queue.queue_for(node, order(session)), free) if free else []
     _make_due(session, node, first, now)
@@ -138,9 +138,9 @@ def turns_on(session: Session, config: Config, nodes: Iterable[str]) -> dict[str
 
 
 def tell(session: Session, config: Config, node: str, now: datetime, new: str | None = None) -> None:
-    """Writes an event for each who waits and whose position is news, the nearest to their turn first.
+    """Write an event for each who waits and whose position is news, the nearest to their turn first.
 
-    Only so many a minute, except for the rental ``new``, which is told of its place for the first time.
+    Only that many a minute, except for the rental ``new``, which is told of its place for the first time.
     """
     waiting = turns_on(session, config, [node])
     if not waiting:

@@ -50,7 +50,7 @@ class NodeStatus:
 
     @property
     def since(self) -> datetime | None:
-        """Since when it is silent, or answers."""
+        """Since when it is unresponsive, or answers."""
         return self.failing_since or self.up_since
 
 
@@ -136,7 +136,7 @@ def note_answer(
     cidrs: Sequence[str],
     now: datetime,
 ) -> datetime | None:
-    """Remembers what a node said of itself; returns since when it had been silent, None when it was not."""
+    """Remember what a node said of itself; returns since when it had been unresponsive, None when it was not."""
     record = record_of(session, name)
     silent_since = record.failing_since
     if silent_since or record.seen_at is None:
@@ -149,7 +149,7 @@ def note_answer(
 
 
 def note_images(session: Session, name: str, images: Sequence[Image]) -> None:
-    """Remembers a node's images alone, so that a form shows at once what was changed."""
+    """Remember a node's images alone, so that a form shows at once what was changed."""
     record_of(session, name).images = _dumped(images)
 
 
@@ -158,7 +158,7 @@ def _dumped(images: Sequence[Image]) -> list[dict[str, Any]]:
 
 
 def note_failure(session: Session, name: str, error: str, now: datetime) -> datetime:
-    """Remembers that a node does not answer, what it said last is kept; returns since when it is silent."""
+    """Remembers that a node does not answer, what it said last is kept; returns since when it is unresponsive."""
     record = record_of(session, name)
     record.failing_since = record.failing_since or now
     record.error = record.last_error = error
@@ -167,7 +167,7 @@ def note_failure(session: Session, name: str, error: str, now: datetime) -> date
 
 
 def note_ping(session: Session, name: str, latency_ms: int, now: datetime) -> None:
-    """Remembers how fast a node answered; every ten seconds for each, so in one statement."""
+    """Remember how fast a node answered; every ten seconds for each, so in one statement."""
     if session.scalar(_PING, {"node": name, "latency": latency_ms, "now": now}) is None:
         record = record_of(session, name)
         record.latency_ms, record.reached_at = latency_ms, now

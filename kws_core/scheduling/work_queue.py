@@ -73,17 +73,17 @@ def claim_due(session: Session, node: str, now: datetime, who: str, lease: timed
     claimed = session.scalars(_DUE, {"node": node, "now": now}).all()
     for placement in claimed:
         placement.leased_until, placement.leased_by = now + lease, who
-        placement.next_check_at = now + lease  # a poke meanwhile makes it earlier
+        placement.next_check_at = now + lease  # a requeue meanwhile makes it earlier
     return claimed
 
 
 def release_lease(session: Session, placement_id: int, who: str, next_check_at: datetime) -> None:
-    """Ends a lease; a poke that came meanwhile stays due at once."""
+    """End a lease; a requeue that came meanwhile stays due at once."""
     session.execute(_RELEASE, {"placement": placement_id, "who": who, "next": next_check_at})
 
 
 def requeue_node(session: Session, node: str, now: datetime) -> None:
-    """Makes everything on a node due: it has come back."""
+    """Make everything on a node due: it has come back."""
     there = select(Placement.id).where(Placement.node == node, Placement.state.in_(HOLDING))
     ids = session.scalars(_in_turn(there)).all()
     session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_check_at=now))
@@ -105,7 +105,7 @@ def _is_off(machine: Machine | None) -> bool | None:
 
 
 def resume_all(session: Session, node: str, now: datetime) -> None:
-    """Marks what is to run on a node that has been away: it may have lost all of it."""
+    """Mark what is to run on a node that has been away: it may have lost all of it."""
     runs = select(Placement.id).join(Rental)
     runs = runs.where(
         Placement.node == node,
@@ -162,7 +162,7 @@ def unbuilt_on(session: Session, node: str) -> Sequence[Placement]:
 
 
 def drop_leases(session: Session, who: str | None = None) -> int:
-    """Frees the leases of ``who``, or all of them (a process that is alone has just started); returns how many."""
+    """Free the leases of ``who``, or all of them (a process that is alone has just started); returns how many."""
     ids = session.scalars(_LEASED if who is None else _LEASED_BY, {"who": who}).all()
     if not ids:
         return 0
@@ -172,7 +172,7 @@ def drop_leases(session: Session, who: str | None = None) -> int:
 
 
 def _in_turn(query: Select[int]) -> Select[int]:
-    """Locks many rows in one order everywhere, so that two who do it don't wait for each other (PostgreSQL)."""
+    """Lock many rows in one order everywhere, so that two who do it don't wait for each other (PostgreSQL)."""
     return query.order_by(Placement.id).with_for_update()
 
 

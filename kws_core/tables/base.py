@@ -15,7 +15,7 @@ from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.states import Access, HostKeySource, PlacementState, Reason, Status
 from kws_core.values import Kind
 
-ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no look-alikes: people read ids to each other
+ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no similar ones: people read ids to each other
 
 
 SYSTEM = "kws"  # the actor of what nobody asked for
@@ -33,6 +33,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store a moment in UTC.
+
+        Raises:
+            ValueError: If it has no time zone.
+        """
         if value is None:
             return None
         if value.tzinfo is None:

@@ -1,4 +1,4 @@
-"""All rows of the fault matrix, and its table in docs/reliability.md."""
+"""All rows of the fault matrix, and its table in docs/explanation/reliability.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from faults import database_rows, node_rows, power_rows, slack_rows
 
 ROWS = (*node_rows.ROWS, *slack_rows.ROWS, *database_rows.ROWS, *power_rows.ROWS)
 COLUMNS = ("fault", "where it strikes", "the person sees", "left", "recovers after")
-DOCUMENT = Path(__file__).parents[2] / "docs/reliability.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/explanation/reliability.md"
 BEGIN, END = "<!-- faults: begin -->\n", "<!-- faults: end -->\n"
 
 

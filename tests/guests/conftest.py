@@ -36,7 +36,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The tables of docs/reliability.md."""
+    """The table of docs/explanation/reliability.md."""
     if rows := recorded(terminalreporter, TRUTH):
         show(terminalreporter, TRUTH, COLUMNS, rows)
     if rows := recorded(terminalreporter, DELAY):
