@@ -92,7 +92,9 @@ def requeue_node(session: Session, node: str, now: datetime) -> None:
 def requeue_turned(session: Session, node: str, machines: Mapping[str, Machine], now: datetime) -> None:
     """Makes due what was switched off or on behind KWS's back, as its node shows it (by mark)."""
     rows = session.execute(_IN_USE, {"node": node})
-    turned = [one for one, rental, was_off in rows if _is_off(machines.get(owner_tag(rental))) is (not was_off)]
+    turned = [
+        one for one, rental, was_off in rows if _is_off(machines.get(owner_tag(rental))) is (not was_off)
+    ]
     if turned:
         ids = session.scalars(_in_turn(select(Placement.id).where(Placement.id.in_(turned)))).all()
         session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_check_at=now))
