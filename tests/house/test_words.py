@@ -7,6 +7,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def blanked(text: str) -> str:
     return QUOTED.sub(lambda found: re.sub(r"[^\n]", "", found[0]), text)
 
 
+@cache
 def help_texts() -> frozenset[str]:
     """Return the docstrings that ``kws --help`` shows: they are messages, not documentation of the code."""
 
