@@ -94,7 +94,7 @@ fix: setup ## what the linter can mend
 	$(BIN)/ruff format .
 
 messages: setup ## what has to be translated
-	$(BIN)/pybabel -q extract -F babel.cfg -k N_ --omit-header -o - .
+	$(BIN)/pybabel -q extract -F babel.cfg -k N_ -k P_:1,2 -k _n:1,2 --omit-header -o - .
 
 lock: setup ## pin the dependencies anew
 	$(BIN)/pip install --quiet pip-tools

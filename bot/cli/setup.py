@@ -128,8 +128,6 @@ def _sum_up(seen: list[Finding], texts: Texts) -> None:
     failed = sum(finding.result == "fail" for finding in seen)
     notes = sum(finding.result == "note" for finding in seen)
     if failed:
-        typer.echo(
-            texts.plain(N_("To be put right: {failed}. Worth knowing: {notes}."), failed=failed, notes=notes)
-        )
+        typer.echo(texts.plain(N_("Problems to fix: {failed}. Notes: {notes}."), failed=failed, notes=notes))
     else:
-        typer.echo(texts.plain(N_("All is well. Worth knowing: {notes}."), notes=notes))
+        typer.echo(texts.plain(N_("No problems. Notes: {notes}."), notes=notes))

@@ -82,7 +82,7 @@ class ImageJobs:
 
     def _say_begun(self, request: RequestContext) -> None:
         try:
-            request.say(request.texts(N_("It has begun. How far it is stands in your direct message.")))
+            request.say(request.texts(N_("Copying started. See your DMs for progress.")))
         except TROUBLE as error:  # the direct message says it too
             log.warning("that images are being copied can't be said: %s", error)
 

@@ -158,5 +158,5 @@ CASES = (
     Case("hand over", hand_over, handed_over, rent_server),
     Case("restore in grace time", restore, restored, stopped, GRACE),
     Case("end by an admin", end, one_ended, rent_server),
-    Case("node out of service", drain, drained, rent_server),
+    Case("Node in maintenance", drain, drained, rent_server),
 )

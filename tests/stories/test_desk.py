@@ -243,7 +243,7 @@ def test_a_student_who_forges_the_desk_is_refused(story: Story) -> None:
     ]
     for click in clicks:
         forged(story, joon, {"type": "button", "block_id": "x", **click})
-        told(story, joon, "Only admins may do that.")
+        told(story, joon, "Only admins can do that.")
         joon.close()
     later(story, 61)
     assert "web01" not in home(joon)
@@ -261,7 +261,7 @@ def test_a_student_who_forges_a_form_of_the_desk_is_refused(story: Story, what: 
     assert live
     payload = payloads.view_submission(story.workspace.parts, joon.user, live)
     exchange(story.workspace.parts, "interactive", payload, "view_submission")
-    told(story, joon, "Only admins may do that.")
+    told(story, joon, "Only admins can do that.")
     (now,) = story.rentals()
     assert (now.owner, now.ends_on, now.status) == (rental.owner, rental.ends_on, rental.status)
 
@@ -279,7 +279,7 @@ def test_a_group_is_read_again_and_who_left_it_loses_the_desk(make_story: Callab
     group.users[:] = [admin.id]
     story.clock.advance(minutes=6)
     joon.submit()
-    told(story, joon, "Only admins may do that.")
+    told(story, joon, "Only admins can do that.")
     later(story, 5)
     assert "The desk" not in home(joon)
     assert "모든 대여" in home(admin)
@@ -317,5 +317,5 @@ def test_the_list_as_a_message(story: Story) -> None:
     (row,) = [block for block in admin.ephemeral()[-1]["blocks"] if "-007" in str(block)]
     assert "accessory" not in row, "it is being deleted: nothing can be done"
     joon.command("/kws admin rentals")
-    story.workspace.wait_for(lambda: "Only admins may do that." in str(joon.ephemeral()))
+    story.workspace.wait_for(lambda: "Only admins can do that." in str(joon.ephemeral()))
     assert "nnn" not in str(joon.ephemeral()) + str(joon.dm())

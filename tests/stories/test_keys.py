@@ -62,7 +62,7 @@ def test_from_the_list_through_the_form_to_the_list(story: Story) -> None:
     joon.fill_form({"public_key": f"  {text}\n", "name": "my laptop"})
     joon.submit()
     assert joon.open_view is None
-    after = wait(story, joon, "my laptop is saved.")
+    after = wait(story, joon, "Saved the key my laptop.")
     assert after["ts"] == listed["ts"], "the list that was there is now the new one"
     assert len(joon.ephemeral()) == 1
     for shown in ("Your saved keys (1)", "`my laptop`", "ssh-ed25519", ssh_keys.fingerprint(text), "<!date^"):
@@ -74,7 +74,7 @@ def test_from_the_list_through_the_form_to_the_list(story: Story) -> None:
 def test_removing_asks_and_shows_what_is_left(story: Story) -> None:
     joon = story.workspace.person("joon")
     for name in ("home", "work"):
-        ask(story, joon, f"/kws keys add {new(name)}", f"{name} is saved.")
+        ask(story, joon, f"/kws keys add {new(name)}", f"Saved the key {name}.")
     home, work = saved(story, joon)
     listed = ask(story, joon, "/kws keys", "Your saved keys (2)")
     asked = joon.click("key_remove", str(home.id), message=listed["ts"])
@@ -82,7 +82,7 @@ def test_removing_asks_and_shows_what_is_left(story: Story) -> None:
     assert "Remove home?" in str(asked.confirm)
     assert len(saved(story, joon)) == 2
     joon.click("key_remove", str(home.id), message=listed["ts"], confirm=True)
-    left = wait(story, joon, "home is removed.")
+    left = wait(story, joon, "Removed the key home.")
     assert left["ts"] == listed["ts"]
     assert "Your saved keys (1)" in str(left)
     assert [key.id for key in saved(story, joon)] == [work.id]
@@ -91,9 +91,9 @@ def test_removing_asks_and_shows_what_is_left(story: Story) -> None:
 def test_all_in_one_line(story: Story) -> None:
     joon = story.workspace.person("joon")
     text = new("joon's laptop")
-    ask(story, joon, f"/kws keys add {text}", "joon's laptop is saved.")
-    ask(story, joon, "/kws keys remove joon's laptop", "joon's laptop is removed.")
-    ask(story, joon, f"/kws keys {text}", "joon's laptop is saved.")
+    ask(story, joon, f"/kws keys add {text}", "Saved the key joon's laptop.")
+    ask(story, joon, "/kws keys remove joon's laptop", "Removed the key joon's laptop.")
+    ask(story, joon, f"/kws keys {text}", "Saved the key joon's laptop.")
     assert [key.public_key for key in saved(story, joon)] == [text]
 
 
@@ -114,7 +114,7 @@ def test_what_slack_makes_of_a_comment_is_undone(story: Story, comment: str, nam
         ("ssh-dss AAAA old", "not one line of an OpenSSH public key"),
         ("add -----BEGIN OPENSSH PRIVATE KEY-----", "This is a PRIVATE key"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----", "This is a PRIVATE key"),
-        ("remove <!channel>", "You have no key called &lt;!channel&gt;. You have saved no key yet."),
+        ("remove <!channel>", "You don't have a key called &lt;!channel&gt;. You have saved no key yet."),
         ("remove", "Type /kws keys"),
         ("shred", "Type /kws keys"),
     ],
@@ -146,7 +146,7 @@ def test_every_field_has_its_error(story: Story) -> None:
     joon.fill_form({"name": "", "public_key": new("desk")})
     joon.submit()
     assert joon.open_view is None
-    wait(story, joon, "desk is saved.")
+    wait(story, joon, "Saved the key desk.")
 
 
 def test_an_impatient_double_click_saves_once(story: Story) -> None:
@@ -162,9 +162,9 @@ def test_an_impatient_double_click_saves_once(story: Story) -> None:
 def test_in_korean(story: Story) -> None:
     mina = story.workspace.person("mina")
     ask(story, mina, "/kws 키", "아직 저장한 키가 없습니다")
-    ask(story, mina, f"/kws 키 추가 {new('노트북')}", "노트북: 저장했습니다.")
+    ask(story, mina, f"/kws 키 추가 {new('노트북')}", "노트북 키를 저장했습니다.")
     ask(story, mina, "/kws 키", "저장한 키 (1)")
-    ask(story, mina, "/kws 키 삭제 노트북", "노트북: 지웠습니다.")
+    ask(story, mina, "/kws 키 삭제 노트북", "노트북 키를 삭제했습니다.")
 
 
 def test_a_bug_in_the_form_is_told_at_the_form(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +195,7 @@ def test_guests_and_strangers_save_nothing(story: Story, who: str) -> None:
 def test_nobody_removes_what_is_not_theirs(story: Story) -> None:
     joon, mina = story.workspace.person("joon"), story.workspace.person("mina")
     ask(story, joon, f"/kws keys add {new()}", "is saved.")
-    ask(story, mina, f"/kws keys add {new('mina')}", "저장했습니다")
+    ask(story, mina, f"/kws keys add {new('mina')}", "키 저장 완료")
     mine = saved(story, mina)[0]
     KeyRing(story.service.context).remove(Actor(mina.id), mine.id)
     mina.click("key_remove", str(mine.id), where="message", confirm=True)

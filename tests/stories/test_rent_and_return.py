@@ -268,7 +268,7 @@ def test_the_cards_button_asks_first(story: Story) -> None:
         ("/kws help", "/kws return NAME"),
         ("/kws status", "node1"),
         ("/kws retrun web01", "Did you mean return?"),
-        ("/kws return nothing-there", "You have none."),
+        ("/kws return nothing-there", "You don't have any rentals."),
         ("/kws <!channel>", "There is no"),
     ],
 )

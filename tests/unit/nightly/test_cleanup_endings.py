@@ -147,7 +147,7 @@ def test_a_node_that_was_away_is_asked_to_delete_as_soon_as_it_is_back(world: Wo
     assert "release" in node.calls
 
 
-@pytest.mark.parametrize("stage", ["waits for its turn", "is built"])
+@pytest.mark.parametrize("stage", ["Queued", "is built"])
 def test_what_nobody_has_had_yet_does_not_end_unwarned(make_world: MakeWorld, stage: str) -> None:
     world = make_world(nodes=1, max_builds=1, fakes={"build_seconds": 600})
     if stage != "is built":

@@ -65,7 +65,7 @@ def test_each_figure_of_ones_own_size(world: World) -> None:
         "disk_gb": ("figure_large", 30),
     }
     assert (
-        plain_sentence(fields["vcpus"], Texts("en")) == "Enter at most 2: no node can give one server more."
+        plain_sentence(fields["vcpus"], Texts("en")) == "Enter 2 or less. No node can give a server more."
     )
     assert world.ready("web01", **custom(2, 2048, 30))
 

@@ -127,7 +127,7 @@ def test_every_act(world: World, images: Typed) -> None:
     refused = images("delete", "debian-old", "--yes")
     assert (refused.code, refused.out) == (2, "")
     assert refused.err == (
-        "kws: debian-old is protected on node1, node2. Take the protection off first: unprotect debian-old\n"
+        "kws: debian-old is protected on node1, node2. Remove the protection first: unprotect debian-old\n"
     )
     assert images("unprotect", "debian-old").code == 0
     assert images("delete", "debian-old", "--yes").code == 0

@@ -44,19 +44,19 @@ def test_drain_and_undrain(world: World, typed: Typed) -> None:
     assert told == {"node": node, "until": "2026-12-10", "reason": "new disk", "via": "cli"}
     assert {row["name"]: row["state"] for row in typed("nodes", "--json").rows}[node] == "drained"
     assert typed("nodes", "drain", node).out == f"{node} gets no new rentals.\n"
-    assert typed("nodes", "undrain", node).out == f"{node} gets rentals again.\n"
-    assert typed("nodes", "undrain", node).out == f"{node} was not out of service.\n"
+    assert typed("nodes", "undrain", node).out == f"Maintenance ended. {node} gets new rentals again.\n"
+    assert typed("nodes", "undrain", node).out == f"{node} wasn't in maintenance.\n"
 
 
 @pytest.mark.parametrize(
     ("typed_words", "said"),
     [
-        (("drain", "nod1"), "kws: nod1 fits nothing here. Did you mean node1?\n"),
-        (("undrain", "nod1"), "kws: nod1 fits nothing here. Did you mean node1?\n"),
-        (("drain", "gpu"), "kws: gpu fits nothing here. Known: node1, node2\n"),
+        (("drain", "nod1"), "kws: Unknown option: nod1. Did you mean node1?\n"),
+        (("undrain", "nod1"), "kws: Unknown option: nod1. Did you mean node1?\n"),
+        (("drain", "gpu"), "kws: Unknown option: gpu. Available: node1, node2\n"),
         (("drain", "node1", "--tell", "soon"), "kws: --tell: 'soon' is no date; e.g. 2026-12-24\n"),
-        (("drain", "node1", "--tell", "2026-11-01"), "kws: That day is over. Today is Tuesday, December 1, 2026.\n"),
-        (("drain", "node1", "--reason", "x" * 201), "kws: At most 200 characters.\n"),
+        (("drain", "node1", "--tell", "2026-11-01"), "kws: That date has passed. Today is Tuesday, December 1, 2026.\n"),
+        (("drain", "node1", "--reason", "x" * 201), "kws: Enter up to 200 characters.\n"),
     ],
 )  # fmt: skip
 def test_what_is_refused(typed: Typed, world: World, typed_words: tuple[str, ...], said: str) -> None:
