@@ -96,6 +96,9 @@ fix: setup ## what the linter can mend
 messages: setup ## what has to be translated
 	$(BIN)/pybabel -q extract -F babel.cfg -k N_ -k P_:1,2 -k _n:1,2 --omit-header -o - .
 
+gallery: setup ## every view, card, notice and message in each language on one page: gallery.html
+	PYTHONPATH=tests $(BIN)/python -m harness.gallery_page gallery.html
+
 lock: setup ## pin the dependencies anew
 	$(BIN)/pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --all-extras --output-file requirements.txt pyproject.toml
@@ -103,4 +106,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test coverage test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real test-guests check fix messages lock clean
+.PHONY: help setup demo test coverage test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real test-guests check fix messages gallery lock clean

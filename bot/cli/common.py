@@ -27,7 +27,9 @@ FAILED = 1
 LONGEST_USER = 28  # characters of a user's name in the trail
 Config = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="nodes.toml; else $KWS_CONFIG, else ./nodes.toml."),
+    typer.Option(
+        "--config", metavar="FILE", help="Path of nodes.toml. Default: $KWS_CONFIG, then ./nodes.toml."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -111,7 +113,7 @@ def note_act(context: Context, what: str, **data: Any) -> None:
 def tell_unusable(problems: Sequence[str] | None) -> None:
     """Says which nodes are down for want of credentials; the others do."""
     for problem in problems or ():
-        typer.echo(f"kws: {problem}; this node is down until then", err=True)
+        typer.echo(f"kws: {problem}. KWS can't use this node until you fix it.", err=True)
 
 
 def print_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
@@ -121,7 +123,9 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
     elif not rows:
         typer.echo(nothing)
     else:
-        cells = [list(rows[0])] + [["-" if v is None else str(v) for v in row.values()] for row in rows]
+        cells = [[heading.replace("_", " ") for heading in rows[0]]] + [
+            ["-" if v is None else str(v) for v in row.values()] for row in rows
+        ]
         widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
         for row in cells:
             typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

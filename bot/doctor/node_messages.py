@@ -103,7 +103,7 @@ NODE: dict[str, Advice] = {
     ),
     "internal_network": (N_("Internal network {name} ({cidr})."), ""),
     "network_without_subnet": (N_("The network {name} has no IPv4 subnet."), N_("Create one. See docs/node.md.")),
-    "network_without_dhcp": (N_("DHCP is off on the network {name}."), N_("Servers that use DHCP won't get an address. Turn it on: openstack subnet set --dhcp")),
+    "network_without_dhcp": (N_("DHCP is off on the network {name}."), N_("Servers that need DHCP get no address. Turn it on: openstack subnet set --dhcp")),
     "named_nowhere": (
         N_("nodes.toml sets `{key}` to {name}, which doesn't exist here. Available: {known}."),
         N_("Correct `{key}` in nodes.toml, or create it on the node. See docs/node.md."),

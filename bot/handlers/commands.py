@@ -76,10 +76,11 @@ class Commands:
 
 def _hub(request: RequestContext, _rest: str) -> None:
     text = request.texts(N_("What would you like to do?"))
-    request.say(text, [paragraph(text), ActionsBlock(elements=_hub_buttons(request.texts))])
+    request.say(text, [paragraph(text), hub_buttons(request.texts)])
 
 
-def _hub_buttons(texts: Texts) -> list[ButtonElement]:
+def hub_buttons(texts: Texts) -> ActionsBlock:
+    """What ``/kws`` alone offers."""
     buttons = (
         (ids.Action.OPEN_RENT, N_("Rent a server"), "primary"),
         (ids.Action.OPEN_CONTAINER, N_("Rent a container"), None),
@@ -87,10 +88,11 @@ def _hub_buttons(texts: Texts) -> list[ButtonElement]:
         (ids.Action.SHOW_STATUS, N_("Check availability"), None),
         (ids.Action.SHOW_HELP, N_("Help"), None),
     )
-    return [
+    elements = [
         ButtonElement(action_id=action, text=PlainTextObject(text=texts.plain(label)), style=style)
         for action, label, style in buttons
     ]
+    return ActionsBlock(elements=elements)
 
 
 def _help(request: RequestContext, _rest: str) -> None:

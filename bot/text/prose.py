@@ -56,7 +56,7 @@ def warning(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> Mrkdwn:
         remaining=remaining,
         day=texts.date(rental.ends_on),
         latest=texts.date(outlook.latest),
-        grace=duration(outlook.grace_hours, HOURS, texts),
+        hours=lambda number: duration(number, HOURS, texts),
     )
 
 

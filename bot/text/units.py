@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from babel.numbers import format_decimal
@@ -12,6 +13,7 @@ from kws_core.rentals.service import FormOptions
 from kws_core.scheduling.placement import NodeCapacity
 from kws_core.values import Size
 
+PARTIAL_ENTITY = re.compile(r"&[a-z]*$")
 MOST_SPOKEN = 75  # Slack's limit for an accessibility_label
 BYTES = ("B", "KB", "MB", "GB", "TB")
 SECONDS = P_("{n} second", "{n} seconds")
@@ -21,8 +23,8 @@ DAYS = P_("{n} day", "{n} days")
 
 
 def clip(text: str, most: int) -> str:
-    """``text`` within Slack's limit, with an ellipsis where it was cut."""
-    return text if len(text) <= most else text[: most - 1] + "…"
+    """``text`` within Slack's limit, with an ellipsis where it was cut, never in the middle of an ``&amp;``."""
+    return text if len(text) <= most else PARTIAL_ENTITY.sub("", text[: most - 1]) + "…"
 
 
 def spoken(label: str, about: str) -> str:

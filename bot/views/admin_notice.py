@@ -105,10 +105,9 @@ LEAKS = {
         ":broom: Deleted {count} orphaned resources on {node}: {marks}",
         "count",
     ),
-    False: P_(
-        ":warning: {node} has {count} orphaned resource, so KWS deleted none. Check that this is the right database. {marks}",
-        ":warning: {node} has {count} orphaned resources, so KWS deleted none. Check that this is the right database. {marks}",
-        "count",
+    False: N_(
+        ":warning: {node} has too many orphaned resources ({count}), so KWS didn't delete any. "
+        "Check that this is the right database. {marks}"
     ),
 }
 

@@ -48,7 +48,7 @@ HAPPENED = {
     EventKind.KEY_RENEWED: N_("New SSH key in use"),
     EventKind.KEY_DROPPED: N_("SSH key reset failed"),
     EventKind.RETURNED: N_("Returned"),
-    EventKind.FAILED: N_("failed"),
+    EventKind.FAILED: N_("Failed"),
     EventKind.VANISHED: N_("Deleted outside KWS"),
     EventKind.WARNED: N_("Expiry reminder sent"),
     EventKind.EXTENDED: N_("Extended"),
@@ -71,6 +71,8 @@ BY_OTHERS = frozenset(  # lines that don't say by themselves who it was
 
 def person(actor: str) -> Mrkdwn:
     """A mention; what is no Slack id (a command's user, KWS itself) as it is."""
+    if actor == SYSTEM:
+        return Mrkdwn("KWS")
     return Mrkdwn(f"<@{actor}>" if SLACK_ID.fullmatch(actor) else escape(actor))
 
 

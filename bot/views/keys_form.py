@@ -49,7 +49,8 @@ def listing(keys: Sequence[SavedKey], texts: Texts, news: str | None = None) -> 
     """Every key with its Remove button; ``news`` is said first."""
     title = texts(N_("Your saved keys ({count})"), count=len(keys))
     hint = texts(N_("With a saved key, new servers don't need a key file."))
-    head = f"*{title}*" if keys else f"{texts(N_('You have saved no key yet.'))} {hint}"
+    none = texts(N_("You don't have any saved keys."))
+    head = f"*{title}*" if keys else f"{none} {hint}"
     blocks: list[Block] = [_section(f"{news}\n{head}" if news else head)]
     blocks += [_entry(key, texts) for key in keys]
     add = ButtonElement(

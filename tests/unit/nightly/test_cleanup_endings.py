@@ -163,7 +163,7 @@ def test_what_nobody_has_had_yet_does_not_end_unwarned(make_world: MakeWorld, st
     assert world.look(rental).ends_on == world.day(0)
     assert world.kinds(rental).count("extended") == 1, "one night is one day"
     line = event_lines.line(world.last_event(rental), world.look(rental), Texts("en"))
-    assert "still being built" in str(line)
+    assert "was still creating it" in str(line)
     for hours in (0.15, 0.2, 0.2, 11):
         world.clock.advance(hours=hours)
         world.settle(8)

@@ -159,10 +159,8 @@ def test_one_that_does_not_start_is_told_to_its_owner_and_the_admins(one: World)
     one.settle(20)
     assert power(one, good) == {Power.ON}
     assert power(one, bad) == {Power.OFF}
-    assert told(one, bad) == [
-        ":x: node1 is back, but it didn't start. Try to start it, or contact an admin."
-    ]
-    assert "again: 1; that did not start: 1." in admins(one)[0]
+    assert told(one, bad) == [":x: node1 is back, but it didn't start. Try to start it, or contact an admin."]
+    assert "again: 1. Servers that didn't start: 1." in admins(one)[0]
 
 
 def test_a_node_that_is_busy_yet_is_asked_again(one: World) -> None:
