@@ -30,7 +30,7 @@ class Listen:
         """``[HOST:]PORT``, on loopback without a host; ConfigError where it is neither."""
         host, _, port = text.rpartition(":")
         if not port.isdigit() or not 0 <= int(port) <= 65535:
-            raise ConfigError([f"{option}: {text!r} is not [HOST:]PORT"])
+            raise ConfigError([f"{option}: {text!r} isn't [HOST:]PORT"])
         return cls(host or DEFAULT_HOST, int(port))
 
 

@@ -19,21 +19,21 @@ def pass_time(desk: Desk, step: str, day: str) -> None:
     """Presses the clock's button and waits until that day has come and the clock stands still again."""
     desk.press(step)
     desk.expect(desk.page.locator(".clock-day")).to_contain_text(day)
-    desk.expect(desk.page.locator("#panel")).to_contain_text("Move it forward")
+    desk.expect(desk.page.locator("#panel")).to_contain_text("Move the clock forward")
 
 
 def test_time_passes_warning_then_night_pass_then_the_end(sit_down: Sit) -> None:
     desk = sit_down("joon")
     card = desk.rent()
     pass_time(desk, "1 week", "December 8")
-    warning = desk.message("At ")
-    desk.expect(warning).to_contain_text("it is deleted with everything on it")
+    warning = desk.message("You can use ")
+    desk.expect(warning).to_contain_text("along with all its data")
     desk.expect(warning.get_by_role("button", name="Extend by 1 week")).to_be_visible()
     pass_time(desk, "1 week", "December 15")
     desk.expect(card).to_contain_text("Ready on node1")
     pass_time(desk, "Until next 00:00", "December 16")
-    desk.expect(card).to_contain_text("Its last day is over")
-    desk.expect(card).to_contain_text("nothing of it is left")
+    desk.expect(card).to_contain_text("The rental expired")
+    desk.expect(card).to_contain_text("Nothing remains")
     desk.expect(desk.message("web01 has ended")).to_be_visible()
     assert desk.demo.nodes["node1"].resources() == {}
 
@@ -130,7 +130,7 @@ def test_the_page_comes_back_when_the_workspace_does(sit_down: Sit) -> None:
     desk = sit_down("joon")
     desk.rent()
     desk.demo.workspace.down()
-    desk.expect(desk.page.locator("#status")).to_contain_text("The connection is lost.")
+    desk.expect(desk.page.locator("#status")).to_contain_text("Connection lost.")
     desk.complaints.clear()
     desk.demo.workspace.up()
     desk.expect(desk.page.locator("#status")).to_be_hidden()

@@ -80,7 +80,7 @@ def test_a_node_that_is_in_nodes_toml_no_more(story: Story) -> None:
     do(story, lambda: admin.choose("desk_node", "node9", where="home"))
     story.workspace.wait_for(lambda: "대여 1개" in home(admin))
     act(story, admin, lost, "end")
-    assert "노드를 다시 넣으면" in visible_text(admin.open_view)
+    assert "노드를 다시 추가하면" in visible_text(admin.open_view)
     admin.submit()
     told(story, admin, "web09")
     story.settle(4)
@@ -97,8 +97,8 @@ def test_the_search_and_that_it_survives_a_refresh(story: Story) -> None:
     stock(story, 300)
     admin, mina = story.workspace.person("admin"), story.workspace.person("mina")
     opens(story, admin)
-    count = lambda n: story.workspace.wait_for(lambda: f"대여 {n}개" in home(admin))  # noqa: E731
-    nothing = lambda: story.workspace.wait_for(lambda: "맞는 대여가 없습니다" in home(admin))  # noqa: E731
+    count = lambda n: story.workspace.wait_for(lambda: f"대여 {n}건" in home(admin))  # noqa: E731
+    nothing = lambda: story.workspace.wait_for(lambda: "검색 결과가 없습니다" in home(admin))  # noqa: E731
     count(300)
     do(story, lambda: admin.choose("desk_person", mina.id, where="home"))
     count(150)
@@ -188,7 +188,7 @@ def test_end_now_hand_over_and_restore(make_story: Callable[..., Story]) -> None
         assert (event.actor, event.data["via"]) == (admin.id, "desk")
     assert f"<@{admin.id}> ended it (a miner)" in str(joon.dm())
     assert f"<@{admin.id}> restored it until" in str(joon.dm())
-    over = [m for m in joon.dm() if "was handed over to" in str(m) and "she needs it" in str(m)]
+    over = [m for m in joon.dm() if "was transferred to" in str(m) and "she needs it" in str(m)]
     assert len(over) == 2, "the card, and a message"
     assert "she needs it" in str(mina.dm()) and "web02" in str(mina.dm())
 
@@ -215,7 +215,7 @@ def test_it_is_over_when_the_admin_clicks(story: Story) -> None:
     )
     story.service.rental_service.return_rental(Actor(rental.owner), rental.id)
     admin.submit()
-    told(story, admin, "이미 끝났거나")
+    told(story, admin, "종료되었거나")
 
 
 # -- admins only

@@ -119,7 +119,7 @@ def test_a_copy_is_one_message_that_is_edited(story: Story, admin: Any, tmp_path
     listed = ask(story, admin, "admin images", "missing on some nodes")
     admin.click("image_sync", "rocky-9", message=listed["ts"])
     story.workspace.wait_for(lambda: told(admin, "All nodes have it, with the same checksum."))
-    (message,) = told(admin, "Copying `rocky-9` to every node")
+    (message,) = told(admin, "Copying `rocky-9` to all nodes")
     assert seen == [message["ts"]]
     assert ":white_check_mark: `rocky-9` – node1: had it already · node2: done" in str(message)
     assert copies(story, "rocky-9") == {"node1": ["active"], "node2": ["active"]}
@@ -131,9 +131,9 @@ def test_what_failed_is_named_and_the_button_goes_on(story: Story, admin: Any) -
     for name in ("alpine", "arch"):
         plant(story, "node1", name)
     story.nodes["node2"].fail_next("image_fill", DOWN)
-    ask(story, admin, "admin images sync", "It has begun")
+    ask(story, admin, "admin images sync", "Copying started")
     story.workspace.wait_for(lambda: told(admin, "Try again"))
-    (message,) = told(admin, "Copying images to every node")
+    (message,) = told(admin, "Copying images to all nodes")
     for words in (
         ":warning: `alpine` – node1: had it already · node2: did not answer",
         ":white_check_mark: `arch` – node1: had it already · node2: done",
@@ -141,7 +141,7 @@ def test_what_failed_is_named_and_the_button_goes_on(story: Story, admin: Any) -
     ):
         assert words in str(message), words
     admin.click("image_sync", "*", message=message["ts"])
-    story.workspace.wait_for(lambda: told(admin, "Every node has it"))
+    story.workspace.wait_for(lambda: told(admin, "All nodes have it"))
     assert copies(story, "alpine")["node2"] == ["active"]
 
 
@@ -194,7 +194,7 @@ def test_delete_asks_says_who_uses_it_and_is_told(story: Story, admin: Any) -> N
 
 @pytest.mark.parametrize("words", ["images frobnicate x", "images hide", "images describe nothing-such"])
 def test_words_that_mean_nothing(story: Story, admin: Any, words: str) -> None:
-    ask(story, admin, f"admin {words}", "No node" if "nothing-such" in words else "Please type")
+    ask(story, admin, f"admin {words}", "No node" if "nothing-such" in words else "followed by a command")
 
 
 def test_a_stop_in_the_middle_is_told(make_story: Callable[..., Story]) -> None:
@@ -206,7 +206,7 @@ def test_a_stop_in_the_middle_is_told(make_story: Callable[..., Story]) -> None:
     def hang(image_id: str, body: Any) -> None:
         nonlocal entered
         entered = True
-        story.workspace.wait_for(lambda: told(admin, "KWS was stopped"), timeout=5)
+        story.workspace.wait_for(lambda: told(admin, "KWS stopped"), timeout=5)
 
     story.nodes["node2"].shelf.fill = hang  # type: ignore[method-assign]
     admin.command("/kws admin images sync alpine")
@@ -246,10 +246,10 @@ def test_a_copy_whose_process_was_killed_says_so(story: Story, admin: Any, poste
     (act,) = [line for line in Audit(story.service.context).trail() if line.what == "image.sync"]
     assert act.data == {"name": "alpine", "broken_off": True}
     admin.click("image_sync", "alpine", message=message["ts"])
-    story.workspace.wait_for(lambda: told(admin, "Every node has it"))
+    story.workspace.wait_for(lambda: told(admin, "All nodes have it"))
     assert copies(story, "alpine")["node2"] == ["active"]
     jobs.close_broken()
-    assert len(told(admin, "Every node has it")) == 1, "what came to its end is left alone"
+    assert len(told(admin, "All nodes have it")) == 1, "what came to its end is left alone"
 
 
 def test_a_message_that_never_came_is_not_looked_for_for_ever(story: Story, admin: Any) -> None:

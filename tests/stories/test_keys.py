@@ -48,14 +48,14 @@ def errors_of(outcome: Any) -> dict[str, str]:
 
 def test_without_a_key_the_list_says_what_they_are_for(story: Story) -> None:
     joon = story.workspace.person("joon")
-    shown = ask(story, joon, "/kws keys", "You have saved no key yet")
+    shown = ask(story, joon, "/kws keys", "You don't have any saved keys")
     assert "key_add" in str(shown)
     assert "key_remove" not in str(shown)
 
 
 def test_from_the_list_through_the_form_to_the_list(story: Story) -> None:
     joon = story.workspace.person("joon")
-    listed = ask(story, joon, "/kws keys", "no key yet")
+    listed = ask(story, joon, "/kws keys", "any saved keys")
     joon.click("key_add", message=listed["ts"])
     story.workspace.wait_for(lambda: joon.open_view)
     text = new()
@@ -110,13 +110,13 @@ def test_what_slack_makes_of_a_comment_is_undone(story: Story, comment: str, nam
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        ("add rubbish", "not one line of an OpenSSH public key"),
-        ("ssh-dss AAAA old", "not one line of an OpenSSH public key"),
+        ("add rubbish", "isn't an OpenSSH public key"),
+        ("ssh-dss AAAA old", "isn't an OpenSSH public key"),
         ("add -----BEGIN OPENSSH PRIVATE KEY-----", "This is a PRIVATE key"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----", "This is a PRIVATE key"),
-        ("remove <!channel>", "You don't have a key called &lt;!channel&gt;. You have saved no key yet."),
-        ("remove", "Type /kws keys"),
-        ("shred", "Type /kws keys"),
+        ("remove <!channel>", "You don't have a key called &lt;!channel&gt;. You don't have any saved keys."),
+        ("remove", "Enter /kws keys"),
+        ("shred", "Enter /kws keys"),
     ],
 )
 def test_every_word_is_answered(story: Story, words: str, answer: str) -> None:
@@ -161,7 +161,7 @@ def test_an_impatient_double_click_saves_once(story: Story) -> None:
 
 def test_in_korean(story: Story) -> None:
     mina = story.workspace.person("mina")
-    ask(story, mina, "/kws 키", "아직 저장한 키가 없습니다")
+    ask(story, mina, "/kws 키", "저장한 키가 없습니다")
     ask(story, mina, f"/kws 키 추가 {new('노트북')}", "노트북 키를 저장했습니다.")
     ask(story, mina, "/kws 키", "저장한 키 (1)")
     ask(story, mina, "/kws 키 삭제 노트북", "노트북 키를 삭제했습니다.")
@@ -181,7 +181,7 @@ def test_a_bug_in_the_form_is_told_at_the_form(story: Story, monkeypatch: pytest
 def test_a_stale_trigger_is_told_in_words(story: Story) -> None:
     joon = story.workspace.person("joon")
     story.workspace.faults.fail("views.open", error="expired_trigger_id")
-    ask(story, joon, "/kws keys add", "took too long")
+    ask(story, joon, "/kws keys add", "Slack timed out")
 
 
 @pytest.mark.parametrize("who", ["guest", "stranger"])
@@ -199,8 +199,8 @@ def test_nobody_removes_what_is_not_theirs(story: Story) -> None:
     mine = saved(story, mina)[0]
     KeyRing(story.service.context).remove(Actor(mina.id), mine.id)
     mina.click("key_remove", str(mine.id), where="message", confirm=True)
-    wait(story, mina, "본인의 것이 아닌 키입니다")
-    ask(story, mina, "/kws keys remove joon@laptop", "그런 이름의 키가 없습니다")
+    wait(story, mina, "내 것이 아닌 키입니다")
+    ask(story, mina, "/kws keys remove joon@laptop", "joon@laptop: 저장한 키가 없습니다")
     assert len(saved(story, joon)) == 1
 
 

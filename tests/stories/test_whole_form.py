@@ -278,7 +278,7 @@ def test_the_buttons_of_a_card(story: Story, kind: str) -> None:
     story.settle()
     assert joon.click("rental_stop", where="message", confirm=False).confirm, "asks first"
     joon.click("rental_stop", where="message", confirm=True)
-    story.workspace.wait_for(lambda: any("being powered off" in str(m) for m in joon.ephemeral()))
+    story.workspace.wait_for(lambda: any("Stopping" in str(m) for m in joon.ephemeral()))
     assert machine_state(story) is MachineState.STOPPED
     story.settle(3)
     card = str(story.workspace.person("joon").dm()[0]["blocks"])
@@ -289,12 +289,11 @@ def test_the_buttons_of_a_card(story: Story, kind: str) -> None:
     story.settle(3)
     assert machine_state(story) is MachineState.ACTIVE
     joon.click("rental_reboot", where="message", confirm=True)
-    story.workspace.wait_for(lambda: any("is rebooting" in str(m) for m in joon.ephemeral()))
+    story.workspace.wait_for(lambda: any("Rebooting" in str(m) for m in joon.ephemeral()))
     joon.click("rental_console", where="message")
     story.workspace.wait_for(
         lambda: any(
-            ("box" in str(m) and "last lines" in str(m)) or "written nothing" in str(m)
-            for m in joon.ephemeral()
+            ("box" in str(m) and "Last lines" in str(m)) or "no output" in str(m) for m in joon.ephemeral()
         )
     )
     assert [e.kind.value for e in story.service.rental_queries.history(story.rentals()[0].id)][-5:] == [

@@ -192,7 +192,7 @@ def test_a_second_outage_on_the_way(one: World) -> None:
     one.settle(8)
     node = outage(one, 1200)
     one.settle(300)
-    assert all("did not start" not in line for rental in rentals for line in told(one, rental))
+    assert all("didn't start" not in line for rental in rentals for line in told(one, rental))
     assert running(node) == 3
     assert power(one, *rentals) == {Power.ON}
 

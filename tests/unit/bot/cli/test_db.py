@@ -187,7 +187,7 @@ def test_a_dry_run_migrates_nothing(typed: Typed, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("KWS_DATABASE_URL", f"sqlite:///{old}")
     result = typed("reconcile", "--dry-run")
     assert result.code == 2
-    assert result.err == "kws: the database is of another version of KWS; run: kws db upgrade\n"
+    assert result.err == "kws: the database is from another version of KWS. Run: kws db upgrade\n"
     assert old.read_bytes() == before
 
 

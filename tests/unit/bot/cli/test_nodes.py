@@ -15,7 +15,6 @@ from kws_core.forms.ssh_keys import generate
 from kws_core.rentals.saved_keys import KeyRing
 from kws_core.tables.event_kinds import EventKind
 
-
 NOTIFIED = "Rentals whose owners will be notified by the running bot: 1.\n"
 
 
