@@ -123,9 +123,7 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
     elif not rows:
         typer.echo(nothing)
     else:
-        cells = [[heading.replace("_", " ") for heading in rows[0]]] + [
-            ["-" if v is None else str(v) for v in row.values()] for row in rows
-        ]
+        cells = [list(rows[0])] + [["-" if v is None else str(v) for v in row.values()] for row in rows]
         widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
         for row in cells:
             typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -121,7 +121,7 @@ DATABASE: dict[str, Advice] = {
         N_("{path} is on a network file system ({kind}), where SQLite's locks aren't reliable."),
         N_("Move it to a local disk, or use PostgreSQL."),
     ),
-    "database_disk_full": (N_("{folder} has only {free} left."), N_("Free some disk space.")),
+    "database_disk_full": (N_("{folder} has only {space} left."), N_("Free some disk space.")),
     "database_silent": (
         N_("KWS can't open the database {database}: {why}"),
         N_("Check that its server is running. Check the user, password, and host in KWS_DATABASE_URL."),
@@ -170,7 +170,7 @@ def _readable(finding: Finding, texts: Texts) -> dict[str, Any]:
     """What was found, with amounts as people write them."""
     data: dict[str, Any] = dict(finding.data)
     if "free_mb" in data:
-        data["free"] = memory(data["free_mb"], texts)
+        data["space"] = memory(data["free_mb"], texts)
     if "ram_mb" in data and "disk_gb" in data:
         data |= {"ram": memory(data["ram_mb"], texts), "disk": disk(data["disk_gb"], texts)}
     if "seconds" in data:

@@ -40,7 +40,7 @@ def test_it_overwrites_nothing_and_says_what_is_wrong(world: World, tmp_path: Pa
     with pytest.raises(ConfigError, match="already exists"):
         back_up(url, tmp_path / "precious")
     assert (tmp_path / "precious").read_text() == "x"
-    with pytest.raises(ConfigError, match="doesn.t exist"):
+    with pytest.raises(ConfigError, match="doesn't exist"):
         back_up("sqlite:///nowhere.db", tmp_path / "new")
     with pytest.raises(ConfigError, match="own backup tool"):
         back_up("postgresql+psycopg://h/d", tmp_path / "new")

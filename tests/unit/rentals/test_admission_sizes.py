@@ -52,7 +52,7 @@ def test_a_named_size(world: World) -> None:
         " The largest possible: node1 1 vCPU · 8 GB RAM · 100 GB disk; node2 1 vCPU · 4 GB RAM · 100 GB disk."
         " Sizes that fit: small, medium."
     )
-    assert "node2 1 vCPU" in plain_sentence(error, Texts("ko"))
+    assert "node2 vCPU 1개" in plain_sentence(error, Texts("ko"))
     assert world.ready("web01", size="medium")
 
 

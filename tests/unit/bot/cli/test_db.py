@@ -103,7 +103,7 @@ def test_what_was_known_once_is_called_by_its_name(world: World, typed: Typed) -
 
 def test_nothing_to_do_is_said(typed: Typed, world: World) -> None:
     world.ready()
-    assert typed("reconcile", "--dry-run").out == "Database and nodes agree.\n"
+    assert typed("reconcile", "--dry-run").out == "The database and the nodes agree.\n"
     assert typed("reconcile", "--json").rows == []
 
 
@@ -147,7 +147,9 @@ def test_too_many_at_once_are_kept(world: World, typed: Typed) -> None:
         rows = typed("reconcile", "--json").rows
         world.clock.advance(minutes=11)
     assert len(rows) == 11
-    assert {row["then"] for row in rows} == {"keep: more than 10 at once; is this the right database?"}
+    assert {row["then"] for row in rows} == {
+        "keep: more than 10 at once; check that this is the right database"
+    }
     assert len(world.left()["node1"]) == 11
 
 

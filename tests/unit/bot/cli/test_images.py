@@ -34,10 +34,10 @@ def test_a_file_with_its_progress(world: World, images: Typed, disk: Path) -> No
     assert (result.code, result.out) == (0, "rocky-9  node1  done\nrocky-9  node2  done\n")
     lines = result.err.splitlines()
     for words in (
-        "rocky-9 reading: 2 of 2 MB",
-        "rocky-9 node1: 1 of 2 MB",
-        "rocky-9 node1: 2 of 2 MB",
-        "rocky-9 node2: 2 of 2 MB",
+        "rocky-9 reading: 2.86 MB of 2.86 MB",
+        "rocky-9 node1: 1 MB of 2.86 MB",
+        "rocky-9 node1: 2.86 MB of 2.86 MB",
+        "rocky-9 node2: 2.86 MB of 2.86 MB",
     ):
         assert words in lines
     (image,) = [one for one in world.rental_service.offer(JOON).images if one.name == "rocky-9"]
@@ -55,7 +55,7 @@ def test_who_logs_in_is_asked_for_at_a_terminal_and_needed_elsewhere(
     assert "--login" in alone.err
     typed.world.answer, typed.world.typed = True, " rocky "
     assert images("add", str(disk), "--name", "lab-image").code == 0
-    assert typed.world.asked == ["Which user does cloud-init make in lab-image (such as ubuntu)?"]
+    assert typed.world.asked == ["Which user does cloud-init create in lab-image (such as ubuntu)?"]
     (image,) = [one for one in world.rental_service.offer(JOON).images if one.name == "lab-image"]
     assert image.login == "rocky"
     typed.world.typed = "Root User"
@@ -84,15 +84,15 @@ def test_kernels_and_how_images_boot_are_in_the_list(world: World, images: Typed
     assert images("sync", "whole", "--from", "node3").code == 2
     assert images("sync", "--from", "node1").code == 2
     result = images("sync", "whole")
-    assert (result.code, result.out) == (0, "whole  node1  had it already\nwhole  node2  done\n")
+    assert (result.code, result.out) == (0, "whole  node1  already there\nwhole  node2  done\n")
     assert "boot (" not in images("list").out
 
 
 def test_a_bar_on_a_terminal(typed: Typed, images: Typed, disk: Path) -> None:
     typed.world.watched = True
     last = images("add", str(disk)).err.rstrip("\n").split("\r")[-1]
-    assert "rocky-9 node1: 2 of 2 MB [####################]" in last
-    assert "rocky-9 node2: 2 of 2 MB [####################]" in last
+    assert "rocky-9 node1: 2.86 MB of 2.86 MB [####################]" in last
+    assert "rocky-9 node2: 2.86 MB of 2.86 MB [####################]" in last
 
 
 def test_the_table(world: World, images: Typed, disk: Path) -> None:
@@ -103,7 +103,7 @@ def test_the_table(world: World, images: Typed, disk: Path) -> None:
     assert "repeat the command" in failed.err
     lines = [" ".join(line.split()) for line in images("list").out.splitlines()]
     assert lines[0] == "image node status size checksum login shown differs"
-    assert any(line.startswith("rocky-9 node1 active 3 MB ") and "missing" in line for line in lines)
+    assert any(line.startswith("rocky-9 node1 active 2.86 MB ") and "missing" in line for line in lines)
     rows: list[dict[str, Any]] = json.loads(images("list", "--json").out)["images"]
     (row,) = [row for row in rows if row["name"] == "rocky-9"]
     assert row["differs"] == ["missing", "unfinished"]

@@ -253,7 +253,7 @@ def test_what_is_printed_and_the_exit_codes(tmp_path: Path, workspace: Workspace
 
 def test_a_section_that_there_is_not(tmp_path: Path) -> None:
     (tmp_path / "nodes.toml").write_text(GOOD)
-    with pytest.raises(ConfigError, match="there are configuration, slack, database, node1"):
+    with pytest.raises(ConfigError, match="Available: configuration, slack, database, node1"):
         list(examination.examine(tmp_path / "nodes.toml", {}, only=["nonsense"]))
 
 
