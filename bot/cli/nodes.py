@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -208,7 +209,7 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
 
     english = Texts("en")
     used_of = "used/available/total"
-    units = {
+    units: dict[str, tuple[str, Callable[[float], str]]] = {
         "vcpus": (f"vCPUs {used_of}", lambda number: f"{number:g}"),
         "ram_mb": (f"memory {used_of}", lambda number: memory(number, english).replace(" ", "")),
         "disk_gb": (f"disk {used_of}", lambda number: disk(number, english).replace(" ", "")),

@@ -15,7 +15,7 @@ from slack_sdk.models.blocks import (
     UserSelectElement,
 )
 
-from bot.text.i18n import N_, P_, Mrkdwn, Texts, code
+from bot.text.i18n import N_, P_, Mrkdwn, Plural, Texts, code
 from bot.text.units import clip, spoken
 from bot.views import ids, node_notices
 from bot.views.rental_card import Message
@@ -99,7 +99,7 @@ def _text(notice: AdminAlert, texts: Texts) -> str:
             return node_notices.resumed(resumed, texts)
 
 
-LEAKS = {
+LEAKS: dict[bool, str | Plural] = {
     True: P_(
         ":broom: Deleted {count} orphaned resource on {node}: {marks}",
         ":broom: Deleted {count} orphaned resources on {node}: {marks}",
