@@ -20,8 +20,8 @@ def test_a_students_rentals_and_their_buttons(story: Story) -> None:
     first, second = rented(story, "joon", "web01"), rented(story, "joon", "web02")
     rented(story, "mina", "db01")
     opens(story, joon)
-    assert "You use 2 of 3 rentals" in home(joon)
-    assert "Free now:" in home(joon)
+    assert "You're using 2 of 3 rentals" in home(joon)
+    assert "Available now:" in home(joon)
     assert "web01" in home(joon) and "ssh -i" in home(joon) and "web02" in home(joon)
     assert "db01" not in home(joon) and "desk" not in str(joon.home)
     joon.click("rental_console", first.id, where="home")
@@ -29,7 +29,7 @@ def test_a_students_rentals_and_their_buttons(story: Story) -> None:
     joon.click("rental_reboot", second.id, where="home", confirm=True)
     story.workspace.wait_for(lambda: joon.open_view and "Rebooting" in visible_text(joon.open_view))
     joon.click("rental_new_key", first.id, where="home", confirm=True)
-    story.workspace.wait_for(lambda: joon.open_view and "A new key for web01" in visible_text(joon.open_view))
+    story.workspace.wait_for(lambda: joon.open_view and "SSH key of web01" in visible_text(joon.open_view))
     joon.click("rental_extend", second.id, where="home")
     story.workspace.wait_for(lambda: joon.open_view and joon.open_view["callback_id"] == "extend")
     joon.fill_form({"ends_on": (second.ends_on + timedelta(days=3)).isoformat()})
@@ -42,7 +42,7 @@ def test_a_students_rentals_and_their_buttons(story: Story) -> None:
     story.settle()
     later(story)
     assert "web02" not in home(joon)
-    assert "You use 1 of 3 rentals" in home(joon)
+    assert "You're using 1 of 3 rentals" in home(joon)
 
 
 def test_the_form_is_opened_from_the_home(story: Story) -> None:

@@ -68,7 +68,7 @@ def test_the_list_says_what_is_where_and_what_differs(story: Story, admin: Any) 
     shown = str(ask(story, admin, "admin images", "*Images on all nodes* (3)"))
     for words in (
         "*Alpine &lt;!here&gt;* `alpine` · hidden",
-        "node1: in order · 0 KB · `",
+        "node1: OK · ",
         "node2: missing",
         ":warning: Differences: not on every node",
         "Copy to all nodes",
@@ -121,7 +121,7 @@ def test_a_copy_is_one_message_that_is_edited(story: Story, admin: Any, tmp_path
     story.workspace.wait_for(lambda: told(admin, "All nodes have it, with the same checksum."))
     (message,) = told(admin, "Copying `rocky-9` to all nodes")
     assert seen == [message["ts"]]
-    assert ":white_check_mark: `rocky-9` – node1: had it already · node2: done" in str(message)
+    assert ":white_check_mark: `rocky-9` – node1: already there · node2: done" in str(message)
     assert copies(story, "rocky-9") == {"node1": ["active"], "node2": ["active"]}
     acts = [line for line in Audit(story.service.context).trail() if line.what == "image.sync"]
     assert [(line.actor, line.where) for line in acts] == [(admin.id, "message")]
@@ -135,8 +135,8 @@ def test_what_failed_is_named_and_the_button_goes_on(story: Story, admin: Any) -
     story.workspace.wait_for(lambda: told(admin, "Try again"))
     (message,) = told(admin, "Copying images to all nodes")
     for words in (
-        ":warning: `alpine` – node1: had it already · node2: did not answer",
-        ":white_check_mark: `arch` – node1: had it already · node2: done",
+        ":warning: `alpine` – node1: already there · node2: not responding",
+        ":white_check_mark: `arch` – node1: already there · node2: done",
         "2 images were already on all nodes",
     ):
         assert words in str(message), words

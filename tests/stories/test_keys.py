@@ -103,7 +103,7 @@ def test_all_in_one_line(story: Story) -> None:
 )
 def test_what_slack_makes_of_a_comment_is_undone(story: Story, comment: str, name: str) -> None:
     joon = story.workspace.person("joon")
-    ask(story, joon, f"/kws keys add {new('')} {comment}", "is saved.")
+    ask(story, joon, f"/kws keys add {new('')} {comment}", "Saved the key")
     assert [key.name for key in saved(story, joon)] == [name]
 
 
@@ -128,7 +128,7 @@ def test_every_word_is_answered(story: Story, words: str, answer: str) -> None:
 def test_duplicates_are_told(story: Story) -> None:
     joon = story.workspace.person("joon")
     text = new()
-    ask(story, joon, f"/kws keys add {text}", "is saved.")
+    ask(story, joon, f"/kws keys add {text}", "Saved the key")
     ask(story, joon, f"/kws keys add {text}", "saved this key already, as joon@laptop")
     ask(story, joon, f"/kws keys add {new()}", "a key called joon@laptop already")
     ask(story, joon, "/kws keys remove desk", "Your keys: joon@laptop.")
@@ -136,7 +136,7 @@ def test_duplicates_are_told(story: Story) -> None:
 
 def test_every_field_has_its_error(story: Story) -> None:
     joon = story.workspace.person("joon")
-    ask(story, joon, f"/kws keys add {new('laptop')}", "is saved.")
+    ask(story, joon, f"/kws keys add {new('laptop')}", "Saved the key")
     open_form(story, joon)
     joon.fill_form({"name": "laptop", "public_key": "-----BEGIN OPENSSH PRIVATE KEY-----"})
     errors = errors_of(joon.submit())
@@ -154,7 +154,7 @@ def test_an_impatient_double_click_saves_once(story: Story) -> None:
     open_form(story, joon)
     joon.fill_form({"public_key": new()})
     joon.submit_twice()
-    wait(story, joon, "is saved.")
+    wait(story, joon, "Saved the key")
     assert len(saved(story, joon)) == 1
     assert joon.open_view is None
 
@@ -194,7 +194,7 @@ def test_guests_and_strangers_save_nothing(story: Story, who: str) -> None:
 
 def test_nobody_removes_what_is_not_theirs(story: Story) -> None:
     joon, mina = story.workspace.person("joon"), story.workspace.person("mina")
-    ask(story, joon, f"/kws keys add {new()}", "is saved.")
+    ask(story, joon, f"/kws keys add {new()}", "Saved the key")
     ask(story, mina, f"/kws keys add {new('mina')}", "키 저장 완료")
     mine = saved(story, mina)[0]
     KeyRing(story.service.context).remove(Actor(mina.id), mine.id)

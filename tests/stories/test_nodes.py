@@ -177,7 +177,7 @@ def test_the_history_of_a_rental_says_who_and_from_where(story: Story) -> None:
     joon.click("rental_history")
     story.workspace.wait_for(lambda: said(joon, "requested"))
     text = visible_text(joon.ephemeral()[-1])
-    assert f"<@{joon.id}> · requested · in a form" in text
+    assert f"<@{joon.id}> · Requested · form" in text
     assert f"<@{joon.id}> · :arrows_counterclockwise: Rebooted. · card" in text
     assert f"<@{admin.id}> · :calendar: <@{admin.id}> extended it until" in text
 
@@ -188,7 +188,7 @@ def test_the_trail(story: Story) -> None:
     admin.submit()
     story.workspace.wait_for(lambda: story.service.rental_queries.nodes()[0].room.drained)
     joon.command(f"/kws keys add {generate('laptop').public}")
-    story.workspace.wait_for(lambda: said(joon, "laptop is saved"))
+    story.workspace.wait_for(lambda: said(joon, "Saved the key laptop"))
     admin.command("/kws 관리 기록")
     story.workspace.wait_for(lambda: said(admin, "`drain`"))
     text = visible_text(admin.ephemeral()[-1])

@@ -330,7 +330,7 @@ def test_for_people_who_type(story: Story) -> None:
         ("web01 debian-12 mediun", "Did you mean medium?"),
         ("web01 debian-12 xyzzy", "Known:"),
         ("WEB debian-12", "lower-case"),
-        ("web01 debian-12 small 400d", "At most 90 days"),
+        ("web01 debian-12 small 400d", "within 90 days"),
     ],
 )
 def test_near_misses_are_told(story: Story, words: str, answer: str) -> None:
