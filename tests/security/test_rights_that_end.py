@@ -107,7 +107,7 @@ def test_a_rental_that_was_handed_over_meanwhile(bench: Bench) -> None:
     assert bench.rows() == before
     with bench.watching(joon) as seen:
         bench.send(bench.click(joon, ids.Action.REBOOT, value=rental.id))
-    assert "rebooting" in seen["said"]
+    assert "Rebooting" in seen["said"]
 
 
 @pytest.mark.thorough

@@ -24,7 +24,7 @@ from kws_core.tables.states import Status
 from slack_workspace import visible_text
 
 REFUSED = (  # the words of every refusal: a person who may not is told so, and no more
-    "Only admins can do that", "was deleted or isn't yours", "Only workspace members can use KWS",
+    "Only admins can do that", "was deleted or isn't yours", "was removed or isn't yours", "Only workspace members can use KWS",
     "Only people in this workspace can use KWS", "You don't have a rental called", "You don't have a key called",
     "Only admins can choose a node", "This network no longer exists",
 )  # fmt: skip

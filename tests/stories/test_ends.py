@@ -163,7 +163,7 @@ def test_stopped_first_and_restored(make_story: Callable[..., Story]) -> None:
     story = make_story(policy="grace_hours = 48")
     joon, rental = rented(story)
     now_is(story, rental.ends_on - timedelta(days=1))
-    assert "48 hours later it is deleted" in visible_text(asking(joon)[-1])
+    assert "48 hours later it will be deleted" in visible_text(asking(joon)[-1])
     now_is(story, rental.ends_on + timedelta(days=1), hour=0)
     assert story.rentals()[0].status is Status.STOPPED
     assert "or it will be deleted" in visible_text(asking(joon)[-1])
@@ -282,7 +282,7 @@ def test_the_admins_get_one_summary_of_the_night(story: Story) -> None:
     story.night()
     (summary,) = [m for m in story.workspace.person("admin").dm() if ":crescent_moon:" in str(m)]
     text = visible_text(summary)
-    assert "종료(1): web02" in text.replace("`", "")
+    assert "종료됨 (1): web02" in text.replace("`", "")
     assert "(응답 없음)" in text
     story.nodes["node1"].come_back()
     story.settle(100)

@@ -38,7 +38,7 @@ def test_a_students_rentals_and_their_buttons(story: Story) -> None:
     assert "Thursday, December 18" not in home(joon)
     assert events(story, second, EventKind.EXTENDED)
     joon.click("rental_return", second.id, where="home", confirm=True)
-    story.workspace.wait_for(lambda: joon.open_view and "is being deleted" in visible_text(joon.open_view))
+    story.workspace.wait_for(lambda: joon.open_view and "Deleting" in visible_text(joon.open_view))
     story.settle()
     later(story)
     assert "web02" not in home(joon)
@@ -101,7 +101,7 @@ def test_it_shows_by_itself_that_a_rental_is_ready(story: Story) -> None:
         story.settle(1)
         story.service.homes.tick()
     later(story)
-    assert "ready" in home(joon) and "ssh -i" in home(joon)
+    assert "Running" in home(joon) and "ssh -i" in home(joon)
     published = [c.args["user_id"] for c in story.workspace.calls_of("views.publish")[before:]]
     assert (
         1 <= published.count(joon.id) <= 4 < len(story.service.rental_queries.history(story.rentals()[0].id))

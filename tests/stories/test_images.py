@@ -70,7 +70,7 @@ def test_the_list_says_what_is_where_and_what_differs(story: Story, admin: Any) 
         "*Alpine &lt;!here&gt;* `alpine` · hidden",
         "node1: OK · ",
         "node2: missing",
-        ":warning: Differences: not on every node",
+        ":warning: Differences: missing on some nodes",
         "Copy to all nodes",
         "Show in the form",
     ):
@@ -194,7 +194,7 @@ def test_delete_asks_says_who_uses_it_and_is_told(story: Story, admin: Any) -> N
 
 @pytest.mark.parametrize("words", ["images frobnicate x", "images hide", "images describe nothing-such"])
 def test_words_that_mean_nothing(story: Story, admin: Any, words: str) -> None:
-    ask(story, admin, f"admin {words}", "No node" if "nothing-such" in words else "followed by a command")
+    ask(story, admin, f"admin {words}", "None of" if "nothing-such" in words else "followed by a command")
 
 
 def test_a_stop_in_the_middle_is_told(make_story: Callable[..., Story]) -> None:

@@ -129,8 +129,8 @@ def test_duplicates_are_told(story: Story) -> None:
     joon = story.workspace.person("joon")
     text = new()
     ask(story, joon, f"/kws keys add {text}", "Saved the key")
-    ask(story, joon, f"/kws keys add {text}", "saved this key already, as joon@laptop")
-    ask(story, joon, f"/kws keys add {new()}", "a key called joon@laptop already")
+    ask(story, joon, f"/kws keys add {text}", "already saved this key as joon@laptop")
+    ask(story, joon, f"/kws keys add {new()}", "already have a key called joon@laptop")
     ask(story, joon, "/kws keys remove desk", "Your keys: joon@laptop.")
 
 
@@ -195,7 +195,7 @@ def test_guests_and_strangers_save_nothing(story: Story, who: str) -> None:
 def test_nobody_removes_what_is_not_theirs(story: Story) -> None:
     joon, mina = story.workspace.person("joon"), story.workspace.person("mina")
     ask(story, joon, f"/kws keys add {new()}", "Saved the key")
-    ask(story, mina, f"/kws keys add {new('mina')}", "키 저장 완료")
+    ask(story, mina, f"/kws keys add {new('mina')}", "키를 저장했습니다")
     mine = saved(story, mina)[0]
     KeyRing(story.service.context).remove(Actor(mina.id), mine.id)
     mina.click("key_remove", str(mine.id), where="message", confirm=True)

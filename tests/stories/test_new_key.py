@@ -97,7 +97,7 @@ def test_the_key_goes_to_its_owner_whoever_asks(story: Story) -> None:
     story.settle(LONG)
     assert len(mina.files()) == 4
     assert admin.files() == [] and admin.dm() == []
-    assert f"<@{admin.id}> 님이 새 키를" in card(mina)
+    assert f"<@{admin.id}> 님이 SSH 키를" in card(mina)
     assert "이제 새 키로 접속할 수 있습니다" in bells(mina)[-1]
     assert opens(story, mina, 2)
 

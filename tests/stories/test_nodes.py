@@ -51,7 +51,7 @@ def test_out_of_service_with_a_word_to_the_people_and_back(story: Story) -> None
         "node1 goes into maintenance on Thu, Dec 10, 2026 and may shut down without notice. Reason: new disk."
         in notification
     )
-    story.workspace.wait_for(lambda: said(admin, "지금 알린 대여: 1건"))
+    story.workspace.wait_for(lambda: said(admin, "알린 대여는 1건"))
     mina = ready(story, "web02", "mina")
     assert {r.name: r.placement.node for r in story.rentals() if r.placement} == {
         "web01": "node1",
@@ -98,7 +98,7 @@ def test_a_node_that_dies_and_comes_back_is_told_once_each(story: Story) -> None
     story.nodes["node1"].go_down()
     story.settle(100)
     story.service.admin_notices.deliver_due()
-    assert len(in_dm(admin, ":red_circle: node1")) == 1
+    assert len(in_dm(admin, "node1 노드를 사용할 수 없습니다")) == 1
     story.nodes["node1"].come_back()
     story.settle(30)
     story.service.admin_notices.deliver_due()
@@ -175,7 +175,7 @@ def test_the_history_of_a_rental_says_who_and_from_where(story: Story) -> None:
     story.settle()
     assert in_dm(joon, f"<@{admin.id}> extended it until"), "the card says that it was somebody else"
     joon.click("rental_history")
-    story.workspace.wait_for(lambda: said(joon, "requested"))
+    story.workspace.wait_for(lambda: said(joon, "Requested"))
     text = visible_text(joon.ephemeral()[-1])
     assert f"<@{joon.id}> · Requested · form" in text
     assert f"<@{joon.id}> · :arrows_counterclockwise: Rebooted. · card" in text
@@ -192,9 +192,9 @@ def test_the_trail(story: Story) -> None:
     admin.command("/kws 관리 기록")
     story.workspace.wait_for(lambda: said(admin, "`drain`"))
     text = visible_text(admin.ephemeral()[-1])
-    assert f"<@{admin.id}> · `drain` `node1` · 양식에서" in text
-    assert f"<@{joon.id}> · `requested` `web01` · 양식에서" in text
-    assert f"<@{joon.id}> · `key_saved` `laptop` · 명령으로" in text
+    assert f"<@{admin.id}> · `drain` `node1` · 양식" in text
+    assert f"<@{joon.id}> · `requested` `web01` · 양식" in text
+    assert f"<@{joon.id}> · `key_saved` `laptop` · 명령" in text
     admin.command("/kws admin audit web01")
     story.workspace.wait_for(lambda: "`drain`" not in visible_text(admin.ephemeral()[-1]))
     admin.command("/kws admin audit nobody")

@@ -154,7 +154,7 @@ def test_a_saved_key(story: Story) -> None:
     joon.command(f"/kws keys add {mine}")
     story.workspace.wait_for(joon.ephemeral)
     open_form(story, joon)
-    joon.fill("access", "My key laptop")
+    joon.fill("access", "Saved key laptop")
     joon.fill_form({"name": "web01", "image": "debian-12"})
     assert submit(joon) == {}
     story.settle()
@@ -285,7 +285,7 @@ def test_the_buttons_of_a_card(story: Story, kind: str) -> None:
     assert "Stopped" in card
     assert "ssh " not in card
     joon.click("rental_start", where="message")
-    story.workspace.wait_for(lambda: any("is starting" in str(m) for m in joon.ephemeral()))
+    story.workspace.wait_for(lambda: any("Starting" in str(m) for m in joon.ephemeral()))
     story.settle(3)
     assert machine_state(story) is MachineState.ACTIVE
     joon.click("rental_reboot", where="message", confirm=True)
@@ -317,7 +317,7 @@ def test_nobody_acts_on_what_is_not_theirs(story: Story) -> None:
 def test_for_people_who_type(story: Story) -> None:
     joon = story.workspace.person("joon")
     joon.command("/kws rent web01 Debian-12 medium 3d")
-    story.workspace.wait_for(lambda: any("on its way" in str(m) for m in joon.ephemeral()))
+    story.workspace.wait_for(lambda: any("Creating" in str(m) for m in joon.ephemeral()))
     rental = story.rentals()[0]
     assert (rental.name, rental.image, rental.size) == ("web01", "debian-12", "medium")
     assert rental.ends_on.isoformat() == "2026-12-04"
@@ -328,8 +328,8 @@ def test_for_people_who_type(story: Story) -> None:
     [
         ("web01 debain-12", "Did you mean debian-12?"),
         ("web01 debian-12 mediun", "Did you mean medium?"),
-        ("web01 debian-12 xyzzy", "Known:"),
-        ("WEB debian-12", "lower-case"),
+        ("web01 debian-12 xyzzy", "Available:"),
+        ("WEB debian-12", "lowercase"),
         ("web01 debian-12 small 400d", "within 90 days"),
     ],
 )
