@@ -110,7 +110,10 @@ reference: setup ## what the reference pages take from the code, made anew
 	$(BIN)/python .ci/reference.py
 
 messages: setup ## what has to be translated
-	$(BIN)/pybabel -q extract -F babel.cfg -k N_ --omit-header -o - .
+	$(BIN)/pybabel -q extract -F babel.cfg -k N_ -k P_:1,2 -k _n:1,2 --omit-header -o - .
+
+gallery: setup ## every view, card, notice and message in each language on one page: build/gallery.html
+	PYTHONPATH=tests $(BIN)/python -m harness.gallery_page build/gallery.html
 
 lock: setup ## pin the dependencies anew
 	$(BIN)/pip install --quiet pip-tools
@@ -119,4 +122,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test coverage test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real test-guests test-cloud-init check fix docs pictures reference messages lock clean
+.PHONY: help setup demo test coverage test-thorough restarts crash-sweep replicas faults load audit fuzz bench lint test-openstack test-contract test-real test-guests test-cloud-init kills test-browser check fix docs pictures reference messages gallery lock clean

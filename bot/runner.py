@@ -34,7 +34,7 @@ class Listen:
         """
         host, _, port = text.rpartition(":")
         if not port.isdigit() or not 0 <= int(port) <= 65535:
-            raise ConfigError([f"{option}: {text!r} is not [HOST:]PORT"])
+            raise ConfigError([f"{option}: {text!r} isn't [HOST:]PORT"])
         return cls(host or DEFAULT_HOST, int(port))
 
 

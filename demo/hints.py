@@ -10,15 +10,15 @@ from bot.views import ids
 
 Json = dict[str, Any]
 HINTS = (
-    ("", "", N_("what would you like to do? – all of it as buttons")),
-    ("rent", "[server|container]", N_("rent a server or a container")),
-    ("list", "", N_("your rentals, with what can be done")),
-    ("extend", "NAME", N_("keep a rental longer")),
-    ("return", "NAME", N_("give a rental back")),
-    ("status", "", N_("what is free now")),
-    ("keys", "", N_("your public keys")),
-    ("help", "", N_("everything that can be typed")),
-    ("admin", "…", N_("for admins")),
+    ("", "", N_("show all commands as buttons")),
+    ("rent", "[server|container]", N_("rent a server or container")),
+    ("list", "", N_("list and manage your rentals")),
+    ("extend", "NAME", N_("extend a rental")),
+    ("return", "NAME", N_("return a rental")),
+    ("status", "", N_("check available resources")),
+    ("keys", "", N_("manage your public keys")),
+    ("help", "", N_("show all commands")),
+    ("admin", "…", N_("commands for admins")),
 )
 NAME = N_("NAME")  # what stands for a rental's name in a hint
 

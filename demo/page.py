@@ -32,16 +32,16 @@ def show(
     """Run the demo until ``stop`` is set; its exit code."""
     logs.set_up("pretty", level=30)
     if port and not _is_free(port):
-        typer.echo(f"kws: port {port} is taken; without --port any free one will do", err=True)
+        typer.echo(f"kws: port {port} is in use. Without --port, the demo uses any free port.", err=True)
         return 1
     port = PORT if port is None and _is_free(PORT) else port or 0
     with _workspace(port, openstack=openstack, config=config) as workspace:
         _announce(workspace, openstack=openstack)
         if browser and not _open(workspace.page_url):
-            typer.echo("  No browser could be opened here: open the address yourself. From another machine:")
+            typer.echo("  No browser opened. Open the address yourself. From another machine, run:")
             typer.echo(f"    ssh -L {workspace.port}:127.0.0.1:{workspace.port} THIS-MACHINE")
         stop.wait()
-        typer.echo("\nThe demo ends ...")
+        typer.echo("\nStopping the demo…")
     return 0
 
 
@@ -56,9 +56,9 @@ def _workspace(port: int, *, openstack: bool, config: Path | None) -> Iterator[W
 
 
 def _announce(workspace: Workspace, *, openstack: bool) -> None:
-    nodes = "the nodes of nodes.toml" if openstack else "two simulated nodes"
-    typer.echo(f"KWS runs on a local Slack-like workspace, with {nodes} behind it.")
-    typer.echo(f"  Page: {workspace.page_url}   (Ctrl-C ends the demo)")
+    nodes = "the nodes in nodes.toml" if openstack else "two simulated nodes"
+    typer.echo(f"KWS is running on a local Slack-like page with {nodes}.")
+    typer.echo(f"  Page: {workspace.page_url}   (stop with Ctrl-C)")
 
 
 def _is_free(port: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from babel.core import Locale, get_global
@@ -45,7 +45,7 @@ class DemoStage:
         self._nodes = nodes or {}
         self._travel = TimeTravel(clock, service) if clock else None
 
-    def words(self, locale: str) -> dict[str, str]:
+    def words(self, locale: str) -> Mapping[str, Sequence[str]]:
         """The bot's catalogue has the page's words too."""
         return i18n.catalogue(i18n.locale_of(locale, "en"))
 

@@ -82,7 +82,9 @@ class Wanted:
         names = [size.name for size in self.sizes if not any(size.within(one) for one in most)]
         if Kind.SERVER not in self.kinds or not names:
             return None
-        largest = "; ".join(sorted({f"{m.vcpus} vCPU · {m.ram_mb} MB · {m.disk_gb} GB" for m in most}))
+        largest = "; ".join(
+            sorted({f"{m.vcpus} vCPU · {m.ram_mb / 1024:g} GB RAM · {m.disk_gb} GB disk" for m in most})
+        )
         return note("sizes_too_large", sizes=", ".join(names), largest=largest)
 
 

@@ -27,7 +27,9 @@ FAILED = 1
 LONGEST_USER = 28  # characters of a user's name in the trail
 Config = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="nodes.toml; else $KWS_CONFIG, else ./nodes.toml."),
+    typer.Option(
+        "--config", metavar="FILE", help="Path of nodes.toml. Default: $KWS_CONFIG, then ./nodes.toml."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -111,7 +113,7 @@ def note_act(context: Context, what: str, **data: Any) -> None:
 def tell_unusable(problems: Sequence[str] | None) -> None:
     """Say which nodes are down because their credentials don't work."""
     for problem in problems or ():
-        typer.echo(f"kws: {problem}; this node is down until then", err=True)
+        typer.echo(f"kws: {problem}. KWS can't use this node until you fix it.", err=True)
 
 
 def print_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:

@@ -18,37 +18,42 @@ if TYPE_CHECKING:
     from kws_core.context import Context
     from kws_core.legacy.importer import ImportOptions, ImportOutcome
 
-NOTHING = "The old system lends nothing."
+NOTHING = "The previous system has no rentals."
 
 Url = Annotated[
     str,
     typer.Argument(
-        metavar="URL", envvar="KWS_LEGACY_URL", help="The old database: mysql://user:password@host/kws"
+        metavar="URL",
+        envvar="KWS_LEGACY_URL",
+        help="Database of the previous system: mysql://user:password@host/kws",
     ),
 ]
 Owners = Annotated[
     Path | None,
-    typer.Option("--owners", metavar="FILE", help="Lines of `name as in the old system,Slack user id`."),
+    typer.Option(
+        "--owners", metavar="FILE", help="CSV file with lines of: name in the previous system,Slack user ID."
+    ),
 ]
 Others = Annotated[
-    str | None, typer.Option("--others", metavar="USER", help="Slack user id that gets everything else.")
+    str | None,
+    typer.Option("--others", metavar="USER", help="Slack user ID of the owner of all other rentals."),
 ]
 NodeNames = Annotated[
     list[str] | None,
-    typer.Option("--node", metavar="OLD=NEW", help="A node that nodes.toml calls NEW; may be repeated."),
+    typer.Option("--node", metavar="OLD=NEW", help="Node OLD is called NEW in nodes.toml. Can be repeated."),
 ]
 Days = Annotated[
-    int, typer.Option(min=2, max=365, help="Days for what is over there already, or within two days.")
+    int, typer.Option(min=2, max=365, help="Days to add to rentals that have ended or end within two days.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell: write nothing anywhere.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only report. Change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 
-db = typer.Typer(help="The database.", no_args_is_help=True, rich_markup_mode=None)
+db = typer.Typer(help="Manage the database.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @db.command("upgrade")
 def db_upgrade() -> None:
-    """Brings the database to this version's tables; `kws run` does so itself at its start."""
+    """Upgrade the database to this version. `kws run` does this when it starts."""
     from kws_core.config import DEFAULT_DATABASE_URL
     from kws_core.database.store import Store
 
@@ -58,14 +63,16 @@ def db_upgrade() -> None:
 
 @db.command("backup")
 def db_backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to create.")],
 ) -> None:
-    """Copies the SQLite database while the bot runs; PostgreSQL has pg_dump."""
+    """Back up the SQLite database, even while the bot runs. For PostgreSQL, use pg_dump."""
+    from bot.text.i18n import Texts
+    from bot.text.units import file_size
     from kws_core.config import DEFAULT_DATABASE_URL
     from kws_core.database.backup import back_up
 
     size = back_up(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL, file)
-    typer.echo(f"{file}: {size / 1024:.0f} KiB, checked.")
+    typer.echo(f"Saved and checked {file} ({file_size(size, Texts('en'))}).")
 
 
 @db.command("import-legacy")
@@ -80,7 +87,7 @@ def import_legacy(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Takes the servers and containers of the system before KWS over, with their ends, as they run."""
+    """Import running servers and containers from the previous system, with their last days."""
     from kws_core.config import load_config
     from kws_core.legacy import source
     from kws_core.legacy.importer import LegacyImporter, Verdict
@@ -96,7 +103,7 @@ def import_legacy(
             if not dry_run and not yes and outside().asks():
                 would = takeover.run(rows, dry_run=True)
                 print_rows(_shown(would), False, NOTHING)
-                outside().confirm("Take over what is marked `would take`?")
+                outside().confirm("Import the rentals marked `would take`?")
             outcomes = takeover.run(rows, dry_run=dry_run)
     finally:
         pool.close()
@@ -124,18 +131,18 @@ def _terms(owners: Path | None, others: str | None, nodes: list[str], days: int)
     from kws_core.errors import ConfigError
     from kws_core.legacy.importer import SLACK_ID, ImportOptions
 
-    problems = [f"--node: {pair!r} is not OLD=NEW" for pair in nodes if not all(pair.partition("="))]
+    problems = [f"--node: {pair!r} isn't OLD=NEW" for pair in nodes if not all(pair.partition("="))]
     if others is not None and not SLACK_ID.fullmatch(others):
-        problems.append(f"--others: {others!r} is no Slack user id, e.g. U012ABCDEF")
+        problems.append(f"--others: {others!r} isn't a Slack user ID. Example: U012ABCDEF")
     known: dict[str, str] = {}
     for number, fields in enumerate(_lines(owners), 1):
         if not fields or fields[0].startswith("#"):
             continue
         name, slack_id = [field.strip() for field in fields[:2]] if len(fields) == 2 else ("", "")
         if not name or not SLACK_ID.fullmatch(slack_id):
-            problems.append(f"{owners}: line {number}: not `name,Slack user id`")
+            problems.append(f"{owners}: line {number}: enter `name,Slack user ID`")
         elif known.setdefault(name, slack_id) != slack_id:
-            problems.append(f"{owners}: line {number}: {name!r} has two Slack ids")
+            problems.append(f"{owners}: line {number}: {name!r} has two Slack user IDs")
     if problems:
         raise ConfigError(problems)
     return ImportOptions(known, others, dict(pair.split("=", 1) for pair in nodes), days)
@@ -149,7 +156,7 @@ def _lines(path: Path | None) -> list[list[str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")  # as spreadsheets write it
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: can't be read as UTF-8 text"]) from error
+        raise ConfigError([f"{path}: can't read it as UTF-8 text"]) from error
     return list(csv.reader(text.splitlines()))
 
 

@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from kws_core.images.service import Images, Source
 
 app = typer.Typer(
-    help="The images of all nodes as one.",
-    epilog="Exit code 0: done; 1: a node failed, and which; 2: refused, and nothing was touched.",
+    help="Manage the images of all nodes.",
+    epilog="Exit code 0: done; 1: failed on a node; 2: rejected, and nothing was changed.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 MB = 1024 * 1024
 Name = Annotated[str, typer.Argument(metavar="NAME")]
-Title = Annotated[str | None, typer.Option("--title", help="What the form shows.")]
+Title = Annotated[str | None, typer.Option("--title", help="Title to show in the form.")]
 Login = Annotated[
     str | None,
-    typer.Option("--login", help="The user that people log in as; asked for if the name does not tell it."),
+    typer.Option("--login", help="User to log in as. KWS asks if it can't tell from the name."),
 ]
-MinDisk = Annotated[int | None, typer.Option("--min-disk", metavar="GB", help="Least disk of a server.")]
-MinRam = Annotated[int | None, typer.Option("--min-ram", metavar="MB", help="Least memory of a server.")]
+MinDisk = Annotated[int | None, typer.Option("--min-disk", metavar="GB", help="Minimum disk of a server.")]
+MinRam = Annotated[int | None, typer.Option("--min-ram", metavar="MB", help="Minimum memory of a server.")]
 
 
 @app.command("list")
 def list_(config: Config = None, as_json: Json = False) -> None:
-    """Shows every image: on which node, with status, size, checksum, and what differs."""
+    """List images with the nodes, status, size, checksum, and differences."""
     from bot.text.image_lines import lines, rows
 
     with _images(config) as images:
@@ -52,21 +52,23 @@ def list_(config: Config = None, as_json: Json = False) -> None:
         for line in lines(table):
             typer.echo(line)
     if table.silent:
-        typer.echo(f"kws: no answer from {', '.join(table.silent)}", err=True)
+        typer.echo(f"kws: not responding: {', '.join(table.silent)}", err=True)
         raise typer.Exit(FAILED)
 
 
 @app.command()
 def add(
     source: Annotated[str, typer.Argument(metavar="FILE|URL")],
-    name: Annotated[str | None, typer.Option("--name", help="Else the file's, without its ending.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Default: the file name without its extension.")
+    ] = None,
     title: Title = None,
     login: Login = None,
     min_disk: MinDisk = None,
     min_ram: MinRam = None,
     config: Config = None,
 ) -> None:
-    """Brings an image to every node and compares its checksum there. Repeat it to go on where it ended."""
+    """Upload an image to all nodes and compare checksums. To continue after a failure, repeat the command."""
     from kws_core.errors import ErrorCode, UserError
     from kws_core.images.upload import About
 
@@ -79,22 +81,22 @@ def add(
         except UserError as error:
             if error.code is not ErrorCode.IMAGE_LOGIN_UNKNOWN or not outside().asks():
                 raise
-            answer = outside().ask(f"Which user does cloud-init make in {called} (such as ubuntu)?").strip()
+            answer = outside().ask(f"Which user does cloud-init create in {called} (such as ubuntu)?").strip()
             report = images.add(_by(), called, bytes_from, replace(about, login=answer), watch)
     _tell([report])
 
 
 @app.command()
 def sync(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="All images without it.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Default: all images.")] = None,
     source: Annotated[
-        str | None, typer.Option("--from", metavar="NODE", help="The node that is right; needs NAME.")
+        str | None, typer.Option("--from", metavar="NODE", help="Node with the correct copy. Needs NAME.")
     ] = None,
     config: Config = None,
 ) -> None:
-    """Copies images to the nodes without them, and makes them boot the same way everywhere."""
+    """Copy images to nodes that don't have them, and make their boot settings the same."""
     if source is not None and name is None:
-        raise typer.BadParameter("needs the NAME of an image", param_hint="--from")
+        raise typer.BadParameter("needs the name of an image", param_hint="--from")
     with _images(config) as images, _Bars() as watch:
         reports = images.sync(_by(), name, watch, source=source)
     _tell(reports)
@@ -106,7 +108,7 @@ def rename(
     new: Annotated[str, typer.Argument(metavar="NEW")],
     config: Config = None,
 ) -> None:
-    """Gives an image another name on every node."""
+    """Rename an image on all nodes."""
     with _images(config) as images:
         report = images.rename(_by(), old, new)
     _tell([report])
@@ -121,7 +123,7 @@ def describe(
     min_ram: MinRam = None,
     config: Config = None,
 ) -> None:
-    """Changes what is said about an image; '' takes a text away."""
+    """Change an image's description. To remove a text, pass ''."""
     from kws_core.images.reports import Description
 
     with _images(config) as images:
@@ -131,7 +133,7 @@ def describe(
 
 @app.command()
 def hide(name: Name, config: Config = None) -> None:
-    """Takes an image out of the form."""
+    """Hide an image from the form."""
     with _images(config) as images:
         report = images.hide(_by(), name)
     _tell([report])
@@ -139,7 +141,7 @@ def hide(name: Name, config: Config = None) -> None:
 
 @app.command()
 def show(name: Name, config: Config = None) -> None:
-    """Brings a hidden image back into the form."""
+    """Show a hidden image in the form again."""
     with _images(config) as images:
         report = images.hide(_by(), name, hidden=False)
     _tell([report])
@@ -147,7 +149,7 @@ def show(name: Name, config: Config = None) -> None:
 
 @app.command()
 def protect(name: Name, config: Config = None) -> None:
-    """Lets nobody delete an image."""
+    """Protect an image from deletion."""
     with _images(config) as images:
         report = images.protect(_by(), name)
     _tell([report])
@@ -155,7 +157,7 @@ def protect(name: Name, config: Config = None) -> None:
 
 @app.command()
 def unprotect(name: Name, config: Config = None) -> None:
-    """Lets an image be deleted again."""
+    """Remove the protection from an image."""
     with _images(config) as images:
         report = images.protect(_by(), name, protected=False)
     _tell([report])
@@ -167,7 +169,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     config: Config = None,
 ) -> None:
-    """Deletes an image on every node, unless a rental uses it."""
+    """Delete an image on all nodes, unless a rental uses it."""
     with _images(config) as images:
         if not yes and outside().asks():
             nodes = ", ".join(images.row(name)[1].active) or "no node"
@@ -242,6 +244,9 @@ class _Bars:
 
     def __call__(self, name: str, node: str, done: int, total: int) -> None:
         """See Watch."""
+        from bot.text.i18n import Texts
+        from bot.text.units import file_size
+
         total, live = total or self.incoming, self._live
         parts = 100 if live else 10
         step = done * parts // total if total else done // (100 * MB // parts)
@@ -249,7 +254,8 @@ class _Bars:
             if self._step.get((name, node)) == step:
                 return
             self._step[name, node] = step
-            text = f"{done // MB} of {total // MB} MB" if total else f"{done // MB} MB"
+            read = file_size(done, Texts("en"))
+            text = f"{read} of {file_size(total, Texts('en'))}" if total else read
             text = f"{name} {node or 'reading'}: {text}"
             if not live:
                 typer.echo(text, err=True)
@@ -273,5 +279,5 @@ def _tell(reports: Iterable[ImageReport]) -> None:
     if not reports:
         typer.echo("No images.")
     if not all(report.ok for report in reports):
-        typer.echo("kws: not done everywhere; repeat the command to go on", err=True)
+        typer.echo("kws: failed on some nodes; repeat the command to continue", err=True)
         raise typer.Exit(FAILED)

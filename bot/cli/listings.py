@@ -8,6 +8,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from bot.text.i18n import Texts
+from bot.text.units import MINUTES, duration
 from kws_core.errors import ConfigError
 from kws_core.reconcile.orphans import MOST_LEAKS, SEEN_AGAIN, NodeReport, Orphan
 from kws_core.tables.rental import Rental
@@ -34,7 +36,7 @@ def moment(text: str, zone: ZoneInfo, option: str = "--at") -> datetime:
             raise ValueError
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
     except ValueError as error:
-        raise ConfigError([f"{option}: {text!r} is no moment; e.g. 2026-12-01T00:00"]) from error
+        raise ConfigError([f"{option}: {text!r} isn't a date and time. Try 2026-12-01T00:00."]) from error
 
 
 # -- reconcile
@@ -54,20 +56,22 @@ def did(swept: Swept) -> tuple[NodeReport, Deeds]:
         deeds[leak.mark] = _would(leak, report)
         if leak.mark in swept.deleted:
             left = ", ".join(swept.deleted[leak.mark].kinds())
-            deeds[leak.mark] = f"being deleted, still there: {left}" if left else "deleted"
+            deeds[leak.mark] = f"deleting, still there: {left}" if left else "deleted"
         elif leak.due(report.at) and not report.too_many:
-            deeds[leak.mark] = "not deleted: it failed, or it is no leak any more"
+            deeds[leak.mark] = "not deleted: it failed, or it's no longer orphaned"
     return report, deeds
 
 
 def _would(leak: Orphan, report: NodeReport) -> str:
     if report.too_many:
-        return f"keep: more than {MOST_LEAKS} at once; is this the right database?"
+        return f"keep: more than {MOST_LEAKS} at once; check that this is the right database"
     if leak.first_seen_at is None:
-        return "seen first now; delete at second sight"
+        return "first seen now; will delete when seen again"
     if not leak.due(report.at):
         seconds = (leak.first_seen_at + SEEN_AGAIN - report.at).total_seconds()
-        return f"delete at second sight, in {ceil(seconds / 60)} min or later"
+        return (
+            f"will delete when seen again, in {duration(ceil(seconds / 60), MINUTES, Texts('en'))} or later"
+        )
     return "delete: seen twice"
 
 
@@ -83,7 +87,9 @@ def reconciliation(found: Iterable[tuple[NodeReport, Deeds]], zone: ZoneInfo) ->
             rows.append(_leak(report, "elsewhere", leak, "keep: its rental is on another node", zone))
         for one in report.lost:
             rows.append(
-                _row(report, "no machine", one.mark, one.name, one.owner, then="would end as vanished")
+                _row(
+                    report, "no machine", one.mark, one.name, one.owner, then="will end: deleted outside KWS"
+                )
             )
         for flavor in report.flavors:
             rows.append(_row(report, "flavor", flavor, kinds="flavor", then=deeds[flavor]))
@@ -123,11 +129,11 @@ def _row(
 def night(nightly: Nightly, warned: Sequence[str], done: Pass) -> list[Row]:
     """What the pass did: warned, ended, left for a later one, failed."""
     known = nightly.rentals([*warned, *done.marked, *done.waiting, *done.unbuilt, *done.failed])
-    why = "quiet day" if nightly.ends.quiet(done.day) else "its owner was not warned in time"
-    rows = [_night(nightly, known[i], "warned", "its last day is near") for i in warned]
-    rows += [_night(nightly, known[i], known[i].status.value, "its last day is over") for i in done.marked]
+    why = "deletion freeze" if nightly.ends.quiet(done.day) else "no expiry reminder was delivered in time"
+    rows = [_night(nightly, known[i], "warned", "expires soon") for i in warned]
+    rows += [_night(nightly, known[i], known[i].status.value, "last day passed") for i in done.marked]
     rows += [_night(nightly, known[i], "waits", why) for i in done.waiting]
-    rows += [_night(nightly, known[i], "waits", "it is still being built") for i in done.unbuilt]
+    rows += [_night(nightly, known[i], "waits", "still creating") for i in done.unbuilt]
     return rows + [_night(nightly, known[i], "failed", "see the log") for i in done.failed]
 
 

@@ -33,7 +33,7 @@ A = TypeVar("A")
 
 app = typer.Typer(
     name="kws",
-    help="Servers for a lab, rented from Slack, on independent OpenStack nodes.",
+    help="Rent lab servers from Slack on independent OpenStack nodes.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -54,12 +54,13 @@ Metrics = Annotated[
         "--metrics",
         metavar="[HOST:]PORT",
         envvar="KWS_METRICS",
-        help="Serve /healthz, /livez and /metrics; on 127.0.0.1 if no host is given.",
+        help="Serve /healthz, /livez, and /metrics. Default host: 127.0.0.1.",
     ),
 ]
 
 Sweep = Annotated[
-    bool, typer.Option("--sweep/--no-sweep", help="Delete leaks, or leave them alone (after a restore).")
+    bool,
+    typer.Option("--sweep/--no-sweep", help="Delete orphaned resources, or keep them (after a restore)."),
 ]
 
 
@@ -67,11 +68,11 @@ Sweep = Annotated[
 def run(
     config: Config = None,
     http: Http = None,
-    host: Annotated[str, typer.Option(help="Address that --http listens on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address for --http.")] = "127.0.0.1",
     metrics: Metrics = None,
     sweep: Sweep = True,
 ) -> None:
-    """Runs the bot until SIGTERM or Ctrl-C."""
+    """Run the bot until SIGTERM or Ctrl-C."""
     from bot import runner
     from bot.ops import logs
     from kws_core.config import DEFAULT_DATABASE_URL, load_config, load_environment
@@ -109,26 +110,26 @@ def run(
 @app.command()
 def demo(
     port: Annotated[
-        int | None, typer.Option(help="Port of the page; 0: any free one.", show_default="8710 if free")
+        int | None, typer.Option(help="Port of the page; 0 for any free port.", show_default="8710 if free")
     ] = None,
     browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page, or only print its address.")
+        bool, typer.Option("--browser/--no-browser", help="Open the page, or just print its address.")
     ] = True,
     terminal: Annotated[
-        bool, typer.Option("--terminal", help="In the terminal: play one rental, then a prompt.")
+        bool, typer.Option("--terminal", help="Run in the terminal: play one rental, then show a prompt.")
     ] = False,
     script: Annotated[
-        bool, typer.Option("--script/--no-script", help="In the terminal: play one rental and end.")
+        bool, typer.Option("--script/--no-script", help="Run in the terminal: play one rental and exit.")
     ] = False,
     openstack: Annotated[
-        bool, typer.Option("--openstack", help="On the real nodes of nodes.toml: servers are really made.")
+        bool, typer.Option("--openstack", help="Use the real nodes in nodes.toml. This creates real servers.")
     ] = False,
     config: Config = None,
 ) -> None:
-    """Shows KWS at work: a local Slack-like page, simulated nodes, a throw-away database."""
+    """Try KWS on a local Slack-like page with simulated nodes and a temporary database."""
     if terminal or script:
         if openstack:
-            raise typer.BadParameter("--openstack needs the page")
+            raise typer.BadParameter("--openstack doesn't work in the terminal")
         from demo.play import play
 
         raise typer.Exit(play(port=port or 0, script=script))
@@ -142,11 +143,11 @@ def demo(
 def reconcile(
     config: Config = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell: write nothing, to no node and no database.")
+        bool, typer.Option("--dry-run", help="Only report. Change nothing on nodes or in the database.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compares database and nodes, both ways. What no rental explains is deleted when it is seen again."""
+    """Compare the database and the nodes. Delete orphaned resources that were already seen before."""
     from concurrent.futures import ThreadPoolExecutor
 
     from bot.cli import listings
@@ -172,7 +173,7 @@ def reconcile(
     finally:
         pool.close()
     rows = listings.reconciliation(found, settings.kws.zone)
-    print_rows(rows, as_json, "Database and nodes agree.")
+    print_rows(rows, as_json, "The database and the nodes agree.")
     if any(report.error for report, _ in found):
         raise typer.Exit(FAILED)
 
@@ -182,12 +183,16 @@ def nightly(
     config: Config = None,
     at: Annotated[
         str | None,
-        typer.Option("--at", metavar="MOMENT", help="As of then, e.g. 2026-12-01T00:00 (the lab's zone)."),
+        typer.Option(
+            "--at",
+            metavar="MOMENT",
+            help="Run as of this time in the lab's time zone, such as 2026-12-01T00:00.",
+        ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask, also when --at is yet to come.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask, even if --at is in the future.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Runs one night pass now: warns, and marks what is over. The running bot deletes it."""
+    """Run the nightly cleanup now: send reminders and end expired rentals. The running bot deletes them."""
     from bot.cli import listings
     from kws_core.errors import ConfigError
     from kws_core.nightly.cleanup import Nightly
@@ -199,14 +204,14 @@ def nightly(
     if early:
         names = ", ".join(f"{rental.name} ({rental.owner})" for rental in early)
         if not outside().asks():
-            raise ConfigError([f"{at} is yet to come, and would end {names}: add --yes if that is meant"])
-        outside().confirm(f"{at} is yet to come. End {len(early)} before their time: {names}?")
+            raise ConfigError([f"{at} is in the future and would end {names}. To do that, add --yes."])
+        outside().confirm(f"{at} is in the future. End these rentals early: {names}?")
     warned = night.remind(moment)
     done = night.run(moment)
     note_act(context, "nightly", until=moment.isoformat(), ended=len(done.marked), failed=len(done.failed))
-    print_rows(listings.night(night, warned, done), as_json, "Nothing to warn of, nothing to end.")
+    print_rows(listings.night(night, warned, done), as_json, "No reminders to send and no rentals to end.")
     if done.marked and not as_json:
-        typer.echo("The running bot deletes what was marked; `kws run` does so when it is started.")
+        typer.echo("The running bot deletes the ended rentals. If it isn't running, start it: kws run")
     if done.failed:
         raise typer.Exit(FAILED)
 
@@ -248,7 +253,7 @@ def _context_to_read(settings: Settings) -> Iterator[Context]:
 
     with open_to_read(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL) as (store, found):
         if not found:
-            typer.echo("kws: there is no database yet: nothing is known of any rental", err=True)
+            typer.echo("kws: there's no database yet, so KWS knows no rentals", err=True)
         yield Context(settings, store, outside().now)
 
 
@@ -264,7 +269,7 @@ def main(world: Outside | None = None) -> None:
             typer.echo(f"kws: {error}", err=True)
             sys.exit(FAILED)
         if isinstance(error, StoreDown):
-            typer.echo(f"kws: the database can't be used: {error}", err=True)
+            typer.echo(f"kws: can't use the database: {error}", err=True)
             sys.exit(FAILED)
         if not isinstance(error, ConfigError):
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
     from kws_core.scheduling.capacity import NodeStatus
 
 nodes = typer.Typer(
-    help="The nodes as they were seen last; out of service and back.",
+    help="List nodes; start and end maintenance.",
     invoke_without_command=True,
     rich_markup_mode=None,
 )
-Name = Annotated[str, typer.Argument(metavar="NAME", help="As in nodes.toml.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name in nodes.toml.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 @nodes.callback()
 def list_nodes(context: typer.Context, config: Config = None, as_json: Json = False) -> None:
-    """Lists the nodes as they were seen last: answering or not, lent, free, measured."""
+    """List nodes as last seen: state, resources in use and available, and measured values."""
     if context.invoked_subcommand is not None:
         context.obj = config
         return
@@ -63,12 +64,12 @@ def drain(
     name: Name,
     tell: Annotated[
         str | None,
-        typer.Option("--tell", metavar="DATE", help="Tell the people on it that it may be off then."),
+        typer.Option("--tell", metavar="DATE", help="Tell owners that it may shut down from this date."),
     ] = None,
-    reason: Annotated[str, typer.Option(help="What they are told beside the date.")] = "",
+    reason: Annotated[str, typer.Option(help="Reason to tell owners.")] = "",
     config: Config = None,
 ) -> None:
-    """Takes a node out of service: no new rentals; those on it stay as they are."""
+    """Start maintenance: the node gets no new rentals. Existing rentals aren't affected."""
     from kws_core.scheduling.node_maintenance import NodeMaintenance
 
     lab = context_of(config or context.obj)
@@ -78,32 +79,35 @@ def drain(
             who_types(), name, tell=until is not None, until=until, reason=reason, where="cli"
         )
     )
-    typer.echo(f"{name} gets no new rentals." + (f" Told now: {told}." if until else ""))
-    if told:
-        typer.echo("The running bot delivers it.")
+    typer.echo(f"{name} is in maintenance and won't get new rentals.")
+    if until:
+        typer.echo(f"Rentals whose owners will be notified by the running bot: {told}.")
 
 
 @nodes.command()
 def undrain(context: typer.Context, name: Name, config: Config = None) -> None:
-    """Puts a node back into service."""
+    """End maintenance: the node gets new rentals again."""
     from kws_core.scheduling.node_maintenance import NodeMaintenance
 
     lab = context_of(config or context.obj)
     changed = _refusals(lambda: NodeMaintenance(lab).undrain(who_types(), name, where="cli"))
-    typer.echo(f"{name} gets rentals again." if changed else f"{name} was not out of service.")
+    typer.echo(
+        f"Maintenance ended. {name} gets new rentals again." if changed else f"{name} wasn't in maintenance."
+    )
 
 
 def rentals(
     config: Config = None,
     month: Annotated[
-        str | None, typer.Option("--month", metavar="YYYY-MM", help="What each person used in that month.")
+        str | None,
+        typer.Option("--month", metavar="YYYY-MM", help="Show what each person used in this month."),
     ] = None,
     csv: Annotated[
-        str | None, typer.Option("--csv", metavar="FILE", help="Write that as CSV; - for stdout.")
+        str | None, typer.Option("--csv", metavar="FILE", help="Write the usage as CSV; - for stdout.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Lists everybody's rentals that are not over; with --month what each person used."""
+    """List all active rentals, or with --month, each person's usage."""
     if month is not None:
         _month(context_of(config), month, csv, as_json)
         return
@@ -111,7 +115,7 @@ def rentals(
     from kws_core.tables.states import Status
 
     if csv is not None:
-        raise typer.BadParameter("--csv goes with --month")
+        raise typer.BadParameter("--csv needs --month")
     rows = [
         {
             "id": r.id,
@@ -133,15 +137,18 @@ def rentals(
 
 def audit(
     config: Config = None,
-    rental: Annotated[str | None, typer.Option(metavar="NAME", help="Of one rental, by name or id.")] = None,
-    person: Annotated[
-        str | None, typer.Option(metavar="ID", help="What this Slack user did, and what happened to theirs.")
+    rental: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this rental, by name or ID.")
     ] = None,
-    since: Annotated[str | None, typer.Option(metavar="DATE", help="From that day or moment on.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="So many at most, the newest.")] = 200,
+    person: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Only what this Slack user did and what happened to their rentals."),
+    ] = None,
+    since: Annotated[str | None, typer.Option(metavar="DATE", help="Only from this date or time on.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show up to this many of the newest entries.")] = 200,
     as_json: Json = False,
 ) -> None:
-    """Lists who did what, when and from where; the newest is last."""
+    """List who did what, when, and where. The newest entry is last."""
     from bot.cli import listings
     from kws_core.reports.audit import Audit
 
@@ -160,7 +167,7 @@ def audit(
         }
         for line in Audit(context).trail(rental, person, begin, limit)
     ]
-    print_rows(rows, as_json, "Nothing happened.")
+    print_rows(rows, as_json, "No entries.")
 
 
 def _node(context: Context, status: NodeStatus) -> dict[str, Any]:
@@ -196,17 +203,30 @@ def _node(context: Context, status: NodeStatus) -> dict[str, Any]:
 
 
 def _short(row: dict[str, Any]) -> dict[str, Any]:
-    """What fits a terminal: ``lent/free/of all`` in one cell, and what is measured behind."""
+    """What fits a terminal: in use, available and all in one cell, and what is measured behind."""
+    from bot.text.i18n import Texts
+    from bot.text.units import disk, memory
+
+    english = Texts("en")
+    used_of = "used/available/total"
+    units: dict[str, tuple[str, Callable[[float], str]]] = {
+        "vcpus": (f"vCPUs {used_of}", lambda number: f"{number:g}"),
+        "ram_mb": (f"memory {used_of}", lambda number: memory(number, english).replace(" ", "")),
+        "disk_gb": (f"disk {used_of}", lambda number: disk(number, english).replace(" ", "")),
+    }
     shown = {key: row[key] for key in ("name", "state", "since", "latency_ms")}
     shown |= {"kinds": ",".join(row["kinds"] or ()), "rentals": row["rentals"]}
     shown["builds"] = None if row["builds"] is None else f"{row['builds']}/{row['max_builds']}"
     for what in ("vcpus", "ram_mb", "disk_gb"):
         lent, free, whole = (row[key] for key in (f"lent_{what}", f"free_{what}", what))
         known = whole is not None
-        shown[f"{what} lent/free/all"] = f"{lent}/{free}/{whole}" if known else f"{lent}/-/-"
+        heading, amount = units[what]
+        shown[heading] = (
+            "/".join(amount(one) for one in (lent, free, whole)) if known else f"{amount(lent)}/-/-"
+        )
         used, all_ = row[f"measured_used_{what}"], row[f"measured_{what}"]
         if all_ is not None:
-            shown[f"{what} lent/free/all"] += f" ({used:g} of {all_:g})"
+            shown[heading] += f" ({amount(used)} of {amount(all_)})"
     return shown | {"error": row["error"] or row["last_error"]}
 
 
@@ -244,7 +264,7 @@ def _day(option: str, text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise ConfigError([f"{option}: {text!r} is no date; e.g. 2026-12-24"]) from error
+        raise ConfigError([f"{option}: {text!r} isn't a date. Try 2026-12-24."]) from error
 
 
 def _moment(context: Context, moment: datetime | None) -> str | None:

@@ -27,37 +27,41 @@ def manifest(
     http: Annotated[
         str | None,
         typer.Option(
-            "--http", metavar="URL", help="For Request URLs at https://HOST instead of Socket Mode."
+            "--http", metavar="URL", help="Use Request URLs at https://HOST instead of Socket Mode."
         ),
     ] = None,
 ) -> None:
-    """Prints the manifest of the Slack app, to be pasted at api.slack.com/apps."""
+    """Print the Slack app manifest. Paste it at api.slack.com/apps."""
     from bot.slack.manifest import manifest_text
 
     if http is not None and not http.startswith("https://"):
-        raise typer.BadParameter("Slack wants an address that begins with https://", param_hint="--http")
+        raise typer.BadParameter("Enter an address that starts with https://", param_hint="--http")
     typer.echo(manifest_text(http), nl=False)
 
 
 What = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[WHAT]...", help="configuration, slack, database or a node; else everything."),
+    typer.Argument(
+        metavar="[WHAT]...", help="configuration, slack, database, or a node. Default: everything."
+    ),
 ]
 Config = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="nodes.toml; else $KWS_CONFIG, else ./nodes.toml."),
+    typer.Option(
+        "--config", metavar="FILE", help="Path of nodes.toml. Default: $KWS_CONFIG, then ./nodes.toml."
+    ),
 ]
-Limit = Annotated[float, typer.Option(min=1, help="Seconds that all of it may take.")]
-Lang = Annotated[str | None, typer.Option("--lang", metavar="en|ko", help="Else as $LANG says.")]
+Limit = Annotated[float, typer.Option(min=1, help="Time limit for all checks, in seconds.")]
+Lang = Annotated[str | None, typer.Option("--lang", metavar="en|ko", help="Default: $LANG.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def doctor(
     what: What = None, config: Config = None, limit: Limit = 30.0, lang: Lang = None, as_json: Json = False
 ) -> None:
-    """Looks at tokens, database and every node, and says what to do. Changes nothing.
+    """Check tokens, the database, and every node, and show what to fix. Changes nothing.
 
-    Exit code 0: nothing has to be put right; 1: something has to; 2: nodes.toml or the environment is wrong.
+    Exit code 0: no problems; 1: problems to fix; 2: nodes.toml or the environment is invalid.
     """
     import logging
 
@@ -128,8 +132,6 @@ def _sum_up(seen: list[Finding], texts: Texts) -> None:
     failed = sum(finding.result == "fail" for finding in seen)
     notes = sum(finding.result == "note" for finding in seen)
     if failed:
-        typer.echo(
-            texts.plain(N_("To be put right: {failed}. Worth knowing: {notes}."), failed=failed, notes=notes)
-        )
+        typer.echo(texts.plain(N_("Problems to fix: {failed}. Notes: {notes}."), failed=failed, notes=notes))
     else:
-        typer.echo(texts.plain(N_("All is well. Worth knowing: {notes}."), notes=notes))
+        typer.echo(texts.plain(N_("No problems. Notes: {notes}."), notes=notes))

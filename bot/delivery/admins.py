@@ -49,7 +49,7 @@ class AdminNotices:
         try:
             self._deliver(notice)
         except LeaseLost:
-            log.warning("notice %s: another process delivers it", notice.key)
+            log.warning("alert %s: another process delivers it", notice.key)
         except SlackApiError as error:
             log.warning("notice %s: Slack says %s", notice.key, error.response.get("error"))
             self.box.postpone(notice.id, retry_after(error))

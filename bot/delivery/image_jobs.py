@@ -82,9 +82,9 @@ class ImageJobs:
 
     def _say_begun(self, request: RequestContext) -> None:
         try:
-            request.say(request.texts(N_("It has begun. How far it is stands in your direct message.")))
+            request.say(request.texts(N_("Copying started. See your DMs for progress.")))
         except TROUBLE as error:  # the DM says it too
-            log.warning("that images are being copied can't be said: %s", error)
+            log.warning("can't tell that images are being copied: %s", error)
 
     def close_broken(self) -> None:
         """Says of copies whose process died that they have broken off; to be called now and then."""
@@ -100,7 +100,7 @@ class ImageJobs:
         try:
             ts = sync.ts or self.post.find(sync.channel, block_id)
         except TROUBLE as error:
-            log.warning("the message of a copy that broke off can't be looked for: %s", error)
+            log.warning("can't find the message of an interrupted copy: %s", error)
             return
         message = Progress(sync.wanted, texts, block_id=block_id).end(problem)
         if ts is None or self._try_edit(sync.channel, ts, message):
@@ -158,6 +158,6 @@ class ImageJobs:
         try:
             self.post.edit(channel, ts, message)
         except TROUBLE as error:
-            log.warning("how far images are can't be shown: %s", error)
+            log.warning("can't show the progress of a copy: %s", error)
             return False
         return True

@@ -98,7 +98,7 @@ class Notifier:
                 if ours:
                     self.deliver(rental_id)
         except LeaseLost:
-            log.warning("rental %s: another process tells it", rental_id)
+            log.warning("rental %s: another process delivers it", rental_id)
         except Exception:
             log.exception("rental %s: delivery failed", rental_id)
             self.outbox.postpone(rental_id)
@@ -268,4 +268,4 @@ class Notifier:
             code = error.response.get("error")
             if code not in UNREACHABLE | NO_CHANNEL | {"thread_not_found", "message_not_found"}:
                 raise
-            log.info("rental %s: who had it can't be told: %s", mail.rental.id, code)
+            log.info("rental %s: can't notify the previous owner: %s", mail.rental.id, code)

@@ -77,7 +77,7 @@ def asked(statuses: Sequence[NodeStatus]) -> dict[str, Any]:
 
 def alt_text(statuses: Sequence[NodeStatus], texts: Texts) -> str:
     """The picture in words, for who does not see it."""
-    parts = [texts.plain(N_("Bars of what is lent of what may be lent."))]
+    parts = [texts.plain(N_("Bar chart of resources in use."))]
     for title, what, unit in RESOURCES:
         shown = ", ".join(
             f"{b.label} {_number(b.lent)}/{_number(b.total)}" for b in bars(statuses, what, unit)
@@ -156,7 +156,9 @@ class ChartSender:
             files.to_person(
                 client,
                 person,
-                files.File("kws-status.png", png, texts.plain(N_("What is lent")), alt_text(statuses, texts)),
+                files.File(
+                    "kws-status.png", png, texts.plain(N_("Resources in use")), alt_text(statuses, texts)
+                ),
                 upload=self._upload,
             )
         except Exception as error:  # the words were said already: a picture that fails costs nobody anything

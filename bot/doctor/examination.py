@@ -76,7 +76,7 @@ def examine(
     unknown = sorted(set(only) - {section.name for section in sections})
     if unknown:
         known = ", ".join(section.name for section in sections)
-        raise ConfigError([f"doctor: nothing is called {unknown[0]!r}; there are {known}"])
+        raise ConfigError([f"doctor: unknown section {unknown[0]!r}. Available: {known}"])
     chosen = [section for section in sections if not only or section.name in only]
     deadline = time.monotonic() + limit
     for section in chosen:

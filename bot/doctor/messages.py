@@ -2,153 +2,181 @@
 
 from __future__ import annotations
 
-from bot.doctor.node_messages import NODE
-from bot.text.i18n import N_, Texts
+from collections.abc import Callable
+from typing import Any
+
+from bot.doctor.node_messages import NODE, Advice
+from bot.text.i18n import N_, P_, Texts
+from bot.text.units import SECONDS, disk, duration, memory
 from kws_core.findings import Finding
 
 # code → (what was found, what to do; "" where there is nothing to be done)
-GENERAL = {
-    "config": (N_("nodes.toml: {nodes} nodes, {sizes} sizes."), ""),
-    "config_wrong": (N_("The configuration is wrong: {problem}."), N_("Correct it; every key is in docs/reference/configuration.md.")),
-    "zone": (N_("In the lab's zone {zone} it is {time}."), ""),
-    "clouds_open": (N_("Everybody on this machine can read the passwords in {file}."), N_("chmod 600 {file}")),
+GENERAL: dict[str, Advice] = {
+    "config": (N_("nodes.toml: nodes {nodes}, sizes {sizes}."), ""),
+    "config_wrong": (N_("The configuration is invalid: {problem}."), N_("Fix it. docs/reference/configuration.md explains every key.")),
+    "zone": (N_("The time in {zone} is {time}."), ""),
+    "clouds_open": (N_("Everyone on this machine can read the passwords in {file}."), N_("chmod 600 {file}")),
     "same_project": (
-        N_("Several nodes are one and the same project: {nodes}."),
-        N_("Take all but one out of nodes.toml. KWS would count the room twice and take rentals for leaks."),
+        N_("These nodes are the same OpenStack project: {nodes}."),
+        N_("Keep only one in nodes.toml. Otherwise KWS counts capacity twice and treats rentals as orphaned resources."),
     ),
     "out_of_time": (
-        N_("Not everything was looked at within {seconds} s."),
-        N_("Something answers very slowly, see above. Try again with a longer --limit."),
+        N_("The checks didn't finish within {time}."),
+        N_("Something above responds very slowly. Try again with a longer --limit."),
     ),
-    "check_broken": (N_("This check itself failed, reference {ref}."), N_("Report it with the log lines of that reference.")),
-    "clock": (N_("The clocks of this machine and of {whose} agree."), ""),
+    "check_broken": (N_("This check failed. Reference: {ref}."), N_("Report it with the log lines for this reference.")),
+    "clock": (N_("The clocks of this machine and {whose} agree."), ""),
     "clock_drifts": (
-        N_("The clock of {whose} differs from this machine's by {seconds} s."),
-        N_("Run chrony or systemd-timesyncd on both."),
+        N_("The clock of {whose} differs from this machine's by {time}."),
+        N_("Run chrony or systemd-timesyncd on both machines."),
     ),
     "clock_off": (
-        N_("The clock of {whose} differs from this machine's by {seconds} s."),
-        N_("Set the wrong one right, with chrony or systemd-timesyncd. Logins expire early and rentals end at the wrong time."),
+        N_("The clock of {whose} differs from this machine's by {time}."),
+        N_("Correct the wrong clock with chrony or systemd-timesyncd. Otherwise logins expire early and rentals end at the wrong time."),
     ),
 }  # fmt: skip
-SLACK = {
+SLACK: dict[str, Advice] = {
     "environment_wrong": (
-        N_("{variable} does not begin with {prefix}."),
-        N_("Copy the token again; the two tokens may have been exchanged. See docs/how-to/create-the-slack-app.md."),
+        N_("{variable} doesn't start with {prefix}."),
+        N_("Copy the token again. You may have swapped the two tokens. See docs/how-to/create-the-slack-app.md."),
     ),
     "bot_token_missing": (
-        N_("SLACK_BOT_TOKEN is not set."),
-        N_("Install the app in the workspace and copy the Bot User OAuth Token (xoxb-…) from OAuth & Permissions."),
+        N_("SLACK_BOT_TOKEN isn't set."),
+        N_("Install the app in the workspace. Copy the Bot User OAuth Token (xoxb-…) from OAuth & Permissions."),
     ),
     "no_way_in": (
-        N_("Neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET is set: Slack can't reach KWS."),
-        N_("Make an app-level token (xapp-…) with connections:write under Basic Information. See docs/how-to/create-the-slack-app.md."),
+        N_("Slack can't reach KWS: neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET is set."),
+        N_("Create an app-level token (xapp-…) with connections:write under Basic Information. See docs/how-to/create-the-slack-app.md."),
     ),
-    "request_urls": (N_("No app-level token: KWS is to be run with --http."), ""),
+    "request_urls": (N_("There's no app-level token. Run KWS with --http."), ""),
     "slack_silent": (
-        N_("Slack does not answer at {url}: {why}"),
-        N_("Check this machine's way to the internet: name resolution, proxy, firewall (HTTPS to slack.com)."),
+        N_("Slack isn't responding at {url}: {why}"),
+        N_("Check this machine's internet connection: DNS, proxy, and firewall (HTTPS to slack.com)."),
     ),
-    "slack_refuses": (N_("Slack refuses a question: {error}."), N_("Install the app again from manifest.yaml and copy the tokens anew.")),
+    "slack_refuses": (N_("Slack rejected the request: {error}."), N_("Install the app again from manifest.yaml. Then copy the new tokens.")),
     "bot_token_refused": (
-        N_("Slack does not accept SLACK_BOT_TOKEN: {error}."),
+        N_("Slack rejected SLACK_BOT_TOKEN: {error}."),
         N_("Copy the Bot User OAuth Token again from OAuth & Permissions. It changes when the app is removed."),
     ),
-    "slack_login": (N_("The bot is {user} in the workspace {team}."), ""),
-    "scopes": (N_("The bot has all {count} scopes."), ""),
+    "slack_login": (N_("Connected as {user} in the workspace {team}."), ""),
+    "scopes": (P_("The bot has the {count} scope it needs.",
+"The bot has all {count} scopes it needs.", "count"), ""),
     "scopes_missing": (
-        N_("The bot lacks scopes: {scopes}."),
-        N_("Paste the output of `kws manifest` under App Manifest, save it, and install the app again."),
+        N_("The bot is missing scopes: {scopes}."),
+        N_("Paste the output of `kws manifest` under App Manifest. Save it, and install the app again."),
     ),
     "scopes_extra": (
-        N_("The bot has scopes that KWS never uses: {scopes}."),
+        N_("The bot has scopes that KWS doesn't use: {scopes}."),
         N_("Paste the output of `kws manifest` under App Manifest, and install the app again."),
     ),
-    "scopes_unknown": (N_("Slack does not say which scopes the bot has."), N_("Compare them with `kws manifest`.")),
-    "socket_mode": (N_("Socket Mode: Slack opens connections with the app-level token."), ""),
+    "scopes_unknown": (N_("Slack doesn't report the bot's scopes."), N_("Compare them with `kws manifest`.")),
+    "socket_mode": (N_("Socket Mode works with the app-level token."), ""),
     "app_token_refused": (
-        N_("Slack does not accept SLACK_APP_TOKEN: {error}."),
-        N_("Turn Socket Mode on, and make a new app-level token with connections:write under Basic Information."),
+        N_("Slack rejected SLACK_APP_TOKEN: {error}."),
+        N_("Turn on Socket Mode. Create a new app-level token with connections:write under Basic Information."),
     ),
     "app_token_scope": (
-        N_("The app-level token lacks the scope connections:write."),
-        N_("Make a new app-level token with connections:write under Basic Information."),
+        N_("The app-level token is missing the scope connections:write."),
+        N_("Create a new app-level token with connections:write under Basic Information."),
     ),
     "two_apps": (
-        N_("The two tokens belong to different apps: the bot to {bot}, the app-level token to {app}."),
+        N_("The two tokens belong to different apps: the bot token to {bot}, the app-level token to {app}."),
         N_("Copy both from the same app at api.slack.com/apps."),
     ),
     "admins": (N_("Admins: {admins}."), ""),
     "admins_none": (
-        N_("nodes.toml names no admins: nobody is told of trouble."),
-        N_("Put your Slack user id (profile, Copy member ID) into `admins` of nodes.toml."),
+        N_("nodes.toml has no admins, so nobody gets admin alerts."),
+        N_("Add your Slack user ID to `admins` in nodes.toml. To find it, open your profile and select Copy member ID."),
     ),
-    "admin_unknown": (N_("Slack does not know the admin {admin}: {error}."), N_("Correct `admins` in nodes.toml.")),
-    "admin_group_empty": (N_("The user group {admin} has no members."), N_("Put somebody into it, or correct `admins` in nodes.toml.")),
-    "admin_left": (N_("The account of the admin {admin} is deactivated."), N_("Take it out of `admins` in nodes.toml.")),
+    "admin_unknown": (N_("Slack can't find the admin {admin}: {error}."), N_("Correct `admins` in nodes.toml.")),
+    "admin_group_empty": (N_("The user group {admin} has no members."), N_("Add a member, or correct `admins` in nodes.toml.")),
+    "admin_left": (N_("The account of the admin {admin} is deactivated."), N_("Remove it from `admins` in nodes.toml.")),
     "admin_no_member": (
-        N_("The admin {admin} is a guest, a bot or of another workspace; KWS refuses those."),
-        N_("Name a full member of this workspace in `admins` of nodes.toml."),
+        N_("The admin {admin} is a guest, a bot, or from another workspace. KWS doesn't accept them."),
+        N_("Use a full member of this workspace in `admins` in nodes.toml."),
     ),
-    "channel": (N_("The bot may post to the admin channel {channel}."), ""),
+    "channel": (N_("The bot can post to the admin channel {channel}."), ""),
     "channel_unknown": (
-        N_("There is no channel {channel}, or it is private and the bot is not in it."),
+        N_("The channel {channel} doesn't exist, or it's private and the bot isn't a member."),
         N_("Correct `admin_channel` in nodes.toml, and type /invite @kws in that channel."),
     ),
-    "channel_not_member": (N_("The bot is not in the admin channel {channel}."), N_("Type /invite @kws in that channel.")),
-    "channel_archived": (N_("The admin channel {channel} is archived."), N_("Name another one as `admin_channel` in nodes.toml.")),
+    "channel_not_member": (N_("The bot isn't in the admin channel {channel}."), N_("Type /invite @kws in that channel.")),
+    "channel_archived": (N_("The admin channel {channel} is archived."), N_("Choose another `admin_channel` in nodes.toml.")),
     "channel_refused": (
-        N_("The bot may not post to the admin channel {channel}: {error}."),
-        N_("Look at the channel's posting permissions."),
+        N_("The bot can't post to the admin channel {channel}: {error}."),
+        N_("Check the channel's posting permissions."),
     ),
 }  # fmt: skip
-DATABASE = {
-    "database_url": (N_("The database can't be used: {problem}."), N_("Correct KWS_DATABASE_URL; see docs/reference/configuration.md.")),
-    "database": (N_("The database {database} has this version's tables."), ""),
-    "database_writable": (N_("It can be written."), ""),
-    "database_new": (N_("There is no {path} yet; `kws run` makes it."), ""),
-    "database_folder_missing": (N_("The folder {folder} of the database does not exist."), N_("mkdir -p {folder}")),
+DATABASE: dict[str, Advice] = {
+    "database_url": (N_("KWS can't use the database: {problem}."), N_("Correct KWS_DATABASE_URL. See docs/reference/configuration.md.")),
+    "database": (N_("The database {database} matches this version."), ""),
+    "database_writable": (N_("KWS can write to it."), ""),
+    "database_new": (N_("{path} doesn't exist yet. `kws run` creates it."), ""),
+    "database_folder_missing": (N_("The database folder {folder} doesn't exist."), N_("mkdir -p {folder}")),
     "database_folder_readonly": (
-        N_("KWS may not write into the folder {folder} of the database."),
-        N_("Give the folder to the user that runs KWS: chown. SQLite writes a log beside its file."),
+        N_("KWS can't write to the database folder {folder}."),
+        N_("Make the user that runs KWS the owner of the folder (chown). SQLite writes a log next to its file."),
     ),
     "database_on_network": (
-        N_("{path} is on a network file system ({kind}), where SQLite's locks can't be relied on."),
-        N_("Put it on a local disk, or use PostgreSQL."),
+        N_("{path} is on a network file system ({kind}), where SQLite's locks aren't reliable."),
+        N_("Move it to a local disk, or use PostgreSQL."),
     ),
-    "database_disk_full": (N_("Only {free_mb} MB are free in {folder}."), N_("Make room.")),
+    "database_disk_full": (N_("{folder} has only {space} left."), N_("Free some disk space.")),
     "database_silent": (
-        N_("The database {database} can't be opened: {why}"),
-        N_("Is its server running, and are user, password and host in KWS_DATABASE_URL right?"),
+        N_("KWS can't open the database {database}: {why}"),
+        N_("Check that its server is running. Check the user, password, and host in KWS_DATABASE_URL."),
     ),
     "database_readonly": (
-        N_("The database {database} can't be written: {why}"),
-        N_("Give file and folder to the user that runs KWS. If it is locked: does another program hold it open?"),
+        N_("KWS can't write to the database {database}: {why}"),
+        N_("Make the user that runs KWS the owner of the file and folder. If it's locked, check whether another program has it open."),
     ),
     "database_older": (
-        N_("The database {database} is of an earlier version of KWS ({version})."),
-        N_("`kws run` brings it up to date at its start; make a copy first. Or: kws db upgrade"),
+        N_("The database {database} is from an earlier version of KWS ({version})."),
+        N_("Back it up. Then `kws run` upgrades it when it starts, or run: kws db upgrade"),
     ),
     "database_newer": (
-        N_("The database {database} was made by a later version of KWS ({version})."),
-        N_("Install that version, or restore the copy from before the upgrade."),
+        N_("The database {database} is from a later version of KWS ({version})."),
+        N_("Install that version, or restore the backup from before the upgrade."),
     ),
 }  # fmt: skip
+
+
+WHAT: dict[str, tuple[str, Callable[[float, Texts], str]]] = {  # what a node has too little of
+    "vCPU": (N_("vCPUs"), lambda number, _: f"{number:g}"),
+    "MiB RAM": (N_("memory"), memory),
+    "GiB": (N_("disk"), disk),
+}
 
 
 def says(finding: Finding, texts: Texts) -> str:
     """What was found, in one sentence."""
-    return texts.plain(_words(finding)[0], **finding.data)
+    return texts.plain(_words(finding)[0], **_readable(finding, texts))
 
 
 def advises(finding: Finding, texts: Texts) -> str:
     """What to do about it; empty where nothing has to be done."""
     advice = _words(finding)[1]
-    return texts.plain(advice, **finding.data) if advice else ""
+    return texts.plain(advice, **_readable(finding, texts)) if advice else ""
 
 
-def _words(finding: Finding) -> tuple[str, str]:
+def _words(finding: Finding) -> Advice:
     for table in (GENERAL, SLACK, DATABASE, NODE):
         if finding.code in table:
             return table[finding.code]
     raise KeyError(finding.code)
+
+
+def _readable(finding: Finding, texts: Texts) -> dict[str, Any]:
+    """What was found, with amounts as people write them."""
+    data: dict[str, Any] = dict(finding.data)
+    if "free_mb" in data:
+        data["space"] = memory(data["free_mb"], texts)
+    if "ram_mb" in data and "disk_gb" in data:
+        data |= {"ram": memory(data["ram_mb"], texts), "disk": disk(data["disk_gb"], texts)}
+    if "seconds" in data:
+        data["time"] = duration(data["seconds"], SECONDS, texts)
+    if data.get("what") in WHAT:
+        label, amount = WHAT[data["what"]]
+        data["what"] = texts.plain(label)
+        data |= {name: amount(data[name], texts) for name in ("wanted", "measured")}
+    return data

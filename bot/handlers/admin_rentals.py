@@ -16,10 +16,10 @@ from kws_core.tables.rental import Rental
 
 VIA = "desk"  # where it was done, in the audit trail
 DONE = {
-    ids.RentalAct.EXTEND: N_("{name} of {person} lasts until {day} now."),
-    ids.RentalAct.TRANSFER: N_("{name} is {person}'s now."),
-    ids.RentalAct.RESTORE: N_("{name} of {person} is restored until {day}."),
-    ids.RentalAct.END: N_("{name} of {person} is being deleted."),
+    ids.RentalAct.EXTEND: N_("Extended {name} ({person}) until {day}."),
+    ids.RentalAct.TRANSFER: N_("{person} now owns {name}."),
+    ids.RentalAct.RESTORE: N_("Restored {name} ({person}) until {day}."),
+    ids.RentalAct.END: N_("Deleting {name} ({person})."),
 }
 
 

@@ -67,30 +67,32 @@ class Commands:
 
     def _unknown(self, request: RequestContext, word: str) -> None:
         near = difflib.get_close_matches(word, [*self._table, *ALIASES], n=1)
-        text = request.texts(N_("There is no {word} here."), word=word)
+        text = request.texts(N_("Unknown command: {word}"), word=word)
         if near:
-            text = request.texts(N_("There is no {word} here. Did you mean {near}?"), word=word, near=near[0])
+            text = request.texts(N_("Unknown command: {word}. Did you mean {near}?"), word=word, near=near[0])
         help_text = prose.help_text(ids.COMMAND, request.texts)
         request.say(text, [paragraph(text), paragraph(help_text)])
 
 
 def _hub(request: RequestContext, _rest: str) -> None:
     text = request.texts(N_("What would you like to do?"))
-    request.say(text, [paragraph(text), ActionsBlock(elements=_hub_buttons(request.texts))])
+    request.say(text, [paragraph(text), hub_buttons(request.texts)])
 
 
-def _hub_buttons(texts: Texts) -> list[ButtonElement]:
+def hub_buttons(texts: Texts) -> ActionsBlock:
+    """What ``/kws`` alone offers."""
     buttons = (
         (ids.Action.OPEN_RENT, N_("Rent a server"), "primary"),
         (ids.Action.OPEN_CONTAINER, N_("Rent a container"), None),
-        (ids.Action.SHOW_LIST, N_("My rentals"), None),
-        (ids.Action.SHOW_STATUS, N_("What is free"), None),
+        (ids.Action.SHOW_LIST, N_("View rentals"), None),
+        (ids.Action.SHOW_STATUS, N_("Check availability"), None),
         (ids.Action.SHOW_HELP, N_("Help"), None),
     )
-    return [
+    elements = [
         ButtonElement(action_id=action, text=PlainTextObject(text=texts.plain(label)), style=style)
         for action, label, style in buttons
     ]
+    return ActionsBlock(elements=elements)
 
 
 def _help(request: RequestContext, _rest: str) -> None:

@@ -48,7 +48,7 @@ class Extend:
         if word.strip():
             until = self._until(rental, word.strip().lower())
             rental = self.terms.extend(request.who, rental.id, until, via="command")
-            text = N_("{name} is yours until {day}.")
+            text = N_("You can use {name} until {day}.")
             request.say(request.texts(text, name=rental.name, day=request.texts.date(rental.ends_on)))
         else:
             self._open(request, rental)

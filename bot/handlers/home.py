@@ -61,8 +61,8 @@ class HomeHandler:
         missed = self.homes.queries.missed()
         rows = admin_home.rows(found, missed, self.dispatcher.context.expiry.last_day, request.texts)
         if found.pages > 1:
-            rows.append(home.small(request.texts(N_("The App Home has all of them, with a search."))))
-        request.say(request.texts(N_("The desk: all rentals")), rows)
+            rows.append(home.small(request.texts(N_("Open the App Home to see and search all rentals."))))
+        request.say(request.texts(N_("Manage rentals")), rows)
 
 
 def _person(search: Search, action: ClickedElement) -> Search:

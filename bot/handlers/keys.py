@@ -86,10 +86,10 @@ class Keys:
         self._added(request, key)
 
     def _added(self, request: RequestContext, key: SavedKey, *, replace: bool = False) -> None:
-        self._show(request, request.texts(N_("{name} is saved."), name=key.name), replace=replace)
+        self._show(request, request.texts(N_("Saved the key {name}."), name=key.name), replace=replace)
 
     def _removed(self, request: RequestContext, key: SavedKey, *, replace: bool = False) -> None:
-        self._show(request, request.texts(N_("{name} is removed."), name=key.name), replace=replace)
+        self._show(request, request.texts(N_("Removed the key {name}."), name=key.name), replace=replace)
 
     def _show(self, request: RequestContext, news: str | None = None, *, replace: bool = False) -> None:
         keys = self.ring.list(request.who)

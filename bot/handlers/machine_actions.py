@@ -20,11 +20,11 @@ ACTIONS = {
     ids.Action.START: MachineAction.START,
 }
 DONE = {
-    MachineAction.REBOOT: N_("{name} is rebooting."),
+    MachineAction.REBOOT: N_("Rebooting {name}."),
     MachineAction.STOP: N_(
-        "{name} is being powered off. Its card shows when it is; its resources and end date are kept."
+        "Stopping {name}. Its card shows when it's stopped. Its resources and last day are kept."
     ),
-    MachineAction.START: N_("{name} is starting. Its card shows when you can log in."),
+    MachineAction.START: N_("Starting {name}. Its card shows when you can log in."),
 }
 MOST_CONSOLE = 2800  # characters that fit a block beside the fence
 
@@ -65,9 +65,9 @@ class MachineHandler:
 
         def text(lines: str) -> Mrkdwn:
             if not lines.strip():
-                return request.texts(N_("{name} has written nothing yet."), name=name)
+                return request.texts(N_("{name} has no output yet."), name=name)
             shown = request.texts("{lines}", lines=lines.rstrip()[-MOST_CONSOLE:])
-            head = request.texts(N_("The last lines of {name}:"), name=name)
+            head = request.texts(N_("Last lines of {name}:"), name=name)
             return Mrkdwn(f"{head}\n```{shown}```")
 
         self.operations.console(request.who, rental_id, self._told(request, text))
@@ -77,17 +77,17 @@ class MachineHandler:
         rental_id, name = self._named(request)
         if key_rotation.ask(self.context, request.who, rental_id, via=request.via):
             text = N_(
-                "A new key for {name} comes into its owner's direct message. Then the server reboots once."
+                "Resetting the SSH key of {name}. The owner gets the new key by DM, then the server reboots."
             )
         else:
-            text = N_("A new key for {name} is on its way already.")
+            text = N_("The new SSH key for {name} is already on its way.")
         request.say(request.texts(text, name=name))
 
     def key_saved(self, request: RequestContext) -> None:
         """Only its owner knows that; the file goes within seconds."""
         there = self.key_files.saved(request.who, request.value)
-        gone = N_("The private key's file is no longer in Slack.")
-        going = N_("The private key's file is being removed from Slack.")
+        gone = N_("The private key file is no longer in Slack.")
+        going = N_("Removing the private key file from Slack.")
         request.say(request.texts(going if there else gone))
 
     def _named(self, request: RequestContext) -> tuple[str, str]:

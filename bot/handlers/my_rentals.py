@@ -40,7 +40,7 @@ class MyRentals:
         rentals = self.rental_queries.my_rentals(request.who)
         if not rentals:
             request.say(
-                request.texts(N_("You have no rentals. {command} gets you one."), command="/kws rent")
+                request.texts(N_("You don't have any rentals. Rent one: {command}"), command="/kws rent")
             )
             return
         title = request.texts(N_("Your rentals ({count})"), count=len(rentals))
@@ -56,7 +56,7 @@ class MyRentals:
             request.say(request.texts(N_("{name} is already being deleted."), name=rental.name))
             return
         text = request.texts(
-            N_("Return {name}? The server and everything on it are deleted at once. There is no undo."),
+            N_("Return {name}? It will be deleted now, along with all its data. You can't undo this."),
             name=rental.name,
         )
         request.say(text, [paragraph(text), ActionsBlock(elements=self._question(request, rental))])
@@ -65,14 +65,14 @@ class MyRentals:
         keep = ButtonElement(
             action_id=ids.Action.KEEP,
             value=rental.id,
-            text=PlainTextObject(text=request.texts.plain(N_("Keep it"))),
+            text=PlainTextObject(text=request.texts.plain(N_("Cancel"))),
         )
         return [rental_card.return_button(rental, request.texts, confirmed=True), keep]
 
     def return_rental(self, request: RequestContext) -> None:
         """The return was confirmed."""
         rental = self.rental_service.return_rental(request.who, request.value, via=request.via)
-        text = request.texts(N_("{name} is being deleted. You get word in your DM."), name=rental.name)
+        text = request.texts(N_("Deleting {name}. You'll get a DM when it's done."), name=rental.name)
         if _on_card(request):
             return  # the card itself is edited
         request.say(text, replace=True)
@@ -80,7 +80,7 @@ class MyRentals:
     def keep(self, request: RequestContext) -> None:
         """The person thought better of it."""
         rental = self.rental_queries.rental(request.who, request.value)
-        request.say(request.texts(N_("{name} stays as it is."), name=rental.name), replace=True)
+        request.say(request.texts(N_("Canceled. {name} wasn't changed."), name=rental.name), replace=True)
 
     def history(self, request: RequestContext) -> None:
         """Everything that happened to it: who, what, when, from where."""

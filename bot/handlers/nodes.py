@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackClientError
 from bot.handlers.admin import AdminCommands, admins_only
 from bot.slack import files
 from bot.slack.dispatcher import Dispatcher, Later, RequestContext, Submission, paragraph
-from bot.text.i18n import N_
+from bot.text.i18n import N_, P_
 from bot.views import history, ids, nodes_list
 from kws_core.errors import ErrorCode, UserError
 from kws_core.reports import usage
@@ -70,7 +70,7 @@ class Nodes:
         blocks = nodes_list.listing(
             self.rental_queries.nodes(), self.rental_queries.missed(), months, request.texts
         )
-        text = news or request.texts(N_("The nodes"))
+        text = news or request.texts(N_("Nodes"))
         request.say(text, [paragraph(news or f"*{text}*"), *blocks], replace=replace)
 
     def ask(self, request: RequestContext) -> None:
@@ -96,7 +96,11 @@ class Nodes:
         told = self.fleet.drain(
             request.who, node, tell=form.tell, until=form.until, reason=form.reason, where=request.via
         )
-        text = N_("{node} gets no new rentals. Rentals whose owners are told now: {count}.")
+        text = P_(
+            "{node} is in maintenance and won't get new rentals. Notified owners of {count} rental.",
+            "{node} is in maintenance and won't get new rentals. Notified owners of {count} rentals.",
+            "count",
+        )
         news = request.texts(text, node=node, count=told)
         self.show(request, news=news, replace=form.origin.replace)
 
@@ -107,7 +111,11 @@ class Nodes:
 
     def _undrain(self, request: RequestContext, node: str, *, replace: bool) -> None:
         changed = self.fleet.undrain(request.who, node, where=request.via)
-        text = N_("{node} gets rentals again.") if changed else N_("{node} was not out of service.")
+        text = (
+            N_("Maintenance ended. {node} gets new rentals again.")
+            if changed
+            else N_("{node} wasn't in maintenance.")
+        )
         self.show(request, news=request.texts(text, node=node), replace=replace)
 
     # -- usage
@@ -133,16 +141,16 @@ class Nodes:
         used = usage.UsageReport(self.context).month(month)
         table = usage.rows(month, used, _names(request.client, [one.person for one in used]))
         name = f"kws-usage-{month:%Y-%m}.csv"
-        title = request.texts.plain(N_("Usage {month} (CSV)"), month=f"{month:%Y-%m}")
+        title = request.texts.plain(N_("Download usage {month} (CSV)"), month=f"{month:%Y-%m}")
         files.to_person(request.client, request.who.id, files.File(name, usage.to_csv(table).encode(), title))
-        request.say(request.texts(N_("{name} is in your direct message."), name=name))
+        request.say(request.texts(N_("Sent {name} to your DMs."), name=name))
 
     # -- audit
 
     def audit(self, request: RequestContext, rest: str) -> None:
         """``/kws admin audit [NAME]``: everything, or what is about one rental."""
         trail = Audit(self.context).trail(rental=rest.lower() or None, limit=MOST_AUDITED)
-        text = history.of_trail(trail, request.texts) if trail else request.texts(N_("There is nothing."))
+        text = history.of_trail(trail, request.texts) if trail else request.texts(N_("Nothing to show."))
         request.say(text, [paragraph(text)])
 
 

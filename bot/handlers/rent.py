@@ -71,7 +71,7 @@ class Rent:
             ]
             request.say("\n".join(lines))
             return
-        request.say(request.texts(N_("{name} is on its way. You get word in your DM."), name=rental.name))
+        request.say(request.texts(N_("Creating {name}. You'll get a DM when it's ready."), name=rental.name))
 
     def changed(self, request: RequestContext) -> None:
         """Draw the form again after a choice that changes its fields.

@@ -110,7 +110,7 @@ class _Lab(Collector):
         try:
             found = self._read()
         except Exception as error:
-            log.warning("no figures for /metrics: %s", error)
+            log.warning("can't read values for /metrics: %s", error)
             yield _gauge("kws_database_up", "Whether the database answered.", 0)
             return
         yield _gauge("kws_database_up", "Whether the database answered.", 1)

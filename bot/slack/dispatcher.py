@@ -157,7 +157,7 @@ class RequestContext:
             if error.response.get("error") not in TRY_AGAIN:
                 raise
             log.info("form for %s came too late: %s", self.who.id, error.response.get("error"))
-            text = N_("That took too long for Slack. Please type {command} again.")
+            text = N_("Slack timed out. Enter {command} again.")
             self.say(self.texts(text, command=again))
 
 

@@ -42,7 +42,7 @@ class MessageClient:
         except SlackApiError as error:
             if error.response.get("error") not in UNEDITABLE:
                 raise
-            log.info("message %s/%s can't be edited any more: %s", channel, ts, error.response.get("error"))
+            log.info("message %s/%s can no longer be edited: %s", channel, ts, error.response.get("error"))
 
     def find(self, channel: str, block_id: str, thread_ts: str | None = None) -> str | None:
         """The ts of our message with that block, looked for where it would be."""

@@ -206,7 +206,7 @@ def checker(api_url: str) -> Callable[..., BoltResponse]:
             if not answers_to_slack(payload.response_url, api_url):
                 raise BadPayloadError("response_url")
         except BadPayloadError as problem:
-            log.warning("a request that is not as Slack's is dropped: %s", problem)
+            log.warning("dropped a request that isn't from Slack: %s", problem)
             return BoltResponse(status=200, body="")
         context[KEY] = payload
         return next()

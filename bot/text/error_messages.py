@@ -10,9 +10,9 @@ from typing import cast
 
 from bot.text.form_messages import SENTENCES as FORM_SENTENCES
 from bot.text.form_messages import VALUE_KINDS, yaml_problem
-from bot.text.i18n import N_, Mrkdwn, Texts, escape
+from bot.text.i18n import N_, P_, Message, Mrkdwn, Texts, escape
 from bot.text.image_messages import SENTENCES as IMAGE_SENTENCES
-from bot.text.units import size_line
+from bot.text.units import DAYS, disk, duration, memory, size_line
 from kws_core.errors import ErrorCode, UserError
 from kws_core.rentals.admission import CUSTOM
 from kws_core.scheduling.placement import NodeCapacity
@@ -20,116 +20,124 @@ from kws_core.values import Size
 
 log = logging.getLogger(__name__)
 
-_OWN: dict[ErrorCode, str] = {
-    ErrorCode.NAME_MISSING: N_("Give it a name."),
+_OWN: dict[ErrorCode, Message] = {
+    ErrorCode.NAME_MISSING: N_("Enter a name."),
     ErrorCode.NAME_INVALID: N_(
-        "Use 1 to 63 lower-case letters (a-z), digits and hyphens; no hyphen at the start or the end. Example: web01"
+        "Use 1–63 lowercase letters (a-z), digits, and hyphens. Start and end with a letter or digit, such as web01."
     ),
-    ErrorCode.NAME_TAKEN: N_("The name {name} is in use. Choose another one."),
+    ErrorCode.NAME_TAKEN: N_("{name} is already taken. Choose another name."),
     ErrorCode.IMAGE_MISSING: N_("Choose an image."),
-    ErrorCode.IMAGE_UNKNOWN: N_("No node has the image {image} any more. Choose another one."),
+    ErrorCode.IMAGE_UNKNOWN: N_("The image {image} is no longer available. Choose another one."),
     ErrorCode.SIZE_MISSING: N_("Choose a size."),
     ErrorCode.SIZE_SMALL: N_(
-        "The image {image} needs at least {disk_gb} GB of disk and {ram_mb} MB of memory. Choose a larger size."
+        "The image {image} needs at least {disk} of disk and {ram} of memory. Choose a larger size."
     ),
     ErrorCode.SIZE_LARGE: N_(
-        "{size} is too large for one server: no node can give that much. The largest: {largest}. {fitting}"
+        "No node can run a server of size {size}. The largest possible: {largest}. {fitting}"
     ),
-    ErrorCode.FIGURE_LARGE: N_("Enter at most {most}: no node can give one server more."),
-    ErrorCode.QUOTA_RENTALS: N_(
-        "You would have {wanted} rentals; {limit} are allowed. Return one first: /kws list"
+    ErrorCode.FIGURE_LARGE: N_("Enter {most} or less. No node can give a server more."),
+    ErrorCode.QUOTA_RENTALS: P_(
+        "You can have {limit} rental at a time. Return it first: /kws list",
+        "You can have up to {limit} rentals at a time. Return one first: /kws list",
+        "limit",
     ),
-    ErrorCode.QUOTA_VCPUS: N_(
-        "With this you would use {wanted} vCPUs; {limit} are allowed. Choose a smaller size."
-    ),
+    ErrorCode.QUOTA_VCPUS: N_("This would use {wanted} vCPUs; your limit is {limit}. Choose a smaller size."),
     ErrorCode.QUOTA_RAM_MB: N_(
-        "With this you would use {wanted} MB of memory; {limit} MB are allowed. Choose a smaller size."
+        "This would use {wanted} of memory; your limit is {limit}. Choose a smaller size."
     ),
-    ErrorCode.END_NOT_LATER: N_("{name} lasts until {day} already. Choose a later day."),
-    ErrorCode.TOO_LATE_TO_EXTEND: N_(
-        "{name} is over, or being deleted already: nothing can be done about it any more."
-    ),
-    ErrorCode.NOT_STOPPED: N_("{name} is not stopped."),
-    ErrorCode.EXTEND_WORDS: N_("{word} is no length and no date. Examples: 7d, 2w, 2026-12-24"),
-    ErrorCode.NODE_MISSED: N_("{node} is not in nodes.toml any more, so it gets nothing new anyway."),
+    ErrorCode.END_NOT_LATER: N_("{name} already ends on {day}. Choose a later date."),
+    ErrorCode.TOO_LATE_TO_EXTEND: N_("{name} has ended or is being deleted, so you can't change it."),
+    ErrorCode.NOT_STOPPED: N_("{name} hasn't expired, so there's nothing to restore."),
+    ErrorCode.EXTEND_WORDS: N_("{word} isn't a duration or date. Try 7d, 2w, or 2026-12-24."),
+    ErrorCode.NODE_MISSED: N_("{node} is no longer in nodes.toml, so it doesn't get new rentals."),
     ErrorCode.NODES_WORDS: N_(
-        "{word} fits nothing here. Examples: nodes, nodes drain node1, nodes undrain node1"
+        "Unknown option: {word}. Try nodes, nodes drain node1, or nodes undrain node1."
     ),
-    ErrorCode.DRAIN_DAY_MISSING: N_("Choose the day: the people on it are told until when it is theirs."),
-    ErrorCode.MONTH_WORDS: N_("{word} is no month. Example: 2026-11"),
-    ErrorCode.END_FAR: N_("That is too far away. At the latest: {last}."),
-    ErrorCode.NOTE_MISSING: N_("Say why: the owner reads it, and it is kept."),
-    ErrorCode.NO_MEMBER: N_("Only members of this workspace can have rentals; {person} is none."),
-    ErrorCode.ADMINS_ONLY: N_("Only admins may do that."),
-    ErrorCode.END_MISSING: N_("Choose the last day."),
-    ErrorCode.END_PAST: N_("That day is over. Today is {today}."),
-    ErrorCode.END_LATE: N_("At most {days} days from today are possible: until {last}."),
+    ErrorCode.DRAIN_DAY_MISSING: N_("Choose the date when maintenance starts. Owners will see it."),
+    ErrorCode.MONTH_WORDS: N_("{word} isn't a month. Try 2026-11."),
+    ErrorCode.END_FAR: N_("Choose a date no later than {last}."),
+    ErrorCode.NOTE_MISSING: N_("Enter a reason. The owner will see it."),
+    ErrorCode.NO_MEMBER: N_("{person} isn't a workspace member. Choose someone else."),
+    ErrorCode.ADMINS_ONLY: N_("Only admins can do that."),
+    ErrorCode.END_MISSING: N_("Choose a last day."),
+    ErrorCode.END_PAST: N_("That date has passed. Today is {today}."),
+    ErrorCode.END_LATE: N_("Choose a date within {time} from today, no later than {last}."),
     ErrorCode.KEY_IS_PRIVATE: N_(
-        "This is a PRIVATE key. Never paste it anywhere; paste the .pub file instead, and make a new pair."
+        "This is a PRIVATE key. Don't share it with anyone. Create a new key pair, and paste the .pub file."
     ),
-    ErrorCode.KEY_INVALID: N_("This is not one line of an OpenSSH public key. Accepted: {accepted}."),
-    ErrorCode.KEY_TOO_SHORT: N_("This RSA key has {bits} bits; at least {minimum} are needed."),
-    ErrorCode.KEY_SAVED_ALREADY: N_("You have saved this key already, as {name}."),
-    ErrorCode.KEY_NAME_TAKEN: N_("You have a key called {name} already. Give this one another name."),
-    ErrorCode.KEY_NAME_LONG: N_("At most {maximum} characters."),
-    ErrorCode.KEYS_FULL: N_("You have {maximum} keys, and no more can be saved. Remove one first: /kws keys"),
+    ErrorCode.KEY_INVALID: N_(
+        "This isn't an OpenSSH public key. Paste the one line of a .pub file. Accepted types: {accepted}."
+    ),
+    ErrorCode.KEY_TOO_SHORT: N_("This RSA key has {bits} bits. Use a key with at least {minimum} bits."),
+    ErrorCode.KEY_SAVED_ALREADY: N_("You already saved this key as {name}."),
+    ErrorCode.KEY_NAME_TAKEN: N_("You already have a key called {name}. Choose another name."),
+    ErrorCode.KEY_NAME_LONG: P_(
+        "Enter up to {maximum} character.", "Enter up to {maximum} characters.", "maximum"
+    ),
+    ErrorCode.KEYS_FULL: P_(
+        "You can save {maximum} key. Remove it first: /kws keys",
+        "You can save up to {maximum} keys. Remove one first: /kws keys",
+        "maximum",
+    ),
     ErrorCode.KEYS_WORDS: N_(
-        "Type /kws keys, /kws keys add with the line of your public key, or /kws keys remove NAME."
+        "Enter /kws keys, /kws keys add followed by your public key, or /kws keys remove NAME."
     ),
-    ErrorCode.SAVED_KEY_GONE: N_("This key is not there any more, or it is not yours."),
-    ErrorCode.SAVED_KEY_UNKNOWN: N_("You have no key called {name}. {hint}"),
-    ErrorCode.PASSWORD_SHORT: N_("The password needs at least {minimum} characters."),
-    ErrorCode.PASSWORD_LONG: N_("The password may have at most {maximum} characters."),
+    ErrorCode.SAVED_KEY_GONE: N_("This key was removed or isn't yours. Open your keys again: /kws keys"),
+    ErrorCode.SAVED_KEY_UNKNOWN: N_("You don't have a key called {name}. {hint}"),
+    ErrorCode.PASSWORD_SHORT: P_(
+        "Enter at least {minimum} character.", "Enter at least {minimum} characters.", "minimum"
+    ),
+    ErrorCode.PASSWORD_LONG: P_(
+        "Enter a password of up to {maximum} character.",
+        "Enter a password of up to {maximum} characters.",
+        "maximum",
+    ),
     ErrorCode.PASSWORD_CHARACTERS: N_(
-        "Use only letters (a-z, A-Z), digits, spaces and the usual signs for the password."
+        "Use only letters (a-z, A-Z), digits, spaces, and symbols in the password."
     ),
-    ErrorCode.PASSWORD_BLANK_END: N_("The password begins or ends with a space. Take it away."),
-    ErrorCode.PASSWORD_HAS_NAME: N_("The password must not contain {word}."),
-    ErrorCode.PASSWORD_SIMPLE: N_(
-        "This password is easily guessed. Four or five unrelated words make a good one."
-    ),
-    ErrorCode.NO_NODE: N_("No node can take this now. Please try again in a few minutes, or tell an admin."),
-    ErrorCode.NO_ROOM: N_("No node has room for {size} now. Free: {free}. {earliest}"),
-    ErrorCode.RENTAL_UNKNOWN: N_("You have no rental called {name}. {hint}"),
-    ErrorCode.RENTAL_GONE: N_("This rental is not there any more, or it is not yours."),
-    ErrorCode.GUEST: N_("KWS is for members of this workspace. Ask a member of the lab to rent for you."),
-    ErrorCode.STRANGER: N_("KWS is only for people of this workspace."),
-    ErrorCode.FORM_STALE: N_("This form is too old. Open a new one: /kws rent"),
-    ErrorCode.BUTTON_STALE: N_("This button is too old. Open the list anew: /kws"),
-    ErrorCode.SLACK_SILENT: N_(
-        "Slack does not tell KWS who you are right now. Please try again in a minute."
-    ),
-    ErrorCode.KIND_UNKNOWN: N_("No node of this lab offers that."),
-    ErrorCode.KEY_MISSING: N_("Paste your public key, or choose another way to log in."),
-    ErrorCode.PASSWORD_MISSING: N_("Choose a password, or another way to log in."),
-    ErrorCode.NODE_UNKNOWN: N_("Only admins choose a node, and only one of nodes.toml."),
-    ErrorCode.NETWORK_GONE: N_("This network is not there any more. Choose another one."),
-    ErrorCode.NETWORK_TAKEN: N_("You have a network called {name} already."),
-    ErrorCode.NUMBER_RANGE: N_("A whole number from {least} to {most}."),
-    ErrorCode.WORD_NEAR: N_("{word} fits nothing here. Did you mean {near}?"),
-    ErrorCode.WORD_UNKNOWN: N_("{word} fits nothing here. Known: {known}"),
-    ErrorCode.NOT_READY: N_("{name} is not ready, so that is not possible now."),
+    ErrorCode.PASSWORD_BLANK_END: N_("Remove the leading or trailing space from the password."),
+    ErrorCode.PASSWORD_HAS_NAME: N_("Don't use {word} in the password."),
+    ErrorCode.PASSWORD_SIMPLE: N_("This password is easy to guess. Try four or five unrelated words."),
+    ErrorCode.NO_NODE: N_("No node is available. Try again later, or contact an admin."),
+    ErrorCode.NO_ROOM: N_("No node has capacity for {size}. Available: {free}. {earliest}"),
+    ErrorCode.RENTAL_UNKNOWN: N_("You don't have a rental called {name}. {hint}"),
+    ErrorCode.RENTAL_GONE: N_("This rental was deleted or isn't yours. Open your rentals again: /kws list"),
+    ErrorCode.GUEST: N_("Only workspace members can use KWS. Ask a lab member to rent for you."),
+    ErrorCode.STRANGER: N_("Only people in this workspace can use KWS."),
+    ErrorCode.FORM_STALE: N_("This form has expired. Open a new one: /kws rent"),
+    ErrorCode.BUTTON_STALE: N_("This button has expired. Open the list again: /kws"),
+    ErrorCode.SLACK_SILENT: N_("KWS can't check your Slack account right now. Try again in a minute."),
+    ErrorCode.KIND_UNKNOWN: N_("No node offers that. Choose something else."),
+    ErrorCode.KEY_MISSING: N_("Paste your public key, or choose another login method."),
+    ErrorCode.PASSWORD_MISSING: N_("Enter a password, or choose another login method."),
+    ErrorCode.NODE_UNKNOWN: N_("Only admins can choose a node, and it must be in nodes.toml."),
+    ErrorCode.NETWORK_GONE: N_("This network no longer exists. Choose another one."),
+    ErrorCode.NETWORK_TAKEN: N_("You already have a network called {name}. Choose another name."),
+    ErrorCode.NUMBER_RANGE: N_("Enter a whole number from {least} to {most}."),
+    ErrorCode.WORD_NEAR: N_("Unknown option: {word}. Did you mean {near}?"),
+    ErrorCode.WORD_UNKNOWN: N_("Unknown option: {word}. Available: {known}"),
+    ErrorCode.NOT_READY: N_("{name} isn't running. Try again later."),
     ErrorCode.CONTAINER_KEY: N_(
-        "{name} is a container: nobody logs in to it, so it has no key. Its card has its logs and a reboot; to change it, return it and rent another one."
+        "{name} is a container, so it has no SSH key. To see its output, select *View logs*."
     ),
     ErrorCode.FOREIGN_KEY: N_(
-        "{name} was taken over from the system before, so KWS can't give it a new key. An admin of the lab can help; or rent a new one."
+        "{name} was imported from the previous system, so its SSH key can't be reset. Contact an admin."
     ),
-    ErrorCode.CONSOLE_OFF: N_("{name} is powered off, so its console shows nothing. Start it first."),
-    ErrorCode.NO_CONSOLE: N_(
-        "{node} keeps no console of its servers, so there is nothing to show of {name}."
+    ErrorCode.CONSOLE_OFF: N_("{name} is stopped, so it has no console log. Start it first."),
+    ErrorCode.NO_CONSOLE: N_("{node} doesn't keep console logs, so there's none for {name}."),
+    ErrorCode.NODE_SILENT: N_(
+        "{node} couldn't complete the request. Try again in a minute, or contact an admin."
     ),
-    ErrorCode.NODE_SILENT: N_("{node} did not do it. Please try again in a minute, or tell an admin."),
 }
 
 
-def _one_table(*tables: Mapping[ErrorCode, str]) -> dict[ErrorCode, str]:
+def _one_table(*tables: Mapping[ErrorCode, Message]) -> dict[ErrorCode, Message]:
     """Join tables of sentences.
 
     Raises:
         ValueError: If a code has two sentences, since one of them would never be seen.
     """
-    joined: dict[ErrorCode, str] = {}
+    joined: dict[ErrorCode, Message] = {}
     for table in tables:
         if duplicates := joined.keys() & table.keys():
             raise ValueError(f"two sentences for {', '.join(sorted(duplicates))}")
@@ -141,12 +149,10 @@ SENTENCES = _one_table(_OWN, FORM_SENTENCES, IMAGE_SENTENCES)
 HINTS: dict[
     ErrorCode, tuple[str, str]
 ] = {  # behind a name that is not known: what there is, and that there is nothing
-    ErrorCode.RENTAL_UNKNOWN: (N_("Yours: {names}."), N_("You have none.")),
-    ErrorCode.SAVED_KEY_UNKNOWN: (N_("Your keys: {names}."), N_("You have saved no key yet.")),
+    ErrorCode.RENTAL_UNKNOWN: (N_("Your rentals: {names}."), N_("You don't have any rentals.")),
+    ErrorCode.SAVED_KEY_UNKNOWN: (N_("Your keys: {names}."), N_("You don't have any saved keys.")),
 }
-BUG = N_(
-    "Something went wrong on our side. Nothing is lost; please try again. If it stays, tell an admin: {ref}"
-)
+BUG = N_("Something went wrong. Try again, or send this ID to an admin: {ref}")
 
 
 def sentence(error: UserError, texts: Texts) -> Mrkdwn:
@@ -177,6 +183,7 @@ def _data(error: UserError, texts: Texts) -> dict[str, object]:
             if isinstance(earliest, date)
             else ""
         )
+    data |= _amounts(error, texts)
     if error.code is ErrorCode.SIZE_LARGE:
         data |= _too_large(error, texts)
     if error.code is ErrorCode.CLOUD_INIT_UNKNOWN:
@@ -196,7 +203,7 @@ def _data(error: UserError, texts: Texts) -> dict[str, object]:
         data["users"] = used_by(cast(Iterable[tuple[str, str]], error.data["users"]))
     if "silent" in error.data:
         names = ", ".join(cast(Iterable[str], error.data["silent"]))
-        data["hint"] = texts.plain(N_("{names} did not answer."), names=names) if names else ""
+        data["hint"] = texts.plain(N_("Not responding: {names}."), names=names) if names else ""
     if error.code in HINTS:
         names = ", ".join(cast(Iterable[str], error.data["mine"]))
         some, none = HINTS[error.code]
@@ -204,13 +211,26 @@ def _data(error: UserError, texts: Texts) -> dict[str, object]:
     return data
 
 
+def _amounts(error: UserError, texts: Texts) -> dict[str, object]:
+    """Memory, disk and time in the units that people use."""
+    if error.code is ErrorCode.SIZE_SMALL:
+        least = cast(int, error.data["ram_mb"])
+        return {"disk": disk(cast(int, error.data["disk_gb"]), texts), "ram": memory(least, texts, up=True)}
+    if error.code is ErrorCode.END_LATE:
+        return {"time": duration(cast(int, error.data["days"]), DAYS, texts)}
+    if error.code is ErrorCode.QUOTA_RAM_MB:
+        wanted, limit = (cast(int, error.data[name]) for name in ("wanted", "limit"))
+        return {"wanted": memory(wanted, texts, up=True), "limit": memory(limit, texts)}
+    return {}
+
+
 def _too_large(error: UserError, texts: Texts) -> dict[str, object]:
     """The size with its figures, the largest that each node gives, and the sizes that fit."""
     size, hosts = cast(Size, error.data["size"]), cast(Iterable[Size], error.data["largest"])
     names = ", ".join(cast(Iterable[str], error.data["fitting"]))
-    lines = sorted({f"{host.name} {size_line(host)}" for host in hosts})
+    lines = sorted({f"{host.name} {size_line(host, texts)}" for host in hosts})
     return {
-        "size": size_line(size) if size.name == CUSTOM else f"{size.name} ({size_line(size)})",
+        "size": size_line(size, texts) if size.name == CUSTOM else f"{size.name} ({size_line(size, texts)})",
         "largest": "; ".join(lines),
         "fitting": texts.plain(N_("Sizes that fit: {names}."), names=names) if names else "",
     }
@@ -224,7 +244,7 @@ def used_by(rentals: Iterable[tuple[str, str]]) -> Mrkdwn:
 def free_rooms(rooms: Iterable[NodeCapacity], texts: Texts) -> str:
     """What each node has left, in one line."""
     parts = [
-        f"{room.node} {room.free_vcpus} vCPU / {room.free_ram_mb} MB / {room.free_disk_gb} GB"
+        f"{room.node} {size_line(Size(room.node, room.free_vcpus, room.free_ram_mb, room.free_disk_gb), texts)}"
         for room in rooms
     ]
-    return "; ".join(parts) or texts.plain(N_("nothing"))
+    return "; ".join(parts) or texts.plain(N_("none"))

@@ -6,10 +6,14 @@ Values put into a sentence are escaped for Slack's mrkdwn unless they are :class
 from __future__ import annotations
 
 import functools
+import gettext
+from collections.abc import Callable
 from datetime import date, datetime
 from importlib.resources import files
+from typing import NamedTuple
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_skeleton, format_time
+from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 from kws_core.values import LOCALES, Locale
@@ -17,8 +21,11 @@ from kws_core.values import LOCALES, Locale
 __all__ = [
     "LOCALES",
     "N_",
+    "P_",
     "Locale",
+    "Message",
     "Mrkdwn",
+    "Plural",
     "Texts",
     "catalogue",
     "code",
@@ -29,6 +36,18 @@ __all__ = [
 ]
 
 ENGLISH: Locale = "en"  # the language of the message ids
+CLOCKS = {"ko": "Hm"}  # skeletons of the time of day, where it isn't the locale's short one
+
+
+class Plural(NamedTuple):
+    """A sentence whose wording depends on a number: the one in the blank ``by``."""
+
+    one: str
+    many: str
+    by: str = "n"
+
+
+Message = str | Plural
 
 
 class Mrkdwn(str):
@@ -52,8 +71,15 @@ def code(text: object) -> Mrkdwn:
 
 def slack_time(moment: datetime, texts: Texts) -> Mrkdwn:
     """A moment that Slack shows in each reader's own zone, with a fallback in the moment's zone."""
-    fallback = format_datetime(moment, "medium", locale=texts.locale)
-    return Mrkdwn(f"<!date^{int(moment.timestamp())}^{{date_short_pretty}} {{time}}|{escape(fallback)}>")
+    shown = texts.plain(_MOMENT, day="{date_short_pretty}", time="{time}")
+    fallback = texts.plain(_MOMENT, day=texts.date(moment), time=_time_of_day(moment, texts.locale))
+    return Mrkdwn(f"<!date^{int(moment.timestamp())}^{shown}|{escape(fallback)}>")
+
+
+def _time_of_day(moment: datetime, locale: Locale) -> str:
+    if locale in CLOCKS:
+        return format_skeleton(CLOCKS[locale], moment, locale=locale)
+    return format_time(moment, "short", locale=locale).replace("\u202f", " ")
 
 
 def locale_of(slack_locale: str | None, fallback: Locale) -> Locale:
@@ -63,14 +89,33 @@ def locale_of(slack_locale: str | None, fallback: Locale) -> Locale:
 
 
 @functools.cache
-def catalogue(locale: Locale) -> dict[str, str]:
-    """Message id → translation; empty for English."""
+def catalogue(locale: Locale) -> dict[str, tuple[str, ...]]:
+    """Message id → translation, or its plural forms; empty for English."""
     if locale == ENGLISH:
         return {}
+    return {_id(m.id): _forms(m.string) for m in _read(locale) if m.id and m.string}
+
+
+@functools.cache
+def _rule(locale: Locale) -> Callable[[int], int]:
+    """Which plural form goes with a number."""
+    expression = "n != 1" if locale == ENGLISH else _read(locale).plural_expr
+    return gettext.c2py(expression)
+
+
+@functools.cache
+def _read(locale: Locale) -> Catalog:
     path = files("bot.text").joinpath("locale", locale, "LC_MESSAGES", "kws.po")
     with path.open("rb") as file:
-        messages = read_po(file, locale=locale)
-    return {str(m.id): str(m.string) for m in messages if m.id and m.string}
+        return read_po(file, locale=locale)
+
+
+def _id(message: str | list[str] | tuple[str, ...]) -> str:
+    return message if isinstance(message, str) else message[0]
+
+
+def _forms(found: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    return (found,) if isinstance(found, str) else tuple(found)
 
 
 class Texts:
@@ -80,26 +125,43 @@ class Texts:
         self.locale: Locale = locale
         self._catalogue = catalogue(locale)
 
-    def __call__(self, message: str, **data: object) -> Mrkdwn:
+    def __call__(self, message: Message, **data: object) -> Mrkdwn:
         """The sentence as mrkdwn, every value escaped."""
-        filled = self._find(message).format(**{key: escape(value) for key, value in data.items()})
+        filled = self._find(message, data).format(**{key: escape(value) for key, value in data.items()})
         return Mrkdwn(filled)
 
-    def plain(self, message: str, **data: object) -> str:
+    def plain(self, message: Message, **data: object) -> str:
         """The sentence for plain_text objects: nothing is markup there, nothing is escaped."""
-        return self._find(message).format(**data)
+        return self._find(message, data).format(**data)
+
+    def n(self, message: Plural, n: int, **data: object) -> Mrkdwn:
+        """A sentence with the number ``n`` in it, as mrkdwn."""
+        return self(message, **{message.by: n}, **data)
 
     def date(self, day: date) -> str:
-        """A date with its weekday, in words of the language."""
-        return format_date(day, "full", locale=self.locale)
+        """A date as people write it: ``Thu, Dec 24, 2026``, ``2026년 12월 24일 (목)``."""
+        return format_skeleton("yMMMEd", day, locale=self.locale)
 
-    def _find(self, message: str) -> str:
-        return self._catalogue.get(message, message)
+    def _find(self, message: Message, data: dict[str, object]) -> str:
+        if isinstance(message, str):
+            return self._catalogue.get(message, (message,))[0]
+        forms = self._catalogue.get(message.one, (message.one, message.many))
+        number = data[message.by]
+        assert isinstance(number, int), message
+        return forms[_rule(self.locale)(number)]
 
 
 def N_(message: str) -> str:
     """Mark a message for the catalogues where it is not looked up yet."""
     return message
+
+
+def P_(one: str, many: str, by: str = "n") -> Plural:
+    """Marks a sentence with a number, for one and for more; ``by`` is the blank that counts."""
+    return Plural(one, many, by)
+
+
+_MOMENT = N_("{day} at {time}")
 
 
 def texts_for(slack_locale: str | None, fallback: Locale) -> Texts:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.text.i18n import Texts
+from bot.text.units import file_size
 from kws_core.images.boot import TAGS
 from kws_core.images.table import Difference, Row, Table
 from kws_core.nodes.image_store import LOGIN, TITLE
 from kws_core.nodes.offered_images import NotOffered, is_hidden, offered_image
 from kws_core.nodes.values import StoredImage
+
+ENGLISH = Texts("en")
 
 
 def rows(table: Table) -> list[dict[str, Any]]:
@@ -38,11 +42,6 @@ def lines(table: Table) -> list[str]:
     return ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells]
 
 
-def size_text(size: int) -> str:
-    """``238 MB``."""
-    return f"{size / 1024**2:.0f} MB" if size >= 1024**2 else f"{size / 1024:.0f} KB"
-
-
 def short_checksum(stored: StoredImage) -> str:
     """Enough of it to compare at sight."""
     return stored.checksum[:12] or "-"
@@ -57,7 +56,7 @@ def _cells(row: Row) -> list[list[str]]:
         for one in here:
             shown = _not_offered(row) or ("hidden" if is_hidden(one) else "yes")
             shown += ", protected" if one.protected else ""
-            size = size_text(one.size_bytes)
+            size = file_size(one.size_bytes, ENGLISH)
             login = "-" if row.not_offered else offered_image(one).login or "?"
             found.append([row.name, node, one.status, size, short_checksum(one), login, shown, differs])
     return found

@@ -9,6 +9,7 @@ from babel.dates import format_timedelta
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bot.text.i18n import Mrkdwn, Texts, code, escape, slack_time
+from bot.text.units import DAYS, HOURS, duration
 from kws_core.expiry import ExpiryInfo
 from kws_core.forms import boot_script
 from kws_core.forms.ports import format_ports
@@ -55,12 +56,13 @@ def warning(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> Mrkdwn:
         remaining=remaining,
         day=texts.date(rental.ends_on),
         latest=texts.date(outlook.latest),
+        hours=lambda number: duration(number, HOURS, texts),
     )
 
 
 def key_message(rental: Rental, days: int, texts: Texts) -> Mrkdwn:
-    """What is said with the private key, which stays in Slack for that many days."""
-    return _render("key.j2", texts, rental=rental, key=key_name(rental), days=days)
+    """What is said with the private key, which stays in Slack for ``days`` days."""
+    return _render("key.j2", texts, rental=rental, key=key_name(rental), time=duration(days, DAYS, texts))
 
 
 def help_text(command: str, texts: Texts) -> Mrkdwn:

@@ -26,14 +26,14 @@ from kws_core.tables.rental import Rental
 
 LONGEST_NOTE = 300
 SAID = {
-    ids.RentalAct.EXTEND: N_(
-        "*{name}* of {person} lasts until {day}. You may go beyond what the lab's policy allows."
-    ),
+    ids.RentalAct.EXTEND: N_("*{name}* ({person}) ends on {day}. You can extend it beyond the usual limit."),
     ids.RentalAct.TRANSFER: N_(
-        "*{name}* of {person} lasts until {day}. The new owner gets its card, but no key file."
+        "*{name}* ({person}) ends on {day}. The new owner gets the card but no key file."
     ),
-    ids.RentalAct.RESTORE: N_("*{name}* of {person} is stopped. Restored it lasts a week more."),
-    ids.RentalAct.END: N_("*{name}* of {person} and everything on it are deleted at once. There is no undo."),
+    ids.RentalAct.RESTORE: N_("*{name}* ({person}) has expired. Restoring it adds a week."),
+    ids.RentalAct.END: N_(
+        "*{name}* ({person}) will be deleted now, along with all its data. You can't undo this."
+    ),
 }
 
 
@@ -61,7 +61,7 @@ def build(act: ids.RentalAct, rental: Rental, proposed: date, texts: Texts, *, m
     )
     if missed and act is ids.RentalAct.END:
         said += "\n" + texts(
-            N_(":ghost: Its node is not in nodes.toml: it is deleted once the node is back.")
+            N_(":ghost: Its node isn't in nodes.toml. The rental will be deleted when the node is back.")
         )
     blocks: list[Block] = [SectionBlock(text=MarkdownTextObject(text=clip(said, 3000)))]
     if act is ids.RentalAct.EXTEND:
@@ -71,7 +71,7 @@ def build(act: ids.RentalAct, rental: Rental, proposed: date, texts: Texts, *, m
         person = UserSelectElement(action_id=ids.Action.VALUE)
         blocks.append(fields.block(ids.Field.PERSON, texts.plain(N_("New owner")), person))
     note = PlainTextInputElement(action_id=ids.Action.VALUE, max_length=LONGEST_NOTE)
-    label = texts.plain(N_("Reason; the owner reads it"))
+    label = texts.plain(N_("Reason (shown to the owner)"))
     blocks.append(fields.block(ids.Field.NOTE, label, note, optional=act is not ids.RentalAct.EXTEND))
     return View(
         type="modal",

@@ -23,7 +23,7 @@ from slack_sdk.models.blocks import (
     UserSelectElement,
 )
 
-from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
+from bot.text.i18n import N_, P_, Mrkdwn, Texts, code, slack_time
 from bot.text.units import clip, room_line
 from bot.views import history, ids, rental_card
 from bot.views.home import heading, small
@@ -36,10 +36,10 @@ from kws_core.tables.states import Status
 
 ANY = "any"
 WITHIN = (
-    (0, N_("today")),
-    (3, N_("within 3 days")),
-    (7, N_("within 7 days")),
-    (30, N_("within 30 days")),
+    (0, N_("Ends today")),
+    (3, N_("Ends within 3 days")),
+    (7, N_("Ends within 7 days")),
+    (30, N_("Ends within 30 days")),
 )
 FILTERS = "desk-filters-"  # block ids: these and how often the search was cleared, so that fields get empty
 NAME = "desk-name-"
@@ -48,10 +48,10 @@ MOST_NODES = 40
 MOST_IMAGES = 60
 LONGEST_NAME = 63
 ACTS = {
-    ids.RentalAct.EXTEND: N_("Extend"),
-    ids.RentalAct.TRANSFER: N_("Hand over"),
-    ids.RentalAct.RESTORE: N_("Restore it"),
-    ids.RentalAct.END: N_("End it now"),
+    ids.RentalAct.EXTEND: N_("Extend rental"),
+    ids.RentalAct.TRANSFER: N_("Transfer rental"),
+    ids.RentalAct.RESTORE: N_("Restore rental"),
+    ids.RentalAct.END: N_("End rental"),
 }
 
 
@@ -72,7 +72,7 @@ def build(desk: AdminHome, texts: Texts) -> list[Block]:
     """The blocks, to be put below the person's own part."""
     blocks: list[Block] = [
         DividerBlock(),
-        heading(texts.plain(N_("The desk: all rentals"))),
+        heading(texts.plain(N_("Manage rentals"))),
         *_filters(desk, texts),
         _name(desk.search, texts),
         *rows(desk.found, desk.missed, desk.last_day, texts),
@@ -89,9 +89,9 @@ def rows(
 ) -> list[Block]:
     """How many there are, and the page's rentals with what can be done with each."""
     if not found.count:
-        return [small(texts(N_("No rental fits.")))]
+        return [small(texts(N_("No rentals match.")))]
     count = texts(
-        N_("Rentals: {count}, page {page} of {pages}"),
+        P_("{count} rental · page {page} of {pages}", "{count} rentals · page {page} of {pages}", "count"),
         count=found.count,
         page=found.page + 1,
         pages=found.pages,
@@ -147,19 +147,19 @@ def _filters(desk: AdminHome, texts: Texts) -> list[Block]:
     elements: list[InteractiveElement] = [
         UserSelectElement(
             action_id=ids.Action.DESK_PERSON,
-            placeholder=PlainTextObject(text=texts.plain(N_("Whose?"))),
+            placeholder=PlainTextObject(text=texts.plain(N_("Filter by owner"))),
             initial_user=search.person,
         ),
-        _select(ids.Action.DESK_NODE, texts.plain(N_("every node")), nodes, search.node),
-        _select(ids.Action.DESK_STATE, texts.plain(N_("all that are not over")), states, search.state),
+        _select(ids.Action.DESK_NODE, texts.plain(N_("All nodes")), nodes, search.node),
+        _select(ids.Action.DESK_STATE, texts.plain(N_("All active")), states, search.state),
         _select(
             ids.Action.DESK_WITHIN,
-            texts.plain(N_("any end date")),
+            texts.plain(N_("All last days")),
             within,
             None if search.within is None else str(search.within),
         ),
         ButtonElement(
-            action_id=ids.Action.DESK_CLEAR, text=PlainTextObject(text=texts.plain(N_("Clear the search")))
+            action_id=ids.Action.DESK_CLEAR, text=PlainTextObject(text=texts.plain(N_("Clear search")))
         ),
     ]
     return [ActionsBlock(block_id=f"{FILTERS}{search.round}", elements=elements)]
@@ -177,7 +177,7 @@ def _select(
 def _name(search: Search, texts: Texts) -> InputBlock:
     return InputBlock(
         block_id=f"{NAME}{search.round}",
-        label=PlainTextObject(text=texts.plain(N_("Part of the name, then Enter"))),
+        label=PlainTextObject(text=texts.plain(N_("Search by name"))),
         element=PlainTextInputElement(
             action_id=ids.Action.DESK_NAME, initial_value=search.name or None, max_length=LONGEST_NAME
         ),
@@ -206,7 +206,11 @@ def _turn(found: Found, texts: Texts) -> ActionsBlock:
 
 def _nodes(desk: AdminHome, texts: Texts) -> list[Block]:
     """What the nodes have left, and nodes that only rentals remember."""
-    missed = N_(":ghost: *{node}* is not in nodes.toml; {count} rentals are on it. Put it back.")
+    missed = P_(
+        ":ghost: *{node}* isn't in nodes.toml but has {count} rental. Add the node again.",
+        ":ghost: *{node}* isn't in nodes.toml but has {count} rentals. Add the node again.",
+        "count",
+    )
     lines: list[str] = [texts(missed, node=node, count=count) for node, count in desk.missed.items()]
     lines += [room_line(status.room, texts) for status in desk.nodes]
     return [_section("\n".join(lines[:MOST_NODES]))]
@@ -216,7 +220,7 @@ def _images(desk: AdminHome, texts: Texts) -> list[Block]:
     """What can be rented."""
     names = ", ".join(code(image.title or image.name) for image in desk.images[:MOST_IMAGES])
     more = texts(
-        N_("Compare, copy, describe, hide or delete them: {command}"),
+        N_("To compare, copy, describe, hide, or delete images: {command}"),
         command=code(f"{ids.COMMAND} admin images"),
     )
     return [_section(f"{names or texts(N_('none'))}\n{more}")]
@@ -249,5 +253,5 @@ SECTIONS: tuple[
 ] = (  # below the rentals; 30 blocks at most
     (N_("Nodes"), _nodes),
     (N_("Images"), _images),
-    (N_("What happened last"), _events),
+    (N_("Recent activity"), _events),
 )

@@ -15,8 +15,8 @@ from slack_sdk.models.blocks import (
     UserSelectElement,
 )
 
-from bot.text.i18n import N_, Mrkdwn, Texts, code
-from bot.text.units import clip
+from bot.text.i18n import N_, P_, Mrkdwn, Plural, Texts, code
+from bot.text.units import clip, spoken
 from bot.views import ids, node_notices
 from bot.views.rental_card import Message
 from kws_core.tables.alert import AdminAlert
@@ -46,11 +46,11 @@ KINDS = {  # of what a node still shows
     "keypair": N_("key pair"),
 }
 UNREACHABLE = {  # Slack's codes
-    "user_disabled": N_("the account is deactivated"),
-    "cannot_dm_bot": N_("it is a bot"),
-    "user_not_found": N_("there is no such person"),
-    "users_not_found": N_("there is no such person"),
-    "user_not_visible": N_("KWS may not see this person"),
+    "user_disabled": N_("account deactivated"),
+    "cannot_dm_bot": N_("bot account"),
+    "user_not_found": N_("user not found"),
+    "users_not_found": N_("user not found"),
+    "user_not_visible": N_("not visible to KWS"),
 }
 MOST_RENTALS = 20  # two blocks each; Slack takes 50 in a message
 
@@ -66,7 +66,7 @@ def message(notice: AdminAlert, rentals: Sequence[Rental], texts: Texts) -> Mess
         for rental in rentals[:MOST_RENTALS]:
             blocks += _decision(rental, texts)
         if not rentals:
-            blocks.append(_section(texts(N_("Nothing is left to decide."))))
+            blocks.append(_section(texts(N_("There's nothing left to decide."))))
     return Message(clip(text, 3000), blocks)
 
 
@@ -76,14 +76,12 @@ def _text(notice: AdminAlert, texts: Texts) -> str:
             return "\n".join(_night(night, texts))
         case DepartedAlert(person=person):
             return texts(
-                N_(":wave: {person} has left this workspace. Who takes these rentals over?"),
+                N_(":wave: {person} left this workspace. Choose what to do with these rentals."),
                 person=_person(person),
             )
         case UnreachableAlert() as mute:
             return texts(
-                N_(
-                    ":mute: Slack brings nothing to {person} any more ({why}). {name} ends at its last day without a word."
-                ),
+                N_(":mute: Can't DM {person} ({why}). {name} will expire without a reminder."),
                 person=_person(mute.owner),
                 why=texts(UNREACHABLE[mute.why]) if mute.why in UNREACHABLE else code(mute.why),
                 name=mute.name,
@@ -101,41 +99,45 @@ def _text(notice: AdminAlert, texts: Texts) -> str:
             return node_notices.resumed(resumed, texts)
 
 
-LEAKS = {
-    True: N_(":broom: {node} had things of no rental ({count}); they are deleted: {marks}"),
+LEAKS: dict[bool, str | Plural] = {
+    True: P_(
+        ":broom: Deleted {count} orphaned resource on {node}: {marks}",
+        ":broom: Deleted {count} orphaned resources on {node}: {marks}",
+        "count",
+    ),
     False: N_(
-        ":warning: {node} has too many things that no rental explains ({count}), so none is deleted. "
-        "Is this the right database? {marks}"
+        ":warning: {node} has too many orphaned resources ({count}), so KWS didn't delete any. "
+        "Check that this is the right database. {marks}"
     ),
 }
 
 
 def _night(night: NightAlert, texts: Texts) -> list[str]:
     day = texts.date(night.day) if night.day else "?"
-    lines: list[str] = [texts(N_(":crescent_moon: The night to {day}"), day=day)]
+    lines: list[str] = [texts(N_(":crescent_moon: Nightly cleanup: {day}"), day=day)]
     for entries, label in (
         (night.ended, N_("Ended ({count}): {names}")),
-        (night.stopped, N_("Stopped ({count}): {names}")),
+        (night.stopped, N_("Expired ({count}): {names}")),
     ):
         if entries:
             lines.append(texts(label, count=len(entries), names=_names(entries)))
     for entry in night.stuck[:MOST_NAMES]:
         shown = _why(entry, texts)
-        text = N_("Still being deleted: {name} of {person} on {node}: {why}")
+        text = N_("Still deleting {name} ({person}) on {node}: {why}")
         lines.append(
             texts(text, name=entry.name, person=_person(entry.owner), node=entry.node or "", why=shown)
         )
     if night.failed:
-        lines.append(texts(N_("Failed, see the log: {names}"), names=", ".join(night.failed)))
+        lines.append(texts(N_("Failed: {names}. See the log."), names=", ".join(night.failed)))
     return lines
 
 
 def _why(entry: NightRental, texts: Texts) -> str:
     if entry.why == "silent":
-        return texts(N_("it does not answer"))
+        return texts(N_("not responding"))
     left = (entry.why or "").split(", ")
     kinds = [texts(KINDS[kind]) if kind in KINDS else code(kind) for kind in left if kind]
-    return Mrkdwn(", ".join(kinds)) if kinds else texts(N_("it still shows something of it"))
+    return Mrkdwn(", ".join(kinds)) if kinds else texts(N_("resources remain"))
 
 
 def _names(entries: Sequence[NightRental]) -> Mrkdwn:
@@ -146,20 +148,22 @@ def _names(entries: Sequence[NightRental]) -> Mrkdwn:
 def _decision(rental: Rental, texts: Texts) -> Iterable[Block]:
     text = texts(N_("*{name}* until {day}"), name=rental.name, day=texts.date(rental.ends_on))
     pick = UserSelectElement(
-        action_id=ids.Action.TRANSFER, placeholder=PlainTextObject(text=texts.plain(N_("Hand over to …")))
+        action_id=ids.Action.TRANSFER, placeholder=PlainTextObject(text=texts.plain(N_("Transfer to…")))
     )
+    label = texts.plain(N_("End rental"))
     end = ButtonElement(
         action_id=ids.Action.END,
         value=rental.id,
         style="danger",
-        text=PlainTextObject(text=texts.plain(N_("End it now"))),
+        text=PlainTextObject(text=label),
+        accessibility_label=spoken(label, rental.name),
         confirm=ConfirmObject(
             title=PlainTextObject(text=clip(texts.plain(N_("End {name}?"), name=rental.name), 100)),
             text=PlainTextObject(
-                text=texts.plain(N_("It and everything on it are deleted at once. There is no undo."))
+                text=texts.plain(N_("It will be deleted now, along with all its data. You can't undo this."))
             ),
-            confirm=PlainTextObject(text=texts.plain(N_("End it now"))),
-            deny=PlainTextObject(text=texts.plain(N_("Keep it"))),
+            confirm=PlainTextObject(text=label),
+            deny=PlainTextObject(text=texts.plain(N_("Cancel"))),
             style="danger",
         ),
     )

@@ -21,7 +21,7 @@ from slack_sdk.models.blocks import (
 
 from bot.text import prose
 from bot.text.i18n import N_, Mrkdwn, Texts, slack_time
-from bot.text.units import clip
+from bot.text.units import clip, spoken
 from bot.views import ids, rental_card
 from bot.views.rental_card import Message
 from kws_core.expiry import ExpiryInfo
@@ -32,11 +32,11 @@ from kws_core.tables.rental import Rental
 from kws_core.tables.states import Reason, Status
 
 KINDS = frozenset({EventKind.WARNED, EventKind.STOPPED})
-STEPS = ((timedelta(days=1), N_("1 day longer")), (timedelta(weeks=1), N_("1 week longer")))
+STEPS = ((timedelta(days=1), N_("Extend by 1 day")), (timedelta(weeks=1), N_("Extend by 1 week")))
 OUTCOMES = {
     Reason.RETURNED: N_(":leftwards_arrow_with_hook: {name} was returned."),
-    Reason.ADMIN: N_(":leftwards_arrow_with_hook: {name} was ended by an admin."),
-    Reason.EXPIRED: N_(":checkered_flag: {name} has ended."),
+    Reason.ADMIN: N_(":leftwards_arrow_with_hook: An admin ended {name}."),
+    Reason.EXPIRED: N_(":checkered_flag: {name} expired and has ended."),
 }
 
 
@@ -72,7 +72,7 @@ def _warning(rental: Rental, event: Event, outlook: ExpiryInfo, texts: Texts) ->
         if (until := outlook.later(step))
     ]
     if outlook.last_day < outlook.latest:
-        pick = PlainTextObject(text=texts.plain(N_("Until …")))
+        pick = PlainTextObject(text=texts.plain(N_("Extend until…")))
         buttons.append(DatePickerElement(action_id=ids.Action.EXTEND_UNTIL, placeholder=pick))
     buttons.append(rental_card.return_button(rental, texts))
     return _with_id(event, text, ActionsBlock(block_id=ids.EXTENSION + rental.id, elements=buttons))
@@ -83,10 +83,7 @@ def _stopped(
 ) -> Message:
     moment = slack_time(until.astimezone(outlook.ends_at.tzinfo), texts) if until else "?"
     text = texts(
-        N_(
-            ":large_yellow_circle: {name} has reached its end and is stopped. "
-            "It is deleted with everything on it at {moment}, unless you restore it."
-        ),
+        N_(":large_yellow_circle: {name} expired. Restore it by {moment} or it will be deleted."),
         name=rental.name,
         moment=moment,
     )
@@ -96,25 +93,27 @@ def _stopped(
 
 def restore_button(rental: Rental, texts: Texts) -> ButtonElement:
     """Out of the grace period."""
+    label = texts.plain(N_("Restore rental"))
     return ButtonElement(
         action_id=ids.Action.RESTORE,
         value=rental.id,
         style="primary",
-        text=PlainTextObject(text=texts.plain(N_("Restore it"))),
+        text=PlainTextObject(text=label),
+        accessibility_label=spoken(label, rental.name),
     )
 
 
 def _outcome(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> Mrkdwn:
     if rental.status is Status.READY:
         return texts(
-            N_(":white_check_mark: {name} is yours until {day}."),
+            N_(":white_check_mark: You can use {name} until {day}."),
             name=rental.name,
             day=texts.date(outlook.last_day),
         )
     if rental.status is Status.STOPPED:
-        return texts(N_(":large_yellow_circle: {name} has reached its end."), name=rental.name)
+        return texts(N_(":large_yellow_circle: {name} expired."), name=rental.name)
     known = OUTCOMES.get(rental.reason) if rental.reason else None
-    return texts(known or N_(":white_circle: {name} is over."), name=rental.name)
+    return texts(known or N_(":white_circle: {name} has ended."), name=rental.name)
 
 
 def _with_id(event: Event, text: str, actions: ActionsBlock | None = None) -> Message:

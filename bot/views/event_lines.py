@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from bot.text.i18n import N_, Texts, code
+from bot.text.i18n import N_, Message, Texts, code
+from bot.text.units import MINUTES, duration
 from bot.views import history
 from kws_core.tables.details import events
 from kws_core.tables.details.events import (
@@ -20,6 +21,7 @@ from kws_core.tables.details.events import (
     PoweredOff,
     PoweredOn,
     Restored,
+    SlowBoot,
     WaitingForNode,
 )
 from kws_core.tables.event import Event
@@ -27,118 +29,104 @@ from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 
 REFUSALS = {
-    "down": N_("did not answer"),
-    "auth": N_("did not accept KWS's credentials"),
-    "quota": N_("is at its quota"),
-    "no_host": N_("had no room"),
-    "no_address": N_("has no address left"),
-    "no_image": N_("does not have the image"),
-    "missing": N_("is not set up completely"),
-    "invalid": N_("did not accept the request"),
-    "failed": N_("could not build it"),
-    "off": N_("shows that it is powered off"),
-    "no_console": N_("keeps no console"),
+    "down": N_("not responding"),
+    "auth": N_("login rejected"),
+    "quota": N_("quota exceeded"),
+    "no_host": N_("no capacity"),
+    "no_address": N_("no free addresses"),
+    "no_image": N_("image not found"),
+    "missing": N_("incomplete setup"),
+    "invalid": N_("request rejected"),
+    "failed": N_("creation failed"),
+    "off": N_("server is stopped"),
+    "no_console": N_("no console log"),
 }
 FAILURES = {
-    "no_node": N_("No node could build it, so the rental is over. Please try again later, or tell an admin."),
-    "no_answer": N_(
-        "It was built but never answered, so it is deleted. Please try again, or choose another image."
-    ),
+    "no_node": N_("No node could create it, so the rental ended. Try again later, or contact an admin."),
+    "no_answer": N_("It didn't respond, so KWS deleted it. Try another image."),
     "no_login": N_(
-        "It started, but it never accepted your login, so it is deleted. Please choose another image, or tell an admin."
+        "It started but didn't accept your login, so KWS deleted it. Try another image, or contact an admin."
     ),
-    "no_key": N_("The key could not be delivered, so nothing was built."),
+    "no_key": N_("KWS couldn't deliver the key, so it didn't create anything."),
 }
-LINES = {
-    EventKind.PLACED: N_(":white_check_mark: Placed on {node}."),
-    EventKind.MOVED: N_(":arrow_right: {refused} {why}; now on {node}."),
-    EventKind.WAITING: N_(":hourglass: {node} {why}; no other node has room, so it is tried again."),
-    EventKind.QUEUED: N_(
-        ":hourglass: {node} is busy with others. Your turn: {position} of {of} in its line."
-    ),
-    EventKind.KEY_SENT: N_(":key: The private key is in this message's thread. Its fingerprint: {print}"),
-    EventKind.KEY_FILE_REMOVED: N_(":wastebasket: The private key's file is removed from Slack."),
-    EventKind.BUILDING: N_(":hammer_and_wrench: Being built on {node}."),
+LINES: dict[EventKind, Message] = {
+    EventKind.PLACED: N_(":white_check_mark: Assigned to {node}."),
+    EventKind.MOVED: N_(":arrow_right: {refused}: {why}. Moved to {node}."),
+    EventKind.WAITING: N_(":hourglass: {node}: {why}. No other node has capacity, so KWS will try again."),
+    EventKind.QUEUED: N_(":hourglass: {node} is busy. You're {position} of {of} in the queue."),
+    EventKind.KEY_SENT: N_(":key: The private key is in this thread. Fingerprint: {print}"),
+    EventKind.KEY_FILE_REMOVED: N_(":wastebasket: The private key file was removed from Slack."),
+    EventKind.BUILDING: N_(":hammer_and_wrench: Creating on {node}."),
     EventKind.SLOW_BOOT: N_(
-        ":hourglass: The server has been starting for {minutes} minutes and doesn't accept logins yet. KWS keeps checking."
+        ":hourglass: The server has been starting for {time}, and you can't log in yet. KWS keeps checking."
     ),
-    EventKind.READY: N_(":white_check_mark: Ready on {node}."),
+    EventKind.READY: N_(":white_check_mark: Running on {node}."),
     EventKind.REBOOTED: N_(":arrows_counterclockwise: Rebooted."),
     EventKind.SWITCHED_OFF: N_(":black_square_for_stop: Stop requested."),
     EventKind.SWITCHED_ON: N_(":arrow_forward: Start requested."),
     EventKind.POWERED_OFF: N_(
-        ":black_square_for_stop: It was powered off, but not in KWS: from inside, or on {node}. You can start it again."
+        ":black_square_for_stop: It was shut down outside KWS: from inside, or on {node}. You can start it again."
     ),
-    EventKind.POWERED_ON: N_(":arrow_forward: Started: it accepts logins."),
-    EventKind.KEY_WANTED: N_(":key: A new key: it comes into this thread; then the server reboots once."),
-    EventKind.KEY_RENEWED: N_(
-        ":key: The server reboots. In a minute or two the new key opens it, and earlier keys of KWS no longer do."
-    ),
-    EventKind.KEY_DROPPED: N_(
-        ":x: The new key could not be delivered. What opened the server before still does."
-    ),
+    EventKind.POWERED_ON: N_(":arrow_forward: Started. You can log in."),
+    EventKind.KEY_WANTED: N_(":key: The new SSH key will arrive in this thread, then the server reboots."),
+    EventKind.KEY_RENEWED: N_(":key: Rebooting. The new key replaces earlier KWS keys in 1–2 minutes."),
+    EventKind.KEY_DROPPED: N_(":x: Couldn't deliver the new key. Your current login still works."),
     EventKind.VANISHED: N_(
-        ":ghost: It is not on {node} any more: somebody deleted it there. The rental is over."
+        ":ghost: It's no longer on {node}: someone deleted it there. The rental has ended."
     ),
     EventKind.EXTENDED: N_(":calendar: Extended until {day}."),
-    EventKind.EXPIRED: N_(
-        ":checkered_flag: Its last day is over. It is being deleted with everything on it."
-    ),
-    EventKind.STOPPED: N_(":large_yellow_circle: Its last day is over: stopped, and kept for a while."),
+    EventKind.EXPIRED: N_(":checkered_flag: The rental expired. Deleting it, along with all its data."),
+    EventKind.STOPPED: N_(":large_yellow_circle: The rental expired. It's kept for the grace period."),
     EventKind.RESTORED: N_(":seedling: Restored until {day}."),
-    EventKind.TRANSFERRED: N_(":handshake: It is yours now."),
-    EventKind.RETURNED: N_(":leftwards_arrow_with_hook: You returned it. It is being deleted."),
-    EventKind.ADOPTED: N_(
-        ":inbox_tray: Taken over from the system before, as it is. You log in as ever; it is yours until {day}."
-    ),
-    EventKind.ENDED: N_(":white_check_mark: Deleted: nothing of it is left."),
+    EventKind.TRANSFERRED: N_(":handshake: You now own this rental."),
+    EventKind.RETURNED: N_(":leftwards_arrow_with_hook: You returned it. Deleting it now."),
+    EventKind.ADOPTED: N_(":inbox_tray: Imported from the previous system. Log in as before until {day}."),
+    EventKind.ENDED: N_(":white_check_mark: Deleted. Nothing remains."),
 }
 
 
 OVERDUE = N_(
-    ":inbox_tray: Taken over from the system before, as it is. You log in as ever. Its last day there was {was}; so that you have time it is yours until {day}."
+    ":inbox_tray: Imported from the previous system, where it ended on {was}. Log in as before until {day}."
 )
-POWERED_OFF = N_(":black_square_for_stop: Powered off.")
-LOST_POWER = N_(":zap: {node} was off, and the server with it. KWS is starting it again.")
-RESUMED = N_(":arrow_forward: {node} is back, and KWS started the server again. It accepts logins.")
-ANSWERS_AGAIN = N_(":arrow_forward: {node} is back, and the server accepts logins again.")
-NOT_RESUMED = N_(
-    ":x: {node} is back, but the server did not start again. Try to start it, or contact an admin."
-)
-STILL_OFF = N_(":x: It did not start. Try again, or contact an admin.")
-STILL_ON = N_(":x: It did not stop. Try again, or shut it down from inside.")
-UNBUILT = N_(":calendar: It was still being built when its last day was over, so it is yours until {day}.")
-RENEWED = N_(":key: The new key opens the server now; earlier keys of KWS no longer do.")
+POWERED_OFF = N_(":black_square_for_stop: Stopped.")
+LOST_POWER = N_(":zap: {node} went down, and so did this rental. KWS is starting it again.")
+RESUMED = N_(":arrow_forward: {node} is back, and KWS started it again. You can log in.")
+ANSWERS_AGAIN = N_(":arrow_forward: {node} is back. You can log in again.")
+NOT_RESUMED = N_(":x: {node} is back, but it didn't start. Try to start it, or contact an admin.")
+STILL_OFF = N_(":x: It didn't start. Try again, or contact an admin.")
+STILL_ON = N_(":x: It didn't stop. Try again, or shut it down from inside.")
+UNBUILT = N_(":calendar: KWS was still creating it on its last day, so you can use it until {day}.")
+RENEWED = N_(":key: You can now log in with the new key. Earlier KWS keys no longer work.")
 NOT_TAKEN = N_(
-    ":x: The server was rebooted but doesn't accept the new key: its image doesn't run KWS's script when it boots. "
-    "What opened it before still does; delete the new key file."
+    ":x: The server rebooted but doesn't accept the new key: its image doesn't run KWS's boot script. Your current "
+    "login still works. Delete the new key file."
 )
 REFUSED = {  # what is said instead when the node said no
     EventKind.KEY_RENEWED: N_(
-        ":key: {node} {why}, so the server was not rebooted. Once you reboot it, the new key opens it and earlier keys of KWS no longer do."
+        ":key: {node} couldn't reboot the server: {why}. Reboot it to use the new key. Earlier KWS keys then stop working."
     ),
     EventKind.KEY_DROPPED: N_(
-        ":x: {node} {why}, so the server does not get the new key. What opened it before still does; delete the new key file."
+        ":x: {node} couldn't install the new key: {why}. Your current login still works. Delete the new key file."
     ),
 }
 
 
 BY_OTHERS = {  # what is said instead when an admin did it: without a reason, and with one
     EventKind.RETURNED: (
-        N_(":leftwards_arrow_with_hook: {actor} ended it. It is being deleted."),
-        N_(":leftwards_arrow_with_hook: {actor} ended it ({note}). It is being deleted."),
+        N_(":leftwards_arrow_with_hook: {actor} ended this rental. Deleting it now."),
+        N_(":leftwards_arrow_with_hook: {actor} ended this rental. Reason: {note}. Deleting it now."),
     ),
     EventKind.EXTENDED: (
         N_(":calendar: {actor} extended it until {day}."),
-        N_(":calendar: {actor} extended it until {day}: {note}"),
+        N_(":calendar: {actor} extended it until {day}. Reason: {note}"),
     ),
     EventKind.RESTORED: (
         N_(":seedling: {actor} restored it until {day}."),
-        N_(":seedling: {actor} restored it until {day}: {note}"),
+        N_(":seedling: {actor} restored it until {day}. Reason: {note}"),
     ),
     EventKind.TRANSFERRED: (
-        N_(":handshake: Handed over by {actor}. It is yours now."),
-        N_(":handshake: Handed over by {actor} ({note}). It is yours now."),
+        N_(":handshake: {actor} transferred this rental to you."),
+        N_(":handshake: {actor} transferred this rental to you. Reason: {note}"),
     ),
 }
 
@@ -157,7 +145,7 @@ def line(event: Event, rental: Rental, texts: Texts) -> str | None:
     return line + history.by_another(event, rental, texts)
 
 
-def _sentence(event: Event, rental: Rental) -> str:
+def _sentence(event: Event, rental: Rental) -> Message:
     match event.details:
         case KeyRenewed(works=True):
             return RENEWED
@@ -174,14 +162,14 @@ def _sentence(event: Event, rental: Rental) -> str:
     if event.actor != rental.owner:
         if event.kind is EventKind.KEY_WANTED:
             return N_(
-                ":key: {actor} asked for a new key. It comes into this thread; then the server reboots once."
+                ":key: {actor} reset the SSH key. The new key will arrive in this thread, then the server reboots."
             )
         if event.kind in BY_OTHERS:
             return BY_OTHERS[event.kind][event.note is not None]
     return LINES[event.kind]
 
 
-def _of_power(turned: PoweredOff | PoweredOn) -> str:
+def _of_power(turned: PoweredOff | PoweredOn) -> Message:
     if isinstance(turned, PoweredOn):
         if turned.outage:
             return RESUMED if turned.started else ANSWERS_AGAIN
@@ -199,6 +187,8 @@ def _words(details: EventDetails, texts: Texts) -> dict[str, object]:
     match details:
         case Moved() | WaitingForNode() | KeyRenewed() | KeyDropped():
             words["why"] = texts(REFUSALS.get(details.refusal or "", REFUSALS["failed"]))
+        case SlowBoot(minutes=minutes):
+            words["time"] = duration(minutes, MINUTES, texts)
         case KeySent(fingerprint=fingerprint):
             words["print"] = code(fingerprint or "")
         case Extended(until=until) | Restored(until=until):

@@ -34,15 +34,15 @@ class Extension(NamedTuple):
 def build(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> View:
     """The form; it proposes a week more, as far as the policy goes."""
     now = texts(
-        N_("*{name}* is yours until {moment}."),
+        N_("You can use *{name}* until {moment}."),
         name=rental.name,
         moment=slack_time(prose.last_minute(outlook.ends_at), texts),
     )
     return View(
         type="modal",
         callback_id=ids.View.EXTEND,
-        title=PlainTextObject(text=texts.plain(N_("Extend"))),
-        submit=PlainTextObject(text=texts.plain(N_("Extend"))),
+        title=PlainTextObject(text=texts.plain(N_("Extend rental"))),
+        submit=PlainTextObject(text=texts.plain(N_("Extend rental"))),
         close=PlainTextObject(text=texts.plain(N_("Cancel"))),
         private_metadata=rental.id,
         blocks=[SectionBlock(text=MarkdownTextObject(text=clip(now, 3000))), _until(outlook, texts)],
@@ -55,6 +55,6 @@ def parse(view: SentView) -> Extension:
 
 
 def _until(outlook: ExpiryInfo, texts: Texts) -> InputBlock:
-    hint = texts.plain(N_("At the latest {day}."), day=texts.date(outlook.latest))
+    hint = texts.plain(N_("Choose a date no later than {day}."), day=texts.date(outlook.latest))
     element = DatePickerElement(action_id=ids.Action.VALUE, initial_date=outlook.proposed.isoformat())
     return fields.block(ids.Field.ENDS_ON, texts.plain(N_("New last day")), element, hint)

@@ -132,7 +132,7 @@ def number(field: ids.Field, label: str, initial: int) -> InputBlock:
 
 def name(texts: Texts) -> InputBlock:
     """The rental's name."""
-    hint = texts.plain(N_("Lower-case letters, digits and hyphens. It becomes the host name."))
+    hint = texts.plain(N_("Lowercase letters, digits, and hyphens. This becomes the host name."))
     return text(ids.Field.NAME, texts.plain(N_("Name")), "web01", hint, focus=True)
 
 
@@ -162,7 +162,7 @@ def image(images: Sequence[Image], texts: Texts) -> InputBlock:
 
 def registry_image(texts: Texts) -> InputBlock:
     """The name of a container image."""
-    hint = texts.plain(N_("As for docker pull. Without a tag, latest is taken."))
+    hint = texts.plain(N_("Same as for docker pull. The default tag is latest."))
     return text(ids.Field.IMAGE, texts.plain(N_("Container image")), "nginx:latest", hint)
 
 
@@ -170,7 +170,7 @@ def last_day(offer: FormOptions, texts: Texts) -> InputBlock:
     """The last day of the rental."""
     element = DatePickerElement(action_id=ids.Action.VALUE, initial_date=offer.default_end.isoformat())
     hint = texts.plain(
-        N_("It is kept to the end of this day. Until {last} is possible."), last=texts.date(offer.last_end)
+        N_("Kept until the end of this day. You can choose up to {last}."), last=texts.date(offer.last_end)
     )
     return block(ids.Field.ENDS_ON, texts.plain(N_("Last day")), element, hint)
 
@@ -178,7 +178,7 @@ def last_day(offer: FormOptions, texts: Texts) -> InputBlock:
 def public_key(texts: Texts) -> InputBlock:
     """A public key, pasted."""
     hint = texts.plain(
-        N_("The one line of the .pub file. Save keys for later with {command}."), command="/kws keys"
+        N_("The one line in your .pub file. To save keys for later, use {command}."), command="/kws keys"
     )
     label = texts.plain(N_("Your public key"))
     return text(ids.Field.PUBLIC_KEY, label, "ssh-ed25519 AAAA… me@laptop", hint, multiline=True)
@@ -186,9 +186,7 @@ def public_key(texts: Texts) -> InputBlock:
 
 def password(texts: Texts) -> InputBlock:
     """A password. Slack has no field that hides what is typed."""
-    hint = texts.plain(
-        N_("At least 12 characters. Slack shows it while you type; KWS keeps only a hash of it.")
-    )
+    hint = texts.plain(N_("At least 12 characters. Slack shows it while you type. KWS keeps only a hash."))
     return text(ids.Field.PASSWORD, texts.plain(N_("Password")), "…", hint)
 
 

@@ -16,49 +16,49 @@ from kws_core.tables.rental import Rental
 MOST_LINES = 40
 SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,}")
 WHERE = {
-    "command": N_("by command"),
-    "form": N_("in a form"),
-    "card": N_("on its card"),
-    "warning": N_("on a message"),
-    "restore": N_("on a message"),
-    "message": N_("on a message"),
-    "notice": N_("on a notice"),
-    "home": N_("in the Home tab"),
-    "cli": N_("in a terminal"),
-    "night": N_("by the nightly cleanup"),
+    "command": N_("command"),
+    "form": N_("form"),
+    "card": N_("card"),
+    "warning": N_("message"),
+    "restore": N_("message"),
+    "message": N_("message"),
+    "notice": N_("admin alert"),
+    "home": N_("App Home"),
+    "cli": N_("terminal"),
+    "night": N_("nightly cleanup"),
 }
 HAPPENED = {
-    EventKind.REQUESTED: N_("requested"),
-    EventKind.PLACED: N_("placed"),
-    EventKind.QUEUED: N_("waits for its turn"),
-    EventKind.MOVED: N_("moved to another node"),
-    EventKind.WAITING: N_("waits for a node"),
-    EventKind.KEY_SENT: N_("key delivered"),
-    EventKind.KEY_FILE_REMOVED: N_("key file removed from Slack"),
-    EventKind.BUILDING: N_("being built"),
-    EventKind.SLOW_BOOT: N_("slow to start"),
-    EventKind.READY: N_("ready"),
-    EventKind.HOST_KEYS: N_("host keys read"),
-    EventKind.REBOOTED: N_("rebooted"),
-    EventKind.SWITCHED_OFF: N_("stop requested"),
-    EventKind.SWITCHED_ON: N_("start requested"),
-    EventKind.POWERED_OFF: N_("powered off"),
-    EventKind.POWERED_ON: N_("running again"),
-    EventKind.KEY_WANTED: N_("new key wanted"),
-    EventKind.KEY_RENEWED: N_("new key in use"),
-    EventKind.KEY_DROPPED: N_("no new key"),
-    EventKind.RETURNED: N_("returned"),
-    EventKind.FAILED: N_("failed"),
-    EventKind.VANISHED: N_("vanished"),
-    EventKind.WARNED: N_("owner warned"),
-    EventKind.EXTENDED: N_("extended"),
-    EventKind.EXPIRED: N_("last day over"),
-    EventKind.STOPPED: N_("stopped"),
-    EventKind.RESTORED: N_("restored"),
-    EventKind.TRANSFERRED: N_("handed over"),
-    EventKind.ADOPTED: N_("taken over"),
-    EventKind.NODE_DRAINED: N_("node out of service"),
-    EventKind.ENDED: N_("over"),
+    EventKind.REQUESTED: N_("Requested"),
+    EventKind.PLACED: N_("Assigned to a node"),
+    EventKind.QUEUED: N_("Queued"),
+    EventKind.MOVED: N_("Moved to another node"),
+    EventKind.WAITING: N_("Waiting for a node"),
+    EventKind.KEY_SENT: N_("Key delivered"),
+    EventKind.KEY_FILE_REMOVED: N_("Key file removed from Slack"),
+    EventKind.BUILDING: N_("Creating"),
+    EventKind.SLOW_BOOT: N_("Slow to start"),
+    EventKind.READY: N_("Running"),
+    EventKind.HOST_KEYS: N_("Host keys read"),
+    EventKind.REBOOTED: N_("Rebooted"),
+    EventKind.SWITCHED_OFF: N_("Stop requested"),
+    EventKind.SWITCHED_ON: N_("Start requested"),
+    EventKind.POWERED_OFF: N_("Stopped"),
+    EventKind.POWERED_ON: N_("Started"),
+    EventKind.KEY_WANTED: N_("SSH key reset requested"),
+    EventKind.KEY_RENEWED: N_("New SSH key in use"),
+    EventKind.KEY_DROPPED: N_("SSH key reset failed"),
+    EventKind.RETURNED: N_("Returned"),
+    EventKind.FAILED: N_("Failed"),
+    EventKind.VANISHED: N_("Deleted outside KWS"),
+    EventKind.WARNED: N_("Expiry reminder sent"),
+    EventKind.EXTENDED: N_("Extended"),
+    EventKind.EXPIRED: N_("Last day passed"),
+    EventKind.STOPPED: N_("Expired"),
+    EventKind.RESTORED: N_("Restored"),
+    EventKind.TRANSFERRED: N_("Transferred"),
+    EventKind.ADOPTED: N_("Imported"),
+    EventKind.NODE_DRAINED: N_("Node in maintenance"),
+    EventKind.ENDED: N_("Ended"),
 }
 BY_OTHERS = frozenset(  # lines that don't say by themselves who it was
     {
@@ -71,6 +71,8 @@ BY_OTHERS = frozenset(  # lines that don't say by themselves who it was
 
 def person(actor: str) -> Mrkdwn:
     """A mention; what is no Slack id (a command's user, KWS itself) as it is."""
+    if actor == SYSTEM:
+        return Mrkdwn("KWS")
     return Mrkdwn(f"<@{actor}>" if SLACK_ID.fullmatch(actor) else escape(actor))
 
 
@@ -84,13 +86,13 @@ def by_another(event: Event, rental: Rental, texts: Texts) -> str:
 def drained(word: NodeDrained, texts: Texts) -> str:
     """That the rental's node goes into maintenance."""
     sentence = N_(
-        ":construction: {node} is taken out of service on {day}. Save what you need: from then on it may be off without a further word. "
-        "A new rental comes to another node."
+        ":construction: {node} goes into maintenance on {day} and may shut down without notice. Back up your data. To "
+        "keep working, rent on another node."
     )
     if word.reason:
         sentence = N_(
-            ":construction: {node} is taken out of service on {day}: {reason}. Save what you need: from then on it may be off without a further word. "
-            "A new rental comes to another node."
+            ":construction: {node} goes into maintenance on {day} and may shut down without notice. Reason: {reason}. Back "
+            "up your data. To keep working, rent on another node."
         )
     day = texts.date(word.until) if word.until else "?"
     return texts(sentence, node=word.node, day=day, reason=word.reason.rstrip("."))

@@ -19,7 +19,7 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from bot.text.i18n import N_, Texts
+from bot.text.i18n import N_, P_, Texts
 from bot.text.units import clip, used_line
 from bot.views import ids, rental_card
 from kws_core.config import Policy
@@ -52,9 +52,22 @@ def build(
             *rental_card.list_entry(rental, ends[rental.id], texts, turns.get(rental.id)),
         ]
     if not offer.mine:
-        blocks.append(small(texts(N_("You have no rentals. {command} gets you one."), command="/kws rent")))
+        blocks.append(
+            small(texts(N_("You don't have any rentals. Rent one: {command}"), command="/kws rent"))
+        )
     if len(offer.mine) > most:
-        blocks.append(small(texts(N_("{count} more are not shown here."), count=len(offer.mine) - most)))
+        blocks.append(
+            small(
+                texts(
+                    P_(
+                        "{count} more rental isn't shown here. See all: /kws list",
+                        "{count} more rentals aren't shown here. See all: /kws list",
+                        "count",
+                    ),
+                    count=len(offer.mine) - most,
+                )
+            )
+        )
     return View(type="home", blocks=[*blocks, *desk])
 
 

@@ -62,7 +62,7 @@ def build(image: Image, response_url: str | None, texts: Texts) -> View:
     return View(
         type="modal",
         callback_id=ids.View.IMAGE,
-        title=PlainTextObject(text=texts.plain(N_("Describe an image"))),
+        title=PlainTextObject(text=texts.plain(N_("Describe image"))),
         submit=PlainTextObject(text=texts.plain(N_("Save"))),
         close=PlainTextObject(text=texts.plain(N_("Cancel"))),
         private_metadata=json.dumps(ImageOrigin(image.name, response_url, now)),
@@ -70,8 +70,8 @@ def build(image: Image, response_url: str | None, texts: Texts) -> View:
             SectionBlock(text=MarkdownTextObject(text=code(image.name))),
             _title(image, texts),
             _login(image, texts),
-            _number(ids.Field.MIN_DISK_GB, texts.plain(N_("Least disk (GB)")), image.min_disk_gb, MOST_GB),
-            _number(ids.Field.MIN_RAM_MB, texts.plain(N_("Least memory (MB)")), image.min_ram_mb, MOST_MB),
+            _number(ids.Field.MIN_DISK_GB, texts.plain(N_("Minimum disk (GB)")), image.min_disk_gb, MOST_GB),
+            _number(ids.Field.MIN_RAM_MB, texts.plain(N_("Minimum memory (MB)")), image.min_ram_mb, MOST_MB),
         ],
     )
 
@@ -97,7 +97,7 @@ def _title(image: Image, texts: Texts) -> InputBlock:
     element = PlainTextInputElement(
         action_id=ids.Action.VALUE, initial_value=image.title or None, max_length=LONGEST_TITLE
     )
-    hint = texts.plain(N_("What the form shows; empty: the image's name."))
+    hint = texts.plain(N_("Shown in the form. If empty, the form shows the image's name."))
     return fields.block(ids.Field.TITLE, texts.plain(N_("Title")), element, hint, optional=True)
 
 
@@ -109,9 +109,9 @@ def _login(image: Image, texts: Texts) -> InputBlock:
         placeholder=PlainTextObject(text=image.login or DEFAULT_LOGIN),
     )
     hint = texts.plain(
-        N_("Whom people log in as on servers that are rented from now on; empty: as the distribution does.")
+        N_("The user people log in as on new servers. If empty, KWS uses the distribution's default.")
     )
-    return fields.block(ids.Field.LOGIN, texts.plain(N_("User name")), element, hint, optional=True)
+    return fields.block(ids.Field.LOGIN, texts.plain(N_("Username")), element, hint, optional=True)
 
 
 def _number(field: ids.Field, label: str, initial: int, most: int) -> InputBlock:

@@ -16,10 +16,10 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
-from bot.text.i18n import N_, Mrkdwn, Texts, code, escape
-from bot.text.image_lines import short_checksum, size_text
+from bot.text.i18n import N_, P_, Mrkdwn, Texts, code, escape
+from bot.text.image_lines import short_checksum
 from bot.text.image_messages import DIFFERENCES, NOT_OFFERED, outcome_text
-from bot.text.units import clip
+from bot.text.units import clip, file_size, spoken
 from bot.views import ids
 from bot.views.rental_card import Message
 from kws_core.images.boot import TAGS
@@ -62,12 +62,19 @@ def entry(row: Row, texts: Texts) -> list[Block]:
     lines = [" · ".join(marks)]
     lines += [copies(node, here, texts) for node, here in list(row.copies.items())[:MOST_COPIES]]
     if len(row.copies) > MOST_COPIES:
-        lines.append(texts(N_("… and {count} nodes more"), count=len(row.copies) - MOST_COPIES))
+        lines.append(
+            texts(
+                P_("… and {count} more node", "… and {count} more nodes", "count"),
+                count=len(row.copies) - MOST_COPIES,
+            )
+        )
     if row.differences:
         found = ", ".join(_difference(difference, row, texts) for difference in row.differences)
-        lines.append(texts(N_(":warning: Differs: {found}"), found=Mrkdwn(found)))
+        lines.append(texts(N_(":warning: Differences: {found}"), found=Mrkdwn(found)))
     if row.users:
-        lines.append(texts(N_("Rentals that use it: {count}"), count=len(row.users)))
+        lines.append(
+            texts(P_("Used by {count} rental", "Used by {count} rentals", "count"), count=len(row.users))
+        )
     return [_section("\n".join(lines)), ActionsBlock(elements=_buttons(row, texts))]
 
 
@@ -82,23 +89,23 @@ def _difference(difference: Difference, row: Row, texts: Texts) -> Mrkdwn:
 def copies(node: str, here: Sequence[StoredImage], texts: Texts) -> Mrkdwn:
     """What one node has of an image."""
     if not here:
-        return texts(N_("{node}: it is not there"), node=node)
+        return texts(N_("{node}: missing"), node=node)
     one = here[0]
-    parts = [_state(one, texts), size_text(one.size_bytes), code(short_checksum(one))]
+    parts = [_state(one, texts), file_size(one.size_bytes, texts), code(short_checksum(one))]
     return texts("{node}: {what}", node=node, what=Mrkdwn(" · ".join(parts)))
 
 
 def _state(stored: StoredImage, texts: Texts) -> Mrkdwn:
     if usable(stored):
-        return texts(N_("in order"))
+        return texts(N_("OK"))
     if stored.status in UNFINISHED or UPLOAD in stored.properties:
-        return texts(N_("not finished"))
+        return texts(N_("unfinished"))
     return code(stored.status)
 
 
 def silent(node: str, texts: Texts) -> Mrkdwn:
     """A node that did not say what it has."""
-    return texts(N_(":red_circle: *{node}* does not answer"), node=node)
+    return texts(N_(":red_circle: *{node}* isn't responding"), node=node)
 
 
 def report_line(report: ImageReport, texts: Texts) -> Mrkdwn:
@@ -112,46 +119,55 @@ def _buttons(row: Row, texts: Texts) -> list[ButtonElement]:
     sync = row.to_repair
     in_form = row.active and not row.not_offered
     wanted = [
-        (ids.Action.IMAGE_SYNC, N_("Copy to every node"), None) if sync else None,
-        (ids.Action.IMAGE_DESCRIBE, N_("Describe"), None) if in_form else None,
+        (ids.Action.IMAGE_SYNC, N_("Copy to all nodes"), None) if sync else None,
+        (ids.Action.IMAGE_DESCRIBE, N_("Describe…"), None) if in_form else None,
         (ids.Action.IMAGE_SHOW, N_("Show in the form"), None) if in_form and row.hidden else None,
-        (ids.Action.IMAGE_HIDE, N_("Hide"), None) if in_form and not row.hidden else None,
-        (ids.Action.IMAGE_DELETE, N_("Delete"), _sure(row, texts)),
+        (ids.Action.IMAGE_HIDE, N_("Hide from the form"), None) if in_form and not row.hidden else None,
+        (ids.Action.IMAGE_DELETE, N_("Delete image"), _sure(row, texts)),
     ]
-    return [_button(action, label, row.name, texts, sure) for action, label, sure in filter(None, wanted)]
+    return [
+        _button(action, label, row.name, texts, sure, row.name)
+        for action, label, sure in filter(None, wanted)
+    ]
 
 
 def _button(
-    action: str, label: str, value: str, texts: Texts, confirm: ConfirmObject | None = None
+    action: str,
+    label: str,
+    value: str,
+    texts: Texts,
+    confirm: ConfirmObject | None = None,
+    about: str | None = None,
 ) -> ButtonElement:
     return ButtonElement(
         action_id=action,
         value=value,
         text=PlainTextObject(text=clip(texts.plain(label), 75)),
         confirm=confirm,
+        accessibility_label=spoken(texts.plain(label), about) if about else None,
         style="danger" if confirm else None,
     )
 
 
 def _sure(row: Row, texts: Texts) -> ConfirmObject:
     nodes = ", ".join(node for node, here in row.copies.items() if here)
-    text = texts.plain(N_("It is deleted on {nodes}. No copy is kept."), nodes=nodes)
+    text = texts.plain(N_("This deletes it on {nodes}. You can't undo this."), nodes=nodes)
     return ConfirmObject(
         title=PlainTextObject(text=clip(texts.plain(N_("Delete {name}?"), name=row.name), 100)),
         text=PlainTextObject(text=clip(text, 300)),
-        confirm=PlainTextObject(text=texts.plain(N_("Delete"))),
-        deny=PlainTextObject(text=texts.plain(N_("Keep it"))),
+        confirm=PlainTextObject(text=texts.plain(N_("Delete image"))),
+        deny=PlainTextObject(text=texts.plain(N_("Cancel"))),
     )
 
 
 def _foot(table: Table, page: int, pages: int, texts: Texts) -> list[Block]:
     buttons = []
     if page > 0:
-        buttons.append(_page_button(page - 1, N_("Back"), texts))
+        buttons.append(_page_button(page - 1, N_("Previous page"), texts))
     if page < pages - 1:
-        buttons.append(_page_button(page + 1, N_("More"), texts))
+        buttons.append(_page_button(page + 1, N_("Next page"), texts))
     if any(row.to_repair and not row.snapshot for row in table.rows):
-        buttons.append(_button(ids.Action.IMAGE_SYNC, N_("Copy all that lack somewhere"), ids.ALL, texts))
+        buttons.append(_button(ids.Action.IMAGE_SYNC, N_("Copy all missing images"), ids.ALL, texts))
     return [ActionsBlock(elements=buttons)] if buttons else []
 
 
@@ -205,26 +221,35 @@ class Progress:
         """What became of it; with a button to repeat it where something failed."""
         lines = [self._title(), *self._through(), problem]
         if not self.reports and not problem:
-            lines.append(self.texts(N_("There is nothing.")))
+            lines.append(self.texts(N_("Nothing to show.")))
         elif all(report.ok for report in self.reports) and not problem:
-            lines.append(self.texts(N_("Every node has it, with the same checksum.")))
+            lines.append(self.texts(N_("All nodes have it, with the same checksum.")))
             return self._message(lines)
         else:
-            lines.append(self.texts(N_("What is done stays done: the next try goes on from here.")))
+            lines.append(self.texts(N_("Finished copies are kept. To continue, try again.")))
         again = _button(ids.Action.IMAGE_SYNC, N_("Try again"), self.wanted, self.texts)
         return self._message(lines, [ActionsBlock(elements=[again])])
 
     def _title(self) -> str:
         if self.wanted == ids.ALL:
-            return self.texts(N_("*Copying images to every node*"))
-        return self.texts(N_("*Copying {name} to every node*"), name=code(self.wanted))
+            return self.texts(N_("*Copying images to all nodes*"))
+        return self.texts(N_("*Copying {name} to all nodes*"), name=code(self.wanted))
 
     def _through(self) -> list[str]:
         changed = [report for report in self.reports if not _unchanged(report)]
         lines: list[str] = [report_line(report, self.texts) for report in changed[-PAGE:]]
         same = len(self.reports) - len(changed)
         if same:
-            lines.append(self.texts(N_("Images that every node had: {count}"), count=same))
+            lines.append(
+                self.texts(
+                    P_(
+                        "{count} image was already on all nodes",
+                        "{count} images were already on all nodes",
+                        "count",
+                    ),
+                    count=same,
+                )
+            )
         return lines
 
     def _message(self, lines: Sequence[str | None], more: Sequence[Block] = ()) -> Message:
@@ -239,5 +264,5 @@ def _unchanged(report: ImageReport) -> bool:
 def _step(node: str, done: int, total: int, texts: Texts) -> str:
     where = texts(N_("to {node}"), node=node) if node else texts(N_("reading"))
     full = min(BAR, done * BAR // total) if total else 0
-    size = f"{size_text(done)} / {size_text(total)}" if total else size_text(done)
+    size = f"{file_size(done, texts)} / {file_size(total, texts)}" if total else file_size(done, texts)
     return f"{'▓' * full}{'░' * (BAR - full)} {where} · {size}"

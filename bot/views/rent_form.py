@@ -90,9 +90,7 @@ def build(
     close = PlainTextObject(text=texts.plain(N_("Cancel")))
     head = PlainTextObject(text=texts.plain(title))
     if server and not fields.usable(offer.images):
-        text = texts(
-            N_("No node has told KWS its images yet. Please try again in a minute, or tell an admin.")
-        )
+        text = texts(N_("KWS doesn't have the image list yet. Try again in a minute, or contact an admin."))
         blocks: list[Block] = [SectionBlock(text=MarkdownTextObject(text=text))]
         return View(type="modal", callback_id=ids.View.RENT, title=head, close=close, blocks=blocks)
     return View(
@@ -125,9 +123,9 @@ def _blocks(offer: FormOptions, policy: Policy, texts: Texts, shown: Shown, admi
 
 
 def _size(offer: FormOptions, texts: Texts, shown: Shown) -> list[Block]:
-    options = [(f"{size.name} · {size_line(size)}", size.name) for size in offer.sizes]
+    options = [(f"{size.name} · {size_line(size, texts)}", size.name) for size in offer.sizes]
     if shown.more:
-        options.append((texts.plain(N_("Another size …")), CUSTOM))
+        options.append((texts.plain(N_("Custom size…")), CUSTOM))
     size = fields.select(ids.Field.SIZE, texts.plain(N_("Size")), options, options[0][1], dispatch=shown.more)
     if not (shown.more and shown.custom):
         return [size]
@@ -140,16 +138,16 @@ def _size(offer: FormOptions, texts: Texts, shown: Shown) -> list[Block]:
 
 
 def _access(offer: FormOptions, texts: Texts, shown: Shown) -> list[Block]:
-    options = [(texts.plain(N_("A new key: the private key comes to your DM")), GENERATED)]
-    options += [(texts.plain(N_("My key {name}"), name=key.name), f"{SAVED}{key.id}") for key in offer.keys]
+    options = [(texts.plain(N_("New key pair (private key by DM)")), GENERATED)]
     options += [
-        (texts.plain(N_("A public key that I paste here")), PASTED),
-        (texts.plain(N_("A password")), PASSWORD),
+        (texts.plain(N_("Saved key {name}"), name=key.name), f"{SAVED}{key.id}") for key in offer.keys
+    ]
+    options += [
+        (texts.plain(N_("Paste a public key")), PASTED),
+        (texts.plain(N_("Password")), PASSWORD),
     ]
     blocks: list[Block] = [
-        fields.select(
-            ids.Field.ACCESS, texts.plain(N_("How do you log in?")), options, GENERATED, dispatch=True
-        )
+        fields.select(ids.Field.ACCESS, texts.plain(N_("Login method")), options, GENERATED, dispatch=True)
     ]
     if shown.access == PASTED:
         blocks.append(fields.public_key(texts))
@@ -159,9 +157,9 @@ def _access(offer: FormOptions, texts: Texts, shown: Shown) -> list[Block]:
 
 
 def _container(texts: Texts) -> list[Block]:
-    command_hint = texts.plain(N_("Leave it empty for the image's own."))
-    environment_hint = texts.plain(N_("One NAME=value a line."))
-    command, environment = texts.plain(N_("Command")), texts.plain(N_("Environment"))
+    command_hint = texts.plain(N_("If empty, KWS uses the image's command."))
+    environment_hint = texts.plain(N_("Enter one NAME=value per line."))
+    command, environment = texts.plain(N_("Command")), texts.plain(N_("Environment variables"))
     return [
         _ports(texts, texts.plain(N_("For example: {ports}"), ports=SOME_PORTS), "80"),
         fields.text(ids.Field.COMMAND, command, "nginx -g 'daemon off;'", command_hint, optional=True),
@@ -177,7 +175,7 @@ def _more(offer: FormOptions, policy: Policy, texts: Texts, shown: Shown, admin:
     if shown.kind is Kind.SERVER:
         hint = texts.plain(N_("SSH is always open. For example: {ports}"), ports=SOME_PORTS)
         config_hint = texts.plain(
-            N_("A cloud-config in YAML, up to 3,000 characters. For more, select “Longer cloud-init”.")
+            N_("A cloud-config in YAML of up to 3,000 characters. For more, select “Longer cloud-init”.")
         )
         blocks += [
             _ports(texts, hint, format_ports(policy.open_port_ranges())),
@@ -207,15 +205,15 @@ def _config_box(texts: Texts, number: int, hint: str) -> InputBlock:
 
 
 def _network(offer: FormOptions, texts: Texts, shown: Shown) -> list[Block]:
-    options = [(texts.plain(N_("Everybody's")), DEFAULT_NETWORK)]
+    options = [(texts.plain(N_("Shared network")), DEFAULT_NETWORK)]
     options += [(f"{network.name} · {network.cidr}", network.id) for network in offer.networks]
-    options.append((texts.plain(N_("A new one of my own …")), NEW_NETWORK))
+    options.append((texts.plain(N_("New private network…")), NEW_NETWORK))
     label = texts.plain(N_("Network"))
     blocks: list[Block] = [fields.select(ids.Field.NETWORK, label, options, DEFAULT_NETWORK, dispatch=True)]
     if shown.new_network:
-        hint = texts.plain(N_("A private range that nobody uses yet, from /16 to /29."))
+        hint = texts.plain(N_("Enter an unused private range, from /16 to /29."))
         blocks += [
-            fields.text(ids.Field.NETWORK_NAME, texts.plain(N_("Name of the network")), "my-net"),
+            fields.text(ids.Field.NETWORK_NAME, texts.plain(N_("Network name")), "my-net"),
             fields.text(ids.Field.CIDR, "CIDR", "192.168.50.0/24", hint),
         ]
     return blocks
@@ -228,7 +226,7 @@ def _ports(texts: Texts, hint: str, initial: str) -> InputBlock:
 
 def _more_button(texts: Texts) -> ButtonElement:
     return ButtonElement(
-        action_id=ids.Action.MORE, text=PlainTextObject(text=texts.plain(N_("More options")))
+        action_id=ids.Action.MORE, text=PlainTextObject(text=texts.plain(N_("Show more options")))
     )
 
 

@@ -19,7 +19,7 @@ from slack_sdk.models.blocks import (
 
 from bot.text import prose
 from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
-from bot.text.units import clip, size_line
+from bot.text.units import clip, size_line, spoken
 from bot.views import event_lines, ids
 from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.tables.base import SYSTEM
@@ -39,29 +39,35 @@ ICONS = {
     Status.ENDED: ":white_circle:",
 }
 STATES = {
-    Status.REQUESTED: N_("waiting for its turn"),
-    Status.BUILDING: N_("being built"),
-    Status.READY: N_("ready"),
-    Status.STOPPED: N_("stopped"),
-    Status.ENDING: N_("being deleted"),
-    Status.ENDED: N_("over"),
+    Status.REQUESTED: N_("Queued"),
+    Status.BUILDING: N_("Creating"),
+    Status.READY: N_("Running"),
+    Status.STOPPED: N_("Expired"),
+    Status.ENDING: N_("Deleting"),
+    Status.ENDED: N_("Ended"),
 }
 POWER = {  # of one that is ready: an icon, and what is said instead of that
-    Power.STOPPING: (":hourglass_flowing_sand:", N_("powering off")),
-    Power.OFF: (":black_square_for_stop:", N_("powered off")),
-    Power.STARTING: (":hourglass_flowing_sand:", N_("starting")),
+    Power.STOPPING: (":hourglass_flowing_sand:", N_("Stopping")),
+    Power.OFF: (":black_square_for_stop:", N_("Stopped")),
+    Power.STARTING: (":hourglass_flowing_sand:", N_("Starting")),
 }
 
 
-START = N_("Start")
-SAVED = N_("I saved it")
+START = (N_("Start server"), N_("Start container"))  # of a server, of a container
+STOP = (N_("Stop server"), N_("Stop container"))
+REBOOT = (N_("Reboot server"), N_("Reboot container"))
+RETURN = (N_("Return server"), N_("Return container"))
+LOG = (N_("View console log"), N_("View logs"))
+SAVED = N_("I saved the key")
 TURNED = (EventKind.SWITCHED_OFF, EventKind.SWITCHED_ON, EventKind.POWERED_OFF, EventKind.POWERED_ON)
 ON_A_MESSAGE = frozenset({"warning", "restore"})  # where the clicked message itself says what happened
 REKEY = N_(
-    "The server reboots once; its disk is kept. Then the new key opens it, and earlier keys of KWS no longer do. Passwords and keys of your own stay."
+    "The server reboots once. Its disk is kept. Then you log in with the new key, and earlier KWS keys stop working. "
+    "Your passwords and other keys still work."
 )
 OFF_REKEY = N_(
-    "The server is started; its disk is kept. Then the new key opens it, and earlier keys of KWS no longer do. Passwords and keys of your own stay."
+    "The server starts. Its disk is kept. Then you log in with the new key, and earlier KWS keys stop working. Your "
+    "passwords and other keys still work."
 )
 
 
@@ -98,7 +104,7 @@ def notification(rental: Rental, event: Event, texts: Texts) -> Message:
     """The short message that notifies the person: an edited message rings no notification."""
     if event.kind is EventKind.READY:
         text = texts(
-            N_(":large_green_circle: {name} is ready: {command}"),
+            N_(":large_green_circle: {name} is running: {command}"),
             name=rental.name,
             command=code(entrance(rental)),
         )
@@ -120,9 +126,9 @@ def transfer_notification(rental: Rental, event: Event, transferred: Transferred
 
 
 def _handed_over(rental: Rental, transferred: Transferred, texts: Texts) -> Mrkdwn:
-    sentence = N_(":handshake: {name} was handed over to {person}.")
+    sentence = N_(":handshake: {name} was transferred to {person}.")
     if transferred.note is not None:
-        sentence = N_(":handshake: {name} was handed over to {person}: {note}")
+        sentence = N_(":handshake: {name} was transferred to {person}. Reason: {note}")
     person = Mrkdwn(f"<@{transferred.to}>")
     return texts(sentence, name=rental.name, person=person, note=transferred.note)
 
@@ -144,27 +150,32 @@ def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
     """What can be done with it now; what can hurt asks first."""
     elements: list[ButtonElement] = []
     if rental.status is Status.READY:
-        container = rental.kind is Kind.CONTAINER
-        elements.append(
-            _button(ids.Action.CONSOLE, N_("Logs") if container else N_("Console"), rental, texts)
-        )
-        if not container and rental.rekey is None and rental.access is not Access.NONE:
+        elements.append(_button(ids.Action.CONSOLE, _of(rental, LOG), rental, texts))
+        if rental.kind is Kind.SERVER and rental.rekey is None and rental.access is not Access.NONE:
             warning = OFF_REKEY if rental.power is Power.OFF else REKEY
-            elements.append(_button(ids.Action.NEW_KEY, N_("New key"), rental, texts, warning))
+            elements.append(_button(ids.Action.NEW_KEY, N_("Reset SSH key"), rental, texts, warning))
         if rental.power is Power.OFF:
-            elements.append(_button(ids.Action.START, START, rental, texts))
+            elements.append(_button(ids.Action.START, _of(rental, START), rental, texts))
         else:
             elements += [
                 _button(
-                    ids.Action.REBOOT, N_("Reboot"), rental, texts, N_("What runs on it is interrupted.")
+                    ids.Action.REBOOT,
+                    _of(rental, REBOOT),
+                    rental,
+                    texts,
+                    N_("Running processes will be interrupted."),
                 ),
                 _button(
-                    ids.Action.STOP, N_("Stop"), rental, texts, N_("What runs on it ends; its disk is kept.")
+                    ids.Action.STOP,
+                    _of(rental, STOP),
+                    rental,
+                    texts,
+                    N_("Running processes will end. The disk is kept."),
                 ),
             ]
     if rental.status in (Status.READY, Status.STOPPED):
-        elements.append(_button(ids.Action.EXTEND, N_("Extend"), rental, texts))
-    elements.append(_button(ids.Action.HISTORY, N_("History"), rental, texts))
+        elements.append(_button(ids.Action.EXTEND, N_("Extend…"), rental, texts))
+    elements.append(_button(ids.Action.HISTORY, N_("View history"), rental, texts))
     return [*elements, return_button(rental, texts)]
 
 
@@ -180,27 +191,39 @@ def _button(
             confirm=text,
             deny=PlainTextObject(text=texts.plain(N_("Cancel"))),
         )
-    return ButtonElement(action_id=action, value=rental.id, text=text, confirm=confirm)
+    return ButtonElement(
+        action_id=action,
+        value=rental.id,
+        text=text,
+        confirm=confirm,
+        accessibility_label=spoken(text.text, rental.name),
+    )
 
 
 def return_button(rental: Rental, texts: Texts, *, confirmed: bool = False) -> ButtonElement:
     """Return, with a confirm dialog unless the message itself is the question."""
+    label = texts.plain(_of(rental, RETURN))
     confirm = ConfirmObject(
         title=PlainTextObject(text=clip(texts.plain(N_("Return {name}?"), name=rental.name), 100)),
         text=PlainTextObject(
-            text=texts.plain(N_("The server and everything on it are deleted at once. There is no undo."))
+            text=texts.plain(N_("It will be deleted now, along with all its data. You can't undo this."))
         ),
-        confirm=PlainTextObject(text=texts.plain(N_("Return it"))),
-        deny=PlainTextObject(text=texts.plain(N_("Keep it"))),
+        confirm=PlainTextObject(text=label),
+        deny=PlainTextObject(text=texts.plain(N_("Cancel"))),
         style="danger",
     )
     return ButtonElement(
         action_id=ids.Action.RETURN,
         value=rental.id,
         style="danger",
-        text=PlainTextObject(text=texts.plain(N_("Return it"))),
+        text=PlainTextObject(text=label),
         confirm=None if confirmed else confirm,
+        accessibility_label=spoken(label, rental.name),
     )
+
+
+def _of(rental: Rental, labels: tuple[str, str]) -> str:
+    return labels[rental.kind is Kind.CONTAINER]
 
 
 def headline(rental: Rental, texts: Texts, turn: QueuePosition | None = None) -> Mrkdwn:
@@ -208,7 +231,7 @@ def headline(rental: Rental, texts: Texts, turn: QueuePosition | None = None) ->
     icon, word = state_of(rental)
     state = texts(word)
     if turn is not None:
-        state = texts(N_("waiting for its turn: {position} of {of}"), position=turn.position, of=turn.of)
+        state = texts(N_("Queued ({position} of {of})"), position=turn.position, of=turn.of)
     return Mrkdwn(f"{icon} *{texts('{name}', name=rental.name)}* · {state}")
 
 
@@ -225,10 +248,10 @@ def _is_off(rental: Rental) -> bool:
 
 def _kept(rental: Rental, texts: Texts) -> Mrkdwn:
     if rental.power is Power.STARTING:
-        return texts(N_("It is starting. This card shows how to log in as soon as you can."))
+        return texts(N_("Starting. This card will show how to log in."))
     return texts(
-        N_("It is powered off; its disk, address and end date are kept. To use it, select {button}."),
-        button=Mrkdwn(f"*{texts(START)}*"),
+        N_("Stopped. The disk, address, and last day are kept. To use it, select {button}."),
+        button=Mrkdwn(f"*{texts(_of(rental, START))}*"),
     )
 
 
@@ -284,7 +307,7 @@ def ssh_command(rental: Rental) -> str:
 def _facts(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
     node = rental.placement.node if rental.placement else None
     until = texts(N_("until {moment}"), moment=slack_time(prose.last_minute(ends_at), texts))
-    parts = [texts("{image}", image=rental.image), Mrkdwn(size_line(rental.wanted_size)), until]
+    parts = [texts("{image}", image=rental.image), Mrkdwn(size_line(rental.wanted_size, texts)), until]
     if node:
         parts.append(texts("{node}", node=node))
     return Mrkdwn(" · ".join(parts))

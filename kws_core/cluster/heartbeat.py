@@ -104,7 +104,7 @@ class Heartbeat:
             if session.execute(dead.returning(Replica.who)).first() is None:
                 return  # it lives after all, or another was faster
             freed = release_everything(session, who)
-        log.warning("replica %s is silent: the %d things that it was at are free", who, freed)
+        log.warning("replica %s isn't responding: released %d leases", who, freed)
         self.context.work.set()
         self.context.mail.set()
 

@@ -22,13 +22,13 @@ def back_up(url: str, target: Path) -> int:
     parsed = make_engine(url).url
     if parsed.get_backend_name() != "sqlite":
         raise ConfigError(
-            [f"{parsed.get_backend_name()} has its own tool for this; see docs/how-to/back-up-and-restore.md"]
+            [f"{parsed.get_backend_name()} has its own backup tool. See docs/how-to/back-up-and-restore.md."]
         )
     source = Path(parsed.database or "")
     if not source.is_file():
-        raise ConfigError([f"there is no database {source}"])
+        raise ConfigError([f"the database {source} doesn't exist"])
     if target.exists():
-        raise ConfigError([f"{target} is there already"])
+        raise ConfigError([f"{target} already exists"])
     try:
         target.touch(mode=0o600)
         with (
@@ -39,7 +39,7 @@ def back_up(url: str, target: Path) -> int:
             (verdict,) = copy.execute("PRAGMA integrity_check").fetchone()
     except (OSError, sqlite3.Error) as error:
         target.unlink(missing_ok=True)
-        raise StoreDown(f"no copy was made: {error}") from error
+        raise StoreDown(f"the backup failed: {error}") from error
     if verdict != "ok":
         raise StoreDown(f"the copy is damaged, and so may be the database: {verdict}")
     return target.stat().st_size

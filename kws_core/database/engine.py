@@ -25,7 +25,7 @@ def make_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise ConfigError(["KWS_DATABASE_URL: not a database URL; e.g. sqlite:///kws.db"]) from error
+        raise ConfigError(["KWS_DATABASE_URL: isn't a database URL. Try sqlite:///kws.db."]) from error
     try:
         pings = parsed.get_backend_name() != "sqlite"
         engine = create_engine(parsed, pool_pre_ping=pings, hide_parameters=True)  # no rows in tracebacks

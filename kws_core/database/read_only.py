@@ -46,7 +46,7 @@ def _opened(store: Store) -> Iterator[Store]:
         with store.engine.connect() as connection:
             current = up_to_date(connection)
         if not current:
-            raise ConfigError(["the database is of another version of KWS; run: kws db upgrade"])
+            raise ConfigError(["the database is from another version of KWS. Run: kws db upgrade"])
         yield store
     except OperationalError as error:
         raise StoreDown(str(error.orig)) from error

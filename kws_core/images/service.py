@@ -434,7 +434,7 @@ class Images:
     def _refresh(self, nodes: Iterable[str]) -> None:
         for name, images in self._each(nodes, lambda node: node.images(), self._patience).items():
             if isinstance(images, NodeError):
-                log.warning("node %s: its images can't be read anew: %s", name, images)
+                log.warning("node %s: can't read its images again: %s", name, images)
                 continue
             with self.context.store.write() as session:
                 capacity.note_images(session, name, images)

@@ -267,7 +267,7 @@ class LegacyImporter:
                 rental.kind, held.server_id or "", rental.mark, rental.owner, held.floating_ip or ""
             )
         except (NodeError, KeyError) as error:
-            log.warning("takeover of %s: %s", row.name, error)
+            log.warning("import of %s: %s", row.name, error)
             raise NotTakenError(f"{held.node} could not mark it: repeat it within the hour") from error
         with self.context.store.write() as session:
             fresh = queries.rental(session, rental.id, lock=True)

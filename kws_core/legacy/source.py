@@ -99,7 +99,7 @@ def _engine(url: str) -> Engine:
             parsed = _read_only(parsed)
         return create_engine(parsed)
     except (ArgumentError, NoSuchModuleError) as error:
-        raise ConfigError([f"{OPTION}: not a database URL; e.g. mysql://user:password@host/kws"]) from error
+        raise ConfigError([f"{OPTION}: isn't a database URL. Try mysql://user:password@host/kws."]) from error
     except ImportError as error:
         raise ConfigError([f"{OPTION}: no driver for it is installed; pip install 'kws[mysql]'"]) from error
 

@@ -59,7 +59,7 @@ async def _ask(connection: socket.socket, login: Login) -> LoginCheck:
             async with asyncssh.connect(sock=connection, options=options):
                 accepted = True  # it asks for nothing at all
     except asyncssh.KeyExchangeFailed as error:
-        log.info("that it speaks SSH is all that can be known: %s", error)
+        log.info("can only check that it speaks SSH: %s", error)
         return LoginCheck(True, True)
     except asyncssh.PermissionDenied:
         accepted = witness.half is None or witness.half.wanted

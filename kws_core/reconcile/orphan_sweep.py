@@ -135,7 +135,7 @@ class Sweep:
     # -- telling
 
     def _warn(self, session: Session, report: NodeReport) -> None:
-        log.warning("node %s: %d unexplained marks: nothing is deleted", report.node, len(report.leaks))
+        log.warning("node %s: %d orphaned resources, too many to delete", report.node, len(report.leaks))
         shown = tuple(_words(leak.mark, ", ".join(leak.kinds)) for leak in report.leaks)
         key = f"{report.node}:{self._today()}:many"
         alert_admins(session, LeaksAlert(report.node, shown, deleted=False), key, report.at)

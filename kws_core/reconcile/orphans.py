@@ -182,5 +182,5 @@ def begin(session: Session, node: str, leak: Orphan, now: datetime) -> bool:
         return False
     if row.kinds is None:
         row.kinds = ", ".join(leak.kinds)
-        log.warning("node %s: deletes %s, which no rental explains: %s", node, leak.mark, row.kinds)
+        log.warning("node %s: deleting orphaned resource %s: %s", node, leak.mark, row.kinds)
     return True

@@ -66,7 +66,7 @@ def month_of(text: str) -> date:
     """
     match = MONTH.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is no month")
+        raise ValueError(f"{text!r} isn't a month")
     return date(int(match[1]), int(match[2]), 1)
 
 
@@ -197,4 +197,4 @@ def month_typed(text: str) -> date:
     try:
         return month_of(text)
     except ValueError as error:
-        raise ConfigError([f"--month: {text!r} is no month; e.g. 2026-11"]) from error
+        raise ConfigError([f"--month: {text!r} isn't a month. Try 2026-11."]) from error

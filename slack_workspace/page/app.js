@@ -140,8 +140,8 @@ const touch = () => matchMedia("(pointer: coarse)").matches;
 const complain = (error) => void toast(error.message);
 
 function checked(outcome) {
-  if (outcome?.error === "dispatch_failed") toast(_("KWS is not connected."));
-  else if (outcome?.error === "operation_timeout") toast(_("KWS did not answer in time."));
+  if (outcome?.error === "dispatch_failed") toast(_("KWS isn't connected. Try again in a minute."));
+  else if (outcome?.error === "operation_timeout") toast(_("KWS didn't respond in time. Try again."));
   return outcome;
 }
 
@@ -163,7 +163,7 @@ async function insist(blocks, verb, body, element) {
   }
 }
 
-const gone = () => void toast(_("This changed just now. Please look again."));
+const gone = () => void toast(_("This was just updated. Check it again."));
 
 function initial(blocks, blockId, actionId) {
   const block = blocks.find((one) => one.block_id === blockId);
@@ -185,7 +185,7 @@ async function send(text, more) {
   const commands = new Set(app.hello.hints.map((hint) => hint.command.split(" ")[0]));
   const command = text.split(/\s/)[0];
   if (commands.size && !commands.has(command))
-    return _("{command} is not a command here. There is {known}.", { command, known: [...commands].join(", ") });
+    return _("Unknown command: {command}. Available: {known}", { command, known: [...commands].join(", ") });
   await app.act("command", { text, channel });
   return "";
 }
@@ -196,14 +196,14 @@ const modal = new Modal(app);
 const side = new Panel(find("#panel"), app);
 
 function label() {
-  find("#skip").textContent = _("To the message box");
+  find("#skip").textContent = _("Skip to the message box");
   find("#open-sidebar").setAttribute("aria-label", _("Channels and people"));
-  find("#open-panel").setAttribute("aria-label", _("Behind the scenes"));
-  find("#panel h2").textContent = _("Behind the scenes");
+  find("#open-panel").setAttribute("aria-label", _("Demo controls"));
+  find("#panel h2").textContent = _("Demo controls");
   find("#thread h2").textContent = _("Thread");
   find("#sidebar").setAttribute("aria-label", _("Channels and people"));
   for (const close of document.querySelectorAll(".pane-close")) close.setAttribute("aria-label", _("Close"));
-  reply.label(_("Reply …"), _("Send"));
+  reply.label(_("Reply…"), _("Send"));
 }
 
 function header() {
@@ -255,7 +255,7 @@ function content() {
 function showHome(root) {
   find("#nothing").hidden = true;
   const view = app.screen.home;
-  const blocks = view?.blocks ?? [{ type: "context", block_id: "none", elements: [{ type: "plain_text", text: _("KWS has put nothing here.") }] }];
+  const blocks = view?.blocks ?? [{ type: "context", block_id: "none", elements: [{ type: "plain_text", text: _("KWS hasn't added anything here.") }] }];
   showBlocks(root, blocks, {
     id: view?.id ?? "home", user: app.user, world: app.world(), place: { where: "home" },
     value: (block, action) => app.screen.home.state.values[block]?.[action],
@@ -275,8 +275,8 @@ function threadPane() {
 
 function status() {
   const bar = find("#status");
-  const text = app.lost ? _("The connection is lost. Trying again …")
-    : app.screen && !app.screen.connections ? _("KWS is not connected. It will be back.") : "";
+  const text = app.lost ? _("Connection lost. Reconnecting…")
+    : app.screen && !app.screen.connections ? _("KWS isn't connected. Reconnecting…") : "";
   bar.hidden = !text;
   if (bar.textContent !== text) bar.textContent = text;
 }

@@ -15,7 +15,7 @@ function drawBlock(block, context) {
   const maker = MAKERS[block.type];
   return maker
     ? maker(block, context)
-    : h("p", { class: "faint" }, _("This page cannot show a {kind}.", { kind: block.type }));
+    : h("p", { class: "faint" }, _("This page can't show a {kind}.", { kind: block.type }));
 }
 
 function section(block, context) {

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { h, newId } from "./dom.js";
 import { emojis, textObject } from "./mrkdwn.js";
 import { openAt } from "./popup.js";
-import { _ } from "./words.js";
+import { _, _n } from "./words.js";
 
 const PAUSE = 150; // milliseconds without a key until the bot is asked
 const LEAST = 3; // letters, where the element does not say
@@ -48,11 +48,11 @@ export function combobox(element, field) {
     const query = input.value === label(picked) ? "" : input.value;
     const mine = ++asked;
     if (query.length < least) {
-      show([], _("Type {count} letters or more.", { count: least }));
+      show([], _n("Type {n} letter or more.", "Type {n} letters or more.", least));
       return;
     }
     const found = await api.suggestions(field.user, { name: field.name, query, ...field.place }).catch(() => []);
-    if (mine === asked && document.activeElement === input) show(found, _("Nothing found."));
+    if (mine === asked && document.activeElement === input) show(found, _("No results."));
   }
   function show(found, nothing) {
     options = found;

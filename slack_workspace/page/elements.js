@@ -13,7 +13,7 @@ const FIRST_YEAR = "1970"; // a year that is still being typed is smaller
 /** The element as a node; `more` has aria attributes of the block that it stands in. */
 export function draw(block, element, context, more = {}) {
   const maker = MAKERS[element.type];
-  if (!maker) return h("p", { class: "faint" }, _("This page cannot show a {kind}.", { kind: element.type }));
+  if (!maker) return h("p", { class: "faint" }, _("This page can't show a {kind}.", { kind: element.type }));
   return maker(element, fieldOf(block, element, context, more));
 }
 
@@ -98,7 +98,7 @@ function options(element, field, chosen) {
 function select(field, placeholder, chosen, choices) {
   const node = h("select", { ...field.attributes, class: "input select", onchange: () => field.set(node.value || null) },
     h("option", { value: "", disabled: Boolean(chosen) && field.reports, selected: !chosen },
-      placeholder ? emojis(placeholder.text) : _("Choose …")),
+      placeholder ? emojis(placeholder.text) : _("Choose…")),
     choices);
   return node;
 }

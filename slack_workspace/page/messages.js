@@ -5,7 +5,7 @@ import { showBlocks } from "./blocks.js";
 import { h, patch } from "./dom.js";
 import { icon } from "./icons.js";
 import { mrkdwn } from "./mrkdwn.js";
-import { _ } from "./words.js";
+import { _, _n } from "./words.js";
 
 const NEAR = 120; // pixels from the bottom that still count as being at the bottom
 
@@ -80,7 +80,7 @@ function message(one, app, world, inThread) {
       body,
       one.files && h("div", { class: "files" }, one.files.map((file) => fileCard(file, app))),
       !inThread && one.reply_count && h("button", { type: "button", class: "replies", onclick: () => app.openThread(one.ts) },
-        icon("thread"), _("Replies: {count}", { count: one.reply_count }))));
+        icon("thread"), _n("{n} reply", "{n} replies", one.reply_count))));
 }
 
 export function avatar(person) {

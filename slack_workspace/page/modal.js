@@ -51,7 +51,7 @@ export class Modal {
   build() {
     const title = newId("title");
     this.heading = h("h2", { id: title });
-    this.back = h("button", { type: "button", class: "button quiet", "aria-label": _("Back"), onclick: () => this.close() }, icon("back"));
+    this.back = h("button", { type: "button", class: "button quiet", "aria-label": _("Previous page"), onclick: () => this.close() }, icon("back"));
     this.body = h("div", { class: "modal-body" });
     this.foot = h("footer", { class: "modal-foot" });
     const form = h("form", { class: "modal-form", novalidate: true, onsubmit: (event) => (event.preventDefault(), this.submit()) },

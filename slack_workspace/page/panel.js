@@ -6,12 +6,12 @@ import { icon } from "./icons.js";
 import { _, N_ } from "./words.js";
 
 const STEPS = [
-  ["hour", N_("1 hour")], ["day", N_("1 day")], ["week", N_("1 week")], ["midnight", N_("to the next 00:00")],
+  ["hour", N_("1 hour")], ["day", N_("1 day")], ["week", N_("1 week")], ["midnight", N_("Until next 00:00")],
 ];
-const MOODS = [["normal", N_("Normal")], ["slow", N_("Slow")], ["dead", N_("Dead")]];
+const MOODS = [["normal", N_("Normal")], ["slow", N_("Slow")], ["dead", N_("Down")]];
 const STATES = {
-  requested: N_("waiting for its turn"), building: N_("being built"), ready: N_("ready"),
-  stopped: N_("stopped"), ending: N_("being deleted"),
+  requested: N_("Queued"), building: N_("Creating"), ready: N_("Running"),
+  stopped: N_("Expired"), ending: N_("Deleting"),
 };
 
 const tell = (verb, body) => api.stage(verb, body).catch((error) => toast(error.message));
@@ -47,21 +47,21 @@ export class Panel {
     const format = (timeZone, options) => new Intl.DateTimeFormat(locale, { ...options, timeZone }).format(now);
     at.textContent = format(this.panel.zone, { timeStyle: "short" });
     this.root.querySelector(".clock-day").textContent = format(this.panel.zone, { dateStyle: "full" });
-    this.root.querySelector(".clock-mine").textContent = tz === this.panel.zone ? "" : _("For you in {zone} it is {time}.", {
+    this.root.querySelector(".clock-mine").textContent = tz === this.panel.zone ? "" : _("Your time in {zone}: {time}", {
       zone: tz, time: format(tz, { weekday: "short", hour: "numeric", minute: "2-digit" }),
     });
   }
 }
 
 function clockCard(clock) {
-  const why = _("The nodes are real and keep their own time, so the clock cannot be moved here.");
+  const why = _("The nodes are real, so you can't change the clock here.");
   return h("section", { class: "card", "aria-label": _("Clock") },
     h("h3", {}, icon("clock"), _("Clock")),
     h("div", { class: "clock-time" }), h("div", { class: "clock-day" }), h("div", { class: "faint" }, clock.zone), h("div", { class: "faint clock-mine" }),
     clock.clock
       ? [h("p", { class: "faint" }, clock.travelling
-          ? _("Time passes: warnings and night passes come on the way …")
-          : _("Move it forward to see warnings, and the night pass at 00:00.")),
+          ? _("Moving the clock. Reminders and nightly cleanups run on the way…")
+          : _("Move the clock forward to see reminders and the nightly cleanup at 00:00.")),
         h("div", { class: "steps" }, STEPS.map(([step, label]) =>
           h("button", { type: "button", class: "button", "data-focus": `clock-${step}`, disabled: clock.travelling,
             onclick: () => tell("clock", { step }) }, _(label))))]
@@ -71,21 +71,21 @@ function clockCard(clock) {
 function nodesTitle(panel) {
   return h("div", { class: "panel-title" }, h("h3", {}, icon("server"), _("Nodes")),
     h("p", { class: "faint" }, panel.simulated
-      ? _("Simulated PCs. Make one slow or dead and see what KWS does.")
-      : _("The PCs of nodes.toml. They are real, so they are not made slow or dead from here.")));
+      ? _("These nodes are simulated. Make one slow or down, and see what KWS does.")
+      : _("These are the real nodes in nodes.toml, so you can't slow them or shut them down here.")));
 }
 
 function nodeCard(node, simulated) {
   return h("section", { class: "card node", "aria-label": node.name },
     h("div", { class: "node-head" },
       h("strong", {}, node.name),
-      h("span", { class: `state ${node.up ? "up" : "down"}` }, node.up ? _("answers") : _("does not answer"))),
+      h("span", { class: `state ${node.up ? "up" : "down"}` }, node.up ? _("Responding") : _("Not responding"))),
     meter("vCPU", node.vcpus - node.free_vcpus, node.vcpus, ""),
     meter("RAM", (node.ram_mb - node.free_ram_mb) / 1024, node.ram_mb / 1024, " GB"),
     h("ul", { class: "machines" }, node.rentals.map((one) =>
       h("li", {}, h("span", { class: `dot ${one.status}` }), h("span", { class: "machine-name" }, one.name),
         h("span", { class: "faint" }, _(STATES[one.status] ?? one.status))))),
-    simulated && h("div", { class: "moods", role: "radiogroup", "aria-label": _("How {node} behaves", { node: node.name }) },
+    simulated && h("div", { class: "moods", role: "radiogroup", "aria-label": _("Behavior of {node}", { node: node.name }) },
       MOODS.map(([mood, label]) =>
         h("label", { class: `mood${node.mood === mood ? " on" : ""}` },
           h("input", { type: "radio", name: `mood-${node.name}`, value: mood, checked: node.mood === mood,

@@ -51,6 +51,6 @@ function settings({ locale, theme }, app) {
     onchange: () => api.stage("language", { user: app.user, locale: choose.value }).then(() => app.reconnect(), (error) => toast(error.message)) },
     languages.map((code) => h("option", { value: code, selected: locale.startsWith(code) }, nameOf(code))));
   return h("div", { class: "setting-row" }, choose,
-    h("button", { type: "button", class: "button quiet", "data-focus": "theme", "aria-label": dark ? _("Light colours") : _("Dark colours"),
-      title: dark ? _("Light colours") : _("Dark colours"), onclick: () => app.setTheme(dark ? "light" : "dark") }, icon(dark ? "sun" : "moon")));
+    h("button", { type: "button", class: "button quiet", "data-focus": "theme", "aria-label": dark ? _("Light colors") : _("Dark colors"),
+      title: dark ? _("Light colors") : _("Dark colors"), onclick: () => app.setTheme(dark ? "light" : "dark") }, icon(dark ? "sun" : "moon")));
 }

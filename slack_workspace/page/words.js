@@ -8,7 +8,15 @@ export const setWords = (words) => {
 
 /** The sentence in the person's language, its {blanks} filled. */
 export function _(message, data = {}) {
-  return fill(catalogue[message] ?? message, data);
+  return fill(catalogue[message]?.[0] ?? message, data);
+}
+
+/** A sentence about n things: in English as it stands here, else in the form that goes with the number. */
+export function _n(one, many, n, data = {}) {
+  const forms = catalogue[one] ?? [one, many];
+  const rule = new Intl.PluralRules(document.documentElement.lang || "en");
+  const form = rule.resolvedOptions().pluralCategories.length > 1 && rule.select(n) !== "one" ? forms.at(-1) : forms[0];
+  return fill(form, { n, ...data });
 }
 
 export const N_ = (message) => message;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from slack_workspace.errors import Json
@@ -16,8 +17,8 @@ class Stage(Protocol):
     cast: list[str]  # user names that the page can be switched between, the first one first
     languages: list[str]  # codes that the page can be switched between ("ko"); empty: it has one
 
-    def words(self, locale: str) -> dict[str, str]:
-        """The page's own messages in that Slack locale: English text -> translation."""
+    def words(self, locale: str) -> Mapping[str, Sequence[str]]:
+        """The page's own messages in that Slack locale: English text -> its forms in that language."""
 
     def hints(self, locale: str) -> list[Json]:
         """What can be typed: `command` ("/kws rent"), `alias` (or ""), `arguments`, `text`."""
@@ -35,7 +36,7 @@ class EmptyStage:
     cast: list[str] = ["mina", "joon", "admin"]  # noqa: RUF012 - read only
     languages: list[str] = []  # noqa: RUF012 - read only
 
-    def words(self, locale: str) -> dict[str, str]:
+    def words(self, locale: str) -> Mapping[str, Sequence[str]]:
         return {}
 
     def hints(self, locale: str) -> list[Json]:

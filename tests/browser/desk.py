@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,9 @@ class Desk:
         self.box.press("Enter")
 
     def press(self, name: str, inside: Any = None) -> None:
-        """A button by its words."""
-        (inside or self.page).get_by_role("button", name=name, exact=True).click()
+        """A button by its words; one of several says behind them what it is about."""
+        named = re.compile(rf"^{re.escape(name)}(: .*)?$")
+        (inside or self.page).get_by_role("button", name=named).click()
 
     def expect(self, target: Any) -> Any:
         """Playwright's expect, with our patience."""

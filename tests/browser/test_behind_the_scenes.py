@@ -19,21 +19,21 @@ def pass_time(desk: Desk, step: str, day: str) -> None:
     """Presses the clock's button and waits until that day has come and the clock stands still again."""
     desk.press(step)
     desk.expect(desk.page.locator(".clock-day")).to_contain_text(day)
-    desk.expect(desk.page.locator("#panel")).to_contain_text("Move it forward")
+    desk.expect(desk.page.locator("#panel")).to_contain_text("Move the clock forward")
 
 
 def test_time_passes_warning_then_night_pass_then_the_end(sit_down: Sit) -> None:
     desk = sit_down("joon")
     card = desk.rent()
     pass_time(desk, "1 week", "December 8")
-    warning = desk.message("At ")
-    desk.expect(warning).to_contain_text("it is deleted with everything on it")
-    desk.expect(warning.get_by_role("button", name="1 week longer")).to_be_visible()
+    warning = desk.message("You can use ")
+    desk.expect(warning).to_contain_text("along with all its data")
+    desk.expect(warning.get_by_role("button", name="Extend by 1 week")).to_be_visible()
     pass_time(desk, "1 week", "December 15")
     desk.expect(card).to_contain_text("Ready on node1")
-    pass_time(desk, "to the next 00:00", "December 16")
-    desk.expect(card).to_contain_text("Its last day is over")
-    desk.expect(card).to_contain_text("nothing of it is left")
+    pass_time(desk, "Until next 00:00", "December 16")
+    desk.expect(card).to_contain_text("The rental expired")
+    desk.expect(card).to_contain_text("Nothing remains")
     desk.expect(desk.message("web01 has ended")).to_be_visible()
     assert desk.demo.nodes["node1"].resources() == {}
 
@@ -54,8 +54,8 @@ def test_a_date_in_a_warning_is_told_when_it_is_meant(sit_down: Sit) -> None:
 
 def test_a_dead_node_and_a_slow_one(sit_down: Sit) -> None:
     desk = sit_down("joon")
-    node(desk, "node1").get_by_text("Dead", exact=True).click()
-    desk.expect(node(desk, "node1")).to_contain_text("does not answer")
+    node(desk, "node1").get_by_text("Down", exact=True).click()
+    desk.expect(node(desk, "node1")).to_contain_text("Not responding")
     card = desk.rent()
     desk.expect(card).to_contain_text("Ready on node2")
     node(desk, "node1").get_by_text("Slow", exact=True).click()
@@ -107,7 +107,7 @@ def test_the_admins_desk_in_the_home_tab(sit_down: Sit) -> None:
     desk.expect(menu).to_have_count(0)
     desk.expect(row.get_by_role("button")).to_be_focused()
     row.get_by_role("button").click()
-    menu.get_by_role("menuitem").filter(has_text="지금 종료").click()
+    menu.get_by_role("menuitem").filter(has_text="대여 종료").click()
     desk.expect(desk.modal).to_be_visible()
 
 
@@ -130,7 +130,7 @@ def test_the_page_comes_back_when_the_workspace_does(sit_down: Sit) -> None:
     desk = sit_down("joon")
     desk.rent()
     desk.demo.workspace.down()
-    desk.expect(desk.page.locator("#status")).to_contain_text("The connection is lost.")
+    desk.expect(desk.page.locator("#status")).to_contain_text("Connection lost.")
     desk.complaints.clear()
     desk.demo.workspace.up()
     desk.expect(desk.page.locator("#status")).to_be_hidden()

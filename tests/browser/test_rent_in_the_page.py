@@ -30,7 +30,7 @@ def test_from_the_form_to_nothing_left(sit_down: Sit) -> None:
     desk.expect(error).to_be_hidden()
     name.press("Enter")
     wrong = desk.modal.locator("[data-block=name] .error")
-    desk.expect(wrong).to_contain_text("lower-case letters")  # the bot's
+    desk.expect(wrong).to_contain_text("lowercase letters")  # the bot's
     desk.expect(name).to_be_focused()
     desk.expect(name).to_have_attribute("aria-invalid", "true")
     name.fill("web01")
@@ -40,13 +40,13 @@ def test_from_the_form_to_nothing_left(sit_down: Sit) -> None:
     desk.expect(card).to_contain_text("Ready on node1")
     desk.expect(card.locator("pre").first).to_contain_text("ssh -i ~/.ssh/kws-web01 debian@203.0.113.10")
 
-    desk.press("Return it", card)
-    desk.expect(desk.question).to_contain_text("There is no undo.")
-    desk.press("Keep it", desk.question)
+    desk.press("Return server", card)
+    desk.expect(desk.question).to_contain_text("You can't undo this.")
+    desk.press("Cancel", desk.question)
     desk.expect(desk.question).to_have_count(0)
     desk.type("/kws return web01")
-    desk.press("Return it", desk.message("Only visible to you"))
-    desk.expect(card).to_contain_text("nothing of it is left")
+    desk.press("Return server", desk.message("Only visible to you"))
+    desk.expect(card).to_contain_text("Nothing remains")
     assert desk.demo.nodes["node1"].resources() == {}
 
 
@@ -78,11 +78,11 @@ def test_in_korean(sit_down: Sit) -> None:
     desk.box.press("Tab")
     desk.expect(desk.box).to_have_value("/kws 대여 ")
     desk.box.press("Enter")
-    desk.press("빌리기", desk.modal)
+    desk.press("대여", desk.modal)
     desk.expect(desk.modal.locator("[data-block=name] .error")).to_contain_text("반드시 입력해야 합니다.")
     desk.modal.get_by_label("이름", exact=True).fill("web01")
     desk.modal.get_by_label("이미지", exact=True).select_option("debian-12")
-    desk.press("빌리기", desk.modal)
+    desk.press("대여", desk.modal)
     desk.expect(desk.messages.first).to_contain_text("node1 노드에서 사용할 준비가 되었습니다.")
     desk.expect(desk.messages.first).to_contain_text("2026년 12월 15일")
     desk.expect(desk.page.locator("#panel")).to_contain_text("시계")
@@ -92,7 +92,7 @@ def test_the_language_can_be_changed(sit_down: Sit) -> None:
     desk = sit_down("admin")
     desk.expect(desk.page.locator("html")).to_have_attribute("lang", "ko")
     desk.type("/kws help")
-    desk.expect(desk.message("서버 빌리기")).to_be_visible()
+    desk.expect(desk.message("서버 대여")).to_be_visible()
     desk.page.locator("#sidebar select").select_option("en")
     desk.expect(desk.page.locator("html")).to_have_attribute("lang", "en")
     desk.expect(desk.page.locator("#panel")).to_contain_text("Clock")
@@ -104,7 +104,7 @@ def test_a_custom_size_opens_in_place_and_what_was_typed_stays(sit_down: Sit) ->
     desk = sit_down("joon")
     desk.type("/kws rent")
     desk.modal.get_by_label("Name", exact=True).fill("web01")
-    desk.press("More options", desk.modal)
+    desk.press("Show more options", desk.modal)
     size = desk.modal.get_by_label("Size", exact=True)
     size.select_option("custom")
     vcpus = desk.modal.locator("[data-block=vcpus] input")
@@ -136,7 +136,7 @@ def test_a_container(sit_down: Sit) -> None:
 def test_extend_by_the_date_picker(sit_down: Sit) -> None:
     desk = sit_down("joon")
     card = desk.rent()
-    desk.press("Extend", card)
+    desk.press("Extend…", card)
     day = desk.modal.locator("input[type=date]")
     desk.expect(day).to_be_visible()
     day.fill("2026-12-31")

@@ -19,7 +19,7 @@ from kws_core.tables.states import Status
 from slack_workspace import visible_text
 
 IMAGES = {"alpine": "node1", "rocky-9": "node2"}  # and the node that has it
-DONE, STOPPED = "같은 체크섬", "멈추었습니다"  # how the message of a copy ends; admins read Korean here
+DONE, STOPPED = "같은 체크섬", "중지되었습니다"  # how the message of a copy ends; admins read Korean here
 ENDS = (DONE, STOPPED)
 GRACE = "grace_hours = 24"
 MINA_IN_SLACK = "U0MINA0001"
@@ -158,5 +158,5 @@ CASES = (
     Case("transfer", hand_over, handed_over, rent_server),
     Case("restore in grace time", restore, restored, stopped, GRACE),
     Case("end by an admin", end, one_ended, rent_server),
-    Case("node out of service", drain, drained, rent_server),
+    Case("Node in maintenance", drain, drained, rent_server),
 )

@@ -115,7 +115,7 @@ def _after_all(bench: Bench, rest: float) -> list[str]:
 def usual_sights(folder: Path, database: Path) -> Sights:
     """What people see of a rental's whole life when nothing goes wrong, with either bench."""
     sights = Sights()
-    sights.lines["web01 · waiting for its turn"] = None  # how a card begins; it is gone before most can look
+    sights.lines["web01 · Queued"] = None  # how a card begins; it is gone before most can look
     for kind in (Bench, RealBench):
         place = folder / kind.__name__
         place.mkdir()

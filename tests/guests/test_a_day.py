@@ -87,7 +87,7 @@ def new_key(workspace: Workspace, joon: Any, desk: Desk, web: str, old: Path, no
         joon.click("rental_new_key", message=card, confirm=True)
     new = key_file(workspace, joon, desk, "kws-web01_2")
     until = time.monotonic() + BOOT
-    while not said(joon, "The new key opens the server now") and time.monotonic() < until:
+    while not said(joon, "You can now log in with the new key") and time.monotonic() < until:
         time.sleep(1)
     told = time.monotonic()
     assert desk.gets_in(f"debian@{web}", key=new)

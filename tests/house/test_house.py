@@ -6,10 +6,12 @@ import ast
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
+from harness.message_catalogue import KEYWORDS, forms, messages
 from harness.source_tree import ROOT, SOURCES, tree_of
 
 from kws_core.tables.diagram import mermaid
@@ -22,32 +24,28 @@ def test_the_state_diagram_is_fresh(name: str) -> None:
     assert mermaid() in text, "run: python -m kws_core.tables.diagram"
 
 
-def babel_methods() -> list[tuple[str, str]]:
-    """What babel.cfg extracts messages from: (pattern, method)."""
-    return [
-        (found[2], found[1])
-        for found in re.finditer(r"^\[(\w+): (\S+)\]", (ROOT / "babel.cfg").read_text(), re.M)
-    ]
-
-
 @pytest.mark.parametrize("locale", sorted({*LOCALES} - {"en"}))
 def test_every_message_is_translated(locale: str) -> None:
     with (ROOT / f"bot/text/locale/{locale}/LC_MESSAGES/kws.po").open("rb") as file:
         known = {message.id: message.string for message in read_po(file) if message.id}
-    found = {
-        message
-        for pattern, method in babel_methods()
-        for _, _, message, _, _ in extract_from_dir(
-            ROOT, [(pattern, method)], keywords={"N_": None, "_": None}
-        )
-        if isinstance(message, str)
-    }
+    found = messages()
     assert len(found) > 50
+    assert any(isinstance(message, tuple) for message in found), "plural forms are extracted too"
     assert found - set(known) == set(), "not translated"
     assert set(known) - found == set(), "not used any more"
     for message, translation in known.items():
-        assert translation, message
-        assert set(re.findall(r"{\w+}", str(message))) == set(re.findall(r"{\w+}", str(translation))), message
+        for form in forms(translation):
+            assert form, message
+            assert set(re.findall(r"{\w+}", forms(message)[-1])) == set(re.findall(r"{\w+}", form)), message
+
+
+def test_a_plural_is_extracted_with_both_forms(tmp_path: Path) -> None:
+    (tmp_path / "planted.py").write_text('say(P_("{n} day", "{n} days"))\ntexts.n(P_("a", "b", "up"), 3)\n')
+    found = {
+        message
+        for _, _, message, _, _ in extract_from_dir(tmp_path, [("**.py", "python")], keywords=KEYWORDS)
+    }
+    assert found == {("{n} day", "{n} days"), ("a", "b")}
 
 
 def keys_of_data(tree: ast.Module) -> list[int]:

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from babel.messages.extract import extract_from_dir
+from harness.message_catalogue import KEYWORDS, forms
 from harness.source_tree import ROOT, SOURCES, module_of, tree_of
 
-MARKS = {"N_", "_", "gettext", "ngettext"}
+MARKS = {"N_", "_", "P_", "gettext", "ngettext"}
 TELLERS = {"texts", "plain"}  # ``texts("…")`` and ``texts.plain("…")`` look a message up
 BLANK = re.compile(r"{\w*}")
 TOLD = [path for path in SOURCES if module_of(path).split(".")[0] in ("bot", "demo")]
@@ -39,8 +40,8 @@ def calls(tree: ast.AST, names: set[str]) -> Iterator[tuple[ast.Call, str | None
 
 def extracted(folder: Path) -> set[str]:
     """What Babel finds in the Python files of a folder."""
-    found = extract_from_dir(folder, [("**.py", "python")], keywords={"N_": None, "_": None})
-    return {message for _, _, message, _, _ in found if isinstance(message, str)}
+    found = extract_from_dir(folder, [("**.py", "python")], keywords=KEYWORDS)
+    return {form for _, _, message, _, _ in found for form in forms(message)}
 
 
 def missed(tree: ast.AST, found: set[str]) -> list[str]:
@@ -87,7 +88,7 @@ def test_the_core_has_no_words_for_people() -> None:
     """It is not extracted: what it says to people are codes, and ``bot/text`` has the sentences."""
     core = [path for path in SOURCES if module_of(path).startswith("kws_core")]
     assert [
-        module_of(path) for path in core if list(calls(tree_of(path), {"N_", "gettext", "ngettext"}))
+        module_of(path) for path in core if list(calls(tree_of(path), {"N_", "P_", "gettext", "ngettext"}))
     ] == []
 
 

@@ -20,7 +20,8 @@ from bot.cli.main import app
 DOCUMENTS = [
     page
     for page in (*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md")))
-    if "ko" not in page.parts and page.name not in ("README.ko.md", "CHANGELOG.md")  # Korean; the past
+    if "ko" not in page.parts
+    and page.name not in ("README.ko.md", "CHANGELOG.md", "writing.md")  # Korean; the past; the list itself
 ]
 CODE = [*SOURCES, *sorted((ROOT / "benchmarks").rglob("*.py")), *sorted((ROOT / ".ci").glob("*.py"))]
 QUOTED = re.compile(

@@ -98,7 +98,7 @@ def test_every_way_in(
     before = everything(clouds)
     saved, pasted = ssh_keys.generate("laptop").public, ssh_keys.generate("joon@desk").public
     joon.command(f"/kws keys add {saved}")
-    workspace.wait_for(lambda: "laptop is saved" in str(joon.ephemeral()), timeout=10)
+    workspace.wait_for(lambda: "Saved the key laptop" in str(joon.ephemeral()), timeout=10)
     rent(workspace, joon, "made")
     rent_by(workspace, joon, "saved", "My key laptop")
     rent_by(workspace, joon, "pasted", "pasted", public_key=pasted)

@@ -125,16 +125,16 @@ def test_the_buttons_of_a_server(bot: BotProcess, workspace: Workspace, clouds: 
     joon.command("/kws rent acts debian-12 small 2d")
     ready(workspace, joon, "acts")
     for button, answer in (
-        ("rental_stop", "being powered off"),
-        ("rental_start", "is starting"),
-        ("rental_reboot", "is rebooting"),
+        ("rental_stop", "Stopping"),
+        ("rental_start", "Starting"),
+        ("rental_reboot", "Rebooting"),
     ):
         workspace.wait_for(lambda b=button: b in str(joon.dm()), timeout=10)
         joon.click(button, where="message", confirm=True)
         workspace.wait_for(lambda a=answer: any(a in str(m) for m in joon.ephemeral()), timeout=30)
         time.sleep(3)
     joon.click("rental_console", where="message")
-    workspace.wait_for(lambda: any("last lines" in str(m) for m in joon.ephemeral()), timeout=20)
+    workspace.wait_for(lambda: any("Last lines" in str(m) for m in joon.ephemeral()), timeout=20)
     return_rental(workspace, joon, "acts")
 
 
@@ -158,5 +158,5 @@ def test_an_unknown_image_and_a_bad_command_end_with_the_reason(
     rent_container(workspace, joon, "nocmd", command="no-such-command")
     for name in ("nothere", "nocmd"):
         workspace.wait_for(lambda n=name: ":white_circle:" in card_of(joon, n), timeout=60)
-        assert "No node could build it" in card_of(joon, name)
+        assert "No node could create it" in card_of(joon, name)
     assert everything(clouds) == before

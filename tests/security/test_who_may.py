@@ -24,9 +24,9 @@ from kws_core.tables.states import Status
 from slack_workspace import visible_text
 
 REFUSED = (  # the words of every refusal: a person who may not is told so, and no more
-    "Only admins may do that", "is not there any more, or it is not yours", "KWS is for members of this workspace",
-    "KWS is only for people of this workspace", "You have no rental called", "You have no key called",
-    "Only admins choose a node", "This network is not there any more",
+    "Only admins can do that", "was deleted or isn't yours", "was removed or isn't yours", "Only workspace members can use KWS",
+    "Only people in this workspace can use KWS", "You don't have a rental called", "You don't have a key called",
+    "Only admins can choose a node", "This network no longer exists",
 )  # fmt: skip
 IN_TURN = 5  # the fast tests try every row with one of the five; test-thorough with all
 

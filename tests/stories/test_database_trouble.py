@@ -21,7 +21,9 @@ def go_away(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Store, "write", away)
 
 
-@pytest.mark.parametrize(("name", "words"), [("mina", "문제가 생겼습니다"), ("joon", "Something went wrong")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("mina", "문제가 발생했습니다"), ("joon", "Something went wrong")]
+)
 def test_a_command_is_answered(story: Story, monkeypatch: pytest.MonkeyPatch, name: str, words: str) -> None:
     person = story.workspace.person(name)
     person.command("/kws help")

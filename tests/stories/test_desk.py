@@ -41,7 +41,7 @@ def do(story: Story, act: Callable[[], Any]) -> None:
     assert story.workspace.violations == []
 
 
-@pytest.mark.parametrize(("locale", "where"), [("ko-KR", "20쪽 중 {}쪽"), ("en-US", "page {} of 20")])
+@pytest.mark.parametrize(("locale", "where"), [("ko-KR", "{}/20페이지"), ("en-US", "page {} of 20")])
 def test_300_rentals_page_by_page(story: Story, locale: str, where: str) -> None:
     stock(story, 300)
     admin = story.workspace.person("admin")
@@ -73,14 +73,14 @@ def test_a_node_that_is_in_nodes_toml_no_more(story: Story) -> None:
     opens(story, joon)
     assert "web09" in home(joon) and "node9" in home(joon)
     joon.click("rental_reboot", lost.id, where="home", confirm=True)
-    told(story, joon, "node9 did not do it")
+    told(story, joon, "node9 couldn't complete the request")
     opens(story, admin)
     assert ":ghost: node9 (nodes.toml에 없음)" in home(admin)
     assert ":ghost: *node9* 노드가 nodes.toml에 없지만 대여 1건이" in home(admin)
     do(story, lambda: admin.choose("desk_node", "node9", where="home"))
-    story.workspace.wait_for(lambda: "대여 1개" in home(admin))
+    story.workspace.wait_for(lambda: "대여 1건" in home(admin))
     act(story, admin, lost, "end")
-    assert "노드를 다시 넣으면" in visible_text(admin.open_view)
+    assert "노드를 다시 추가하면" in visible_text(admin.open_view)
     admin.submit()
     told(story, admin, "web09")
     story.settle(4)
@@ -97,8 +97,8 @@ def test_the_search_and_that_it_survives_a_refresh(story: Story) -> None:
     stock(story, 300)
     admin, mina = story.workspace.person("admin"), story.workspace.person("mina")
     opens(story, admin)
-    count = lambda n: story.workspace.wait_for(lambda: f"대여 {n}개" in home(admin))  # noqa: E731
-    nothing = lambda: story.workspace.wait_for(lambda: "맞는 대여가 없습니다" in home(admin))  # noqa: E731
+    count = lambda n: story.workspace.wait_for(lambda: f"대여 {n}건" in home(admin))  # noqa: E731
+    nothing = lambda: story.workspace.wait_for(lambda: "검색 결과가 없습니다" in home(admin))  # noqa: E731
     count(300)
     do(story, lambda: admin.choose("desk_person", mina.id, where="home"))
     count(150)
@@ -186,9 +186,9 @@ def test_end_now_hand_over_and_restore(make_story: Callable[..., Story]) -> None
     (restored,) = events(story, third, EventKind.RESTORED)
     for event in (ended, handed, restored):
         assert (event.actor, event.data["via"]) == (admin.id, "desk")
-    assert f"<@{admin.id}> ended it (a miner)" in str(joon.dm())
+    assert f"<@{admin.id}> ended this rental. Reason: a miner" in str(joon.dm())
     assert f"<@{admin.id}> restored it until" in str(joon.dm())
-    over = [m for m in joon.dm() if "was handed over to" in str(m) and "she needs it" in str(m)]
+    over = [m for m in joon.dm() if "was transferred to" in str(m) and "she needs it" in str(m)]
     assert len(over) == 2, "the card, and a message"
     assert "she needs it" in str(mina.dm()) and "web02" in str(mina.dm())
 
@@ -215,7 +215,7 @@ def test_it_is_over_when_the_admin_clicks(story: Story) -> None:
     )
     story.service.rental_service.return_rental(Actor(rental.owner), rental.id)
     admin.submit()
-    told(story, admin, "이미 끝났거나")
+    told(story, admin, "종료되었거나")
 
 
 # -- admins only
@@ -243,7 +243,7 @@ def test_a_student_who_forges_the_desk_is_refused(story: Story) -> None:
     ]
     for click in clicks:
         forged(story, joon, {"type": "button", "block_id": "x", **click})
-        told(story, joon, "Only admins may do that.")
+        told(story, joon, "Only admins can do that.")
         joon.close()
     later(story, 61)
     assert "web01" not in home(joon)
@@ -261,7 +261,7 @@ def test_a_student_who_forges_a_form_of_the_desk_is_refused(story: Story, what: 
     assert live
     payload = payloads.view_submission(story.workspace.parts, joon.user, live)
     exchange(story.workspace.parts, "interactive", payload, "view_submission")
-    told(story, joon, "Only admins may do that.")
+    told(story, joon, "Only admins can do that.")
     (now,) = story.rentals()
     assert (now.owner, now.ends_on, now.status) == (rental.owner, rental.ends_on, rental.status)
 
@@ -274,15 +274,15 @@ def test_a_group_is_read_again_and_who_left_it_loses_the_desk(make_story: Callab
     story.workspace.add_group(group)
     rental = rented(story, "mina", "web01")
     joon, admin = opens(story, story.workspace.person("joon")), opens(story, story.workspace.person("admin"))
-    assert "The desk" in home(joon) and "모든 대여" not in home(admin)
+    assert "Manage rentals" in home(joon) and "대여 관리" not in home(admin)
     act(story, joon, rental, "end")
     group.users[:] = [admin.id]
     story.clock.advance(minutes=6)
     joon.submit()
-    told(story, joon, "Only admins may do that.")
+    told(story, joon, "Only admins can do that.")
     later(story, 5)
     assert "The desk" not in home(joon)
-    assert "모든 대여" in home(admin)
+    assert "대여 관리" in home(admin)
     assert story.rentals()[0].status is Status.READY
 
 
@@ -311,11 +311,11 @@ def test_the_list_as_a_message(story: Story) -> None:
     stock(story, 30)
     admin, joon = story.workspace.person("admin"), story.workspace.person("joon")
     admin.command("/kws admin rentals")
-    story.workspace.wait_for(lambda: "대여 30개" in str(admin.ephemeral()))
+    story.workspace.wait_for(lambda: "대여 30건" in str(admin.ephemeral()))
     admin.command("/kws admin rentals -007")
-    story.workspace.wait_for(lambda: "대여 1개" in str(admin.ephemeral()[-1]))
+    story.workspace.wait_for(lambda: "대여 1건" in str(admin.ephemeral()[-1]))
     (row,) = [block for block in admin.ephemeral()[-1]["blocks"] if "-007" in str(block)]
     assert "accessory" not in row, "it is being deleted: nothing can be done"
     joon.command("/kws admin rentals")
-    story.workspace.wait_for(lambda: "Only admins may do that." in str(joon.ephemeral()))
+    story.workspace.wait_for(lambda: "Only admins can do that." in str(joon.ephemeral()))
     assert "nnn" not in str(joon.ephemeral()) + str(joon.dm())

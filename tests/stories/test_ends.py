@@ -80,7 +80,7 @@ def test_three_warnings_each_shown_once_and_then_the_end(story: Story) -> None:
     story.settle()
     assert story.rentals() == []
     assert not asking(joon)
-    assert len(about(joon, "last day is over. It is being deleted")) == 2, "the card and one message"
+    assert len(about(joon, "The rental expired. Deleting it")) == 2, "the card and one message"
     assert story.nodes["node1"].resources() == {}
 
 
@@ -93,7 +93,7 @@ def test_a_week_longer_with_one_click_however_often_it_is_clicked(story: Story) 
     joon.click("rental_extend_to:7", message=ts)
     story.settle()
     assert not asking(joon), "the warning says what happened"
-    assert about(joon, "is yours until")
+    assert about(joon, "You can use ")
     now_is(story, rental.ends_on + timedelta(days=1))
     assert ends_on(story, rental) == rental.ends_on + timedelta(days=7)
 
@@ -110,7 +110,7 @@ def test_a_date_beyond_the_policy_is_refused_in_words(story: Story) -> None:
     joon, rental = rented(story)
     now_is(story, rental.ends_on - timedelta(days=1))
     joon.choose("rental_extend_until", "2028-01-01", message=asking(joon)[-1]["ts"])
-    story.workspace.wait_for(lambda: "At most 90 days" in str(joon.ephemeral()))
+    story.workspace.wait_for(lambda: "within 90 days" in str(joon.ephemeral()))
     assert ends_on(story, rental) == rental.ends_on
     assert asking(joon), "the warning still asks"
 
@@ -120,7 +120,7 @@ def test_the_form_of_the_card(story: Story) -> None:
     joon.click("rental_extend")
     story.workspace.wait_for(lambda: joon.open_view)
     joon.fill_form({"ends_on": "2026-11-01"})
-    assert "That day is over" in str(joon.submit().errors)
+    assert "That date has passed" in str(joon.submit().errors)
     joon.fill_form({"ends_on": (rental.ends_on + timedelta(days=2)).isoformat()})
     joon.submit()
     story.settle()
@@ -133,9 +133,9 @@ def test_words(story: Story) -> None:
     joon.command("/kws extend web01 7d")
     lasts_until(story, rental, rental.ends_on + timedelta(days=7))
     joon.command("/kws extend web01 soon")
-    story.workspace.wait_for(lambda: "is no length and no date" in str(joon.ephemeral()))
+    story.workspace.wait_for(lambda: "isn't a duration or date" in str(joon.ephemeral()))
     joon.command("/kws extend web01 2027-12-24")
-    story.workspace.wait_for(lambda: "At most 90 days" in str(joon.ephemeral()))
+    story.workspace.wait_for(lambda: "within 90 days" in str(joon.ephemeral()))
     joon.command("/kws extend web01")
     story.workspace.wait_for(lambda: joon.open_view)
 
@@ -163,10 +163,10 @@ def test_stopped_first_and_restored(make_story: Callable[..., Story]) -> None:
     story = make_story(policy="grace_hours = 48")
     joon, rental = rented(story)
     now_is(story, rental.ends_on - timedelta(days=1))
-    assert "48 hours later it is deleted" in visible_text(asking(joon)[-1])
+    assert "48 hours later it will be deleted" in visible_text(asking(joon)[-1])
     now_is(story, rental.ends_on + timedelta(days=1), hour=0)
     assert story.rentals()[0].status is Status.STOPPED
-    assert "unless you restore it" in visible_text(asking(joon)[-1])
+    assert "or it will be deleted" in visible_text(asking(joon)[-1])
     joon.click("rental_restore", message=asking(joon)[-1]["ts"])
     story.workspace.wait_for(lambda: story.rentals()[0].status is Status.READY)
     story.settle()
@@ -194,7 +194,7 @@ def test_nothing_ends_in_the_holidays(make_story: Callable[..., Story]) -> None:
     joon, rental = rented(story)
     assert rental.ends_on == date(2026, 12, 15)
     now_is(story, date(2027, 1, 3))
-    assert "so it lasts longer" in visible_text(asking(joon)[-1])
+    assert "so you can keep it longer" in visible_text(asking(joon)[-1])
     assert story.rentals()[0].status is Status.READY
     now_is(story, date(2027, 1, 4), hour=23)
     assert story.rentals()[0].status is Status.READY
@@ -212,7 +212,7 @@ def test_days_without_slack_delete_nothing(story: Story) -> None:
     story.clock.advance(minutes=10)
     story.night()
     assert [m["ts"] for m in asking(joon)] == notices(joon), "one warning, not three"
-    assert "The last day of web01 is over" in visible_text(asking(joon)[-1])
+    assert "The last day of web01 has passed" in visible_text(asking(joon)[-1])
     now_is(story, rental.ends_on + timedelta(days=4), hour=0)
     assert story.rentals()[0].status is Status.READY, "warned only twelve hours before"
     now_is(story, rental.ends_on + timedelta(days=5), hour=0)
@@ -244,7 +244,7 @@ def test_who_has_left_is_told_to_the_admins(story: Story) -> None:
     story.workspace.wait_for(lambda: [r.owner for r in story.rentals()] == [mina.id])
     story.settle()
     assert "web01" in str(mina.dm()), "a card in the messages of the new owner"
-    assert "handed over to" in str(joon.dm())
+    assert "transferred to" in str(joon.dm())
     story.workspace.wait_for(lambda: not any(b["type"] == "actions" for b in mute_or_wave(admin)["blocks"]))
 
 
@@ -282,8 +282,8 @@ def test_the_admins_get_one_summary_of_the_night(story: Story) -> None:
     story.night()
     (summary,) = [m for m in story.workspace.person("admin").dm() if ":crescent_moon:" in str(m)]
     text = visible_text(summary)
-    assert "종료(1): web02" in text.replace("`", "")
-    assert "node1 노드: 응답이 없습니다" in text
+    assert "종료됨 (1): web02" in text.replace("`", "")
+    assert "(응답 없음)" in text
     story.nodes["node1"].come_back()
     story.settle(100)
     assert story.rentals() == []
@@ -292,7 +292,7 @@ def test_the_admins_get_one_summary_of_the_night(story: Story) -> None:
 def test_admin_words_are_for_admins(story: Story) -> None:
     joon, admin = story.workspace.person("joon"), story.workspace.person("admin")
     joon.command("/kws admin help")
-    story.workspace.wait_for(lambda: "Only admins may do that" in str(joon.ephemeral()))
+    story.workspace.wait_for(lambda: "Only admins can do that" in str(joon.ephemeral()))
     admin.command("/kws 관리 도움말")
     story.workspace.wait_for(lambda: "/kws admin help" in str(admin.ephemeral()))
     admin.command("/kws admin hlp")

@@ -20,16 +20,16 @@ def test_a_students_rentals_and_their_buttons(story: Story) -> None:
     first, second = rented(story, "joon", "web01"), rented(story, "joon", "web02")
     rented(story, "mina", "db01")
     opens(story, joon)
-    assert "You use 2 of 3 rentals" in home(joon)
-    assert "Free now:" in home(joon)
+    assert "You're using 2 of 3 rentals" in home(joon)
+    assert "Available now:" in home(joon)
     assert "web01" in home(joon) and "ssh -i" in home(joon) and "web02" in home(joon)
     assert "db01" not in home(joon) and "desk" not in str(joon.home)
     joon.click("rental_console", first.id, where="home")
     story.workspace.wait_for(lambda: joon.open_view and "web01" in visible_text(joon.open_view))
     joon.click("rental_reboot", second.id, where="home", confirm=True)
-    story.workspace.wait_for(lambda: joon.open_view and "is rebooting" in visible_text(joon.open_view))
+    story.workspace.wait_for(lambda: joon.open_view and "Rebooting" in visible_text(joon.open_view))
     joon.click("rental_new_key", first.id, where="home", confirm=True)
-    story.workspace.wait_for(lambda: joon.open_view and "A new key for web01" in visible_text(joon.open_view))
+    story.workspace.wait_for(lambda: joon.open_view and "SSH key of web01" in visible_text(joon.open_view))
     joon.click("rental_extend", second.id, where="home")
     story.workspace.wait_for(lambda: joon.open_view and joon.open_view["callback_id"] == "extend")
     joon.fill_form({"ends_on": (second.ends_on + timedelta(days=3)).isoformat()})
@@ -38,16 +38,16 @@ def test_a_students_rentals_and_their_buttons(story: Story) -> None:
     assert "Thursday, December 18" not in home(joon)
     assert events(story, second, EventKind.EXTENDED)
     joon.click("rental_return", second.id, where="home", confirm=True)
-    story.workspace.wait_for(lambda: joon.open_view and "is being deleted" in visible_text(joon.open_view))
+    story.workspace.wait_for(lambda: joon.open_view and "Deleting" in visible_text(joon.open_view))
     story.settle()
     later(story)
     assert "web02" not in home(joon)
-    assert "You use 1 of 3 rentals" in home(joon)
+    assert "You're using 1 of 3 rentals" in home(joon)
 
 
 def test_the_form_is_opened_from_the_home(story: Story) -> None:
     joon = opens(story, story.workspace.person("joon"))
-    assert "You have no rentals" in home(joon)
+    assert "You don't have any rentals" in home(joon)
     joon.click("open_rent", where="home")
     story.workspace.wait_for(lambda: joon.open_view and joon.open_view["callback_id"] == "rent")
     joon.close()
@@ -61,7 +61,7 @@ def test_an_answer_that_comes_too_late_for_a_modal_is_a_message(story: Story) ->
     opens(story, joon)
     story.workspace.faults.fail("views.open", error="expired_trigger_id")
     joon.click("rental_reboot", rental.id, where="home", confirm=True)
-    story.workspace.wait_for(lambda: any("is rebooting" in str(m) for m in joon.dm()))
+    story.workspace.wait_for(lambda: any("Rebooting" in str(m) for m in joon.dm()))
 
 
 def test_a_bug_in_a_home_is_told_with_its_reference(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_a_bug_in_a_home_is_told_with_its_reference(story: Story, monkeypatch: p
     monkeypatch.setattr(story.service.operations, "console", lambda *a: 1 / 0)
     joon.click("rental_console", rental.id, where="home")
     story.workspace.wait_for(
-        lambda: joon.open_view and "Something went wrong on our side" in visible_text(joon.open_view)
+        lambda: joon.open_view and "Something went wrong" in visible_text(joon.open_view)
     )
 
 
@@ -101,7 +101,7 @@ def test_it_shows_by_itself_that_a_rental_is_ready(story: Story) -> None:
         story.settle(1)
         story.service.homes.tick()
     later(story)
-    assert "ready" in home(joon) and "ssh -i" in home(joon)
+    assert "Running" in home(joon) and "ssh -i" in home(joon)
     published = [c.args["user_id"] for c in story.workspace.calls_of("views.publish")[before:]]
     assert (
         1 <= published.count(joon.id) <= 4 < len(story.service.rental_queries.history(story.rentals()[0].id))

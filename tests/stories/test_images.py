@@ -68,15 +68,15 @@ def test_the_list_says_what_is_where_and_what_differs(story: Story, admin: Any) 
     shown = str(ask(story, admin, "admin images", "*Images on all nodes* (3)"))
     for words in (
         "*Alpine &lt;!here&gt;* `alpine` · hidden",
-        "node1: in order · 0 KB · `",
-        "node2: it is not there",
-        ":warning: Differs: not on every node",
-        "Copy to every node",
+        "node1: OK · ",
+        "node2: missing",
+        ":warning: Differences: missing on some nodes",
+        "Copy to all nodes",
         "Show in the form",
     ):
         assert words in shown, words
     story.nodes["node2"].go_down()
-    assert ":red_circle: *node2* does not answer" in str(ask(story, admin, "admin images", "(3)"))
+    assert ":red_circle: *node2* isn't responding" in str(ask(story, admin, "admin images", "(3)"))
 
 
 def test_a_long_list_has_pages(story: Story, admin: Any) -> None:
@@ -116,12 +116,12 @@ def test_a_copy_is_one_message_that_is_edited(story: Story, admin: Any, tmp_path
         fill(image_id, Half())
 
     shelf.fill = slow  # type: ignore[method-assign]
-    listed = ask(story, admin, "admin images", "not on every node")
+    listed = ask(story, admin, "admin images", "missing on some nodes")
     admin.click("image_sync", "rocky-9", message=listed["ts"])
-    story.workspace.wait_for(lambda: told(admin, "Every node has it, with the same checksum."))
-    (message,) = told(admin, "Copying `rocky-9` to every node")
+    story.workspace.wait_for(lambda: told(admin, "All nodes have it, with the same checksum."))
+    (message,) = told(admin, "Copying `rocky-9` to all nodes")
     assert seen == [message["ts"]]
-    assert ":white_check_mark: `rocky-9` – node1: had it already · node2: done" in str(message)
+    assert ":white_check_mark: `rocky-9` – node1: already there · node2: done" in str(message)
     assert copies(story, "rocky-9") == {"node1": ["active"], "node2": ["active"]}
     acts = [line for line in Audit(story.service.context).trail() if line.what == "image.sync"]
     assert [(line.actor, line.where) for line in acts] == [(admin.id, "message")]
@@ -131,17 +131,17 @@ def test_what_failed_is_named_and_the_button_goes_on(story: Story, admin: Any) -
     for name in ("alpine", "arch"):
         plant(story, "node1", name)
     story.nodes["node2"].fail_next("image_fill", DOWN)
-    ask(story, admin, "admin images sync", "It has begun")
+    ask(story, admin, "admin images sync", "Copying started")
     story.workspace.wait_for(lambda: told(admin, "Try again"))
-    (message,) = told(admin, "Copying images to every node")
+    (message,) = told(admin, "Copying images to all nodes")
     for words in (
-        ":warning: `alpine` – node1: had it already · node2: did not answer",
-        ":white_check_mark: `arch` – node1: had it already · node2: done",
-        "Images that every node had: 2",
+        ":warning: `alpine` – node1: already there · node2: not responding",
+        ":white_check_mark: `arch` – node1: already there · node2: done",
+        "2 images were already on all nodes",
     ):
         assert words in str(message), words
     admin.click("image_sync", "*", message=message["ts"])
-    story.workspace.wait_for(lambda: told(admin, "Every node has it"))
+    story.workspace.wait_for(lambda: told(admin, "All nodes have it"))
     assert copies(story, "alpine")["node2"] == ["active"]
 
 
@@ -181,7 +181,7 @@ def test_describe_and_the_form_honours_it(story: Story, admin: Any) -> None:
 def test_delete_asks_says_who_uses_it_and_is_told(story: Story, admin: Any) -> None:
     mina = story.workspace.person("mina")
     story.rent(mina)
-    listed = ask(story, admin, "admin images delete debian-12", "Rentals that use it: 1")
+    listed = ask(story, admin, "admin images delete debian-12", "Used by 1 rental")
     asked = admin.click("image_delete", message=listed["ts"])
     assert "node1, node2" in str(asked.confirm)
     admin.click("image_delete", message=listed["ts"], confirm=True)
@@ -194,7 +194,7 @@ def test_delete_asks_says_who_uses_it_and_is_told(story: Story, admin: Any) -> N
 
 @pytest.mark.parametrize("words", ["images frobnicate x", "images hide", "images describe nothing-such"])
 def test_words_that_mean_nothing(story: Story, admin: Any, words: str) -> None:
-    ask(story, admin, f"admin {words}", "No node" if "nothing-such" in words else "Please type")
+    ask(story, admin, f"admin {words}", "None of" if "nothing-such" in words else "followed by a command")
 
 
 def test_a_stop_in_the_middle_is_told(make_story: Callable[..., Story]) -> None:
@@ -206,13 +206,13 @@ def test_a_stop_in_the_middle_is_told(make_story: Callable[..., Story]) -> None:
     def hang(image_id: str, body: Any) -> None:
         nonlocal entered
         entered = True
-        story.workspace.wait_for(lambda: told(admin, "KWS was stopped"), timeout=5)
+        story.workspace.wait_for(lambda: told(admin, "KWS stopped"), timeout=5)
 
     story.nodes["node2"].shelf.fill = hang  # type: ignore[method-assign]
     admin.command("/kws admin images sync alpine")
     story.workspace.wait_for(lambda: entered)
     story.service.image_jobs.stop()
-    story.workspace.wait_for(lambda: told(admin, "KWS was stopped in the middle of it."))
+    story.workspace.wait_for(lambda: told(admin, "KWS stopped during the copy. Try again."))
     assert told(admin, "Try again")
 
 
@@ -241,15 +241,15 @@ def test_a_copy_whose_process_was_killed_says_so(story: Story, admin: Any, poste
     assert len(jobs.syncs.broken_off()) == 1, "Slack did not take it"
     story.workspace.faults.clear()
     jobs.close_broken()
-    (message,) = told(admin, "KWS was stopped in the middle of it.")
+    (message,) = told(admin, "KWS stopped during the copy. Try again.")
     assert jobs.syncs.broken_off() == []
     (act,) = [line for line in Audit(story.service.context).trail() if line.what == "image.sync"]
     assert act.data == {"name": "alpine", "broken_off": True}
     admin.click("image_sync", "alpine", message=message["ts"])
-    story.workspace.wait_for(lambda: told(admin, "Every node has it"))
+    story.workspace.wait_for(lambda: told(admin, "All nodes have it"))
     assert copies(story, "alpine")["node2"] == ["active"]
     jobs.close_broken()
-    assert len(told(admin, "Every node has it")) == 1, "what came to its end is left alone"
+    assert len(told(admin, "All nodes have it")) == 1, "what came to its end is left alone"
 
 
 def test_a_message_that_never_came_is_not_looked_for_for_ever(story: Story, admin: Any) -> None:

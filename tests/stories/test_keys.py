@@ -48,21 +48,21 @@ def errors_of(outcome: Any) -> dict[str, str]:
 
 def test_without_a_key_the_list_says_what_they_are_for(story: Story) -> None:
     joon = story.workspace.person("joon")
-    shown = ask(story, joon, "/kws keys", "You have saved no key yet")
+    shown = ask(story, joon, "/kws keys", "You don't have any saved keys")
     assert "key_add" in str(shown)
     assert "key_remove" not in str(shown)
 
 
 def test_from_the_list_through_the_form_to_the_list(story: Story) -> None:
     joon = story.workspace.person("joon")
-    listed = ask(story, joon, "/kws keys", "no key yet")
+    listed = ask(story, joon, "/kws keys", "any saved keys")
     joon.click("key_add", message=listed["ts"])
     story.workspace.wait_for(lambda: joon.open_view)
     text = new()
     joon.fill_form({"public_key": f"  {text}\n", "name": "my laptop"})
     joon.submit()
     assert joon.open_view is None
-    after = wait(story, joon, "my laptop is saved.")
+    after = wait(story, joon, "Saved the key my laptop.")
     assert after["ts"] == listed["ts"], "the list that was there is now the new one"
     assert len(joon.ephemeral()) == 1
     for shown in ("Your saved keys (1)", "`my laptop`", "ssh-ed25519", ssh_keys.fingerprint(text), "<!date^"):
@@ -74,7 +74,7 @@ def test_from_the_list_through_the_form_to_the_list(story: Story) -> None:
 def test_removing_asks_and_shows_what_is_left(story: Story) -> None:
     joon = story.workspace.person("joon")
     for name in ("home", "work"):
-        ask(story, joon, f"/kws keys add {new(name)}", f"{name} is saved.")
+        ask(story, joon, f"/kws keys add {new(name)}", f"Saved the key {name}.")
     home, work = saved(story, joon)
     listed = ask(story, joon, "/kws keys", "Your saved keys (2)")
     asked = joon.click("key_remove", str(home.id), message=listed["ts"])
@@ -82,7 +82,7 @@ def test_removing_asks_and_shows_what_is_left(story: Story) -> None:
     assert "Remove home?" in str(asked.confirm)
     assert len(saved(story, joon)) == 2
     joon.click("key_remove", str(home.id), message=listed["ts"], confirm=True)
-    left = wait(story, joon, "home is removed.")
+    left = wait(story, joon, "Removed the key home.")
     assert left["ts"] == listed["ts"]
     assert "Your saved keys (1)" in str(left)
     assert [key.id for key in saved(story, joon)] == [work.id]
@@ -91,9 +91,9 @@ def test_removing_asks_and_shows_what_is_left(story: Story) -> None:
 def test_all_in_one_line(story: Story) -> None:
     joon = story.workspace.person("joon")
     text = new("joon's laptop")
-    ask(story, joon, f"/kws keys add {text}", "joon's laptop is saved.")
-    ask(story, joon, "/kws keys remove joon's laptop", "joon's laptop is removed.")
-    ask(story, joon, f"/kws keys {text}", "joon's laptop is saved.")
+    ask(story, joon, f"/kws keys add {text}", "Saved the key joon's laptop.")
+    ask(story, joon, "/kws keys remove joon's laptop", "Removed the key joon's laptop.")
+    ask(story, joon, f"/kws keys {text}", "Saved the key joon's laptop.")
     assert [key.public_key for key in saved(story, joon)] == [text]
 
 
@@ -103,20 +103,20 @@ def test_all_in_one_line(story: Story) -> None:
 )
 def test_what_slack_makes_of_a_comment_is_undone(story: Story, comment: str, name: str) -> None:
     joon = story.workspace.person("joon")
-    ask(story, joon, f"/kws keys add {new('')} {comment}", "is saved.")
+    ask(story, joon, f"/kws keys add {new('')} {comment}", "Saved the key")
     assert [key.name for key in saved(story, joon)] == [name]
 
 
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        ("add rubbish", "not one line of an OpenSSH public key"),
-        ("ssh-dss AAAA old", "not one line of an OpenSSH public key"),
+        ("add rubbish", "isn't an OpenSSH public key"),
+        ("ssh-dss AAAA old", "isn't an OpenSSH public key"),
         ("add -----BEGIN OPENSSH PRIVATE KEY-----", "This is a PRIVATE key"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----", "This is a PRIVATE key"),
-        ("remove <!channel>", "You have no key called &lt;!channel&gt;. You have saved no key yet."),
-        ("remove", "Type /kws keys"),
-        ("shred", "Type /kws keys"),
+        ("remove <!channel>", "You don't have a key called &lt;!channel&gt;. You don't have any saved keys."),
+        ("remove", "Enter /kws keys"),
+        ("shred", "Enter /kws keys"),
     ],
 )
 def test_every_word_is_answered(story: Story, words: str, answer: str) -> None:
@@ -128,15 +128,15 @@ def test_every_word_is_answered(story: Story, words: str, answer: str) -> None:
 def test_duplicates_are_told(story: Story) -> None:
     joon = story.workspace.person("joon")
     text = new()
-    ask(story, joon, f"/kws keys add {text}", "is saved.")
-    ask(story, joon, f"/kws keys add {text}", "saved this key already, as joon@laptop")
-    ask(story, joon, f"/kws keys add {new()}", "a key called joon@laptop already")
+    ask(story, joon, f"/kws keys add {text}", "Saved the key")
+    ask(story, joon, f"/kws keys add {text}", "already saved this key as joon@laptop")
+    ask(story, joon, f"/kws keys add {new()}", "already have a key called joon@laptop")
     ask(story, joon, "/kws keys remove desk", "Your keys: joon@laptop.")
 
 
 def test_every_field_has_its_error(story: Story) -> None:
     joon = story.workspace.person("joon")
-    ask(story, joon, f"/kws keys add {new('laptop')}", "is saved.")
+    ask(story, joon, f"/kws keys add {new('laptop')}", "Saved the key")
     open_form(story, joon)
     joon.fill_form({"name": "laptop", "public_key": "-----BEGIN OPENSSH PRIVATE KEY-----"})
     errors = errors_of(joon.submit())
@@ -146,7 +146,7 @@ def test_every_field_has_its_error(story: Story) -> None:
     joon.fill_form({"name": "", "public_key": new("desk")})
     joon.submit()
     assert joon.open_view is None
-    wait(story, joon, "desk is saved.")
+    wait(story, joon, "Saved the key desk.")
 
 
 def test_an_impatient_double_click_saves_once(story: Story) -> None:
@@ -154,17 +154,17 @@ def test_an_impatient_double_click_saves_once(story: Story) -> None:
     open_form(story, joon)
     joon.fill_form({"public_key": new()})
     joon.submit_twice()
-    wait(story, joon, "is saved.")
+    wait(story, joon, "Saved the key")
     assert len(saved(story, joon)) == 1
     assert joon.open_view is None
 
 
 def test_in_korean(story: Story) -> None:
     mina = story.workspace.person("mina")
-    ask(story, mina, "/kws 키", "아직 저장한 키가 없습니다")
-    ask(story, mina, f"/kws 키 추가 {new('노트북')}", "노트북: 저장했습니다.")
+    ask(story, mina, "/kws 키", "저장한 키가 없습니다")
+    ask(story, mina, f"/kws 키 추가 {new('노트북')}", "노트북 키를 저장했습니다.")
     ask(story, mina, "/kws 키", "저장한 키 (1)")
-    ask(story, mina, "/kws 키 삭제 노트북", "노트북: 지웠습니다.")
+    ask(story, mina, "/kws 키 삭제 노트북", "노트북 키를 삭제했습니다.")
 
 
 def test_a_bug_in_the_form_is_told_at_the_form(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +181,7 @@ def test_a_bug_in_the_form_is_told_at_the_form(story: Story, monkeypatch: pytest
 def test_a_stale_trigger_is_told_in_words(story: Story) -> None:
     joon = story.workspace.person("joon")
     story.workspace.faults.fail("views.open", error="expired_trigger_id")
-    ask(story, joon, "/kws keys add", "took too long")
+    ask(story, joon, "/kws keys add", "Slack timed out")
 
 
 @pytest.mark.parametrize("who", ["guest", "stranger"])
@@ -194,13 +194,13 @@ def test_guests_and_strangers_save_nothing(story: Story, who: str) -> None:
 
 def test_nobody_removes_what_is_not_theirs(story: Story) -> None:
     joon, mina = story.workspace.person("joon"), story.workspace.person("mina")
-    ask(story, joon, f"/kws keys add {new()}", "is saved.")
-    ask(story, mina, f"/kws keys add {new('mina')}", "저장했습니다")
+    ask(story, joon, f"/kws keys add {new()}", "Saved the key")
+    ask(story, mina, f"/kws keys add {new('mina')}", "키를 저장했습니다")
     mine = saved(story, mina)[0]
     KeyRing(story.service.context).remove(Actor(mina.id), mine.id)
     mina.click("key_remove", str(mine.id), where="message", confirm=True)
-    wait(story, mina, "본인의 것이 아닌 키입니다")
-    ask(story, mina, "/kws keys remove joon@laptop", "그런 이름의 키가 없습니다")
+    wait(story, mina, "내 것이 아닌 키입니다")
+    ask(story, mina, "/kws keys remove joon@laptop", "joon@laptop: 저장한 키가 없습니다")
     assert len(saved(story, joon)) == 1
 
 

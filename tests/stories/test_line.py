@@ -24,14 +24,14 @@ def test_people_see_their_place_in_the_line(make_story: Callable[..., Story]) ->
     for person, name in ((mina, "first"), (mina, "second"), (joon, "third")):
         story.rent(person, name)
         story.settle(2)
-    assert "waiting for its turn: 1 of 2" in str(joon.dm())
-    assert "2건 가운데 2번째" in str(mina.dm())
+    assert "Queued (1 of 2)" in str(joon.dm())
+    assert "2건 중 2번째" in str(mina.dm())
     joon.command("/kws list")
-    story.workspace.wait_for(lambda: "waiting for its turn: 1 of 2" in str(joon.ephemeral()))
+    story.workspace.wait_for(lambda: "Queued (1 of 2)" in str(joon.ephemeral()))
     joon.command("/kws status")
-    story.workspace.wait_for(lambda: "2 wait for their turn" in str(joon.ephemeral()))
+    story.workspace.wait_for(lambda: "2 in the queue" in str(joon.ephemeral()))
     story.settle(30)
-    assert "waiting for its turn" not in str(joon.dm())
+    assert "Queued" not in str(joon.dm())
     ready = sorted(story.rentals(), key=lambda rental: rental.ready_at)
     assert [rental.name for rental in ready] == ["first", "third", "second"]
 

@@ -73,7 +73,7 @@ def test_a_lost_key(story: Story) -> None:
         lambda **arguments: (calls.append(list(node.calls)), complete(**arguments))[1]
     )
     before = len(node.calls)
-    click(story, joon, "comes into its owner")
+    click(story, joon, "The owner gets the new key by DM")
     story.settle(LONG)
     (at_upload,) = calls
     assert {"put_key", "act"} & set(at_upload[before:]) == set(), "nothing before it is uploaded"
@@ -85,7 +85,7 @@ def test_a_lost_key(story: Story) -> None:
     assert kinds(story)[-3:] == ["key_wanted", "key_sent", "key_renewed"]
     assert "ssh -i ~/.ssh/kws-web01_2 debian@" in card(joon)
     assert "rental_new_key" in card(joon), "and may be asked for again"
-    assert ":key: The new key opens the server now" in bells(joon)[-1]
+    assert ":key: You can now log in with the new key" in bells(joon)[-1]
     assert node.duplicates() == []
 
 
@@ -97,7 +97,7 @@ def test_the_key_goes_to_its_owner_whoever_asks(story: Story) -> None:
     story.settle(LONG)
     assert len(mina.files()) == 4
     assert admin.files() == [] and admin.dm() == []
-    assert f"<@{admin.id}> 님이 새 키를" in card(mina)
+    assert f"<@{admin.id}> 님이 SSH 키를" in card(mina)
     assert "이제 새 키로 접속할 수 있습니다" in bells(mina)[-1]
     assert opens(story, mina, 2)
 
@@ -112,12 +112,12 @@ def test_a_server_with_a_password(story: Story) -> None:
     joon.submit()
     story.settle()
     assert joon.files() == []
-    click(story, joon, "comes into its owner")
+    click(story, joon, "The owner gets the new key by DM")
     story.settle(LONG)
     assert story.rentals()[0].access is Access.GENERATED
     assert [file["name"] for file in joon.files()] == ["kws-web01", "kws-web01.ppk"]
     assert "ssh -i ~/.ssh/kws-web01 debian@" in card(joon)
-    assert "password that you chose opens it as well" in card(joon)
+    assert "also log in with your password" in card(joon)
     assert opens(story, joon, 0)
 
 
@@ -128,11 +128,11 @@ def test_a_click_while_one_is_on_its_way(story: Story) -> None:
     joon.command("/kws list")
     story.workspace.wait_for(lambda: "rental_new_key" in str(joon.ephemeral()))
     listed = joon.ephemeral()[-1]["ts"]
-    click(story, joon, "comes into its owner")
+    click(story, joon, "The owner gets the new key by DM")
     story.settle(2)
     assert "rental_new_key" not in card(joon)
     joon.click("rental_new_key", message=listed, confirm=True)
-    story.workspace.wait_for(lambda: any("on its way already" in str(m) for m in joon.ephemeral()))
+    story.workspace.wait_for(lambda: any("already on its way" in str(m) for m in joon.ephemeral()))
     story.settle(LONG)
     assert len(joon.files()) == 4
     assert kinds(story).count("key_wanted") == 1
@@ -156,7 +156,7 @@ def test_slack_in_trouble_brings_one_key_that_fits(story: Story, method: str, fa
     story.rent(joon)
     story.settle()
     story.workspace.faults.fail(method, **fault)
-    click(story, joon, "comes into its owner")
+    click(story, joon, "The owner gets the new key by DM")
     story.settle(LONG + 10)
     assert len(joon.files()) == 4
     assert (opens(story, joon, 0), opens(story, joon, 2)) == (False, True)
@@ -170,7 +170,7 @@ def test_a_person_who_has_left_keeps_the_server(story: Story) -> None:
     story.settle()
     before = story.rentals()[0]
     story.workspace.faults.fail("files.completeUploadExternal", error="user_disabled")
-    click(story, joon, "comes into its owner")
+    click(story, joon, "The owner gets the new key by DM")
     story.settle(LONG)
     after = story.rentals()[0]
     assert after.status is Status.READY
@@ -189,9 +189,9 @@ def test_a_node_that_refuses_is_told_in_words(story: Story) -> None:
     node.fail_next(
         "put_key", NodeRefused(node.name, Refusal.QUOTA, "Maximum number of metadata items exceeded")
     )
-    click(story, joon, "comes into its owner")
+    click(story, joon, "The owner gets the new key by DM")
     story.settle(LONG)
-    assert "is at its quota, so the server does not get the new key" in bells(joon)[-1]
+    assert "couldn't install the new key: quota exceeded" in bells(joon)[-1]
     assert "Maximum number" not in str(joon.dm())
     assert "ssh -i ~/.ssh/kws-web01 debian@" in card(joon)
     assert opens(story, joon, 0)
@@ -202,11 +202,11 @@ def test_a_server_that_is_off(story: Story) -> None:
     story.rent(joon)
     story.settle()
     joon.click("rental_stop", where="message", confirm=True)
-    story.workspace.wait_for(lambda: any("being powered off" in str(m) for m in joon.ephemeral()))
+    story.workspace.wait_for(lambda: any("Stopping" in str(m) for m in joon.ephemeral()))
     story.settle(3)
     asked = joon.click("rental_new_key", where="message", confirm=False).confirm
-    assert "is started" in str(asked)
-    click(story, joon, "comes into its owner")
+    assert "The server starts" in str(asked)
+    click(story, joon, "The owner gets the new key by DM")
     story.settle(LONG)
     assert opens(story, joon, 2)
     assert "rental_stop" in card(joon)
@@ -218,7 +218,7 @@ def test_containers_have_no_key(story: Story) -> None:
     story.settle()
     with story.service.store.write() as session:  # a click on a button that this rental has no more
         session.merge(story.rentals()[0]).kind = Kind.CONTAINER
-    click(story, joon, "nobody logs in to it")
+    click(story, joon, "so it has no SSH key")
     with story.service.store.write() as session:
         session.merge(story.rentals()[0]).kind = Kind.SERVER
     assert "key_wanted" not in kinds(story)
@@ -240,10 +240,12 @@ def test_a_saved_key_is_removed_from_slack(story: Story) -> None:
     story.rent(joon)
     story.settle()
     said = str(joon.dm())
-    assert "*I saved it*" in said
-    assert "removed anyway after this many days: 7" in said
+    assert "*I saved the key*" in said
+    assert "removes it after 7 days anyway" in said
     joon.click("rental_key_saved", where="message")
-    story.workspace.wait_for(lambda: any("is being removed from Slack" in str(m) for m in joon.ephemeral()))
+    story.workspace.wait_for(
+        lambda: any("Removing the private key file from Slack" in str(m) for m in joon.ephemeral())
+    )
     story.service.key_files.remove_due()
     story.settle(3)
     assert joon.files() == []

@@ -46,18 +46,21 @@ def test_out_of_service_with_a_word_to_the_people_and_back(story: Story) -> None
     admin.submit()
     story.workspace.wait_for(lambda: story.service.rental_queries.nodes()[0].room.drained)
     story.settle()
-    (notification, _card) = sorted(in_dm(joon, "out of service"), key=len)
-    assert "node1 is taken out of service on Thursday, December 10, 2026: new disk. Save what" in notification
-    story.workspace.wait_for(lambda: said(admin, "지금 알린 대여: 1건"))
+    (notification, _card) = sorted(in_dm(joon, "into maintenance"), key=len)
+    assert (
+        "node1 goes into maintenance on Thu, Dec 10, 2026 and may shut down without notice. Reason: new disk."
+        in notification
+    )
+    story.workspace.wait_for(lambda: said(admin, "알린 대여는 1건"))
     mina = ready(story, "web02", "mina")
     assert {r.name: r.placement.node for r in story.rentals() if r.placement} == {
         "web01": "node1",
         "web02": "node2",
     }
-    assert in_dm(mina, "out of service") == []
+    assert in_dm(mina, "into maintenance") == []
     admin.click("node_undrain", "node1", confirm=True)
     story.workspace.wait_for(lambda: not story.service.rental_queries.nodes()[0].room.drained)
-    story.workspace.wait_for(lambda: said(admin, "다시 대여가 들어갑니다"))
+    story.workspace.wait_for(lambda: said(admin, "다시 새 대여를 받습니다"))
 
 
 def test_to_tell_needs_a_day_and_without_a_word_nobody_is_told(story: Story) -> None:
@@ -70,13 +73,13 @@ def test_to_tell_needs_a_day_and_without_a_word_nobody_is_told(story: Story) -> 
     admin.command("/kws admin nodes drain node1")
     story.workspace.wait_for(lambda: admin.open_view)
     admin.fill_form({"tell": ["tell"], "until": None})
-    assert "날짜를 고르세요" in str(admin.submit().errors)
+    assert "점검 시작일을 선택하세요" in str(admin.submit().errors)
     admin.fill_form({"tell": []})
     admin.submit()
     story.workspace.wait_for(lambda: story.service.rental_queries.nodes()[0].room.drained)
     story.settle()
-    assert in_dm(joon, "out of service") == []
-    for answer in ("다시 대여가 들어갑니다", "점검 중이 아니었습니다"):
+    assert in_dm(joon, "into maintenance") == []
+    for answer in ("다시 새 대여를 받습니다", "점검 중이 아닙니다"):
         admin.command("/kws admin nodes undrain node1")
         story.workspace.wait_for(lambda answer=answer: said(admin, answer))
 
@@ -95,7 +98,7 @@ def test_a_node_that_dies_and_comes_back_is_told_once_each(story: Story) -> None
     story.nodes["node1"].go_down()
     story.settle(100)
     story.service.admin_notices.deliver_due()
-    assert len(in_dm(admin, ":red_circle: node1")) == 1
+    assert len(in_dm(admin, "node1 노드를 사용할 수 없습니다")) == 1
     story.nodes["node1"].come_back()
     story.settle(30)
     story.service.admin_notices.deliver_due()
@@ -118,7 +121,7 @@ def test_status_answers_in_words_and_sends_the_picture(story: Story, drawn: list
     assert "vCPU: total 1/16, node1 1/8, node2 0/8." in picture["alt_txt"]
     mina.command("/kws status")
     story.workspace.wait_for(mina.files)
-    assert "막대 그림" in mina.files()[0]["alt_txt"]
+    assert "막대그래프" in mina.files()[0]["alt_txt"]
     assert len(drawn) == 1, "what looks the same is not drawn again"
     assert story.workspace.person("admin").files() == []
 
@@ -151,7 +154,7 @@ def test_usage_of_a_month_comes_as_csv(story: Story) -> None:
     assert (row["rentals"], row["servers"], row["rental_days"]) == ("1", "1", "0.5")
     assert joon.files() == [f for f in joon.files() if "csv" not in f["name"]]
     admin.command("/kws admin usage soon")
-    story.workspace.wait_for(lambda: said(admin, "달이 아닙니다"))
+    story.workspace.wait_for(lambda: said(admin, "연도와 월을 입력하세요"))
     admin.command("/kws admin nodes")
     story.workspace.wait_for(lambda: "usage_csv" in str(admin.ephemeral()))
     admin.click("usage_csv:0")
@@ -172,10 +175,10 @@ def test_the_history_of_a_rental_says_who_and_from_where(story: Story) -> None:
     story.settle()
     assert in_dm(joon, f"<@{admin.id}> extended it until"), "the card says that it was somebody else"
     joon.click("rental_history")
-    story.workspace.wait_for(lambda: said(joon, "requested"))
+    story.workspace.wait_for(lambda: said(joon, "Requested"))
     text = visible_text(joon.ephemeral()[-1])
-    assert f"<@{joon.id}> · requested · in a form" in text
-    assert f"<@{joon.id}> · :arrows_counterclockwise: Rebooted. · on its card" in text
+    assert f"<@{joon.id}> · Requested · form" in text
+    assert f"<@{joon.id}> · :arrows_counterclockwise: Rebooted. · card" in text
     assert f"<@{admin.id}> · :calendar: <@{admin.id}> extended it until" in text
 
 
@@ -185,14 +188,14 @@ def test_the_trail(story: Story) -> None:
     admin.submit()
     story.workspace.wait_for(lambda: story.service.rental_queries.nodes()[0].room.drained)
     joon.command(f"/kws keys add {generate('laptop').public}")
-    story.workspace.wait_for(lambda: said(joon, "laptop is saved"))
+    story.workspace.wait_for(lambda: said(joon, "Saved the key laptop"))
     admin.command("/kws 관리 기록")
     story.workspace.wait_for(lambda: said(admin, "`drain`"))
     text = visible_text(admin.ephemeral()[-1])
-    assert f"<@{admin.id}> · `drain` `node1` · 양식에서" in text
-    assert f"<@{joon.id}> · `requested` `web01` · 양식에서" in text
-    assert f"<@{joon.id}> · `key_saved` `laptop` · 명령으로" in text
+    assert f"<@{admin.id}> · `drain` `node1` · 양식" in text
+    assert f"<@{joon.id}> · `requested` `web01` · 양식" in text
+    assert f"<@{joon.id}> · `key_saved` `laptop` · 명령" in text
     admin.command("/kws admin audit web01")
     story.workspace.wait_for(lambda: "`drain`" not in visible_text(admin.ephemeral()[-1]))
     admin.command("/kws admin audit nobody")
-    story.workspace.wait_for(lambda: said(admin, "아무것도 없습니다"))
+    story.workspace.wait_for(lambda: said(admin, "표시할 내용이 없습니다"))

@@ -26,7 +26,7 @@ def test_a_server_from_before_is_shown_extended_and_returned(story: Story, tmp_p
     )
     story.settle(4)
     said = str(mina.dm())
-    assert "이전 시스템에서 그대로 넘겨받았습니다" in said and "11월 1일" in said and "12월 8일" in said
+    assert "기존 시스템에서 가져왔습니다" in said and "11월 1일" in said and "12월 8일" in said
     assert "ssh Web01@192.168.0.201" in said
     card = mina.dm()[0]
     assert "return" in str(card) and "new_key" not in str(card)

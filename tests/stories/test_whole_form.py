@@ -154,7 +154,7 @@ def test_a_saved_key(story: Story) -> None:
     joon.command(f"/kws keys add {mine}")
     story.workspace.wait_for(joon.ephemeral)
     open_form(story, joon)
-    joon.fill("access", "My key laptop")
+    joon.fill("access", "Saved key laptop")
     joon.fill_form({"name": "web01", "image": "debian-12"})
     assert submit(joon) == {}
     story.settle()
@@ -259,7 +259,7 @@ def test_an_unknown_registry_image_ends_with_the_reason(story: Story) -> None:
     story.settle(30)
     assert story.rentals() == []
     assert all(node.resources() == {} for node in story.nodes.values())
-    assert "does not have the image" in str(joon.dm()[0]) or "could not be found" in str(joon.dm()[0])
+    assert "image not found" in str(joon.dm()[0]) or "could not be found" in str(joon.dm()[0])
 
 
 def machine_state(story: Story) -> MachineState:
@@ -278,23 +278,22 @@ def test_the_buttons_of_a_card(story: Story, kind: str) -> None:
     story.settle()
     assert joon.click("rental_stop", where="message", confirm=False).confirm, "asks first"
     joon.click("rental_stop", where="message", confirm=True)
-    story.workspace.wait_for(lambda: any("being powered off" in str(m) for m in joon.ephemeral()))
+    story.workspace.wait_for(lambda: any("Stopping" in str(m) for m in joon.ephemeral()))
     assert machine_state(story) is MachineState.STOPPED
     story.settle(3)
     card = str(story.workspace.person("joon").dm()[0]["blocks"])
-    assert "powered off" in card
+    assert "Stopped" in card
     assert "ssh " not in card
     joon.click("rental_start", where="message")
-    story.workspace.wait_for(lambda: any("is starting" in str(m) for m in joon.ephemeral()))
+    story.workspace.wait_for(lambda: any("Starting" in str(m) for m in joon.ephemeral()))
     story.settle(3)
     assert machine_state(story) is MachineState.ACTIVE
     joon.click("rental_reboot", where="message", confirm=True)
-    story.workspace.wait_for(lambda: any("is rebooting" in str(m) for m in joon.ephemeral()))
+    story.workspace.wait_for(lambda: any("Rebooting" in str(m) for m in joon.ephemeral()))
     joon.click("rental_console", where="message")
     story.workspace.wait_for(
         lambda: any(
-            ("box" in str(m) and "last lines" in str(m)) or "written nothing" in str(m)
-            for m in joon.ephemeral()
+            ("box" in str(m) and "Last lines" in str(m)) or "no output" in str(m) for m in joon.ephemeral()
         )
     )
     assert [e.kind.value for e in story.service.rental_queries.history(story.rentals()[0].id)][-5:] == [
@@ -318,7 +317,7 @@ def test_nobody_acts_on_what_is_not_theirs(story: Story) -> None:
 def test_for_people_who_type(story: Story) -> None:
     joon = story.workspace.person("joon")
     joon.command("/kws rent web01 Debian-12 medium 3d")
-    story.workspace.wait_for(lambda: any("on its way" in str(m) for m in joon.ephemeral()))
+    story.workspace.wait_for(lambda: any("Creating" in str(m) for m in joon.ephemeral()))
     rental = story.rentals()[0]
     assert (rental.name, rental.image, rental.size) == ("web01", "debian-12", "medium")
     assert rental.ends_on.isoformat() == "2026-12-04"
@@ -329,9 +328,9 @@ def test_for_people_who_type(story: Story) -> None:
     [
         ("web01 debain-12", "Did you mean debian-12?"),
         ("web01 debian-12 mediun", "Did you mean medium?"),
-        ("web01 debian-12 xyzzy", "Known:"),
-        ("WEB debian-12", "lower-case"),
-        ("web01 debian-12 small 400d", "At most 90 days"),
+        ("web01 debian-12 xyzzy", "Available:"),
+        ("WEB debian-12", "lowercase"),
+        ("web01 debian-12 small 400d", "within 90 days"),
     ],
 )
 def test_near_misses_are_told(story: Story, words: str, answer: str) -> None:

@@ -112,11 +112,11 @@ def test_every_wrong_line_of_the_owners_at_once(typed: Typed, tmp_path: Path) ->
     code, out, err = typed("sqlite:///old.db", "--owners", "owners.csv", "--node", "a", "--others", "lab")
     assert (code, out) == (2, "")
     assert [line.split(": ", 1)[1] for line in err.splitlines()] == [
-        "--node: 'a' is not OLD=NEW",
-        "--others: 'lab' is no Slack user id, e.g. U012ABCDEF",
-        "owners.csv: line 1: not `name,Slack user id`",
-        "owners.csv: line 2: not `name,Slack user id`",
-        "owners.csv: line 5: 'x' has two Slack ids",
+        "--node: 'a' isn't OLD=NEW",
+        "--others: 'lab' isn't a Slack user ID. Example: U012ABCDEF",
+        "owners.csv: line 1: enter `name,Slack user ID`",
+        "owners.csv: line 2: enter `name,Slack user ID`",
+        "owners.csv: line 5: 'x' has two Slack user IDs",
     ]
 
 

@@ -147,7 +147,7 @@ def test_a_node_that_was_away_is_asked_to_delete_as_soon_as_it_is_back(world: Wo
     assert "release" in node.calls
 
 
-@pytest.mark.parametrize("stage", ["waits for its turn", "is built"])
+@pytest.mark.parametrize("stage", ["Queued", "is built"])
 def test_what_nobody_has_had_yet_does_not_end_unwarned(make_world: MakeWorld, stage: str) -> None:
     world = make_world(nodes=1, max_builds=1, fakes={"build_seconds": 600})
     if stage != "is built":
@@ -163,7 +163,7 @@ def test_what_nobody_has_had_yet_does_not_end_unwarned(make_world: MakeWorld, st
     assert world.look(rental).ends_on == world.day(0)
     assert world.kinds(rental).count("extended") == 1, "one night is one day"
     line = event_lines.line(world.last_event(rental), world.look(rental), Texts("en"))
-    assert "still being built" in str(line)
+    assert "was still creating it" in str(line)
     for hours in (0.15, 0.2, 0.2, 11):
         world.clock.advance(hours=hours)
         world.settle(8)

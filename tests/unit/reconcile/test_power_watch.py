@@ -68,7 +68,7 @@ def test_stopped_is_said_when_the_node_shows_it(make_world: MakeWorld) -> None:
     world.settle(20)
     card, buttons = shown(world, rental)
     assert world.look(rental).power is Power.STOPPING
-    assert "powering off" in card
+    assert "Stopping" in card
     assert "rental_stop" in buttons
     assert "powered_off" not in world.kinds(rental)
     world.settle(4)
@@ -93,7 +93,7 @@ def test_started_is_said_when_its_owner_gets_in(make_world: MakeWorld) -> None:
     world.settle(50)
     card, _ = shown(world, rental)
     assert world.look(rental).power is Power.STARTING
-    assert "starting" in card
+    assert "Starting" in card
     assert "ssh " not in card
     world.settle(20)
     card, _ = shown(world, rental)
@@ -109,7 +109,7 @@ def test_a_poweroff_inside_is_seen_told_once_and_can_be_undone(world: World) -> 
     node_of(world, rental).end(rental.mark)
     world.settle(USUAL)
     card, buttons = shown(world, rental)
-    assert "powered off, but not in KWS" in card
+    assert "shut down outside KWS" in card
     assert "rental_start" in buttons
     assert told(world, rental) == ["powered_off"]
     assert not world.look(rental).switched_off
@@ -217,7 +217,7 @@ def test_lists_say_it_too(world: World) -> None:
     ends = world.context.expiry.ends_at(rental)
     entry = str([block.to_dict() for block in rental_card.list_entry(rental, ends, Texts("en"))])
     row = str(admin_home.row(rental, (), world.day(14), Texts("ko")).to_dict())
-    assert "powered off" in entry
+    assert "Stopped" in entry
     assert "ssh " not in entry
-    assert "전원 꺼짐" in row
+    assert "중지됨" in row
     assert f"(by <@{ADMIN.id}>)" in shown(world, rental)[0]

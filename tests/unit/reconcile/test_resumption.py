@@ -83,10 +83,10 @@ def test_what_ran_is_started_a_few_at_a_time_and_told_once(one: World) -> None:
     assert power(one, *rentals) == {Power.ON}
     for rental in rentals:
         assert told(one, rental) == [
-            ":arrow_forward: node1 is back, and KWS started the server again. It accepts logins."
+            ":arrow_forward: node1 is back, and KWS started it again. You can log in."
         ]
     assert admins(one) == [
-        ":arrow_forward: node1 is back. Servers that accept logins again: 5; that did not start: 0."
+        ":arrow_forward: node1 is back. Servers running again: 5. Servers that didn't start: 0."
     ]
     one.settle(600)
     assert len(admins(one)) == 1
@@ -125,7 +125,7 @@ def test_novas_own_resumption_does_no_harm(one: World) -> None:
     assert node.calls.count("act") == 0
     assert power(one, *rentals) == {Power.ON}
     for rental in rentals:
-        assert told(one, rental) == [":arrow_forward: node1 is back, and the server accepts logins again."]
+        assert told(one, rental) == [":arrow_forward: node1 is back. You can log in again."]
     assert len(admins(one)) == 1
 
 
@@ -159,10 +159,8 @@ def test_one_that_does_not_start_is_told_to_its_owner_and_the_admins(one: World)
     one.settle(20)
     assert power(one, good) == {Power.ON}
     assert power(one, bad) == {Power.OFF}
-    assert told(one, bad) == [
-        ":x: node1 is back, but the server did not start again. Try to start it, or contact an admin."
-    ]
-    assert "again: 1; that did not start: 1." in admins(one)[0]
+    assert told(one, bad) == [":x: node1 is back, but it didn't start. Try to start it, or contact an admin."]
+    assert "again: 1. Servers that didn't start: 1." in admins(one)[0]
 
 
 def test_a_node_that_is_busy_yet_is_asked_again(one: World) -> None:
@@ -194,7 +192,7 @@ def test_a_second_outage_on_the_way(one: World) -> None:
     one.settle(8)
     node = outage(one, 1200)
     one.settle(300)
-    assert all("did not start" not in line for rental in rentals for line in told(one, rental))
+    assert all("didn't start" not in line for rental in rentals for line in told(one, rental))
     assert running(node) == 3
     assert power(one, *rentals) == {Power.ON}
 

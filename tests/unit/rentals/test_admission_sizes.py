@@ -48,11 +48,11 @@ def test_a_named_size(world: World) -> None:
     (name, error), *more = refused(world, size="large").items()
     assert (name, error.code, more) == ("size", "size_large", [])
     assert plain_sentence(error, Texts("en")) == (
-        "large (2 vCPU · 2048 MB · 20 GB) is too large for one server: no node can give that much."
-        " The largest: node1 1 vCPU · 8192 MB · 100 GB; node2 1 vCPU · 4096 MB · 100 GB."
+        "No node can run a server of size large (2 vCPU · 2 GB RAM · 20 GB disk)."
+        " The largest possible: node1 1 vCPU · 8 GB RAM · 100 GB disk; node2 1 vCPU · 4 GB RAM · 100 GB disk."
         " Sizes that fit: small, medium."
     )
-    assert "node2 1 vCPU" in plain_sentence(error, Texts("ko"))
+    assert "node2 vCPU 1개" in plain_sentence(error, Texts("ko"))
     assert world.ready("web01", size="medium")
 
 
@@ -64,9 +64,7 @@ def test_each_figure_of_ones_own_size(world: World) -> None:
         "ram_mb": ("figure_large", 4096),
         "disk_gb": ("figure_large", 30),
     }
-    assert (
-        plain_sentence(fields["vcpus"], Texts("en")) == "Enter at most 2: no node can give one server more."
-    )
+    assert plain_sentence(fields["vcpus"], Texts("en")) == "Enter 2 or less. No node can give a server more."
     assert world.ready("web01", **custom(2, 2048, 30))
 
 
@@ -74,7 +72,9 @@ def test_figures_that_no_host_has_together(world: World) -> None:
     set_largest(world, node1=(2, 2048, 30), node2=(1, 4096, 20))
     fields = refused(world, **custom(2, 4096, 20))
     assert codes(fields) == {"vcpus": ("size_large", None)}
-    assert plain_sentence(fields["vcpus"], Texts("en")).startswith("2 vCPU · 4096 MB · 20 GB is too large")
+    assert plain_sentence(fields["vcpus"], Texts("en")).startswith(
+        "No node can run a server of size 2 vCPU · 4 GB RAM · 20 GB disk."
+    )
 
 
 def test_only_nodes_that_have_the_image_count(world: World) -> None:

@@ -23,8 +23,8 @@ def console(world: World, rental: Rental) -> str | Exception:
 @pytest.mark.parametrize(
     ("what", "code", "word"),
     [
-        ("off", ErrorCode.CONSOLE_OFF, "전원이 꺼져"),
-        ("none", ErrorCode.NO_CONSOLE, "콘솔을 보관하지 않아"),
+        ("off", ErrorCode.CONSOLE_OFF, "중지되어"),
+        ("none", ErrorCode.NO_CONSOLE, "콘솔 로그를 보관하지 않아"),
         ("down", ErrorCode.NODE_SILENT, "node1"),
     ],
 )

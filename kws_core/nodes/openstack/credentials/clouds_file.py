@@ -41,7 +41,7 @@ class CloudsFile:
                 [f"{path}: {'is empty' if self.parsed is None else 'has no keys'}; write: clouds:"]
             )
         if name := self.twice():
-            raise ConfigError([f"{self.at(name)}: {name} is there twice; remove one"])
+            raise ConfigError([f"{self.at(name)}: {name} is a duplicate; remove one"])
         if not isinstance(self.parsed.get("clouds", {}), dict):
             raise ConfigError([f"{self.at('clouds')}: clouds must have an entry for each node below it"])
 

@@ -69,7 +69,7 @@ def _twice(file: CloudsFile, cloud: str) -> Iterator[str]:
         name = file.twice(*keys)
         if name and (keys != ("clouds",) or name == cloud):
             where = file.at(*keys, name)
-            yield f"{where}, entry {cloud!r}: {name} is there twice; remove one"
+            yield f"{where}, entry {cloud!r}: {name} is a duplicate; remove one"
 
 
 def _misread(file: CloudsFile, cloud: str) -> Iterator[str]:

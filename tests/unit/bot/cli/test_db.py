@@ -67,9 +67,13 @@ def test_a_dry_run_tells_both_ways_and_writes_nothing(world: World, typed: Typed
     }
     leak = shown[other.name, "leak", LEAK]
     assert leak["kinds"] == "floating_ip, port, security_group, server"
-    assert leak["then"] == "seen first now; delete at second sight"
+    assert leak["then"] == "first seen now; will delete when seen again"
     lost = shown[node.name, "no machine", rental.mark]
-    assert (lost["rental"], lost["owner"], lost["then"]) == ("web01", MINA.id, "would end as vanished")
+    assert (lost["rental"], lost["owner"], lost["then"]) == (
+        "web01",
+        MINA.id,
+        "will end: deleted outside KWS",
+    )
     table = typed("reconcile", "--dry-run").out.splitlines()
     assert table[0].split() == ["node", "found", "mark", "rental", "owner", "kinds", "first_seen", "then"]
     assert len(table) == 4
@@ -80,7 +84,7 @@ def test_a_dry_run_says_what_the_next_sweep_would_do(world: World, typed: Typed)
     world.reconciler.sweep.sweep("node1")
     world.clock.advance(minutes=4)
     waiting = typed("reconcile", "--dry-run", "--json").rows[0]
-    assert waiting["then"] == "delete at second sight, in 6 min or later"
+    assert waiting["then"] == "will delete when seen again, in 6 minutes or later"
     assert waiting["first_seen"] == "2026-12-01 12:00+09:00"
     world.clock.advance(minutes=6)
     assert typed("reconcile", "--dry-run", "--json").rows[0]["then"] == "delete: seen twice"
@@ -99,7 +103,7 @@ def test_what_was_known_once_is_called_by_its_name(world: World, typed: Typed) -
 
 def test_nothing_to_do_is_said(typed: Typed, world: World) -> None:
     world.ready()
-    assert typed("reconcile", "--dry-run").out == "Database and nodes agree.\n"
+    assert typed("reconcile", "--dry-run").out == "The database and the nodes agree.\n"
     assert typed("reconcile", "--json").rows == []
 
 
@@ -109,7 +113,7 @@ def test_without_dry_run_it_sweeps(world: World, typed: Typed) -> None:
     node.spare_flavors = ["kws-1c-333m-3g"]
     first = typed("reconcile", "--json")
     assert [row["then"] for row in first.rows] == [
-        "seen first now; delete at second sight",
+        "first seen now; will delete when seen again",
         "deleted: no server used it",
     ]
     assert node.spare_flavors == []
@@ -130,7 +134,7 @@ def test_what_takes_time_is_said_and_finished_by_the_next(
     typed("reconcile")
     slow.clock.advance(minutes=10)
     then = typed("reconcile", "--json").rows[0]["then"]
-    assert then == "being deleted, still there: port, security_group, server"
+    assert then == "deleting, still there: port, security_group, server"
     slow.clock.advance(seconds=30)
     typed("reconcile")
     assert slow.left() == {}
@@ -143,7 +147,9 @@ def test_too_many_at_once_are_kept(world: World, typed: Typed) -> None:
         rows = typed("reconcile", "--json").rows
         world.clock.advance(minutes=11)
     assert len(rows) == 11
-    assert {row["then"] for row in rows} == {"keep: more than 10 at once; is this the right database?"}
+    assert {row["then"] for row in rows} == {
+        "keep: more than 10 at once; check that this is the right database"
+    }
     assert len(world.left()["node1"]) == 11
 
 
@@ -169,7 +175,7 @@ def test_a_dry_run_makes_no_database(
     world.nodes["node1"].plant(LEAK)
     result = typed("reconcile", "--dry-run", "--json")
     assert (result.code, [row["mark"] for row in result.rows]) == (0, [LEAK])
-    assert "there is no database yet" in result.err
+    assert "there's no database yet" in result.err
     assert not list(tmp_path.glob("elsewhere.db*"))
 
 
@@ -183,7 +189,7 @@ def test_a_dry_run_migrates_nothing(typed: Typed, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("KWS_DATABASE_URL", f"sqlite:///{old}")
     result = typed("reconcile", "--dry-run")
     assert result.code == 2
-    assert result.err == "kws: the database is of another version of KWS; run: kws db upgrade\n"
+    assert result.err == "kws: the database is from another version of KWS. Run: kws db upgrade\n"
     assert old.read_bytes() == before
 
 
@@ -231,12 +237,12 @@ def test_nightly_marks_what_is_over_and_the_bot_deletes_it(world: World, typed: 
             "owner": MINA.id,
             "last_day": rental.ends_on.isoformat(),
             "result": "ending",
-            "why": "its last day is over",
+            "why": "last day passed",
         }
     ]
     world.settle()
     assert world.look(rental).status is Status.ENDED
-    assert typed("nightly").out == "Nothing to warn of, nothing to end.\n"
+    assert typed("nightly").out == "No reminders to send and no rentals to end.\n"
 
 
 def test_nightly_says_who_deletes(world: World, typed: Typed) -> None:
@@ -251,8 +257,8 @@ def test_nightly_warns_first_and_waits_for_who_was_not_warned(world: World, type
     rental = world.ready(ends_on=world.day(3))
     result = typed("nightly", "--json", "--at", "2026-12-05T00:00")
     assert [(row["result"], row["why"]) for row in result.rows] == [
-        ("warned", "its last day is near"),
-        ("waits", "its owner was not warned in time"),
+        ("warned", "expires soon"),
+        ("waits", "no expiry reminder was delivered in time"),
     ]
     assert world.look(rental).status is Status.READY
     assert "warned" in world.kinds(rental)
@@ -262,7 +268,9 @@ def test_nightly_waits_on_a_quiet_day(world: World, typed: Typed, tmp_path: Path
     (tmp_path / "nodes.toml").write_text(NODES + "[[policy.quiet]]\nfrom = 2026-12-06\nto = 2026-12-07\n")
     rental = over(world)
     rows = typed("nightly", "--json", "--at", "2026-12-06T00:00").rows
-    assert [(row["id"], row["result"], row["why"]) for row in rows] == [(rental.id, "waits", "quiet day")]
+    assert [(row["id"], row["result"], row["why"]) for row in rows] == [
+        (rental.id, "waits", "deletion freeze")
+    ]
     assert [
         row["result"] for row in typed("nightly", "--json", "--yes", "--at", "2026-12-08T00:00").rows
     ] == ["ending"]
@@ -337,7 +345,7 @@ def test_without_a_terminal_nothing_ends_before_its_time(world: World, typed: Ty
 def test_what_is_still_being_built_does_not_end(world: World, typed: Typed) -> None:
     rental = world.rent(ends_on=world.day(0))
     (row,) = typed("nightly", "--json", "--at", "2026-12-05T00:00").rows
-    assert (row["result"], row["why"]) == ("waits", "it is still being built")
+    assert (row["result"], row["why"]) == ("waits", "still creating")
     assert world.look(rental).ends_on == rental.ends_on, "that night is still to come"
 
 
@@ -371,7 +379,9 @@ def test_one_rental_that_fails_is_named_and_stops_no_other(
 
 def test_nightly_in_a_lab_without_rentals(tmp_path: Path) -> None:
     result = kws(tmp_path, "nightly", "--at", "2026-12-01T00:00", toml=GOOD)
-    assert (result.returncode, result.stdout) == (0, "Nothing to warn of, nothing to end.\n"), result.stderr
+    assert (result.returncode, result.stdout) == (0, "No reminders to send and no rentals to end.\n"), (
+        result.stderr
+    )
     assert kws(tmp_path, "nightly", "--at", "soon").returncode == 2
 
 

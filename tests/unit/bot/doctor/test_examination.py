@@ -22,7 +22,7 @@ from bot.doctor import examination, slack
 from bot.doctor.messages import DATABASE, GENERAL, SLACK, advises, says
 from bot.doctor.node_messages import NODE
 from bot.slack.manifest import BOT_SCOPES
-from bot.text.i18n import Texts
+from bot.text.i18n import Plural, Texts
 from kws_core.config import Config, parse_config
 from kws_core.database.checks import filesystem_of, store_findings
 from kws_core.errors import ConfigError
@@ -220,7 +220,12 @@ def test_korean_and_english_fill_the_same_blanks() -> None:
             return f"<{key}>"
 
     for code, words in WORDS.items():
-        blanks = {name: f"<{name}>" for word in words for name in re.findall(r"{(\w+)}", word)}
+        said = [one for word in words for one in ([word] if isinstance(word, str) else word[:2])]
+        blanks: dict[str, object] = {
+            name: f"<{name}>" for one in said for name in re.findall(r"{(\w+)}", one)
+        }
+        blanks |= {word.by: 2 for word in words if isinstance(word, Plural)}
+        blanks |= dict.fromkeys(("free_mb", "ram_mb", "disk_gb", "seconds"), 2)
         finding = Finding(code, Result.FAIL, blanks)
         for texts in (Texts("en"), Texts("ko")):
             assert says(finding, texts) and "{" not in says(finding, texts) + advises(finding, texts)
@@ -248,7 +253,7 @@ def test_what_is_printed_and_the_exit_codes(tmp_path: Path, workspace: Workspace
 
 def test_a_section_that_there_is_not(tmp_path: Path) -> None:
     (tmp_path / "nodes.toml").write_text(GOOD)
-    with pytest.raises(ConfigError, match="there are configuration, slack, database, node1"):
+    with pytest.raises(ConfigError, match="Available: configuration, slack, database, node1"):
         list(examination.examine(tmp_path / "nodes.toml", {}, only=["nonsense"]))
 
 

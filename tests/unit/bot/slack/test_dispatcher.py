@@ -17,7 +17,7 @@ from bot.text.i18n import Texts
 from bot.views import ids
 from kws_core.errors import ErrorCode, FormError, UserError
 
-MISSING, PAST = UserError(ErrorCode.NOTE_MISSING), UserError(ErrorCode.END_MISSING)
+MISSING, PAST = UserError(ErrorCode.IMAGE_MISSING), UserError(ErrorCode.END_MISSING)
 NAME, NOTE = ids.Field.NAME, ids.Field.NOTE
 
 

@@ -7,11 +7,23 @@ from datetime import UTC, datetime
 from string import Formatter
 
 import pytest
+from harness.message_catalogue import forms, translations
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.text import error_messages
-from bot.text.i18n import LOCALES, Mrkdwn, Texts, catalogue, code, escape, locale_of, slack_time, texts_for
+from bot.text.i18n import (
+    LOCALES,
+    P_,
+    Mrkdwn,
+    Texts,
+    catalogue,
+    code,
+    escape,
+    locale_of,
+    slack_time,
+    texts_for,
+)
 
 MARKUP = re.compile(r"<[^>]*>")
 
@@ -54,9 +66,19 @@ def test_braces_in_a_value_are_no_blanks(text: str) -> None:
 
 
 def test_a_moment_has_slacks_own_form_and_a_fallback() -> None:
-    for locale in LOCALES:
-        text = slack_time(datetime(2026, 12, 15, 14, 59, tzinfo=UTC), Texts(locale))
-        assert re.fullmatch(r"<!date\^1797346740\^\{date_short_pretty\} \{time\}\|[^<>|]+>", text)
+    moment = datetime(2026, 12, 15, 14, 59, tzinfo=UTC)
+    begin = "<!date^1797346740^{date_short_pretty}"
+    assert slack_time(moment, Texts("en")) == begin + " at {time}|Tue, Dec 15, 2026 at 2:59 PM>"
+    assert slack_time(moment, Texts("ko")) == begin + " {time}|2026년 12월 15일 (화) 14:59>"
+
+
+@pytest.mark.parametrize(
+    ("number", "english", "korean"), [(0, "0 days", "0일"), (1, "1 day", "1일"), (2, "2 days", "2일")]
+)
+def test_a_sentence_goes_with_its_number(number: int, english: str, korean: str) -> None:
+    days = P_("{n} day", "{n} days")
+    assert (Texts("en").n(days, number), Texts("ko").n(days, number)) == (english, korean)
+    assert Texts("en").plain(days, n=number) == english
 
 
 @pytest.mark.parametrize(
@@ -81,11 +103,13 @@ def _blanks(message: str) -> set[str]:
 
 
 def test_every_translation_has_the_blanks_of_its_message() -> None:
-    for message, translated in catalogue("ko").items():
-        assert _blanks(translated) <= _blanks(message), message
+    for message, translated in translations("ko").items():
+        known = _blanks(forms(message)[-1])
+        assert all(_blanks(form) <= known for form in translated), message
 
 
 def test_every_sentence_for_a_mistake_is_translated() -> None:
     known = catalogue("ko")
-    assert [text for text in error_messages.SENTENCES.values() if text not in known] == []
+    messages = error_messages.SENTENCES.values()
+    assert [one for one in messages if (one if isinstance(one, str) else one.one) not in known] == []
     assert error_messages.BUG in known

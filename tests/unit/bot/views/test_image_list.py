@@ -32,7 +32,7 @@ def shown(table: Table, name: str, locale: Locale = "en") -> tuple[str, list[str
 @pytest.mark.parametrize(
     ("locale", "part", "iso"),
     [
-        ("en", "a kernel or ramdisk of whole", "an installation CD"),
+        ("en", "kernel or ramdisk of whole", "an installation CD"),
         ("ko", "커널 또는 램디스크(whole)", "설치 CD"),
     ],
 )
@@ -42,21 +42,21 @@ def test_what_is_not_offered_says_why_and_has_no_button_for_the_form(
     table = tabulate({"node1": [KERNEL, WHOLE, SETUP]}, {})
     assert part in shown(table, "its-kernel", locale)[0]
     assert iso in shown(table, "setup", locale)[0]
-    assert shown(table, "setup")[1] == ["Delete"]
-    assert shown(table, "whole")[1] == ["Describe", "Hide", "Delete"]
+    assert shown(table, "setup")[1] == ["Delete image"]
+    assert shown(table, "whole")[1] == ["Describe…", "Hide from the form", "Delete image"]
 
 
 def test_a_kernel_that_nobody_needs_is_told_without_names() -> None:
-    assert "a kernel or ramdisk of other images" in shown(tabulate({"node1": [KERNEL]}, {}), "its-kernel")[0]
+    assert "kernel or ramdisk of other images" in shown(tabulate({"node1": [KERNEL]}, {}), "its-kernel")[0]
 
 
 def test_what_boots_otherwise_is_named_and_can_be_copied() -> None:
     table = tabulate({"node1": [KERNEL, WHOLE], "node2": [BARE]}, {})
     text, buttons = shown(table, "whole")
-    assert "Differs: how it boots (`kernel_id`), tags" in text
-    assert "Copy to every node" in buttons
+    assert "Differences: boot settings (`kernel_id`), tags" in text
+    assert "Copy to all nodes" in buttons
     same = tabulate({"node1": [BARE], "node2": [BARE]}, {})
-    assert "Copy to every node" not in shown(same, "whole")[1]
+    assert "Copy to all nodes" not in shown(same, "whole")[1]
     assert [block.to_dict() for block in image_list.listing(same, Texts("en"))][-1]["elements"][-1]["text"][
         "text"
-    ] == "Delete"
+    ] == "Delete image"

@@ -133,13 +133,13 @@ def test_a_later_key_has_a_name_of_its_own_that_no_rentals_key_has() -> None:
 
 def test_a_new_key_for_a_server_with_a_password_shows_both() -> None:
     made = rental(password_hash="$6$x", access=Access.GENERATED)
-    for locale, words in (("en", "The password that you chose opens it as well"), ("ko", "비밀번호로도")):
+    for locale, words in (("en", "You can also log in with your password"), ("ko", "비밀번호로도")):
         text = prose.ready(made, NOW, Texts(locale))
         assert "ssh -i ~/.ssh/kws-web01 debian@203.0.113.10" in text
         assert words in text
     made = rental(password_hash="$6$x", access=Access.PASSWORD, key_file=None)
     text = prose.ready(made, NOW, Texts("en"))
-    assert "It asks for the password" in text and "-i" not in text
+    assert "SSH asks for your password" in text and "-i" not in text
 
 
 @pytest.mark.parametrize(
@@ -156,4 +156,4 @@ def test_a_new_key_is_offered_where_there_can_be_one(changes: dict[str, Any], th
 def test_who_asked_for_a_new_key_is_said_when_it_was_somebody_else() -> None:
     own, others = (event(EventKind.KEY_WANTED, actor=actor) for actor in ("U0MINA00001", "U0ADMIN001"))
     assert "<@" not in str(card(rental(), [own]))
-    assert "<@U0ADMIN001> asked for a new key" in str(card(rental(), [others]))
+    assert "<@U0ADMIN001> reset the SSH key" in str(card(rental(), [others]))

@@ -1,0 +1,293 @@
+"""Everything that people read, with made-up values: what ``make gallery`` draws and the house tests check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from harness.cards import NOW, event, rental
+from harness.message_catalogue import forms, messages
+from slack_sdk.models.blocks import Block, MarkdownTextObject, SectionBlock
+from slack_sdk.models.views import View
+
+from bot.handlers.commands import hub_buttons
+from bot.text import prose
+from bot.text.i18n import Plural, Texts
+from bot.text.units import room_line, used_line
+from bot.views import (
+    admin_form,
+    admin_home,
+    admin_notice,
+    end_notices,
+    event_lines,
+    extend_form,
+    history,
+    home,
+    ids,
+    image_form,
+    image_list,
+    keys_form,
+    nodes_list,
+    rent_form,
+    rental_card,
+)
+from bot.views.rent_form import PASSWORD, PASTED, Shown
+from kws_core.config import Policy
+from kws_core.expiry import ExpiryInfo
+from kws_core.images.table import tabulate
+from kws_core.nodes.values import Capacity, Image, StoredImage
+from kws_core.outbox.admin_queries import PAGE, Entry, Found, Search
+from kws_core.rentals.service import FormOptions
+from kws_core.scheduling.capacity import AllocatedCapacity, NodeStatus
+from kws_core.scheduling.fair_queue import QueuePosition
+from kws_core.scheduling.placement import NodeCapacity
+from kws_core.tables.alert import AdminAlert
+from kws_core.tables.details import alerts
+from kws_core.tables.details.alerts import Alert, NightRental
+from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
+from kws_core.tables.saved_key import SavedKey
+from kws_core.tables.states import Power, Reason, Status
+from kws_core.values import Kind, Locale, Size
+
+SEOUL = ZoneInfo("Asia/Seoul")
+TODAY = date(2026, 12, 1)
+SIZES = [Size("small", 1, 512, 5), Size("medium", 1, 1024, 10), Size("large", 2, 2048, 20)]
+BOTH = frozenset({Kind.SERVER, Kind.CONTAINER})
+UP = NodeCapacity("node1", BOTH, frozenset(), 6, 6144, 80, 3, 2560, 35, builds=3, max_builds=2)
+DOWN = NodeCapacity("node2", BOTH, frozenset(), 6, 6144, 80, 3, 2560, 35, up=False)
+DRAINED = NodeCapacity("node3", BOTH, frozenset(), 6, 6144, 80, 3, 2560, 35, drained=True)
+IMAGES = [Image(id="1", name="debian-12", title="Debian 12"), Image(id="2", name="rocky-9", title="")]
+SAMPLES: dict[str, object] = {  # for blanks of messages that are listed alone
+    "n": 3, "count": 3, "name": "web01", "node": "node1", "person": "@mina", "actor": "@joon", "day": "…", "moment": "…",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """Something as Slack gets it: a message's blocks, a modal or the App Home."""
+
+    room: str
+    title: str
+    view: dict[str, Any]  # type, blocks; of a modal its title and buttons too
+
+    @property
+    def blocks(self) -> list[dict[str, Any]]:
+        """Its blocks."""
+        found: list[dict[str, Any]] = self.view["blocks"]
+        return found
+
+
+def exhibits(locale: Locale) -> Iterator[Exhibit]:
+    """Every view, card, notice and help text."""
+    texts = Texts(locale)
+    yield from _answers(texts)
+    yield from _forms(texts)
+    yield from _cards(texts)
+    yield from _ends(texts)
+    yield from _home(texts)
+    yield from _admin(texts)
+    yield from _alerts(texts)
+
+
+def sentences(locale: Locale) -> list[tuple[str, str]]:
+    """Every message of the catalogue: in English, and in that language; of a plural its last form."""
+    texts = Texts(locale)
+    told = []
+    for message in sorted(messages(), key=str):
+        known = forms(message)
+        looked = known[0] if isinstance(message, str) else Plural(known[0], known[1], "n")
+        blanks = {name: SAMPLES.get(name, f"{{{name}}}") for name in re.findall(r"{(\w+)}", " ".join(known))}
+        told.append((known[-1], texts.plain(looked, **{"n": 3, **blanks})))
+    return told
+
+
+def _message(room: str, title: str, blocks: list[Any]) -> Exhibit:
+    return Exhibit(room, title, {"type": "message", "blocks": [one.to_dict() for one in blocks]})
+
+
+def _view(room: str, title: str, view: View) -> Exhibit:
+    return Exhibit(room, title, view.to_dict())
+
+
+def _said(*lines: str) -> list[Block]:
+    return [SectionBlock(text=MarkdownTextObject(text=line)) for line in lines]
+
+
+def offer(mine: list[Rental] | None = None) -> FormOptions:
+    """What the forms and the App Home are built from."""
+    keys = [SavedKey(id=1, owner="U0MINA00001", name="laptop", public_key="", fingerprint="", added_at=NOW)]
+    return FormOptions(
+        images=IMAGES,
+        sizes=SIZES,
+        rooms=[UP, DOWN, DRAINED],
+        today=TODAY,
+        default_end=date(2026, 12, 15),
+        last_end=date(2027, 3, 1),
+        mine=mine or [],
+        keys=keys,
+    )
+
+
+def _answers(texts: Texts) -> Iterator[Exhibit]:
+    yield _message("Answers", "/kws", [*_said(texts.plain("What would you like to do?")), hub_buttons(texts)])
+    yield _message("Answers", "/kws help", _said(prose.help_text("/kws", texts)))
+    yield _message("Answers", "/kws admin help", _said(prose.admin_help("/kws", texts)))
+    rooms = "\n".join(room_line(room, texts) for room in (UP, DOWN, DRAINED))
+    yield _message("Answers", "/kws status", _said(used_line(offer([rental()]), Policy(), texts), rooms))
+    ends = datetime(2026, 12, 16, tzinfo=SEOUL)
+    entries = [
+        block
+        for status in Status
+        for block in rental_card.list_entry(rental(status, id=status.value), ends, texts)
+    ]
+    queued = rental_card.list_entry(rental(Status.REQUESTED), ends, texts, QueuePosition(2, 3))
+    yield _message("Answers", "/kws list", [*entries, *queued])
+    key = SavedKey(
+        id=1, owner="U1", name="laptop", public_key="ssh-ed25519 AAAA", fingerprint="SHA256:abc", added_at=NOW
+    )
+    yield _message("Answers", "/kws keys", keys_form.listing([key], texts))
+    yield _message("Answers", "/kws keys, none", keys_form.listing([], texts))
+
+
+def _forms(texts: Texts) -> Iterator[Exhibit]:
+    for title, shown in (
+        ("a server", Shown()),
+        ("a server, all options", Shown(more=True, access=PASTED, custom=True, new_network=True)),
+        ("a server with a password", Shown(access=PASSWORD)),
+        ("a container, all options", Shown(kind=Kind.CONTAINER, more=True)),
+    ):
+        view = rent_form.build(offer(), Policy(), texts, shown, admin=True)
+        yield _view("Forms", f"Rent {title}", view)
+    empty = FormOptions([], SIZES, [UP], TODAY, TODAY, TODAY)
+    yield _view("Forms", "Rent, no images yet", rent_form.build(empty, Policy(), texts))
+    yield _view("Forms", "Extend", extend_form.build(rental(), _outlook(), texts))
+    yield _view("Forms", "Add a key", keys_form.build(keys_form.Origin(None, False), texts))
+
+
+def _cards(texts: Texts) -> Iterator[Exhibit]:
+    ends = datetime(2026, 12, 16, tzinfo=SEOUL)
+    for kind in Kind:
+        for status in Status:
+            made = rental(status, kind=kind)
+            yield _card(f"{kind}, {status}", made, [EventKind.PLACED, EventKind.BUILDING], ends, texts)
+        for power in (Power.STOPPING, Power.OFF, Power.STARTING):
+            made = rental(kind=kind, switched_off=power is not Power.STARTING)
+            made.placements[0].powered_off = power is not Power.STOPPING
+            made.placements[0].act_at = None if power is Power.OFF else NOW
+            assert made.power is power
+            yield _card(f"{kind}, {power}", made, [EventKind.READY], ends, texts)
+    with_password = rental(password_hash="$6$x", key_file=None, host_keys=[])
+    yield _card("server with a password", with_password, [EventKind.READY], ends, texts)
+    yield _message("Cards", "the private key", _said(prose.key_message(rental(), 7, texts)))
+    for actor in ("U0MINA00001", "U0ADMIN0001"):
+        lines = [(kind, event_lines.line(event(kind, actor=actor), rental(), texts)) for kind in EventKind]
+        told = [f"`{kind}` {line}" for kind, line in lines if line]
+        yield _message("Cards", f"every line, by {actor}", _said("\n".join(told)))
+    reasons = [
+        event_lines.line(event(EventKind.FAILED, reason=why), rental(), texts) for why in event_lines.FAILURES
+    ]
+    yield _message("Cards", "failures", _said("\n".join(str(line) for line in reasons)))
+    events = [event(kind, number) for number, kind in enumerate(EventKind)]
+    yield _message("Cards", "history", _said(history.of_rental(events, [None] * len(events), texts)))
+
+
+def _card(title: str, made: Rental, kinds: list[EventKind], ends: datetime, texts: Texts) -> Exhibit:
+    message = rental_card.card(made, [event(kind) for kind in kinds], ends, texts)
+    return _message("Cards", title, list(message.blocks))
+
+
+def _outlook(**changes: Any) -> ExpiryInfo:
+    values = {
+        "now": datetime(2026, 12, 12, 9, tzinfo=SEOUL), "ends_at": datetime(2026, 12, 16, tzinfo=SEOUL),
+        "deleted_at": datetime(2026, 12, 16, tzinfo=SEOUL), "last_day": date(2026, 12, 15), "moved": False,
+        "latest": date(2027, 3, 1), "proposed": date(2026, 12, 22), "grace_hours": 0,
+    }  # fmt: skip
+    return ExpiryInfo(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def _ends(texts: Texts) -> Iterator[Exhibit]:
+    warned = event(EventKind.WARNED, days=3, last_day="2026-12-15")
+    for title, changes in (
+        ("reminder", {}),
+        ("with a grace period", {"grace_hours": 24}),
+        ("moved", {"moved": True}),
+    ):
+        message = end_notices.message(rental(), warned, [warned], _outlook(**changes), texts)
+        yield _message("Reminders", title, list(message.blocks))
+    stopped = event(EventKind.STOPPED, until="2026-12-17T00:00:00+09:00")
+    message = end_notices.message(rental(Status.STOPPED), stopped, [stopped], _outlook(), texts)
+    yield _message("Reminders", "expired", list(message.blocks))
+    for reason in Reason:
+        made = rental(Status.ENDED, reason=reason)
+        message = end_notices.message(made, warned, [warned], _outlook(), texts)
+        yield _message("Reminders", f"afterwards: {reason}", list(message.blocks))
+
+
+def _home(texts: Texts) -> Iterator[Exhibit]:
+    mine = [rental(id="a"), rental(Status.STOPPED, id="b", name="db01")]
+    ends = {one.id: datetime(2026, 12, 16, tzinfo=SEOUL) for one in mine}
+    for title, desk in (("a student's", []), ("an admin's", admin_home.build(_desk(mine), texts))):
+        yield _view("App Home", title, home.build(offer(mine), Policy(), ends, texts, desk))
+    yield _view("App Home", "no rentals", home.build(offer(), Policy(), {}, texts))
+
+
+def _desk(mine: list[Rental]) -> admin_home.AdminHome:
+    found = Found(mine, 45, 1, PAGE)
+    entries = [Entry(event(kind), "web01") for kind in EventKind]
+    return admin_home.AdminHome(
+        Search(page=1), found, lambda day: day, _statuses(), {"old1": 2}, IMAGES, entries
+    )
+
+
+def _statuses() -> list[NodeStatus]:
+    measured = Capacity(
+        at=NOW, vcpus=6, ram_mb=6144, disk_gb=80, used_vcpus=2, used_ram_mb=1536, used_disk_gb=10
+    )
+    lent = AllocatedCapacity(3, 3, 2560, 35)
+    return [
+        NodeStatus(UP, NOW, None, None, measured, lent, 12, NOW, NOW, "503 from Nova", NOW),
+        NodeStatus(DOWN, NOW, NOW, "connection refused", None, lent),
+        NodeStatus(DRAINED, NOW, None, None, measured, lent, 12, NOW, NOW, drained_at=NOW),
+    ]
+
+
+def _admin(texts: Texts) -> Iterator[Exhibit]:
+    for act in ids.RentalAct:
+        view = admin_form.build(act, rental(), date(2026, 12, 22), texts, missed=True)
+        yield _view("Admins", f"{act} form", view)
+    months = (date(2026, 11, 1), date(2026, 12, 1))
+    listing = nodes_list.listing(_statuses(), {"old1": AllocatedCapacity(1)}, months, texts)
+    yield _message("Admins", "/kws admin nodes", listing)
+    origin = nodes_list.DrainOrigin("node1", None, False)
+    yield _view("Admins", "maintenance form", nodes_list.drain_form(origin, 3, TODAY, texts))
+    whole = StoredImage(
+        "1", "debian-12", "active", size_bytes=3 * 1024**8 // 1024**5, disk_format="qcow2", md5="w" * 32
+    )
+    table = tabulate({"node1": [whole], "node2": []}, {"node3": "down"}, [rental()])
+    yield _message("Admins", "/kws admin images", image_list.listing(table, texts))
+    yield _view("Admins", "describe an image", image_form.build(IMAGES[0], None, texts))
+
+
+def _alerts(texts: Texts) -> Iterator[Exhibit]:
+    one = NightRental("a", "web01", "U0MINA00001")
+    stuck = NightRental("b", "db01", "U0MINA00001", "node1", "silent")
+    told: list[Alert] = [
+        alerts.NightAlert(TODAY, (one,), (one,), (stuck,), ("c",)),
+        alerts.UnreachableAlert("a", "web01", "U0MINA00001", "user_disabled"),
+        alerts.DepartedAlert("U0MINA00001"),
+        alerts.LeaksAlert("node1", ("kws-a", "kws-b"), True),
+        alerts.LeaksAlert("node1", ("kws-a", "kws-b"), False),
+        alerts.NodeDownAlert("node1", NOW, "down"),
+        alerts.NodeUpAlert("node1", NOW, NOW + timedelta(minutes=5)),
+        alerts.NodeResumedAlert("node1", 5, 1),
+        alerts.NodeMissedAlert("old1", 1),
+    ]
+    for number, details in enumerate(told):
+        notice = AdminAlert(id=number, key=str(number), kind=details.kind, at=NOW, data=details.to_json())
+        message = admin_notice.message(notice, [rental()], texts)
+        yield _message("Admin alerts", details.kind, list(message.blocks))
