@@ -93,5 +93,5 @@ def new_key(workspace: Workspace, joon: Any, desk: Desk, web: str, old: Path, no
     assert desk.gets_in(f"debian@{web}", key=new)
     assert not desk.gets_in(f"debian@{web}", key=old), "the old key still opens it"
     assert not [file for file in joon.files() if file["name"] == "kws-web01_3"], "a third pair"
-    notes.row("reset the SSH key, with two clicks", "the new key opens the server now",
+    notes.row("reset the SSH key, with two clicks", "you can now log in with the new key",
               "the new key does, the old one does not, one new pair", told - notes.begun)  # fmt: skip

@@ -17,7 +17,7 @@ from slack_workspace import Workspace
 pytestmark = [pytest.mark.guests, pytest.mark.timeout(3000)]
 
 KEYED, TYPED = "keyed1", "typed1"
-NEW_KEY_WORKS = "The new key opens the server now"
+NEW_KEY_WORKS = "You can now log in with the new key"
 ON, OFF = "rental_stop", "rental_start"  # the button that a card has
 
 
