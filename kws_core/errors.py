@@ -187,6 +187,7 @@ class ErrorCode(StrEnum):
     IMAGE_NO_DISK = "image_no_disk"
     IMAGE_PACKED = "image_packed"
     IMAGE_ISO = "image_iso"
+    IMAGE_VHD = "image_vhd"
     IMAGE_REFERS = "image_refers"
     IMAGE_UNSAFE = "image_unsafe"
     IMAGE_LARGE = "image_large"

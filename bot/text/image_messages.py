@@ -20,10 +20,11 @@ from kws_core.nodes.offered_images import NotOffered
 SENTENCES: dict[ErrorCode, Message] = {
     ErrorCode.IMAGE_EMPTY: N_("This file is empty. Choose a disk image."),
     ErrorCode.IMAGE_NO_DISK: N_(
-        "This isn't a supported disk image. Supported: qcow2, VMDK, VDI, VHD, VHDX, and raw with a partition table."
+        "This isn't a supported disk image. Supported: qcow2, VMDK, VDI, VHDX, and raw with a partition table."
     ),
     ErrorCode.IMAGE_PACKED: N_("This file is compressed. Unpack it first."),
     ErrorCode.IMAGE_ISO: N_("This is an installation CD (ISO). Choose a disk image."),
+    ErrorCode.IMAGE_VHD: N_("Nodes can't boot a VHD. Convert it: qemu-img convert -O qcow2"),
     ErrorCode.IMAGE_REFERS: N_("This qcow2 has a backing file. Merge it: qemu-img convert"),
     ErrorCode.IMAGE_LARGE: N_("The image is larger than {gib} GB. Choose a smaller one."),
     ErrorCode.IMAGE_NO_ROOM: N_("{folder}, where images are stored during a copy, is full. Free some space."),

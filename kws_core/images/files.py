@@ -31,7 +31,6 @@ _VDI = slice(0x40, 0x44), b"\x7f\x10\xda\xbe"
 _ISO = slice(0x8001, 0x8006), b"CD001"
 _MBR = slice(510, 512), b"\x55\xaa"
 _GPT = slice(512, 520), b"EFI PART"
-_VHD_TYPE, _VHD_DIFFERENCE = slice(60, 64), b"\0\0\0\4"  # it has only what its parent has not
 _PACKED = (b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c")
 
 Count = Callable[[int], None]  # told the number of bytes so far
@@ -92,7 +91,7 @@ def disk_format(head: bytes) -> str:
     """Return what kind of disk image begins with these bytes.
 
     Raises:
-        UserError: If a server can't be created from it: empty, compressed, an ISO, with a parent, or not a
+        UserError: If a server can't be created from it: empty, compressed, an ISO, a VHD, with a parent, or not a
             disk.
     """
     kind = next((kind for mark, kind in _KINDS.items() if head.startswith(mark)), "")
@@ -104,8 +103,10 @@ def disk_format(head: bytes) -> str:
         raise UserError(ErrorCode.IMAGE_NO_DISK)
     if kind == "qcow2":
         _check_qcow2(head)
-    if kind == "vpc" and head[_VHD_TYPE] == _VHD_DIFFERENCE:
-        raise UserError(ErrorCode.IMAGE_REFERS)
+    if (
+        kind == "vpc"
+    ):  # qemu's name for VHD: Glance doesn't take it, and nodes don't boot what Glance calls VHD
+        raise UserError(ErrorCode.IMAGE_VHD)
     if kind:
         return kind
     if head[_VDI[0]] == _VDI[1]:

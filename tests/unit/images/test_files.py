@@ -37,12 +37,11 @@ ISO = (SECTOR.ljust(0x8001, b"\0") + b"CD001").ljust(HEAD, b"\0")
             b"<<< Oracle VM VirtualBox Disk Image >>>\n".ljust(0x40, b"\0") + b"\x7f\x10\xda\xbe" + SECTOR,
             "vdi",
         ),
-        (b"conectix".ljust(512, b"\0"), "vpc"),
         (b"vhdxfile".ljust(512, b"\0"), "vhdx"),
         (SECTOR, "raw"),
         (b"\0" * 512 + b"EFI PART" + b"\0" * 512, "raw"),
     ],
-    ids=["qcow2", "qcow2-v2", "vmdk", "vdi", "vpc", "vhdx", "mbr", "gpt"],
+    ids=["qcow2", "qcow2-v2", "vmdk", "vdi", "vhdx", "mbr", "gpt"],
 )
 def test_disks_are_known_by_their_first_bytes(head: bytes, kind: str) -> None:
     assert disk_format(head) == kind
@@ -60,10 +59,24 @@ def test_disks_are_known_by_their_first_bytes(head: bytes, kind: str) -> None:
         (gzip.compress(b"x"), "image_packed"),
         (b"\xfd7zXZ\x00".ljust(900), "image_packed"),
         (ISO, "image_iso"),
+        (b"conectix".ljust(512, b"\0"), "image_vhd"),
         (qcow2(backing=0x200), "image_refers"),
         (qcow2(features=4), "image_refers"),
     ],
-    ids=["empty", "cut", "html", "text", "descriptor", "zeros", "gz", "xz", "iso", "backing", "data-file"],
+    ids=[
+        "empty",
+        "cut",
+        "html",
+        "text",
+        "descriptor",
+        "zeros",
+        "gz",
+        "xz",
+        "iso",
+        "vhd",
+        "backing",
+        "data-file",
+    ],
 )
 def test_what_is_no_disk_is_refused_with_the_reason(head: bytes, code: str) -> None:
     with pytest.raises(UserError) as refused:
