@@ -121,7 +121,7 @@ def test_sizes_that_no_host_gives_are_named(stub: Stub, look: Look) -> None:
     assert found["sizes_too_large"].result is Result.NOTE
     assert found["sizes_too_large"].data == {
         "sizes": "wide, fat",
-        "largest": "2 vCPU · 8192 MB · 100 GB; 4 vCPU · 2048 MB · 100 GB",
+        "largest": "2 vCPU · 8 GB RAM · 100 GB disk; 4 vCPU · 2 GB RAM · 100 GB disk",
     }
 
 
