@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE  # else each of the many processes that tests start compiles everything anew
 
-FAST := $(BIN)/pytest -m "not openstack and not browser and not thorough and not guests" -n 2 --dist worksteal
+FAST := $(BIN)/pytest -m "not openstack and not browser and not thorough and not guests and not cloudinit" -n 2 --dist worksteal
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,7 @@ crash-sweep: setup ## each use case with a death at each of its calls to the out
 replicas: setup ## two and four bots on one PostgreSQL, killed at random under load (about 17 minutes)
 	KWS_REPLICAS=all $(BIN)/pytest -s tests/replicas
 
-faults: setup ## every fault of nodes, Slack and database, end to end; writes the table in docs/reliability.md
+faults: setup ## every fault of nodes, Slack and database, end to end; writes the table in docs/explanation/reliability.md
 	KWS_FAULTS=all $(BIN)/pytest -n 2 tests/faults
 
 load: setup ## 200 people rent within a minute, on four simulated nodes (about 15 minutes)
@@ -55,7 +55,7 @@ fuzz: setup ## every parser of what people type under a fuzzer, FUZZ_SECONDS=20 
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt
 	$(BIN)/python tests/security/fuzz.py --seconds $(FUZZ_SECONDS)
 
-bench: setup ## every benchmark in a row, then all ratios (docs/performance.md; on the real lab if there is one)
+bench: setup ## every benchmark in a row, then all ratios (docs/explanation/performance.md; on the real lab if there is one)
 	$(BIN)/python -m benchmarks
 
 lint: setup ## style, types, the floor plan, dead code and dependencies
@@ -66,7 +66,7 @@ lint: setup ## style, types, the floor plan, dead code and dependencies
 	$(BIN)/vulture
 	$(BIN)/deptry .
 	@# tests that `make test` leaves out may ask for a fixture that is gone: planned here, run where the lab is
-	@plan=$$($(BIN)/pytest --setup-plan -q -m "openstack or browser or guests or thorough" 2>&1) || { echo "$$plan"; exit 1; }
+	@plan=$$($(BIN)/pytest --setup-plan -q -m "openstack or browser or guests or cloudinit or thorough" 2>&1) || { echo "$$plan"; exit 1; }
 
 test-openstack: setup ## the contract suite and the stories on two real nodes (needs the lab kit)
 	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; $(BIN)/pytest -m openstack
@@ -79,6 +79,10 @@ test-real: setup ## and the stories alone
 
 test-guests: setup ## a person's whole journey on servers that really boot (needs the lab kit and root; about 15 minutes)
 	set -e; lab=$$(bash tests/lab/up-guests.sh); eval "$$lab"; $(BIN)/pytest -s -m guests tests/guests
+
+test-cloud-init: setup ## every way to log in, with cloud-init's own code of three Debian releases (needs root and apt)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-cloud-init.txt
+	set -e; packages=$$(bash tests/lab/cloud-init.sh); eval "$$packages"; $(BIN)/pytest -m cloudinit -n 2 tests/cloudinit
 
 kills: setup ## kws run killed with SIGKILL at 40 calls, on two real nodes (needs the lab kit; about 15 minutes)
 	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; KWS_KILLS=40 $(BIN)/pytest -s -m openstack tests/real/test_kills.py
@@ -93,6 +97,18 @@ fix: setup ## what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: setup ## the documentation as a site in build/site, with every link and anchor checked
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	$(BIN)/python .ci/reference.py --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+pictures: setup ## the pictures of the documents, taken anew (needs chromium)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-browser.txt
+	$(BIN)/python tests/browser/pictures.py
+
+reference: setup ## what the reference pages take from the code, made anew
+	$(BIN)/python .ci/reference.py
+
 messages: setup ## what has to be translated
 	$(BIN)/pybabel -q extract -F babel.cfg -k N_ -k P_:1,2 -k _n:1,2 --omit-header -o - .
 
@@ -106,4 +122,4 @@ lock: setup ## pin the dependencies anew
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test coverage test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real test-guests check fix messages gallery lock clean
+.PHONY: help setup demo test coverage test-thorough restarts crash-sweep faults replicas load bench audit fuzz lint kills test-browser test-openstack test-contract test-real test-guests test-cloud-init check fix docs pictures reference messages gallery lock clean

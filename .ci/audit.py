@@ -22,7 +22,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("requirements.txt", "requirements-browser.txt", "requirements-fuzz.txt", "requirements-audit.txt")
+LOCKS = tuple(
+    f"requirements{which}.txt" for which in ("", "-audit", "-browser", "-cloud-init", "-docs", "-fuzz")
+)
 GOOD = (
     "apache", "mit", "bsd", "isc", "psf", "python software foundation", "python-2.0", "0bsd", "unlicense", "zpl", "zope public license", "cc0",
     "mpl", "mozilla public license 2.0", "hpnd", "zlib", "ofl",

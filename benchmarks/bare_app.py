@@ -23,7 +23,7 @@ CONNECTIONS, THREADS = 2, 32
 
 
 def main() -> None:
-    """Runs until SIGTERM."""
+    """Run until SIGTERM."""
     view = json.loads(Path(sys.argv[1]).read_text())
     token = os.environ["SLACK_BOT_TOKEN"]
     client = WebClient(token, base_url=os.environ["SLACK_API_URL"])

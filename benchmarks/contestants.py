@@ -2,7 +2,7 @@
 
 * `floor`: openstacksdk's proxy layer and nothing else: port, floating IP, server, then polls until ACTIVE.
 * `layer`: openstacksdk's cloud layer, `create_server(auto_ip=True, wait=True)`, as most scripts have it.
-* `original`: the order of calls of the system before KWS: a keypair and a flavor by name, the server,
+* `original`: the order of calls of the previous system: a keypair and a flavor by name, the server,
   a free address or a new one; its night deletes one after the other.
 
 A process is started once, logs in and looks up its ids, then does what comes on stdin, a JSON line each, and
@@ -56,7 +56,7 @@ class Contestant:
         return self._all(wishes, self.delete_one)
 
     def tidy(self, wishes: Sequence[tuple[str, str]]) -> dict[str, Any]:
-        """Takes away what deletion leaves."""
+        """Take away what deletion leaves."""
         return {}
 
     def _all(
@@ -79,11 +79,19 @@ class Contestant:
         return {"begun": begun, "done": done, "failed": failed}
 
     def make_one(self, name: str, node: str) -> None:
-        """Until it is ready."""
+        """Create one, until it is ready.
+
+        Raises:
+            NotImplementedError: In the base class.
+        """
         raise NotImplementedError
 
     def delete_one(self, name: str, node: str) -> None:
-        """Until it is gone."""
+        """Delete one, until it is gone.
+
+        Raises:
+            NotImplementedError: In the base class.
+        """
         raise NotImplementedError
 
 
@@ -170,14 +178,14 @@ class Original(Contestant):
         return self._all(wishes, self.delete_one, workers=1)
 
     def tidy(self, wishes: Sequence[tuple[str, str]]) -> dict[str, Any]:
-        """Gives back the addresses that its night leaves; not under the clock."""
+        """Release the addresses that its night leaves; not under the clock."""
         for node, address in self.addresses:
             self.clouds[node].network.delete_ip(address)
         self.addresses.clear()
         return {}
 
     def delete_one(self, name: str, node: str) -> None:
-        """Its loop ends when the server is gone *and* eleven seconds are over; the address stays."""
+        """Its loop ends when the server is gone *and* eleven seconds have ended; the address stays."""
         cloud = self.clouds[node]
         cloud.delete_server(name)
         seconds = 0
@@ -189,7 +197,7 @@ class Original(Contestant):
 
 
 def contestant(name: str, nodes: Sequence[str], builds: int, poll: float) -> Contestant:
-    """By the name that the tables have."""
+    """Return the contestant of that name; it polls every ``poll`` seconds."""
     if name == "floor with group":
         return Floor(nodes, builds, poll, groups=True)
     kinds: dict[str, type[Contestant]] = {"floor": Floor, "layer": Layer, "original": Original}

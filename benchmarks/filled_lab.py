@@ -1,7 +1,7 @@
 """A lab of any size without its years: fake nodes, rentals that run, and a history, filled in through the schema.
 
-The rows are those that KWS writes itself: a rental that is over has its placement, seven events that were
-delivered, and nothing else; one that runs is on a fake node too, so that a look at the node finds it.
+The rows are those that KWS writes itself: a rental that has ended has its placement, seven events that were
+delivered, and nothing else; one that runs is on a fake node too, so that reading the node finds it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from kws_core.values import Size as Flavor
 
 NOW = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)
 PEOPLE = 200
-MINE = 3  # rentals of whoever is looked at, in every lab
+MINE = 3  # rentals of the person who is measured, in every lab
 ASKER, ADMIN = Actor("U0P0000000"), Actor("U0ADMIN001", admin=True)
 BATCH = 2000
 FLAVOR = Flavor("small", 1, 512, 5)

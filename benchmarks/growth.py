@@ -103,7 +103,7 @@ def profile(name: str) -> None:
 
 
 def databases(kind: str, folder: Path, stack: ExitStack) -> Callable[[], str]:
-    """Makes the URL of a new database each time."""
+    """Make the URL of a new database each time."""
     if kind == "sqlite":
         numbers = itertools.count()
         return lambda: f"sqlite:///{folder / f'{next(numbers)}.db'}"

@@ -85,7 +85,7 @@ class Acts:
         self._words: dict[str, Any] = {}
         status.register(dispatcher, cast(Any, self), cast(Any, Pictures()))
         self._forms = itertools.count()
-        self.nightly.tick()  # today's pass is over: what is timed is every minute's tick
+        self.nightly.tick()  # today's pass has ended: what is timed is every minute's tick
         self.book.opened(ASKER.id)
         self.homes.show(ASKER.id)
 
@@ -121,11 +121,11 @@ class Acts:
             self.outbox.delivered(rental_id, 2**31 - 1)
 
     def home(self) -> None:
-        """Drawn anew."""
+        """Drawn again."""
         self._draw(ASKER)
 
     def dispatcher(self) -> None:
-        """Drawn anew, with everybody's rentals."""
+        """Drawn again, with everybody's rentals."""
         self._draw(ADMIN)
 
     def _draw(self, who: Actor) -> None:
@@ -179,6 +179,6 @@ ACTS = [
     Act("a second of the loops, nothing due", Acts.tick, OTHERS),
     Act("a tick with one rental to look at", Acts.look, HISTORY),
     Act("the minute's tick of the night", Acts.minute, HISTORY),
-    Act("the night's query", Acts.night, OTHERS),
+    Act("query of the night", Acts.night, OTHERS),
     Act("a scrape of the metrics", Acts.figures, HISTORY),
 ]

@@ -64,7 +64,7 @@ def install(path: Path) -> None:
 
 
 def read(path: Path, since: float = 0.0, until: float = float("inf")) -> list[Call]:
-    """The calls that began in that time, in the order of their beginnings."""
+    """Return the calls that began between two times (seconds since the epoch), in order."""
     lines = path.read_text().splitlines() if path.exists() else []
     calls = (Call(**json.loads(line)) for line in lines)
     return sorted((call for call in calls if since <= call.at < until), key=lambda call: call.at)

@@ -22,7 +22,7 @@ SIZE = {"vcpus": 1, "ram_mb": 512, "disk_gb": 1}  # as FLAVOR: KWS takes any fla
 def connect(names: Sequence[str]) -> dict[str, Any]:
     """Connections of openstacksdk by name; the benchmark is skipped where there are no such nodes."""
     if not os.environ.get("OS_CLIENT_CONFIG_FILE"):
-        skip("OS_CLIENT_CONFIG_FILE is not set; needs two real nodes (docs/development.md, The real lab)")
+        skip("OS_CLIENT_CONFIG_FILE is not set; needs two real nodes (docs/contributing/development.md)")
     import openstack
 
     clouds = {name: openstack.connect(cloud=name) for name in names}
@@ -126,7 +126,11 @@ def all_at_once(delete: Callable[[str], Any], ids: Iterable[str]) -> None:
 
 
 def wait_until(what: Callable[[], Any], seconds: float, pause: float = 0.5) -> None:
-    """TimeoutError when it takes longer."""
+    """Wait until it happened.
+
+    Raises:
+        TimeoutError: If it takes more than ``seconds``.
+    """
     end = time.monotonic() + seconds
     while not what():
         if time.monotonic() > end:

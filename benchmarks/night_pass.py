@@ -1,15 +1,15 @@
-"""How long the night takes for so many overdue rentals, beside deleting the same by bare concurrent calls.
+"""How long the night takes for that many overdue rentals, beside deleting the same by bare concurrent calls.
 
     python -m benchmarks.night_pass --rentals 200 --repeat 1 [--nodes node1,node2] [--builds 4]
 
 Needs two real nodes (`OS_CLIENT_CONFIG_FILE`). Three take turns within each repetition:
 
 * KWS: real rentals of forty people, asked for at the core (not through forty forms), made by `kws run`, warned in
-  Slack, then ended by one night pass as of the midnight after their last day. Its time runs from the begin of the
+  Slack, then ended by one nightly cleanup as of the midnight after their last day. Its time runs from the begin of the
   pass until the database believes that the last is gone, which it does when its node shows nothing of it.
 * `floor`: as many servers with address, port and group; each deleted by five bare calls and polls, as many at once
   on a node as KWS has threads. Until the last group is deleted.
-* `original`: one after the other, as the system before KWS; measured on `--sample` of them and multiplied.
+* `original`: one after the other, as the previous system; measured on `--sample` of them and multiplied.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from slack_workspace import Workspace
 
 KWS, FLOOR, ORIGINAL = "KWS", "floor with group", "original"
 OWNERS = 40
-POLL = 0.7  # seconds between two looks at a server that is being deleted: KWS's own
+POLL = 0.7  # seconds between two checks of a server that is being deleted: KWS's own
 LIMIT = 3600
 EACH = 11.0  # seconds that the original takes for one at the least, by its code
 
@@ -183,7 +183,7 @@ class Nights:
 
 
 def left_of(cloud: Any, marks: Collection[str]) -> int:
-    """How many things with these marks a node shows."""
+    """How many resources with these marks a node shows."""
     servers = [lab.mark_of_server(server) for server in cloud.compute.servers()]
     kinds = lab.inventory(cloud)
     return sum(

@@ -68,7 +68,7 @@ class Traced:
             )
 
     def calls(self, since: float = 0.0, until: float = float("inf")) -> list[Call]:
-        """What it asked in that time."""
+        """Return what it asked between two times (seconds since the epoch)."""
         return http_trace.read(self.trace, since, until)
 
     def processor_seconds(self) -> float:
@@ -150,11 +150,15 @@ class Bot(Traced):
         )
 
     def statuses(self) -> list[str]:
-        """Of all rentals that are not over."""
+        """Of all rentals that have not ended."""
         return [rental.status.value for rental in self.rental_queries.all_rentals()]
 
     def until(self, what: Any, seconds: float) -> float:
-        """When it was so (time.time())."""
+        """Return when it was so, as ``time.time()``.
+
+        Raises:
+            TimeoutError: If it takes more than ``seconds``.
+        """
         end = time.monotonic() + seconds
         while not what():
             if time.monotonic() > end:

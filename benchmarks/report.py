@@ -39,13 +39,13 @@ class Spread:
 
 
 def spread(samples: Iterable[float]) -> Spread:
-    """Of at least one sample: median, lowest, highest, and all of them in their order."""
+    """Return median, lowest, highest, and all samples in their order, in the samples' unit (at least one second or byte count)."""
     found = [float(sample) for sample in samples]
     return Spread(statistics.median(found), min(found), max(found), found)
 
 
 def number(value: float) -> str:
-    """Three figures, and no more digits before the point than there are."""
+    """Write seconds, bytes, or any other number with three figures, and no more digits than it has."""
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
@@ -180,7 +180,7 @@ def cell_text(cell: object) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """As Markdown, so that it can be pasted into docs/performance.md."""
+    """As Markdown, so that it can be pasted into docs/explanation/performance.md."""
     widths = [max(len(text) for text in column) for column in zip(columns, *rows, strict=True)]
     lines = [list(columns), ["-" * width for width in widths], *map(list, rows)]
     for line in lines:

@@ -1,6 +1,6 @@
 """How fast KWS answers a crowd while one node is a black hole, beside a bare Bolt app that opens the same modal.
 
-    python -m benchmarks.slack [--people 100] [--seconds 22] [--rounds 3] [--think 6] [--silent 1]
+    python -m benchmarks.slack [--people 100] [--seconds 22] [--rounds 3] [--think 6] [--unresponsive 1]
 
 `kws run` is a process of its own, on the real OpenStack pool: two local stand-ins answer it, a third node takes
 connections and says nothing. The bare app (bare_app.py) is another process. Each has a local workspace, in this
@@ -44,7 +44,7 @@ class QueuePosition:
     here: float = 0.0  # of this one: the workspace and its people
 
     def times(self, what: str) -> list[float]:
-        """In the order of WHAT."""
+        """Return the times in milliseconds, in the order of WHAT."""
         return self.acks if what == WHAT[0] else self.opens
 
 
@@ -56,7 +56,7 @@ class Contestant:
         self.turns: list[QueuePosition] = []
 
     def turn(self, options: argparse.Namespace, seed: int) -> QueuePosition:
-        """Everybody is at it for so many seconds."""
+        """Everybody is at it for that many seconds."""
         turn, end = QueuePosition(), time.monotonic() + options.seconds
         self.workspace.state.calls.clear()
         app, here = self.program.processor(), processor_of("self")
@@ -198,7 +198,7 @@ def milliseconds(turns: Sequence[QueuePosition], what: str, cut: float) -> Sprea
 
 
 def percentile(samples: Sequence[float], cut: float) -> float:
-    """The smallest that so many are not above."""
+    """The smallest that that many are not above."""
     ordered = sorted(samples)
     return ordered[min(len(ordered) - 1, int(len(ordered) * cut))]
 

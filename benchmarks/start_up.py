@@ -83,7 +83,7 @@ def commands(report: Report, rounds: int) -> None:
 
 
 def pairs(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """Of each round."""
+    """Return the ratio of each round."""
     return [mine / other for mine, other in zip(ours, theirs, strict=True)]
 
 
@@ -101,7 +101,10 @@ def parts(report: Report) -> None:
 
 
 def runs(report: Report, starts: int, rest: float) -> None:
-    """`kws run`, with and without a silent node, in turns; each begins with an empty database that is up to date."""
+    """`kws run`, with and without an unresponsive node, in turns, each with an empty database.
+
+    Memory is read after ``rest`` seconds.
+    """
     found: dict[int, list[tuple[float, float]]] = {0: [], 1: []}
     memory: list[list[object]] = []
     for number in range(starts):

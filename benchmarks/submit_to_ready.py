@@ -42,7 +42,7 @@ SUBMITTERS = 8  # people who press the button at the same instant
 
 @dataclass(frozen=True)
 class Round:
-    """One contestant's turn: so many servers at once."""
+    """One contestant's turn: that many servers at once."""
 
     begun: float
     ready: list[float]  # time.time() of each
@@ -224,7 +224,7 @@ def saved_key(view: dict[str, Any]) -> str:
 
 
 def of_a_rental(call: Call) -> bool:
-    """Whether KWS asked this for one rental: all makings, and the looks before them.
+    """Whether KWS asked this for one rental: all create calls, and the looks before them.
 
     The rest serves all: polls, lists that are remembered for minutes, the heartbeat. The ping before an address
     is one: those who begin within two seconds share it.
@@ -300,7 +300,7 @@ def row(name: str, found: list[Round], floor: list[Round], number: int) -> list[
 
 
 def phases_of(found: list[Round]) -> list[float]:
-    """The medians."""
+    """Return the medians, in seconds."""
     return [statistics.median(phase) for phase in zip(*(r.phases for r in found), strict=True)]
 
 

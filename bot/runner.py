@@ -27,7 +27,11 @@ class Listen:
 
     @classmethod
     def of(cls, option: str, text: str) -> Listen:
-        """``[HOST:]PORT``, on loopback without a host; ConfigError where it is neither."""
+        """Parse ``[HOST:]PORT``; without a host it is loopback.
+
+        Raises:
+            ConfigError: If it is neither.
+        """
         host, _, port = text.rpartition(":")
         if not port.isdigit() or not 0 <= int(port) <= 65535:
             raise ConfigError([f"{option}: {text!r} isn't [HOST:]PORT"])
@@ -44,9 +48,9 @@ def run(
     sweeps: bool = True,
     build: type[Service] = Service,
 ) -> None:
-    """Runs until SIGTERM or Ctrl-C. ``http``: Request URLs, ``watch``: health and metrics. ListenError: no such port.
+    """Run until SIGTERM or Ctrl-C. ``http``: Request URLs, ``watch``: health and metrics. ListenError: no such port.
 
-    ``sweeps=False``: leaks are left alone.
+    ``sweeps=False``: orphaned resources are left alone.
     """
     stop = stop_on_signals()
     service = build(config, environment, nodes)

@@ -151,7 +151,7 @@ class Service:
         return scheduler
 
     def look_for_departures(self) -> None:
-        """Asks Slack who has left; their rentals are listed to the admins."""
+        """Ask Slack who has left; their rentals are listed to the admins."""
         departures.look(self.context, self.directory)
 
     def start(self) -> None:
@@ -168,7 +168,7 @@ class Service:
             loop.start()
 
     def connect(self) -> None:
-        """Opens the Socket Mode connections, each as soon as Slack answers."""
+        """Open the Socket Mode connections, each as soon as Slack answers."""
         for number, socket in enumerate(self.sockets, 1):
             threading.Thread(
                 target=self._connect, args=(socket, number), name=f"connect-{number}", daemon=True
@@ -198,7 +198,7 @@ class Service:
         return self.connected(), len(self.sockets)
 
     def status(self) -> str:
-        """One line for whoever looks at the process from outside."""
+        """One line for those who watch the process from outside."""
         report = self.health.live()
         report = self.health.ready() if report.ok else report
         return "; ".join(report.wrong) or "working"
@@ -235,7 +235,7 @@ def _sockets(app: App, token: str) -> list[SocketModeHandler]:
 
 
 def _open(socket: SocketModeHandler) -> None:
-    """Connects; the SDK's monitor begins only then, else it finds no session yet and connects once more."""
+    """Connects; the SDK's monitor begins only then, otherwise it finds no session yet and connects once more."""
     opened = threading.Event()
     client = socket.client
     client.on_open_listeners.append(lambda _: opened.set())

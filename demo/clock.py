@@ -1,4 +1,4 @@
-"""The demo's clock: it runs like a real one and can be moved forward, past warnings and night passes."""
+"""The demo's clock: it runs like a real one and can be moved forward, past warnings and nightly cleanups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kws_core.tables.states import Status
 
 log = logging.getLogger(__name__)
 
-STOPS = (time(0, 0), time(9, 0))  # of each day, in the lab's zone: the night pass, and when warnings are due
+STOPS = (time(0, 0), time(9, 0))  # of each day, in the lab's zone: nightly cleanup, reminders
 JUST_AFTER = timedelta(seconds=2)
 LOOK = 0.05  # seconds between looks whether the bot has caught up
 PATIENCE = 3.0  # seconds that it gets at each stop ...
@@ -67,13 +67,13 @@ class TimeTravel:
         return self._busy.locked()
 
     def start(self, step: str) -> None:
-        """Skips an "hour", a "day", a "week" or to the next "midnight", on a thread; nothing while busy."""
+        """Skip an "hour", a "day", a "week" or to the next "midnight", on a thread; nothing while busy."""
         target = self._target(step)
         if self._busy.acquire(blocking=False):
             threading.Thread(target=self._travel, args=(target,), name="time", daemon=True).start()
 
     def close(self) -> None:
-        """Stops at the next stop."""
+        """Stop at the next stop."""
         self._stop.set()
 
     def _target(self, step: str) -> datetime:
@@ -85,7 +85,7 @@ class TimeTravel:
     def _travel(self, target: datetime) -> None:
         patience = real_time.monotonic() + WHOLE_PATIENCE
         try:
-            self._settle(patience)  # what is being built looks at silence, which a leap would fake
+            self._settle(patience)  # a leap in time would look like a node that doesn't respond
             for stop in stops(self._clock.now(), target, self._zone):
                 if self._stop.is_set():
                     return
@@ -104,7 +104,7 @@ class TimeTravel:
         self._service.admin_notices.deliver_due()
 
     def _settle(self, patience: float) -> None:
-        """Until nothing is being built, deleted or told, or patience is over."""
+        """Until nothing is being created, deleted or told, or patience has ended."""
         context, outbox = self._service.context, self._service.notifier.outbox
         until = min(patience, real_time.monotonic() + PATIENCE)
 

@@ -37,7 +37,11 @@ class DemoNode(FakeNode):
         self._hurry.set()
 
     def become(self, mood: str) -> None:
-        """Takes "normal", "slow" or "dead"; calls that wait go on at once when it is not slow any more."""
+        """Become "normal", "slow", or "dead"; calls that wait continue at once when the node is no longer slow.
+
+        Raises:
+            ValueError: For another mood.
+        """
         if mood not in (NORMAL, SLOWED, DEAD):
             raise ValueError(mood)
         self.mood = mood

@@ -29,7 +29,7 @@ def show(
     openstack: bool = False,
     config: Path | None = None,
 ) -> int:
-    """Runs the demo until ``stop`` is set; its exit code."""
+    """Run the demo until ``stop`` is set; its exit code."""
     logs.set_up("pretty", level=30)
     if port and not _is_free(port):
         typer.echo(f"kws: port {port} is in use. Without --port, the demo uses any free port.", err=True)

@@ -69,7 +69,7 @@ class Demo:
 
 
 def play(*, port: int = 0, script: bool = False) -> int:
-    """Runs the demo in the terminal; its exit code."""
+    """Run the demo in the terminal; its exit code."""
     logs.set_up("pretty", level=30)
     with simulated(port=port) as demo:
         terminal = Terminal(demo.workspace, "mina")

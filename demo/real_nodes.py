@@ -1,7 +1,7 @@
 """``kws demo --openstack``: the same page over the real nodes of nodes.toml.
 
 Whatever is rented is real. So what is left at the end is returned, and the demo starts on no node that holds
-rentals of another installation: these would be taken for leaks on one side or the other.
+rentals of another installation: these would be taken for orphaned resources on one side or the other.
 """
 
 from __future__ import annotations
@@ -61,7 +61,11 @@ def of_the_demo(config: Config) -> Config:
 
 
 def refuse_company(nodes: Mapping[str, Node], own: set[str]) -> None:
-    """ConfigError when a node that answers shows marks of rentals that are not the demo's own."""
+    """Check that no node shows marks of another KWS.
+
+    Raises:
+        ConfigError: If one that answers does.
+    """
     problems = []
     for name, node in nodes.items():
         try:
@@ -78,7 +82,7 @@ def refuse_company(nodes: Mapping[str, Node], own: set[str]) -> None:
 
 
 def return_all(service: Service, patience: float = PATIENCE) -> bool:
-    """Gives back what is still rented and waits; whether the nodes show nothing of it any more."""
+    """Return what is still rented and wait at most ``patience`` seconds; tell whether the nodes show nothing of it."""
     context = service.context
     left = RentalQueries(context).all_rentals()
     if not left:

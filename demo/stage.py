@@ -77,7 +77,11 @@ class DemoStage:
         }  # fmt: skip
 
     def act(self, verb: str, arguments: Json) -> None:
-        """`clock` (step), `node` (name, mood), `language` (user, locale)."""
+        """Carry out `clock` (step), `node` (name, mood), or `language` (user, locale).
+
+        Raises:
+            LookupError: For another verb.
+        """
         if verb == "language":
             self._speak(str(arguments.get("user")), str(arguments.get("locale")))
         elif verb == "clock" and self._travel:
@@ -103,7 +107,7 @@ class DemoStage:
             )
 
     def close(self) -> None:
-        """Nothing waits any more: neither time travel nor a slow node."""
+        """Nothing waits any longer: neither time travel nor a slow node."""
         if self._travel:
             self._travel.close()
         for node in self._nodes.values():

@@ -45,7 +45,7 @@ class Terminal:
             print(f"   {field} = {value}")
 
     def submit(self) -> None:
-        """Sends the open form; errors are shown at their fields."""
+        """Send the open form; errors are shown at their fields."""
         outcome = self.person.submit()
         errors = outcome.errors or (outcome.payload or {}).get("errors") or {}
         for field, error in errors.items():
@@ -59,7 +59,11 @@ class Terminal:
     # -- seeing
 
     def wait(self, what: str, seen: Callable[[], bool], timeout: float) -> None:
-        """Prints what comes until ``seen``; TimeoutError names what did not come."""
+        """Print what comes until ``seen``, for at most ``timeout`` seconds.
+
+        Raises:
+            TimeoutError: With what didn't come.
+        """
         last = -1
 
         def look() -> bool:
@@ -106,7 +110,7 @@ class Terminal:
             self._buttons = buttons
 
     def show_view(self) -> None:
-        """Prints the open form."""
+        """Print the open form."""
         view = self.person.open_view
         if view is None:
             print("   (no form is open)")
@@ -120,13 +124,13 @@ class Terminal:
         print("└─")
 
     def note(self, text: str) -> None:
-        """Says something that is not Slack's."""
+        """Say something that is not Slack's."""
         print(f"\n* {text}", flush=True)
 
     # -- a prompt for people
 
     def prompt(self) -> None:
-        """Reads commands until ``quit``."""
+        """Read commands until ``quit``."""
         self.note(HELP)
         while True:
             self.show_new()
@@ -170,7 +174,7 @@ class Terminal:
             self.show_view()
 
     def _settle(self) -> None:
-        """Gives the bot a moment to answer."""
+        """Give the bot a moment to answer."""
         revision = self.workspace.revision
         try:
             self.workspace.wait_for(lambda: self.workspace.revision > revision, timeout=2)

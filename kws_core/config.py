@@ -47,9 +47,15 @@ class KwsSection(_Section):
     """[kws]: who and where we are."""
 
     timezone: str = "Asia/Seoul"
+    """IANA time zone. Dates are dates in this zone; a rental's last day ends at its midnight."""
     locale: Locale = "ko"
+    """Language for people whose Slack is set to neither."""
     admins: tuple[AdminId, ...] = ()
+    """Slack user IDs (`U…`, `W…`) or user group IDs (`S…`). Admins see and change all rentals, in the bot's
+    Home tab and with `/kws admin`."""
     admin_channel: Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{2,}$")] | None = None
+    """Channel ID (`C…` or `G…`) for admin alerts: the nightly cleanup, people who left, nodes in trouble.
+    Invite the bot. Without it, each admin gets them as a DM."""
 
     @field_validator("admins", mode="before")
     @classmethod
@@ -75,7 +81,9 @@ class QuietDays(_Section):
     """One [[policy.quiet]]: days, both included, on which nothing is deleted."""
 
     first: Annotated[date, Field(alias="from")]
+    """First day of the deletion freeze."""
     last: Annotated[date, Field(alias="to")]
+    """Last day of the deletion freeze, inclusive."""
 
     @model_validator(mode="after")
     def _in_order(self) -> QuietDays:
@@ -90,15 +98,31 @@ class Policy(_Section):
     """[policy]: what a person may have, and for how long."""
 
     default_days: Annotated[int, Field(ge=1)] = 14
+    """Last day that the form suggests, in days from today; at most `max_days`."""
     max_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """Latest last day that people can choose, in days from today; also for extensions."""
     max_rentals_per_user: Annotated[int, Field(ge=1)] = 3
+    """Active rentals of one person: queued, creating, running, or expired."""
     max_vcpus_per_user: Annotated[int, Field(ge=1)] = 8
+    """vCPUs of one person's active rentals."""
     max_ram_mb_per_user: Annotated[int, Field(ge=1)] = 16384
+    """Memory of one person's active rentals, in MiB."""
     warn_days: tuple[Annotated[int, Field(ge=1)], ...] = (7, 3, 1)
+    """Days before the last day on which the owner gets an expiry reminder, at 09:00 in the lab's zone. A short
+    rental gets only those within two thirds of its length, or one if none is. Nothing is deleted unless a
+    reminder was delivered 12 hours before."""
     open_ports: tuple[Port, ...] = (80, 443)
+    """TCP ports open to the world on every server, besides SSH (TCP 22) and ICMP. A rental keeps the ports it
+    was rented with."""
     grace_hours: Annotated[int, Field(ge=0)] = 0
+    """Grace period. 0: the nightly cleanup at 00:00 after the last day deletes the rental. More: it stops the
+    server then, and deletes it that many hours later unless it is restored."""
     key_file_days: Annotated[int, Field(ge=1, le=3650)] = 7
+    """Days after which the file of a delivered private key is removed from the DM, unless its owner confirmed
+    earlier that it is saved."""
     quiet: tuple[QuietDays, ...] = ()
+    """Deletion freezes (holidays, exams): tables `[[policy.quiet]]` with `from` and `to`, both inclusive. An
+    end that falls on such a day moves to the day after the last of them, and the reminders say so."""
 
     @field_validator("warn_days", "open_ports", "quiet", mode="before")
     @classmethod
@@ -120,13 +144,25 @@ class OpenStackSection(_Section):
     """[openstack]: what every node has, by name."""
 
     external_network: str = "public"
+    """Network that floating IPs come from."""
     internal_network: str = "default"
+    """Network that servers get their port in."""
     router: str = "router"
+    """Router with its gateway on the external network and an interface on the internal one."""
     ready_check: Literal["ssh", "active"] = "ssh"
+    """`ssh`: a server is ready when the SSH server on port 22 of its floating IP would let the owner in.
+    `active`: when Nova says ACTIVE, for nodes where nothing can answer, such as a fake hypervisor; there
+    are no host key fingerprints then."""
     connect_timeout: Annotated[float, Field(gt=0, le=60)] = 3.0  # seconds to open a connection to a node
+    """Seconds to open a connection to a node's API."""
     read_timeout: Annotated[float, Field(gt=0, le=600)] = 30.0  # seconds a node may take over one answer
+    """Seconds that a node's API may take for one answer."""
     image_import: bool = False  # nodes download images by themselves where Glance offers it
+    """`true`: where Glance offers `web-download`, nodes fetch an image from its URL themselves. KWS can't
+    check where a node is redirected then."""
     build_timeout: Annotated[int, Field(ge=30, le=7200)] = 900  # seconds from placement until it must answer
+    """Seconds until a server must let its owner in, from the moment KWS asks for it. Then it is deleted and
+    the rental ends. A server that still writes to its console gets three times as long."""
 
     @field_validator("connect_timeout", "read_timeout", mode="before")
     @classmethod
@@ -138,21 +174,35 @@ class SizeEntry(_Section):
     """One entry of [sizes]."""
 
     vcpus: Annotated[int, Field(ge=1)]
+    """vCPUs."""
     ram_mb: Annotated[int, Field(ge=64)]
+    """Memory in MiB."""
     disk_gb: Annotated[int, Field(ge=1)]
+    """Disk in GiB."""
 
 
 class NodeSection(_Section):
     """One [[nodes]]: a PC, how it is reached, and how much of it may be lent."""
 
     name: Label
+    """Name that people see, unique. Same form as the name of a size. Rentals remember it, so don't rename a
+    node that has some."""
     driver: Literal["openstack", "fake"] = "openstack"  # as in kws_core/nodes/registry.py
+    """`openstack`: a real node. `fake`: a simulated one in the memory of the process, to try KWS without a
+    node. Everything on it is gone when the process ends."""
     cloud: Annotated[str, Field(min_length=1)]
+    """Entry in clouds.yaml, unique. Required for `openstack` only."""
     kinds: tuple[Kind, ...] = (Kind.SERVER,)
+    """What people can rent there. `container` needs Zun on the node."""
     vcpus: Annotated[int, Field(ge=1)]
+    """vCPUs that KWS may allocate."""
     ram_mb: Annotated[int, Field(ge=256)]
+    """Memory that KWS may allocate, in MiB."""
     disk_gb: Annotated[int, Field(ge=1)]
+    """Disk that KWS may allocate, in GiB."""
     max_builds: Annotated[int, Field(ge=1, le=64)] = 2
+    """Servers that the node creates at the same time. Others wait in the queue, where everybody gets a first
+    turn before anybody gets a second."""
 
     @model_validator(mode="before")
     @classmethod
@@ -201,7 +251,11 @@ class Config(_Section):
 
 
 def parse_config(text: str, source: str = DEFAULT_PATH) -> Config:
-    """``text`` as a Config; ConfigError with every mistake, each with ``source`` and its path."""
+    """Parse ``text`` as the configuration.
+
+    Raises:
+        ConfigError: With every mistake, each with ``source`` and its path.
+    """
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -232,7 +286,11 @@ def _twice(nodes: Any) -> list[str]:
 
 
 def load_config(path: str | os.PathLike[str] | None = None) -> Config:
-    """The Config in ``path``, else in $KWS_CONFIG, else in ./nodes.toml."""
+    """Load the configuration from ``path``, then $KWS_CONFIG, then ./nodes.toml.
+
+    Raises:
+        ConfigError: If the file can't be read, or with every mistake in it.
+    """
     source = Path(path or os.environ.get("KWS_CONFIG") or DEFAULT_PATH)
     try:
         text = source.read_text(encoding="utf-8-sig")  # editors on Windows begin with a BOM
@@ -296,7 +354,11 @@ class Environment(BaseModel):
 
 
 def load_environment(env: Mapping[str, str] | None = None, *, http: bool = False) -> Environment:
-    """The environment of ``kws run``; ConfigError names every missing or malformed variable."""
+    """Read the environment of ``kws run``.
+
+    Raises:
+        ConfigError: With every missing or malformed variable.
+    """
     env = os.environ if env is None else env
     problems = []
     needed = {"SLACK_BOT_TOKEN": "xoxb-"}

@@ -1,4 +1,4 @@
-"""When a rental may end, is over, is warned of, and may be deleted: the one owner of these rules.
+"""When a rental may end, has ended, is warned of, and may be deleted: the one owner of these rules.
 
 Dates are the lab's, moments are UTC. A rental lasts to the end of its last day, so it is over at the first
 instant of the day after. That instant is asked of the zone: some days have no 00:00 and some have two.
@@ -50,9 +50,9 @@ class ExpiryInfo:
 
     now: datetime
     ends_at: datetime  # in the lab's zone, as are the next two
-    deleted_at: datetime  # or stopped, where the policy has a grace time
+    deleted_at: datetime  # or stopped, where the policy has a grace period
     last_day: date
-    moved: bool  # quiet days make it last longer than was chosen
+    moved: bool  # deletion freezes make it last longer than was chosen
     latest: date  # the last end date that may be chosen now
     proposed: date  # a week more, as far as the policy goes
     grace_hours: int
@@ -83,7 +83,11 @@ class EndChoices:
         return today + timedelta(days=self._policy.default_days)
 
     def check_last_day(self, day: date | None, today: date, *, beyond_policy: bool = False) -> date:
-        """The date, if a rental may end on it; else UserError. Admins may go ``beyond_policy``."""
+        """Validate and return a rental's last day. Admins may go ``beyond_policy``.
+
+        Raises:
+            UserError: If it is missing, past, or later than the policy allows.
+        """
         if day is None:
             raise UserError(ErrorCode.END_MISSING)
         if day < today:
@@ -96,7 +100,7 @@ class EndChoices:
         return day
 
     def extends_from(self, rental: Rental, today: date) -> date:
-        """The day from which an extension counts: what is agreed, or today where that is over."""
+        """The day from which an extension counts: what is agreed, or today where that has ended."""
         return max(rental.ends_on, today)
 
     def a_week_more(self, rental: Rental, today: date) -> date:
@@ -108,7 +112,7 @@ class EndChoices:
         return min(self.latest(today), today + A_WEEK)
 
     def taken_over_until(self, agreed: date, today: date, days: int) -> date:
-        """The end date of a machine of the previous system, for so many ``days`` where it ends soon.
+        """The end date of a machine of the previous system, for that many ``days`` where it ends soon.
 
         Nobody loses a machine in the first night: who has no time left to be warned in gets some.
         """
@@ -132,14 +136,14 @@ class ExpiryPolicy:
         return any(period.first <= day <= period.last for period in self.policy.quiet)
 
     def last_day(self, ends_on: date) -> date:
-        """The day that a rental really lasts to: an end that quiet days touch moves to the day after them."""
+        """The day that a rental really lasts to: an end that deletion freezes touch moves to the day after them."""
         day = ends_on
         while touching := [p for p in self.policy.quiet if p.first <= day + A_DAY and day <= p.last]:
             day = max(period.last for period in touching) + A_DAY
         return day
 
     def chosen_by(self, today: date, within: int) -> date:
-        """The last end date whose rentals are over in so many days, quiet days taken into account."""
+        """The last end date whose rentals have ended in that many days, deletion freezes taken into account."""
         latest = today + timedelta(days=within)
         day = latest
         while self.last_day(day) > latest:
@@ -147,7 +151,7 @@ class ExpiryPolicy:
         return day
 
     def ends_at(self, rental: Rental) -> datetime:
-        """The instant a rental is over, in the lab's zone."""
+        """The instant a rental has ended, in the lab's zone."""
         return self.over_at(rental).astimezone(self.zone)
 
     def over_at(self, rental: Rental) -> datetime:
@@ -155,7 +159,7 @@ class ExpiryPolicy:
         return self.midnight(self.last_day(rental.ends_on) + A_DAY)
 
     def overdue(self, rental: Rental, now: datetime) -> bool:
-        """Whether its last day is over."""
+        """Whether its last day has ended."""
         return self.last_day(rental.ends_on) < self.day_of(now)
 
     # -- what is told
@@ -194,7 +198,7 @@ class ExpiryPolicy:
         return (Reminder(last_day, 0, max(since, over - lead)),)
 
     def warns_until(self, now: datetime) -> date:
-        """The last end date of which a warning may be due now, quiet days aside."""
+        """The last end date of which a warning may be due now, deletion freezes aside."""
         days = max([math.ceil(ONLY_LEAD / A_DAY), *self.policy.warn_days])
         return self.day_of(now) + timedelta(days=days + 1)
 
@@ -205,13 +209,13 @@ class ExpiryPolicy:
     # -- deletion
 
     def deleted_at(self, rental: Rental, events: Iterable[Event], now: datetime) -> datetime:
-        """When the night pass takes the rental, supposing that it is warned now if it never was."""
+        """When the nightly cleanup takes the rental, supposing that it is warned now if it never was."""
         warned = self._warned_at(rental, events)
         notice = timedelta(0) if self._too_short_to_warn(rental) else NOTICE
         return self._next_pass(max(self.over_at(rental), (now if warned is None else warned) + notice))
 
     def may_delete(self, rental: Rental, events: Iterable[Event], now: datetime) -> bool:
-        """Whether a rental may go now: not on a quiet day, only after a warning in time.
+        """Whether a rental may go now: not on a day of a deletion freeze, only after a warning in time.
 
         And never before the moment that its owner was told, though a missed pass be caught up at noon.
         """
@@ -222,7 +226,7 @@ class ExpiryPolicy:
 
     @property
     def stops_first(self) -> bool:
-        """Whether a rental that is over is stopped, and deleted only after a grace time."""
+        """Whether a rental that has ended is stopped, and deleted only after a grace period."""
         return self.policy.grace_hours > 0
 
     def grace_over(self, rental: Rental) -> datetime:

@@ -20,7 +20,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. ``data`` fills the blanks of its sentence."""
+    """One result of a check. ``data`` fills the blanks of its sentence."""
 
     code: str
     result: Result
@@ -54,7 +54,11 @@ class Wanted:
 
     @classmethod
     def of(cls, config: Config, name: str) -> Wanted:
-        """Of the node with that name; KeyError when there is none."""
+        """Return the section of the node with that name.
+
+        Raises:
+            KeyError: If there is none.
+        """
         section = config.node(name)
         if section is None:
             raise KeyError(name)

@@ -37,7 +37,7 @@ class Loop:
         self._thread.start()
 
     def stop(self, timeout: float = 10) -> None:
-        """Ends after the tick that is under way."""
+        """End after the tick that is under way, or after ``timeout`` seconds."""
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():

@@ -101,6 +101,7 @@ class Faults:
             self._delays.append(seconds)
 
     def take_delay(self) -> float:
+        """Return the seconds to wait before the next answer."""
         with self._lock:
             return self._delays.popleft() if self._delays else 0.0
 

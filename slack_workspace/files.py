@@ -16,7 +16,7 @@ SHAREABLE = re.compile(r"[CGDZ][A-Z0-9]{8,}")
 
 @dataclass
 class File:
-    """A file of the bot; `content` is None until the bytes have come, `channels` until it is shared."""
+    """A file of the bot; `content` is empty until the bytes have come, `channels` until it is shared."""
 
     id: str
     name: str
@@ -65,7 +65,11 @@ class Files:
     def complete(
         self, wanted: list[Json], channels: list[str], comment: str, thread_ts: str | None
     ) -> list[Json]:
-        """Step 3: show them in the channels, in one message each; without a channel they stay private."""
+        """Show the files in the channels, in one message each (step 3); without a channel they stay private.
+
+        Raises:
+            SlackError: If a channel can't be shared to.
+        """
         with self._state.changed:
             for channel in channels:
                 if not SHAREABLE.fullmatch(channel):
@@ -103,6 +107,11 @@ class Files:
         )
 
     def get(self, file_id: str) -> File:
+        """Return a completed file.
+
+        Raises:
+            SlackError: If there is none, or it was deleted.
+        """
         file = self._files.get(file_id)
         if file is None or not file.completed:
             raise SlackError("file_not_found")

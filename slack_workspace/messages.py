@@ -41,7 +41,11 @@ def _count_reply(parent: Json, reply: Json) -> None:
 
 
 def find(channel: Channel, ts: object, *, error: str = "message_not_found") -> Json:
-    """The message with that ts, or SlackError with `error`."""
+    """Return the message with that ts.
+
+    Raises:
+        SlackError: With `error`, if there is none.
+    """
     for message in channel.messages:
         if message["ts"] == str(ts):
             return message

@@ -46,7 +46,11 @@ class Responses:
         self._urls[url.rsplit("/", 1)[-1]].original_ts = ts
 
     def use(self, token: str, body: Json) -> None:
-        """One POST by the bot; raises SlackError (`used_url`, `expired_url`, `invalid_blocks`, `no_text`)."""
+        """Take one POST by the bot.
+
+        Raises:
+            SlackError: `used_url`, `expired_url`, `invalid_blocks`, or `no_text`.
+        """
         with self._state.changed:
             target = self._urls.get(token)
             if target is None or self._state.clock() > target.expires:
@@ -97,7 +101,11 @@ class Responses:
 
 
 def check_content(state: State, source: str, body: Json) -> None:
-    """Refuse a message without content or with malformed blocks, and note the latter down."""
+    """Refuse a message without content or with malformed blocks, and note the latter down.
+
+    Raises:
+        SlackError: `no_text`, or the error of the blocks.
+    """
     blocks = body.get("blocks")
     if not (body.get("text") or blocks or body.get("attachments")):
         raise SlackError("no_text")

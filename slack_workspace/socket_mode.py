@@ -160,7 +160,7 @@ class Sockets:
     def deliver_event(
         self, payload: Json, retry_after: Iterable[float], ack_timeout: float
     ) -> Future[Json | None]:
-        """Send an event, again after each delay for as long as it is not acknowledged."""
+        """Send an event, again after each delay (seconds) for as long as it is not acknowledged."""
         envelope = Envelope("events_api", copy.deepcopy(payload), wants_payload=False)
         copies = 2 if self._faults.take_duplicate("events_api", payload["event"]["type"]) else 1
         for _ in range(copies):
@@ -202,7 +202,7 @@ class Sockets:
             )  # fmt: skip
 
     def disconnect(self, which: str, *, reason: str, abrupt: bool, linger: float) -> None:
-        """Ask `all` or `one` of the connections to leave, or cut them off without a word (`abrupt`).
+        """Ask `all` or `one` of the connections to leave, or cut them off without a close frame (`abrupt`).
 
         Who is still there `linger` seconds after being asked is closed.
         """

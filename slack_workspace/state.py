@@ -62,7 +62,7 @@ class Trigger:
 
 @dataclass
 class State:
-    """Users, channels, messages and the logs. Hold `changed` to read or write more than one thing."""
+    """Users, channels, messages and the logs. Hold `changed` to read or write more than one of them."""
 
     clock: Callable[[], float]
     trigger_seconds: float = TRIGGER_SECONDS
@@ -121,7 +121,11 @@ class State:
             return trigger_id
 
     def spend_trigger(self, trigger_id: object) -> Trigger:
-        """The trigger, now used up; refuses unknown, used and expired ones as Slack does."""
+        """Return the trigger, now used up.
+
+        Raises:
+            SlackError: If it is unknown, used, or expired.
+        """
         trigger = self.triggers.get(str(trigger_id))
         if trigger is None:
             raise SlackError("invalid_trigger_id")
@@ -138,13 +142,22 @@ class State:
             self.touch()
 
     def user(self, user_id: object) -> User:
+        """Return the user by ID.
+
+        Raises:
+            SlackError: `user_not_found`.
+        """
         user = self.users.get(str(user_id))
         if user is None:
             raise SlackError("user_not_found")
         return user
 
     def channel(self, channel_id: object) -> Channel:
-        """The channel by id or `#name`; a user id stands for the DM with that user, opened on demand."""
+        """Return the channel by ID or `#name`; a user ID stands for the DM with that user, opened on demand.
+
+        Raises:
+            SlackError: `channel_not_found`.
+        """
         wanted = str(channel_id or "")
         if wanted in self.users and wanted != self.bot_user:
             return self.dm(wanted)

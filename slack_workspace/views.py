@@ -61,6 +61,11 @@ class Views:
             return opened
 
     def push(self, user: str, view: Json, *, source: str = "views.push") -> LiveView:
+        """Push a view onto the stack.
+
+        Raises:
+            SlackError: If no view is open, or the stack is full.
+        """
         with self._state.changed:
             stack = self._stacks.get(user)
             if not stack:
@@ -84,6 +89,11 @@ class Views:
             return live
 
     def publish(self, user: str, view: Json, hash_: str | None) -> LiveView:
+        """Publish a Home tab.
+
+        Raises:
+            SlackError: `hash_conflict`, if it isn't the one that was seen.
+        """
         with self._state.changed:
             old = self._homes.get(user)
             if hash_ and old and hash_ != old.hash:
@@ -96,6 +106,11 @@ class Views:
             return self.update(old, view, source="views.publish")
 
     def find(self, view_id: str | None, external_id: str | None) -> LiveView:
+        """Return an open view.
+
+        Raises:
+            SlackError: `not_found`.
+        """
         with self._state.changed:
             for live in self._all():
                 if view_id and live.id == view_id:
@@ -118,7 +133,11 @@ class Views:
             self._state.touch()
 
     def check(self, view: object, kind: str, source: str, owner: LiveView | None = None) -> None:
-        """Refuse (and note down) what Slack would refuse."""
+        """Refuse (and note down) what Slack would refuse.
+
+        Raises:
+            SlackError: If the view is too large, invalid, or its external ID is taken.
+        """
         if not isinstance(view, dict) or view.get("type") != kind:
             problems = [f"[ERROR] must be a {kind} view [json-pointer:/view/type]"]
             self._refuse(source, problems)

@@ -132,11 +132,14 @@ class Workspace:
             return self._people.setdefault(user.id, Person(self.parts, user))
 
     def wait_for(self, what: Callable[[], T], timeout: float = 15.0) -> T:
-        """What `what()` returns as soon as that is true; looked at again after every change here.
+        """Return what `what()` returns as soon as that is true, checked after every change here.
 
         `what` runs under the workspace's lock: look at people and lists in it, make no calls. For the sake
         of conditions outside the workspace (a database, the bot's own state) it is also looked at twenty
         times a second.
+
+        Raises:
+            TimeoutError: If it takes longer than `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
         with self.state.changed:
@@ -150,7 +153,7 @@ class Workspace:
             return seen
 
     def wait_connected(self, count: int = 1, timeout: float = 10.0) -> None:
-        """Until the bot holds at least that many sockets."""
+        """Wait at most `timeout` seconds until the bot holds at least that many sockets."""
         self.wait_for(lambda: self.connections >= count, timeout)
 
     def deactivate(self, name: str) -> None:
@@ -192,7 +195,7 @@ class Workspace:
         abrupt: bool = False,
         linger: float = 10.0,
     ) -> None:
-        """Ask `all` or `one` of the bot's sockets to reconnect, or cut them off without a word (`abrupt`).
+        """Ask `all` or `one` of the bot's sockets to reconnect, or cut them off without a close frame (`abrupt`).
 
         A socket that was asked is cut off after `linger` seconds; until then it gets payloads only when
         there is no other.

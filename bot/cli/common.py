@@ -93,7 +93,7 @@ def context_of(config: Path | None) -> Context:
 
 
 def who_types() -> Actor:
-    """Whoever may read the database is an admin; the trail has the name that the system knows."""
+    """Anyone who may read the database is an admin; the trail has the name that the system knows."""
     from kws_core.people import Actor
 
     try:
@@ -111,13 +111,13 @@ def note_act(context: Context, what: str, **data: Any) -> None:
 
 
 def tell_unusable(problems: Sequence[str] | None) -> None:
-    """Says which nodes are down for want of credentials; the others do."""
+    """Say which nodes are down because their credentials don't work."""
     for problem in problems or ():
         typer.echo(f"kws: {problem}. KWS can't use this node until you fix it.", err=True)
 
 
 def print_rows(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
-    """As JSON, else as a table; ``nothing`` where there is none."""
+    """Print rows as JSON or as a table; ``nothing`` if there are none."""
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
     elif not rows:

@@ -24,7 +24,12 @@ YEARS = range(1970, 3000)
 
 
 def moment(text: str, zone: ZoneInfo, option: str = "--at") -> datetime:
-    """A moment as people type it, without an offset in the lab's zone; ConfigError when it is none."""
+    """Parse a moment that was typed; without an offset it is in the lab's zone.
+
+    Raises:
+        ConfigError: If it isn't a moment.
+        ValueError: Never leaves: it is caught here.
+    """
     try:
         parsed = datetime.fromisoformat(text)
         if parsed.year not in YEARS:

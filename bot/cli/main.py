@@ -161,7 +161,7 @@ def reconcile(
     try:
         with _context_to_read(settings) if dry_run else nullcontext(context_of(config)) as context:
             sweep = Sweep(context, pool.nodes())
-            with ThreadPoolExecutor(len(names)) as threads:  # a silent node delays no other
+            with ThreadPoolExecutor(len(names)) as threads:  # an unresponsive node delays no other
                 if dry_run:
                     found = [listings.would(report) for report in threads.map(sweep.survey, names)]
                 else:
@@ -233,7 +233,11 @@ class ConfigProblems:
             return None
 
     def tell(self) -> None:
-        """ConfigError with everything found, if anything was."""
+        """Report everything that was found.
+
+        Raises:
+            ConfigError: If anything was found.
+        """
         from kws_core.errors import ConfigError
 
         if self._found:

@@ -1,4 +1,4 @@
-"""Brings notices to the admins: into their channel, or to each of them where there is none. Shown once."""
+"""Brings admin alerts: into their channel, or to each of them where there is none. Shown once."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class AdminNotices:
         """Where an earlier try arrived. None too where we may not look: then rather twice than never."""
         try:
             return self.post.find(channel, f"{ids.ADMIN_NOTICE}{notice.id}")
-        except SlackApiError as error:  # channels:history is not among our scopes (docs/slack.md)
+        except SlackApiError as error:  # no channels:history (docs/reference/slack-scopes.md)
             if error.response.get("error") != "missing_scope":
                 raise
             return None

@@ -1,6 +1,6 @@
 """Edits of cards, of which Slack takes about 50 a minute: they wait, and what people wait for goes on.
 
-Keys and bells are other methods with limits of their own. So no more than a few threads are in an edit at a
+Keys and notifications are other methods with limits of their own. So no more than a few threads are in an edit at a
 time, and once Slack says "slower" nobody edits until it may be tried again.
 """
 

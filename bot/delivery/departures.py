@@ -12,7 +12,7 @@ EVERY = timedelta(hours=6)
 
 
 def look(context: Context, directory: Directory) -> None:
-    """Asks Slack about everybody who has a rental; belongs on a thread that may wait."""
+    """Ask Slack about everybody who has a rental; belongs on a thread that may wait."""
     if not context.leases.turn("departures", EVERY - timedelta(minutes=1)):
         return  # another process has asked lately
     for owner in Members(context).owners():

@@ -51,7 +51,7 @@ class Homes:
         self._stopping = True
 
     def tick(self) -> timedelta:
-        """Publishes what has changed, one after the other: Slack's limit counts all of them together."""
+        """Publish what has changed, one after the other: Slack's limit counts all of them together."""
         for person in self.book.due():
             if self._stopping:
                 break
@@ -68,7 +68,7 @@ class Homes:
         self.show(person, team_id)
 
     def show(self, person: str, team_id: str | None = None, *, at_once: bool = True) -> None:
-        """Brings what they see up to date; what Slack does not take now is tried again later.
+        """Bring what they see up to date; what Slack does not take now is tried again later.
 
         ``at_once``: also while another is at it, since the person waits; then it is drawn once more.
         """
@@ -97,14 +97,14 @@ class Homes:
         if sheet is None:
             return
         view, admin = self._draw(person, team_id, sheet.search)
-        drawn = view.to_dict()  # once: it takes a third of the time of a desk
+        drawn = view.to_dict()  # once: it takes a third of the time of *Manage rentals*
         digest = hashlib.sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()
         if digest != sheet.digest:
             self.client.views_publish(user_id=person, view=drawn)
         self.book.shown(sheet, digest, admin=admin)
 
     def _draw(self, person: str, team_id: str | None, search: Search) -> tuple[View, bool]:
-        """Who they are is asked anew each time: an admin who is one no more loses the desk."""
+        """Who they are is asked again each time: someone who is no longer an admin loses *Manage rentals*."""
         try:
             who, texts = self.directory.authorize(person, team_id)
         except UserError as error:

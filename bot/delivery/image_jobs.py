@@ -1,6 +1,6 @@
 """Work on images that may take long: on threads of its own, told in one message that is edited.
 
-A job lives in this process only. When that ends in the middle, the message says so if there is time, else the
+A job lives in this process only. When that ends in the middle, the message says so if there is time, otherwise the
 next process (or another replica) says it: see ``close_broken``. Nothing is lost by it, since every act may be
 repeated and goes on where it ended.
 """
@@ -57,7 +57,7 @@ class ImageJobs:
         self._stopping = threading.Event()
 
     def soon(self, serve: Serve, request: RequestContext) -> None:
-        """Serves an admin on a thread that may wait for the nodes."""
+        """Serve an admin on a thread that may wait for the nodes."""
         self.executor.submit(self.dispatcher.run, serve, request)
 
     def stop(self) -> None:
@@ -67,7 +67,7 @@ class ImageJobs:
         self.executor.shutdown(wait=False, cancel_futures=True)
 
     def sync(self, request: RequestContext, by: By, wanted: str, name: str | None) -> None:
-        """Copies one image, or with None all of them, where they lack. ``wanted`` is shown and repeated."""
+        """Copy one image, or with None all of them, to the nodes without them. ``wanted`` is shown and repeated."""
         with self._alone(wanted):
             channel = str(request.client.conversations_open(users=[request.who.id])["channel"]["id"])
             sync = self.syncs.begin(by, wanted, channel)
@@ -83,7 +83,7 @@ class ImageJobs:
     def _say_begun(self, request: RequestContext) -> None:
         try:
             request.say(request.texts(N_("Copying started. See your DMs for progress.")))
-        except TROUBLE as error:  # the direct message says it too
+        except TROUBLE as error:  # the DM says it too
             log.warning("can't tell that images are being copied: %s", error)
 
     def close_broken(self) -> None:

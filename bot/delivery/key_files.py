@@ -1,4 +1,4 @@
-"""Removes the files of private keys from direct messages: when their owners have saved them, else after some days."""
+"""Removes the files of private keys from DMs: when their owners have saved them, otherwise after some days."""
 
 from __future__ import annotations
 

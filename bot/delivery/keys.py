@@ -89,7 +89,7 @@ def shown_with(client: WebClient, channel: str, thread: str, file_id: str) -> li
 
 
 def _withdraw(client: WebClient, rental: Rental) -> None:
-    """Deletes what did not arrive (or did so after we looked): its key was never used."""
+    """Delete what did not arrive (or did so after we looked): its key was never used."""
     assert rental.key_file
     _delete(client, rental.key_file)
     for file in _shown_with(client, rental):  # PuTTY's, when both came after we looked

@@ -1,4 +1,4 @@
-"""Delivers what happened to a rental as DMs: one card that is edited, the key file, and bells.
+"""Delivers what happened to a rental as DMs: one card that is edited, the key file, and notifications.
 
 At least once, shown once: before a call whose effect people would see, the intent is committed in the
 outbox; when an attempt may have gone through unheard, Slack is looked into before anything is said again.
@@ -79,7 +79,7 @@ class Notifier:
         self._stopping = True
 
     def tick(self) -> timedelta:
-        """Starts what is due, each rental by itself."""
+        """Start what is due, each rental by itself."""
         if not self._stopping:
             for rental_id in self.outbox.due():
                 self._start(rental_id)
@@ -191,7 +191,7 @@ class Notifier:
         rental.card_ts = self.post.send(channel, message)
         self.outbox.keep_card(rental.id, rental.card_ts)
 
-    # -- bells
+    # -- notifications
 
     def _ring(self, mail: PendingMessages, event: Event, *, told_again: bool) -> None:
         """A short message in the card's thread, shown in the DM as well, posted once.
@@ -230,7 +230,7 @@ class Notifier:
         event.ts = ts
 
     def _close_answered(self, mail: PendingMessages) -> None:
-        """Takes the buttons off messages that ask what is no longer a question."""
+        """Take the buttons off messages that ask what is no longer a question."""
         asked = [event for event in mail.events if event.ts and event.kind in end_notices.KINDS]
         if not asked:
             return
@@ -247,7 +247,7 @@ class Notifier:
     def _give_up_card(self, mail: PendingMessages, event: Event, transferred: Transferred) -> None:
         """The card in the messages of the person who had it says who has it now, and they are told.
 
-        Whether they can be reached decides nothing about the rental any more.
+        Whether they can be reached decides nothing about the rental any longer.
         """
         channel, card = transferred.channel, transferred.card
         if not channel or not card:

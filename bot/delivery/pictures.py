@@ -1,4 +1,4 @@
-"""The picture of what is lent: what is to be drawn, by whom, and how it comes into a direct message."""
+"""The picture of what is lent: what is to be drawn, by whom, and how it comes into a DM."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ HANDED_ON = ("HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "TMPDI
 @dataclass(frozen=True, slots=True)
 class Bar:
     """One node, or all: of what may be lent, how much is lent, taken by somebody else, free, and
-    free where nobody gets it: on a node that is drained or silent."""
+    free where nobody gets it: on a node that is drained or unresponsive."""
 
     label: str
     lent: float
@@ -48,12 +48,12 @@ class Bar:
 
     @property
     def total(self) -> float:
-        """What may be lent."""
+        """What may be allocated, in vCPUs or GB."""
         return self.lent + self.others + self.free + self.away
 
 
 def bars(statuses: Sequence[NodeStatus], what: str, unit: float) -> list[Bar]:
-    """All nodes together, then each."""
+    """All nodes together, then each; a figure is a number of ``unit`` (MB in GB)."""
     each = []
     for status in statuses:
         whole, free = getattr(status.room, what), getattr(status.room, f"free_{what}")
@@ -87,7 +87,11 @@ def alt_text(statuses: Sequence[NodeStatus], texts: Texts) -> str:
 
 
 def plot(data: dict[str, Any]) -> bytes:
-    """The picture as a PNG, drawn by a process of its own, which is given no secret of ours."""
+    """Draw the picture in a separate process, which gets no secrets, and return it as PNG.
+
+    Raises:
+        OSError: If it fails.
+    """
     drawn = subprocess.run(
         [sys.executable, "-I", str(PLOT)],
         input=json.dumps(data).encode(),
@@ -122,7 +126,11 @@ class ChartSender:
         self._failed_at: float | None = None
 
     def picture(self) -> tuple[bytes, Sequence[NodeStatus]]:
-        """The PNG of now, and what it shows; after a failure nobody waits for the next for a while (OSError)."""
+        """Return the current PNG and the figures it shows.
+
+        Raises:
+            OSError: If it failed a moment ago; the next try waits a while.
+        """
         statuses = self._statuses()
         data = asked(statuses)
         if self._last is not None and self._last[0] == data:
@@ -138,11 +146,11 @@ class ChartSender:
         return png, statuses
 
     def send_soon(self, client: WebClient, person: str, texts: Texts) -> None:
-        """Sends it from that thread: drawing takes a second or two, and nobody's click waits for that."""
+        """Send it from that thread: drawing takes a second or two, and no click waits for that."""
         self._executor.submit(self.send, client, person, texts)
 
     def send(self, client: WebClient, person: str, texts: Texts) -> bool:
-        """Into the person's direct message; False when that did not work, which the log says."""
+        """Into the person's DM; False when that did not work, which the log says."""
         try:
             png, statuses = self.picture()
             files.to_person(

@@ -55,7 +55,7 @@ def draw(labels: list[str], panels: list[dict[str, Any]], legend: dict[str, str]
 
 
 def _panel(axes: Any, panel: dict[str, Any], labels: list[str]) -> dict[str, Any]:
-    """Draws a column; returns the bars by part, of those parts that are there at all."""
+    """Draw a column; returns the bars by part, of those parts that are there at all."""
     rows = panel["rows"]
     places = [0.0, *(number + GAP for number in range(1, len(rows)))]
     totals = [max(1e-9, sum(row[part] for part in PARTS)) for row in rows]

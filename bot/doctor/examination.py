@@ -65,9 +65,12 @@ def examine(
     limit: float = 30.0,
     now: Callable[[], datetime] = utcnow,
 ) -> Iterator[tuple[str, list[Finding]]]:
-    """(section, findings) one after the other; none takes longer than ``limit`` seconds from the start.
+    """Yield (section, findings), none later than ``limit`` seconds from the start.
 
     ``only`` names sections: configuration, slack, database, or a node. ConfigError when there is no such one.
+
+    Raises:
+        ConfigError: If a section is named that doesn't exist.
     """
     sections = plan(path, env, now)  # imports the OpenStack libraries, before the clock starts
     unknown = sorted(set(only) - {section.name for section in sections})

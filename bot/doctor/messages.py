@@ -13,7 +13,7 @@ from kws_core.findings import Finding
 # code → (what was found, what to do; "" where there is nothing to be done)
 GENERAL: dict[str, Advice] = {
     "config": (N_("nodes.toml: nodes {nodes}, sizes {sizes}."), ""),
-    "config_wrong": (N_("The configuration is invalid: {problem}."), N_("Fix it. docs/configuration.md explains every key.")),
+    "config_wrong": (N_("The configuration is invalid: {problem}."), N_("Fix it. docs/reference/configuration.md explains every key.")),
     "zone": (N_("The time in {zone} is {time}."), ""),
     "clouds_open": (N_("Everyone on this machine can read the passwords in {file}."), N_("chmod 600 {file}")),
     "same_project": (
@@ -38,7 +38,7 @@ GENERAL: dict[str, Advice] = {
 SLACK: dict[str, Advice] = {
     "environment_wrong": (
         N_("{variable} doesn't start with {prefix}."),
-        N_("Copy the token again. You may have swapped the two tokens. See docs/slack.md."),
+        N_("Copy the token again. You may have swapped the two tokens. See docs/how-to/create-the-slack-app.md."),
     ),
     "bot_token_missing": (
         N_("SLACK_BOT_TOKEN isn't set."),
@@ -46,7 +46,7 @@ SLACK: dict[str, Advice] = {
     ),
     "no_way_in": (
         N_("Slack can't reach KWS: neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET is set."),
-        N_("Create an app-level token (xapp-…) with connections:write under Basic Information. See docs/slack.md."),
+        N_("Create an app-level token (xapp-…) with connections:write under Basic Information. See docs/how-to/create-the-slack-app.md."),
     ),
     "request_urls": (N_("There's no app-level token. Run KWS with --http."), ""),
     "slack_silent": (
@@ -108,7 +108,7 @@ SLACK: dict[str, Advice] = {
     ),
 }  # fmt: skip
 DATABASE: dict[str, Advice] = {
-    "database_url": (N_("KWS can't use the database: {problem}."), N_("Correct KWS_DATABASE_URL. See docs/configuration.md.")),
+    "database_url": (N_("KWS can't use the database: {problem}."), N_("Correct KWS_DATABASE_URL. See docs/reference/configuration.md.")),
     "database": (N_("The database {database} matches this version."), ""),
     "database_writable": (N_("KWS can write to it."), ""),
     "database_new": (N_("{path} doesn't exist yet. `kws run` creates it."), ""),

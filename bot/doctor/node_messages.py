@@ -20,7 +20,7 @@ NODE: dict[str, Advice] = {
     ),
     "node_nobody_listens": (
         N_("Connection refused: {url}"),
-        N_("Check that the node is on and its OpenStack is running. After a DevStack reboot, see docs/node.md. Otherwise correct auth_url."),
+        N_("Check that the node is on and its OpenStack is running. After a DevStack reboot, see docs/how-to/prepare-a-node.md. Otherwise correct auth_url."),
     ),
     "node_silent": (
         N_("{url} didn't respond within {time}."),
@@ -36,12 +36,12 @@ NODE: dict[str, Advice] = {
         N_("The node rejected the login of {who}."),
         N_("Correct the password, project, and domain names in clouds.yaml, or create a new application credential."),
     ),
-    "login_failed": (N_("The login of {who} failed: {why}"), N_("Compare its entry in clouds.yaml with docs/node.md.")),
+    "login_failed": (N_("The login of {who} failed: {why}"), N_("Compare its entry in clouds.yaml with docs/how-to/prepare-a-node.md.")),
     "login_without_project": (N_("Logged in as {who}, but not to a project."), N_("Add project_name to its entry in clouds.yaml.")),
     "role_admin": (N_("KWS has the admin role. It measures hardware and creates missing flavors."), ""),
     "role_member": (
         N_("KWS doesn't have the admin role ({roles}). It can't measure hardware or create flavors."),
-        N_("You can still rent servers. docs/node.md lists what you miss."),
+        N_("You can still rent servers. docs/how-to/prepare-a-node.md lists what you miss."),
     ),
     "role_too_small": (N_("These roles can't create anything: {roles}."), N_("Add the role member in its project.")),
     "service_missing": (N_("{service} isn't in the node's catalog."), N_("Install or register it: openstack service create {type}")),
@@ -53,7 +53,7 @@ NODE: dict[str, Advice] = {
         N_("{service} isn't responding at {url}: {why}"),
         N_("Check that the service is running and its address is reachable from this machine. The catalog may have an old address."),
     ),
-    "service_refuses": (N_("{service} rejected the request: {why}"), N_("Compare the roles with docs/node.md.")),
+    "service_refuses": (N_("{service} rejected the request: {why}"), N_("Compare the roles with docs/how-to/prepare-a-node.md.")),
     "nova": (N_("Nova supports microversions up to {newest}."), ""),
     "nova_too_old": (
         N_("Nova supports microversions up to {newest}, but KWS needs {needed}."),
@@ -102,11 +102,11 @@ NODE: dict[str, Advice] = {
         N_("Correct `external_network` in nodes.toml, or run: openstack network set --external {name}"),
     ),
     "internal_network": (N_("Internal network {name} ({cidr})."), ""),
-    "network_without_subnet": (N_("The network {name} has no IPv4 subnet."), N_("Create one. See docs/node.md.")),
+    "network_without_subnet": (N_("The network {name} has no IPv4 subnet."), N_("Create one. See docs/how-to/prepare-a-node.md.")),
     "network_without_dhcp": (N_("DHCP is off on the network {name}."), N_("Servers that need DHCP get no address. Turn it on: openstack subnet set --dhcp")),
     "named_nowhere": (
         N_("nodes.toml sets `{key}` to {name}, which doesn't exist here. Available: {known}."),
-        N_("Correct `{key}` in nodes.toml, or create it on the node. See docs/node.md."),
+        N_("Correct `{key}` in nodes.toml, or create it on the node. See docs/how-to/prepare-a-node.md."),
     ),
     "named_twice": (
         N_("nodes.toml sets `{key}` to {name}, but {count} resources have that name."),
@@ -146,7 +146,7 @@ NODE: dict[str, Advice] = {
     "containers": (N_("Containers (Zun) work."), ""),
     "containers_missing": (
         N_("nodes.toml offers containers on this node, but the node has no container service."),
-        N_("Install Zun (docs/node.md), or remove \"container\" from `kinds` of this node."),
+        N_("Install Zun (docs/how-to/prepare-a-node.md), or remove \"container\" from `kinds` of this node."),
     ),
     "containers_unused": (
         N_("The node has a container service, but nodes.toml doesn't offer it."),

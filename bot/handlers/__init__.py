@@ -1,1 +1,1 @@
-"""One module per thing that people want to do; each has ``register(app, desk)``."""
+"""One module per intent; each has ``register``."""

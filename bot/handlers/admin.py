@@ -48,7 +48,11 @@ class AdminCommands:
 
 
 def admins_only(request: RequestContext) -> None:
-    """UserError for everybody else; to be asked at each click anew."""
+    """Check that the person is an admin; call it at each click.
+
+    Raises:
+        UserError: If they aren't.
+    """
     if not request.who.admin:
         raise UserError(ErrorCode.ADMINS_ONLY)
 

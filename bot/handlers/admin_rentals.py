@@ -1,4 +1,4 @@
-"""What admins do with anybody's rental from the desk; who asks is looked up again when a form is sent."""
+"""What admins do with anybody's rental in *Manage rentals*; who asks is looked up again when a form is sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DONE = {
 
 
 def register(app: App, dispatcher: Dispatcher, homes: Homes, terms: Extensions) -> None:
-    """Listens for the menus of the desk's rows and for their forms."""
+    """Listen for the menus of the rows and for their forms."""
     acts = DeskActs(dispatcher, homes, terms)
     app.action(ids.Action.DESK_ACT)(dispatcher.listener(acts.open))
     app.view(ids.View.DESK)(dispatcher.form(acts.submitted, at=ids.Field.NOTE))
@@ -42,7 +42,11 @@ class DeskActs:
         self.terms = terms
 
     def open(self, request: RequestContext) -> None:
-        """The form for what was chosen in a row's menu."""
+        """Open the form for the choice in a row's menu.
+
+        Raises:
+            UserError: If the rental has ended.
+        """
         admins_only(request)
         act, rental_id = ids.parse_act(request.action.option or "")
         rental = self.rental_queries.rental(request.who, rental_id)
@@ -54,7 +58,7 @@ class DeskActs:
         request.open_form(form, "/kws admin rentals")
 
     def submitted(self, form: Submission) -> Later:
-        """Says at once what is wrong with a field; all else takes a look at who asks, on a thread of ours."""
+        """Say at once what is wrong with a field; the rest needs to know who asks, on a worker thread."""
         filled = admin_form.parse(form.view)
         if filled.act is ids.RentalAct.EXTEND:
             self._check(filled)

@@ -41,7 +41,7 @@ class Commands:
         self._table[name] = serve
 
     def register(self, app: App) -> None:
-        """Listens for ``/kws`` and for the hub's buttons."""
+        """Listen for ``/kws`` and for the hub's buttons."""
         app.command(ids.COMMAND)(self.dispatcher.listener(self._serve))
         for action, name in (
             (ids.Action.OPEN_RENT, "rent"),

@@ -13,7 +13,7 @@ from kws_core.rentals.extension import Extensions
 
 
 def register(app: App, dispatcher: Dispatcher, terms: Extensions, notices: AdminNotices) -> None:
-    """Listens for the person picker and the button of such a message."""
+    """Listen for the person picker and the button of such a message."""
     decisions = Decisions(dispatcher, terms, notices)
     app.action(ids.Action.TRANSFER)(dispatcher.listener(decisions.transfer))
     app.action(ids.Action.END)(dispatcher.listener(decisions.end))
@@ -28,7 +28,11 @@ class Decisions:
         self.notices = notices
 
     def transfer(self, request: RequestContext) -> None:
-        """The chosen person takes the rental over; guests, strangers and bots can't."""
+        """Transfer the rental to the chosen person; not to guests, strangers, or bots.
+
+        Raises:
+            UserError: If nobody was chosen.
+        """
         admins_only(request)
         action, to = request.action, request.action.selected_user
         if to is None:

@@ -69,7 +69,7 @@ class Extend:
         self.terms.extend(request.who, rental_id, action.selected_date, via="warning")
 
     def restore(self, request: RequestContext) -> None:
-        """Out of the grace time."""
+        """Out of the grace period."""
         self.terms.restore(request.who, request.value)
 
     def submitted(self, form: Submission) -> None:

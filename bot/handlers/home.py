@@ -1,4 +1,4 @@
-"""The App Home: opening it, and searching in the desk that admins have there."""
+"""The App Home: opening it, and searching in *Manage rentals*."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Change = Callable[[Search, ClickedElement], Search]  # the search so far, and wh
 
 
 def register(app: App, dispatcher: Dispatcher, homes: Homes, admin: AdminCommands) -> None:
-    """Listens for the opening, the search and ``/kws admin rentals``."""
+    """Listen for the opening, the search and ``/kws admin rentals``."""
     handler = HomeHandler(dispatcher, homes)
     app.event("app_home_opened")(dispatcher.event(handler.opened))
     for action, change in CHANGES.items():

@@ -30,7 +30,7 @@ WORDS = {
 
 
 def register(app: App, dispatcher: Dispatcher, admin: AdminCommands, jobs: ImageJobs) -> None:
-    """Listens for the command, the buttons of the list, and the form."""
+    """Listen for the command, the buttons of the list, and the form."""
     images = ImagesHandler(dispatcher, jobs)
     admin.add("images", images.asked)
     app.action(re.compile(f"^{ids.Action.IMAGES}:"))(dispatcher.listener(images.page))
@@ -60,7 +60,11 @@ class ImagesHandler:
         }
 
     def asked(self, request: RequestContext, rest: str) -> None:
-        """``images``, ``images sync [NAME]``, ``images hide NAME`` …"""
+        """``images``, ``images sync [NAME]``, ``images hide NAME`` …
+
+        Raises:
+            UserError: If the words aren't a command.
+        """
         word, name = (*html.unescape(rest).split(None, 1), "", "")[:2]
         word = WORDS.get(word.lower(), word.lower())
         if word in ("", "list"):
@@ -88,28 +92,28 @@ class ImagesHandler:
         self.jobs.soon(lambda request: self._list(request, page=page, replace=True), request)
 
     def sync(self, request: RequestContext, name: str) -> None:
-        """Copies it, or all, to the nodes that lack it."""
+        """Copy it, or all, to the nodes without it."""
         one = None if name == ids.ALL else name
         self.jobs.soon(lambda request: self.jobs.sync(request, _by(request), name, one), request)
 
     def hide(self, request: RequestContext, name: str) -> None:
-        """Takes it out of the form."""
+        """Take it out of the form."""
         self._act(request, lambda by: self.images.hide(by, name))
 
     def show(self, request: RequestContext, name: str) -> None:
-        """Brings it back into the form."""
+        """Bring it back into the form."""
         self._act(request, lambda by: self.images.hide(by, name, hidden=False))
 
     def protect(self, request: RequestContext, name: str) -> None:
-        """Lets nobody delete it."""
+        """Let nobody delete it."""
         self._act(request, lambda by: self.images.protect(by, name))
 
     def unprotect(self, request: RequestContext, name: str) -> None:
-        """Lets it be deleted."""
+        """Let it be deleted."""
         self._act(request, lambda by: self.images.protect(by, name, protected=False))
 
     def delete(self, request: RequestContext, name: str) -> None:
-        """Deletes it; the button has asked."""
+        """Delete it; the button has asked."""
         self._act(request, lambda by: self.images.delete(by, name))
 
     def ask_to_delete(self, request: RequestContext, name: str) -> None:
@@ -122,7 +126,11 @@ class ImagesHandler:
         self.jobs.soon(serve, request)
 
     def describe(self, request: RequestContext, name: str) -> None:
-        """Opens the form, from what the nodes said last."""
+        """Open the form, from the last known state of the nodes.
+
+        Raises:
+            UserError: If no node has the image.
+        """
         image = self.images.known(name)
         if image is None:
             raise UserError(ErrorCode.IMAGE_NOT_THERE, name=name, silent=[])
@@ -130,7 +138,11 @@ class ImagesHandler:
         request.open_form(view, f"/kws admin images describe {name}")
 
     def submitted(self, form: Submission) -> Later:
-        """Checks the fields; then, with the time to ask Slack who is an admin, the nodes are asked."""
+        """Check the fields, then do it on the nodes once Slack has confirmed that the person is an admin.
+
+        Raises:
+            FormError: With what is wrong, by field.
+        """
         name, response_url, wanted = image_form.parse(form.view)
         found = wanted.errors()
         if found:

@@ -38,7 +38,11 @@ class Keys:
         self.ring = KeyRing(dispatcher.context)
 
     def serve(self, request: RequestContext, rest: str) -> None:
-        """``/kws keys``, ``keys add [KEY]``, ``keys remove NAME``; a key alone is added."""
+        """Serve ``/kws keys``, ``keys add [KEY]``, and ``keys remove NAME``; a key alone is added.
+
+        Raises:
+            UserError: If the words aren't a command.
+        """
         line = _typed(rest)
         word, words = (*line.split(None, 1), "", "")[:2]
         if not word:
@@ -69,7 +73,7 @@ class Keys:
         self._removed(request, key, replace=True)
 
     def submitted(self, form: Submission) -> Later:
-        """Saves the key; then the list is shown where it was asked for."""
+        """Save the key; then the list is shown where it was asked for."""
         who, origin = form.authorize(), form.view.kept(ORIGIN)
         key = self.ring.add(who, *keys_form.parse(form.view), via="form")
         return Later(lambda request: self._added(request, key, replace=origin.replace), origin.response_url)

@@ -30,7 +30,7 @@ MOST_CONSOLE = 2800  # characters that fit a block beside the fence
 
 
 def register(app: App, dispatcher: Dispatcher, operations: Operations) -> None:
-    """Listens for the buttons of a card."""
+    """Listen for the buttons of a card."""
     machine = MachineHandler(dispatcher, operations)
     for action_id, action in ACTIONS.items():
         app.action(action_id)(dispatcher.listener(machine.act(action)))
@@ -50,7 +50,7 @@ class MachineHandler:
         self.key_files = KeyFiles(dispatcher.context)
 
     def act(self, action: MachineAction) -> Callable[[RequestContext], None]:
-        """Asks the node; the answer comes to the person when it has answered."""
+        """Ask the node; the answer comes to the person when it has answered."""
 
         def serve(request: RequestContext) -> None:
             rental_id, name = self._named(request)
@@ -60,7 +60,7 @@ class MachineHandler:
         return serve
 
     def console(self, request: RequestContext) -> None:
-        """Shows the last lines, to this person alone."""
+        """Show the last lines, to this person alone."""
         rental_id, name = self._named(request)
 
         def text(lines: str) -> Mrkdwn:
@@ -73,7 +73,7 @@ class MachineHandler:
         self.operations.console(request.who, rental_id, self._told(request, text))
 
     def new_key(self, request: RequestContext) -> None:
-        """Whoever asks for it, it comes to the owner."""
+        """The key goes to the owner, no matter who asks."""
         rental_id, name = self._named(request)
         if key_rotation.ask(self.context, request.who, rental_id, via=request.via):
             text = N_(

@@ -17,7 +17,7 @@ MOST_LISTED = 15  # Slack takes 50 blocks in a message
 
 
 def register(app: App, dispatcher: Dispatcher, commands: Commands) -> None:
-    """Listens for ``/kws list``, ``/kws return`` and their buttons."""
+    """Listen for ``/kws list``, ``/kws return`` and their buttons."""
     mine = MyRentals(dispatcher)
     commands.add("list", mine.show)
     commands.add("return", mine.ask_return)
@@ -47,7 +47,7 @@ class MyRentals:
         request.say(title, [paragraph(f"*{title}*"), *self._entries(request, rentals)])
 
     def ask_return(self, request: RequestContext, name: str) -> None:
-        """Asks before it deletes; without a name it shows the list with its buttons."""
+        """Ask before it deletes; without a name it shows the list with its buttons."""
         if not name:
             self.show(request, "")
             return

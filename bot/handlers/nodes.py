@@ -1,4 +1,4 @@
-"""``/kws admin nodes``, ``usage`` and ``audit``: for admins, who are asked for at each click anew."""
+"""``/kws admin nodes``, ``usage`` and ``audit``: for admins, who are asked for at each click again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_AUDITED = 30
 
 
 def register(app: App, dispatcher: Dispatcher, admin: AdminCommands) -> None:
-    """Listens for the commands, the buttons of the list, and the form."""
+    """Listen for the commands, the buttons of the list, and the form."""
     nodes = Nodes(dispatcher)
     admin.add("nodes", nodes.serve)
     admin.add("usage", nodes.usage)
@@ -47,7 +47,11 @@ class Nodes:
         self.fleet = NodeMaintenance(dispatcher.context)
 
     def serve(self, request: RequestContext, rest: str) -> None:
-        """``/kws admin nodes``, ``nodes drain NAME``, ``nodes undrain NAME``."""
+        """Serve ``/kws admin nodes``, ``nodes drain NAME``, and ``nodes undrain NAME``.
+
+        Raises:
+            UserError: If the words aren't a command.
+        """
         word, _, node = rest.partition(" ")
         match word.lower():
             case "":
@@ -82,7 +86,7 @@ class Nodes:
         request.open_form(view, "/kws admin nodes")
 
     def submitted(self, form: Submission) -> Later:
-        """Checks the fields; then, with the time to ask Slack who is an admin, the node is drained."""
+        """Check the fields; then, with the time to ask Slack who is an admin, the node is drained."""
         wanted = nodes_list.parse(form.view)
         self.fleet.check(wanted.until, wanted.reason, tell=wanted.tell)
         return Later(lambda request: self._drain(request, wanted), wanted.origin.response_url)
@@ -117,7 +121,11 @@ class Nodes:
     # -- usage
 
     def usage(self, request: RequestContext, rest: str) -> None:
-        """``/kws admin usage [2026-11]``."""
+        """Serve ``/kws admin usage [2026-11]``.
+
+        Raises:
+            UserError: If it isn't a month.
+        """
         try:
             month = usage.month_of(rest) if rest else self.context.today().replace(day=1)
         except ValueError:

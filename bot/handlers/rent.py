@@ -21,7 +21,7 @@ KINDS = {"": Kind.SERVER, "server": Kind.SERVER, "서버": Kind.SERVER, "contain
 
 
 def register(app: App, dispatcher: Dispatcher, commands: Commands) -> None:
-    """Listens for ``/kws rent``, for the form, and for what is chosen in it."""
+    """Listen for ``/kws rent``, for the form, and for what is chosen in it."""
     rent = Rent(dispatcher)
     commands.add("rent", rent.asked)
     app.view(ids.View.RENT)(dispatcher.form(rent.submitted, at=ids.Field.NAME))
@@ -50,7 +50,7 @@ class Rent:
             self._open(request, kind)
 
     def _open(self, request: RequestContext, kind: Kind) -> None:
-        """Opens the form from the last known catalogue, whatever the nodes are doing."""
+        """Open the form from the last known catalogue, whatever the nodes are doing."""
         offer = self.rental_service.offer(request.who)
         if not any(kind in room.kinds for room in offer.rooms):
             raise UserError(ErrorCode.KIND_UNKNOWN)
@@ -74,7 +74,11 @@ class Rent:
         request.say(request.texts(N_("Creating {name}. You'll get a DM when it's ready."), name=rental.name))
 
     def changed(self, request: RequestContext) -> None:
-        """Something was chosen that changes which fields there are."""
+        """Draw the form again after a choice that changes its fields.
+
+        Raises:
+            UserError: If the form is out of date.
+        """
         view = request.view
         if view is None:  # no form of ours
             raise UserError(ErrorCode.FORM_STALE)
@@ -94,6 +98,6 @@ class Rent:
                 raise
 
     def submitted(self, form: Submission) -> None:
-        """Accepts the form; one form makes one rental however often it comes."""
+        """Accept the form; one form makes one rental however often it comes."""
         who, wanted = form.authorize(), rent_form.parse(form.view)
         self.rental_service.request(who, wanted, request_key=f"view:{form.view.id}", via="form")

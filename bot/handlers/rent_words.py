@@ -23,7 +23,11 @@ NEAR = {"오늘": 0, "today": 0, "내일": 1, "tomorrow": 1, "모레": 2, "보�
 
 
 def parse(words: str, offer: FormOptions) -> RentForm:
-    """The form that the words fill in; UserError names the first word that fits nothing."""
+    """Return the form that the words fill in.
+
+    Raises:
+        UserError: With the first unknown word.
+    """
     name, *rest = words.split()
     image, size, ends_on = None, offer.sizes[0].name, offer.default_end
     images = {entry.name.lower(): entry.name for entry in offer.images}

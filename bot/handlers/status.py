@@ -9,7 +9,7 @@ from bot.text.units import room_line, used_line
 
 
 def register(dispatcher: Dispatcher, commands: Commands, gallery: ChartSender) -> None:
-    """Listens for ``/kws status``: the words at once, the picture as soon as it is drawn."""
+    """Listen for ``/kws status``: the words at once, the picture as soon as it is drawn."""
 
     def show(request: RequestContext, _rest: str) -> None:
         offer = dispatcher.rental_service.offer(request.who)

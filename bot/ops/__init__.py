@@ -1,1 +1,1 @@
-"""What whoever runs the bot needs: logs, health, metrics."""
+"""What an operator of the bot needs: logs, health, metrics."""

@@ -70,7 +70,7 @@ class Health:
         return HealthReport(wrong, {"slack_connections": up, "slack_connections_wanted": wanted})
 
     def close(self) -> None:
-        """Drops its thread; a question that hangs is left behind."""
+        """Drop its thread; a question that hangs is left behind."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _database_answers(self) -> bool:

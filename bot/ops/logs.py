@@ -36,7 +36,7 @@ class Formatter(structlog.stdlib.ProcessorFormatter):
 
 
 def set_up(log_format: str = "auto", level: int = logging.INFO, secrets: Iterable[str] = ()) -> None:
-    """Sends every log record to stderr as ``auto``, ``pretty`` or ``json``; ``secrets`` are never in it.
+    """Send every log record to stderr as ``auto``, ``pretty`` or ``json``; ``secrets`` are never in it.
 
     Tracebacks are plain: structlog's own would print local variables, and with them keys and passwords.
     """

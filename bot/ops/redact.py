@@ -1,4 +1,4 @@
-"""The second line: what looks like a secret is taken out of every line of the log, whoever wrote it.
+"""The second line: what looks like a secret is taken out of every line of the log, no matter who wrote it.
 
 The first line is that nothing secret is given to a logger at all; tests look at both.
 """
@@ -17,8 +17,8 @@ PATTERNS = (
     r"\$6\$[\w./=$-]+",  # SHA-512 crypt
     r"gAAAAA[\w=-]{20,}",  # Keystone's Fernet tokens
     r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)",  # name and password in a URL
-    r"(?<=hooks\.slack\.com/)[\w/-]+",  # whoever has a response_url may answer
-    r"(?<=ticket=)[\w-]+",  # and whoever has this, listen
+    r"(?<=hooks\.slack\.com/)[\w/-]+",  # anyone with a response_url may answer
+    r"(?<=ticket=)[\w-]+",  # and anyone with this may listen
     r"(?i:(?<=bearer ))[\w.~+/=-]+",
 )
 NAMED = re.compile(  # "X-Auth-Token: …", 'password': '…', application_credential_secret="…"

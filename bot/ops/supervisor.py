@@ -13,7 +13,7 @@ from threading import Event
 
 log = logging.getLogger(__name__)
 
-LONGEST_WAIT = 10.0  # seconds between two looks, also without a watchdog: the status line stays fresh
+LONGEST_WAIT = 10.0  # seconds between two checks, also without a watchdog: the status line stays fresh
 
 
 class Supervisor:
@@ -27,7 +27,7 @@ class Supervisor:
         self._status = ""
 
     def ready(self, status: str) -> None:
-        """Start-up is over."""
+        """Start-up has ended."""
         self._status = status
         self._send(f"READY=1\nSTATUS={status}")
 

@@ -1,4 +1,4 @@
-"""The threads of one process: so many for each sort of work, and for each node its own."""
+"""The threads of one process: that many for each sort of work, and for each node its own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class NodeExecutors:
             return self._pools[node, sort]
 
     def shutdown(self, deadline: float) -> None:
-        """Waits for work under way until ``deadline`` (time.monotonic); what has not begun is dropped."""
+        """Wait for work under way until ``deadline`` (seconds of time.monotonic); what has not begun is dropped."""
         with self._lock:
             pools = list(self._pools.values())
         _drain(pools, deadline, drop=True)
@@ -63,7 +63,7 @@ class Threads:
         )
 
     def shutdown(self, deadline: float) -> None:
-        """Waits until ``deadline`` (time.monotonic): what was acknowledged is served, no picture is begun."""
+        """Wait until ``deadline`` (seconds of time.monotonic): what was acknowledged is served, no picture is begun."""
         self.pictures.shutdown(wait=False, cancel_futures=True)
         pools = [self.listeners, self.workers, self.pictures, self.images, self.notifiers]
         _drain(pools, deadline)

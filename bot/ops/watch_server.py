@@ -44,7 +44,7 @@ class WatchPages:
 
 
 def serve(pages: WatchPages, port: int, host: str = DEFAULT_HOST, *, limits: Limits = LIMITS) -> WebServer:
-    """Serves the pages until what it returns is closed. OSError: the port is taken."""
+    """Serve the pages until what it returns is closed. OSError: the port is taken."""
     server = WebServer(pages, port, host, name="watch", limits=limits)
     log.info("serving /healthz, /livez and /metrics on %s:%d", server.host, server.port)
     return server

@@ -37,7 +37,7 @@ class CountingClient(WebClient):
 
 
 def slack_client(environment: Environment, sleep: Callable[[float], None] = time.sleep) -> CountingClient:
-    """The client for this environment's token and API; before it sends something again it calls ``sleep``."""
+    """The client for this environment's token and API; before it repeats a call it waits with ``sleep`` (seconds)."""
     return CountingClient(
         token=environment.bot_token,
         base_url=environment.slack_api_url,

@@ -38,7 +38,11 @@ class Directory:
         self._lock = threading.Lock()
 
     def authorize(self, user_id: str, team_id: str | None) -> tuple[Actor, Texts]:
-        """The person, asked of Slack when not seen lately. UserError for guests and strangers, in ``texts``."""
+        """Return the person, asking Slack if they weren't seen lately.
+
+        Raises:
+            UserError: For guests and strangers, or if Slack doesn't answer.
+        """
         person = self.members.person(user_id)
         if person is None or self.context.now() - person.seen_at > PERSON_FRESH:
             person = self._ask_slack(user_id, team_id) or person
@@ -47,7 +51,11 @@ class Directory:
         return self._checked(person, self._is_admin(user_id)), self.texts(person)
 
     def authorize_known(self, user_id: str) -> tuple[Actor, Texts]:
-        """The person from memory alone, for where there is no time to ask; UserError when never seen."""
+        """Return the person from memory alone, where there is no time to ask.
+
+        Raises:
+            UserError: If they were never seen.
+        """
         person = self.members.person(user_id)
         if person is None:
             raise UserError(ErrorCode.FORM_STALE)
@@ -98,7 +106,7 @@ class Directory:
         return user_id in admins or any(user_id in self._group(g) for g in admins if g.startswith("S"))
 
     def _is_known_admin(self, user_id: str) -> bool:
-        """From memory; whom Slack has not lately called a member of the group is none."""
+        """From memory; only those whom Slack has lately called members count."""
         admins, since = self.context.config.kws.admins, self.context.now() - GROUP_KNOWN
         with self._lock:
             groups = [self._groups[g][1] for g in admins if g in self._groups and self._said_at[g] >= since]

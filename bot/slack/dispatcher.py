@@ -104,7 +104,11 @@ class RequestContext:
 
     @property
     def trigger_id(self) -> str:
-        """Opens a form, and is another for each request; UserError where nothing was typed or clicked."""
+        """Return what opens a form, different for each request.
+
+        Raises:
+            UserError: If nothing was typed or clicked.
+        """
         if self.payload.trigger_id is None:
             raise UserError(ErrorCode.BUTTON_STALE)
         return self.payload.trigger_id
@@ -116,14 +120,22 @@ class RequestContext:
 
     @property
     def action(self) -> ClickedElement:
-        """What was clicked or chosen; UserError where nothing was."""
+        """Return what was clicked or chosen.
+
+        Raises:
+            UserError: If nothing was.
+        """
         if not isinstance(self.payload, BlockActions):
             raise UserError(ErrorCode.BUTTON_STALE)
         return self.payload.actions[0]
 
     @property
     def value(self) -> str:
-        """Of the button that was clicked; UserError for one that never was ours."""
+        """Return the value of the button that was clicked.
+
+        Raises:
+            UserError: If it has none, so it isn't ours.
+        """
         if self.action.value is None:
             raise UserError(ErrorCode.BUTTON_STALE)
         return self.action.value
@@ -138,7 +150,7 @@ class RequestContext:
         answer(self.payload, self.client, self.respond, text, blocks or [paragraph(text)], replace=replace)
 
     def open_form(self, view: View, again: str) -> None:
-        """Opens a modal; where that came too late for Slack, the person is asked to type ``again`` again."""
+        """Open a modal; where that came too late for Slack, the person is asked to type ``again`` again."""
         try:
             self.client.views_open(trigger_id=self.trigger_id, view=view)
         except SlackApiError as error:
@@ -193,11 +205,11 @@ class Dispatcher:
         self.executor = executor
 
     def dispatch(self, serve: Serve, payload: Payload, client: WebClient, respond: Respond) -> None:
-        """Serves the request soon, on a thread of ours; a repeated delivery is dropped."""
+        """Serve the request soon, on a thread of ours; a repeated delivery is dropped."""
         self.executor.submit(self._serve, serve, payload, client, respond)
 
     def run(self, serve: Serve, request: RequestContext) -> None:
-        """Serves on this thread somebody who was let in; what goes wrong ends as in ``dispatch``."""
+        """Serve on this thread somebody who was let in; what goes wrong ends as in ``dispatch``."""
         try:
             serve(request)
         except Exception as error:
@@ -301,9 +313,9 @@ def answer(
     *,
     replace: bool = False,
 ) -> None:
-    """Says something to whoever sent ``payload``, to them alone, where they are.
+    """Say something to the person who sent ``payload``, to them alone, where they are.
 
-    Views have no place for messages: there it is a modal while the click is fresh, later a direct message.
+    Views have no place for messages: there it is a modal while the click is fresh, later a DM.
     """
     if respond.response_url:
         drawn = [block.to_dict() for block in blocks]
@@ -320,7 +332,11 @@ def answer(
 
 
 def whole(text: str | None) -> int:
-    """The number that a button of ours carries; UserError for anything else."""
+    """Return the number that one of our buttons has.
+
+    Raises:
+        UserError: For anything else.
+    """
     if text is None or not NUMBER.fullmatch(text):
         raise UserError(ErrorCode.BUTTON_STALE)
     return int(text)

@@ -1,4 +1,4 @@
-"""Files into a person's direct message: three calls, since Slack has no one call for it."""
+"""Files into a person's DM: three calls, since Slack has no one call for it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def send(url: str, data: bytes) -> None:
 def to_person(
     client: WebClient, person: str, file: File, comment: str | None = None, upload: Upload = send
 ) -> str:
-    """Shows the file to that person alone; returns its id."""
+    """Show the file to that person alone; returns its id."""
     channel = str(client.conversations_open(users=[person])["channel"]["id"])
     slot = client.files_getUploadURLExternal(filename=file.name, length=len(file.data), alt_txt=file.alt)
     upload(str(slot["upload_url"]), file.data)

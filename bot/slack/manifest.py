@@ -105,7 +105,7 @@ def manifest_text(url: str | None = None) -> str:
 
 
 def scope_table() -> str:
-    """The scopes as a Markdown table, for docs/slack.md."""
+    """The scopes as a Markdown table, for docs/reference/slack-scopes.md."""
     rows = ["| Scope | Methods | Why |", "|---|---|---|"]
     for scope in SCOPES:
         methods = ", ".join(f"`{method}`" for method in scope.methods) or "-"

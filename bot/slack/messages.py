@@ -24,7 +24,7 @@ class MessageClient:
         self.client = client
 
     def send(self, channel: str, message: Message, thread_ts: str | None = None) -> str:
-        """Posts it; a message in a thread is shown in the channel as well. Returns its ts."""
+        """Post it; a message in a thread is shown in the channel as well. Returns its ts."""
         answer = self.client.chat_postMessage(
             channel=channel,
             text=message.text,
@@ -36,7 +36,7 @@ class MessageClient:
         return str(answer["ts"])
 
     def edit(self, channel: str, ts: str, message: Message) -> None:
-        """Edits it, if it can still be edited."""
+        """Edit it, if it can still be edited."""
         try:
             self.client.chat_update(channel=channel, ts=ts, text=message.text, blocks=message.blocks)
         except SlackApiError as error:

@@ -68,7 +68,7 @@ class SlackPayload(SlackModel):
 
     @property
     def asker(self) -> tuple[str, str | None]:
-        """(user id, team id) of whoever sent it."""
+        """(user id, team id) of the sender."""
         return "", None
 
 
@@ -84,7 +84,7 @@ class SlashCommand(SlackPayload):
 
     @property
     def asker(self) -> tuple[str, str | None]:
-        """Whoever typed it."""
+        """The person who typed it."""
         return self.user_id, self.team_id
 
 
@@ -99,7 +99,7 @@ class Interaction(SlackPayload):
 
     @property
     def asker(self) -> tuple[str, str | None]:
-        """Whoever did it."""
+        """The person who did it."""
         return self.user.id, self.user.team_id or (self.team.id if self.team else None)
 
 
@@ -143,7 +143,7 @@ class EventCallback(SlackPayload):
 
     @property
     def asker(self) -> tuple[str, str | None]:
-        """Whoever it happened to."""
+        """The person whom it happened to."""
         return self.event.user, None
 
 
@@ -168,7 +168,11 @@ class BadPayloadError(Exception):
 
 
 def read(body: object) -> Payload:
-    """The payload; BadPayloadError when it is not as Slack's."""
+    """Parse a payload.
+
+    Raises:
+        BadPayloadError: If Slack doesn't send such.
+    """
     try:
         command = isinstance(body, dict) and "type" not in body  # the one request that says no type
         payload = SlashCommand.model_validate(body) if command else OF_A_TYPE.validate_python(body)
@@ -192,6 +196,11 @@ def checker(api_url: str) -> Callable[..., BoltResponse]:
         context: BoltContext,
         next: Callable[[], BoltResponse],  # noqa: A002 - Bolt's name
     ) -> BoltResponse:
+        """Check where answers would go.
+
+        Raises:
+            BadPayloadError: If the response URL isn't Slack's.
+        """
         try:
             payload = read(body)
             if not answers_to_slack(payload.response_url, api_url):

@@ -62,7 +62,7 @@ class SlackRetryHandler(RetryHandler):
         response: HttpResponse | None = None,
         error: Exception | None = None,
     ) -> None:
-        """Waits as long as Slack says, else 0.5 s, 1 s, 2 s."""
+        """Waits as long as Slack says, otherwise 0.5 s, 1 s, 2 s."""
         state.next_attempt_requested = True
         pause = 0.5 * 2**state.current_attempt
         if response is not None and response.status_code == 429:

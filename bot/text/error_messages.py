@@ -166,7 +166,7 @@ def plain_sentence(error: UserError, texts: Texts) -> str:
 
 
 def new_reference(error: BaseException, what: str) -> str:
-    """Logs a bug with its traceback; returns the reference id that the person is told."""
+    """Log a bug with its traceback; returns the reference id that the person is told."""
     reference = secrets.token_hex(4)
     log.error("ref %s: %s failed", reference, what, exc_info=error)
     return reference

@@ -144,5 +144,5 @@ YAML_OTHER = N_("Check the indentation, colons, and quotation marks.")
 
 
 def yaml_problem(problem: str) -> str:
-    """A message instead of PyYAML's own words, which are English for whoever knows its parts."""
+    """A message instead of PyYAML's own words, which need knowledge of its parts."""
     return next((said for start, said in YAML_PROBLEMS.items() if problem.startswith(start)), YAML_OTHER)

@@ -135,7 +135,7 @@ class Texts:
         return self._find(message, data).format(**data)
 
     def n(self, message: Plural, n: int, **data: object) -> Mrkdwn:
-        """A sentence about ``n`` things, as mrkdwn."""
+        """Return a sentence that counts ``n``, as mrkdwn."""
         return self(message, **{message.by: n}, **data)
 
     def date(self, day: date) -> str:
@@ -152,7 +152,7 @@ class Texts:
 
 
 def N_(message: str) -> str:
-    """Marks a message for the catalogues where it is not looked up yet."""
+    """Mark a message for the catalogues where it is not looked up yet."""
     return message
 
 

@@ -61,7 +61,7 @@ def warning(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> Mrkdwn:
 
 
 def key_message(rental: Rental, days: int, texts: Texts) -> Mrkdwn:
-    """What is said with the private key, which stays in Slack for so many days."""
+    """What is said with the private key, which stays in Slack for that many days."""
     return _render("key.j2", texts, rental=rental, key=key_name(rental), time=duration(days, DAYS, texts))
 
 

@@ -28,7 +28,7 @@ def clip(text: str, most: int) -> str:
 
 
 def spoken(label: str, about: str) -> str:
-    """What a screen reader says of a button that stands at several things: its label, and of which it is."""
+    """What a screen reader says of one of several equal buttons: its label, and what it is about."""
     return clip(f"{label}: {about}", MOST_SPOKEN)
 
 

@@ -1,4 +1,4 @@
-"""The forms in which an admin acts on anybody's rental: extend, hand over, restore, end."""
+"""The forms in which an admin acts on anybody's rental: extend, transfer, restore, end."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def build(act: ids.RentalAct, rental: Rental, proposed: date, texts: Texts, *, m
     """The form; that it opens is the question, that it is sent is the answer.
 
     ``proposed`` is the new last day that stands in the form of an extension.
-    ``missed``: the rental's node is not in nodes.toml any more.
+    ``missed``: the rental's node is not in nodes.toml any longer.
     """
     said: str = texts(
         SAID[act],

@@ -101,7 +101,7 @@ def rows(
 
 
 def row(rental: Rental, missed: Collection[str], last_day: date, texts: Texts) -> SectionBlock:
-    """One rental; ``missed`` are the nodes that are not in nodes.toml any more."""
+    """One rental; ``missed`` are the nodes that are not in nodes.toml any longer."""
     icon, state = rental_card.state_of(rental)
     parts: list[str] = [
         f"{icon} *{texts('{name}', name=rental.name)}*",

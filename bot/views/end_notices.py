@@ -1,4 +1,4 @@
-"""The messages about a rental's end that ask something: warnings, and what is stopped for its grace time.
+"""The messages about a rental's end that ask something: warnings, and what is stopped for its grace period.
 
 Each is drawn from what is true now: its buttons are there as long as there is something to decide, and
 afterwards it says what happened.
@@ -92,7 +92,7 @@ def _stopped(
 
 
 def restore_button(rental: Rental, texts: Texts) -> ButtonElement:
-    """Out of the grace time."""
+    """Out of the grace period."""
     label = texts.plain(N_("Restore rental"))
     return ButtonElement(
         action_id=ids.Action.RESTORE,

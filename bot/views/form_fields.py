@@ -250,7 +250,7 @@ class ViewState(SlackModel):
         return value if value and value.strip() else None
 
     def number(self, field: ids.Field) -> int | None:
-        """The whole number that was typed, None also for what is none."""
+        """The whole number that was typed, or None."""
         text = self.text(field) or ""
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
@@ -298,7 +298,11 @@ class SentView(SlackModel):
         return [block.block_id for block in self.blocks if block.type == "input"]
 
     def kept(self, kind: TypeAdapter[Kept]) -> Kept:
-        """What the form keeps in private_metadata, as JSON; UserError for what is no form of ours."""
+        """Return what the form keeps in private_metadata, as JSON.
+
+        Raises:
+            UserError: If the form isn't ours.
+        """
         try:
             return kind.validate_json(self.private_metadata, strict=True)
         except ValidationError:

@@ -84,7 +84,7 @@ def by_another(event: Event, rental: Rental, texts: Texts) -> str:
 
 
 def drained(word: NodeDrained, texts: Texts) -> str:
-    """That the rental's node goes out of service."""
+    """That the rental's node goes into maintenance."""
     sentence = N_(
         ":construction: {node} goes into maintenance on {day} and may shut down without notice. Back up your data. To "
         "keep working, rent on another node."

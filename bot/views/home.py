@@ -1,4 +1,4 @@
-"""The App Home: a person's rentals as cards, what they use and what is free; for admins the desk below it."""
+"""The App Home: a person's rentals as cards, what they use and what is free; for admins *Manage rentals* below it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def build(
     desk: Sequence[Block] = (),
     turns: Mapping[str, QueuePosition] = MappingProxyType({}),
 ) -> View:
-    """The whole view; ``ends`` says of each rental's id when it is over, ``turns`` when it waits to be built."""
+    """The whole view; ``ends`` says of each rental's id when it has ended, ``turns`` when it waits to be built."""
     most = MOST_CARDS_ABOVE_A_DESK if desk else MOST_CARDS
     blocks: list[Block] = [
         heading(texts.plain(N_("My rentals"))),

@@ -47,9 +47,9 @@ class Field(StrEnum):
     LOGIN = "login"
     MIN_DISK_GB = "min_disk_gb"
     MIN_RAM_MB = "min_ram_mb"
-    PERSON = "person"  # these two in the forms of the desk
+    PERSON = "person"  # these two in the forms of admins
     NOTE = "note"
-    TELL = "tell"  # these three where a node goes out of service
+    TELL = "tell"  # these three where a node goes into maintenance
     UNTIL = "until"
     REASON = "reason"
 
@@ -77,7 +77,7 @@ class Action(StrEnum):
     EXTEND_TO = "rental_extend_to"  # value: rental id and date, see until_value()
     EXTEND_UNTIL = "rental_extend_until"  # a date picker in the block EXTENSION + rental id
     RESTORE = "rental_restore"
-    TRANSFER = "rental_transfer"  # a person picker in the block HANDOVER + rental id
+    TRANSFER = "rental_transfer"  # a person picker in the block of the rental
     END = "rental_end"  # by an admin
     HISTORY = "rental_history"
     DRAIN = "node_drain"  # opens the form; value: the node's name
@@ -125,7 +125,11 @@ def until_value(rental_id: str, until: date) -> str:
 
 
 def parse_until(value: str) -> tuple[str, date]:
-    """Rental id and date of such a value; UserError for anything else."""
+    """Return the rental ID and date of such a value.
+
+    Raises:
+        UserError: For anything else.
+    """
     rental_id, _, until = value.partition("|")
     try:
         return rental_id, date.fromisoformat(until)
@@ -139,7 +143,11 @@ def act_value(act: RentalAct, rental_id: str) -> str:
 
 
 def parse_act(value: str) -> tuple[RentalAct, str]:
-    """What is to be done and with which rental; UserError for anything else."""
+    """Return what to do and with which rental.
+
+    Raises:
+        UserError: For anything else.
+    """
     act, _, rental_id = value.partition("|")
     if act not in list(RentalAct):
         raise UserError(ErrorCode.RENTAL_GONE)

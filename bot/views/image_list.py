@@ -218,7 +218,7 @@ class Progress:
         return self._message(lines)
 
     def end(self, problem: str | None = None) -> Message:
-        """What became of it; with a button to repeat it where something lacks."""
+        """What became of it; with a button to repeat it where something failed."""
         lines = [self._title(), *self._through(), problem]
         if not self.reports and not problem:
             lines.append(self.texts(N_("Nothing to show.")))

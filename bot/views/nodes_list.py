@@ -1,4 +1,4 @@
-"""The nodes as admins see them, with what can be done; and the form that takes one out of service."""
+"""The nodes as admins see them, with what can be done; and the form that takes one into maintenance."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DrainOrigin(NamedTuple):
 
     node: str
     response_url: str | None
-    replace: bool  # that it was a list, which is drawn anew
+    replace: bool  # that it was a list, which is drawn again
 
 
 DRAIN_ORIGIN = TypeAdapter(DrainOrigin)
@@ -166,7 +166,7 @@ def _sure(node: str, texts: Texts) -> ConfirmObject:
 
 
 def drain_form(origin: DrainOrigin, rentals: int, today: date, texts: Texts) -> View:
-    """Takes a node out of service; the people on it are told in the same step. Nothing is done before [Submit]."""
+    """Take a node into maintenance; the people on it are told in the same step. Nothing is done before [Submit]."""
     head = texts(
         P_(
             "*{node}* won't get new rentals. The {count} rental on it isn't affected.",

@@ -62,7 +62,11 @@ class Shown:
 
 
 def shown_in(view: SentView) -> Shown:
-    """What the form shows, or should after what was just chosen in it; UserError for no form of ours."""
+    """Return what the form shows, or should show after the choice just made.
+
+    Raises:
+        UserError: If the form isn't ours.
+    """
     words = (view.private_metadata or Kind.SERVER.value).split(" ")
     if words[0] not in list(Kind):
         raise UserError(ErrorCode.FORM_STALE)
@@ -227,7 +231,7 @@ def _more_button(texts: Texts) -> ButtonElement:
 
 
 def parse(view: SentView) -> RentForm:
-    """What the person filled in, unchecked; empty and missing fields are None."""
+    """What the person filled in, unchecked; ``None`` for empty and missing fields."""
     shown, state = shown_in(view), view.state
     access = shown.access
     saved = access.removeprefix(SAVED) if access.startswith(SAVED) else ""

@@ -101,7 +101,7 @@ def card(rental: Rental, events: Sequence[Event], ends_at: datetime, texts: Text
 
 
 def notification(rental: Rental, event: Event, texts: Texts) -> Message:
-    """The short message that notifies the person: an edited message rings no bell."""
+    """The short message that notifies the person: an edited message rings no notification."""
     if event.kind is EventKind.READY:
         text = texts(
             N_(":large_green_circle: {name} is running: {command}"),
@@ -256,7 +256,7 @@ def _kept(rental: Rental, texts: Texts) -> Mrkdwn:
 
 
 def _current(rental: Rental, events: Sequence[Event]) -> list[Event]:
-    """The history without what is not true any more: places in the line, how long a boot has taken, starts and stops."""
+    """The history without what is not true any longer: places in the line, how long a boot has taken, starts and stops."""
     last = _queued(rental, events)
     power = [event for event in events if event.kind in TURNED][-1:]
     slow = [event for event in events if event.kind is EventKind.SLOW_BOOT][-1:]
@@ -332,7 +332,7 @@ def should_notify(rental: Rental, event: Event) -> bool:
 
 
 def _is_news(rental: Rental, turned: PoweredOff | PoweredOn) -> bool:
-    """What was asked for is seen on the card; a bell is for what nobody expects, as long as it is so."""
+    """What was asked for is seen on the card; a notification is for what nobody expects, as long as it is so."""
     if isinstance(turned, PoweredOff):
         expected = turned.asked or (turned.outage and not turned.still)
         return rental.power is Power.OFF and not expected

@@ -21,6 +21,6 @@ class Deliveries:
         return queries.first_delivery(self.context.store, key, self.context.now())
 
     def forget_old_deliveries(self) -> None:
-        """Keeps the table of deliveries short."""
+        """Keep the table of deliveries short."""
         with self.context.store.write() as session:
             queries.forget_deliveries(session, self.context.now() - FORGET_AFTER)

@@ -1,8 +1,8 @@
 """Who is alive: each process notes the time in its own row; what a process held that stopped doing so is free.
 
-The time is the database's, so no two machines' clocks are compared. Whoever was away itself buries nobody at
-first: maybe it was the database that was. A process that was only stalled learns of its burial at its next
-commit, and starts anew with empty hands.
+The time is the database's, so no two machines' clocks are compared. A process that was away itself expires nobody at
+first: maybe it was the database that was. A process that was only stalled learns of its expiry at its next
+commit, and starts again without any lease.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from kws_core.context import Context
 from kws_core.database import job_ledger, leases
 from kws_core.errors import StoreDown
 from kws_core.scheduling import work_queue
+from kws_core.tables.base import table_of
 from kws_core.tables.replica import Replica
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 BEAT = timedelta(seconds=5)
 DEAD_AFTER = timedelta(seconds=30)
 WRONG_CLOCK = timedelta(seconds=30)  # dates and deadlines bear seconds, not more
+
+_TABLE = table_of(Replica)
+_FORGET = delete(_TABLE).where(_TABLE.c.who == bindparam("who"))
 
 
 class Heartbeat:
@@ -40,7 +44,11 @@ class Heartbeat:
         self._time = time
 
     def start(self) -> None:
-        """To be called before any work; StoreDown when this machine's clock is too wrong to work with."""
+        """Register this process; call it before any work.
+
+        Raises:
+            StoreDown: If this machine's clock is more than ``WRONG_CLOCK`` off the database's.
+        """
         if self.context.store.single_process:
             return
         skew = self.skew()
@@ -57,16 +65,16 @@ class Heartbeat:
             return self.context.now() - self._now(session)
 
     def tick(self) -> timedelta:
-        """One beat, and a look at the others."""
+        """Note that this process lives, and check the others."""
         if self._beat():
             for who in self._silent():
                 self._expire_replica(who)
         return BEAT
 
     def stop(self) -> None:
-        """Gives back what this process held, for another to take over at once."""
+        """Release what this process held, for another to take over at once."""
         with self.context.store.write() as session:
-            session.execute(delete(Replica).where(Replica.who == self.context.who))
+            session.execute(_FORGET, {"who": self.context.who})
             release_everything(session, self.context.who)
 
     def _now(self, session: Session) -> datetime:
@@ -102,7 +110,7 @@ class Heartbeat:
 
 
 def release_everything(session: Session, who: str | None = None) -> int:
-    """Frees whatever ``who`` was at, or everybody; returns how much that was."""
+    """Free whatever ``who`` was at, or everybody; returns how much that was."""
     freed = leases.release_leases(session, who) + work_queue.drop_leases(session, who)
     job_ledger.release_runs(session, who)
     return freed

@@ -12,7 +12,7 @@ from kws_core.tables.details.alerts import Alert
 
 
 def alert_admins(session: Session, details: Alert, key: str, now: datetime) -> bool:
-    """Writes a notice unless one with that key was ever written; whether it did."""
+    """Write a notice unless one with that key was ever written; whether it did."""
     kind = details.kind
     said = {"kind": kind.value, "data": details.to_json()}
     values = {"key": f"{kind}:{key}", "at": now, "reached": {}, "tries": 0, **said}

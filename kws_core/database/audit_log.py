@@ -13,6 +13,6 @@ LONGEST_ACTOR = 32  # the columns' width
 
 
 def note_act(session: Session, actor: str, what: str, where: str | None, now: datetime, **data: Any) -> None:
-    """Adds an act, in the transaction of what it is about; ``data`` must be JSON. What is empty is left out."""
+    """Add an act, in the transaction of what it is about; ``data`` must be JSON. What is empty is left out."""
     clean = {name: value for name, value in data.items() if value not in (None, "")}
     session.add(Act(at=now, actor=actor[:LONGEST_ACTOR], what=what, where=where, data=clean))

@@ -11,13 +11,19 @@ from kws_core.errors import ConfigError, StoreDown
 
 
 def back_up(url: str, target: Path) -> int:
-    """Copies a SQLite database, as of one moment, into a file that is not there yet; its size in bytes.
+    """Copy a SQLite database, as of one moment, into a new file and return its size in bytes.
 
     ConfigError for another database, which has its own tools, and for a file that is there.
+
+    Raises:
+        ConfigError: If the database isn't SQLite or isn't there, or the file exists.
+        StoreDown: If the copy fails or is damaged.
     """
     parsed = make_engine(url).url
     if parsed.get_backend_name() != "sqlite":
-        raise ConfigError([f"{parsed.get_backend_name()} has its own backup tool. See docs/operation.md."])
+        raise ConfigError(
+            [f"{parsed.get_backend_name()} has its own backup tool. See docs/how-to/back-up-and-restore.md."]
+        )
     source = Path(parsed.database or "")
     if not source.is_file():
         raise ConfigError([f"the database {source} doesn't exist"])

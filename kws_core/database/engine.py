@@ -17,7 +17,11 @@ SYNCHRONOUS = {False: "FULL", True: "NORMAL"}  # by whether the write is hasty
 
 
 def make_engine(url: str) -> Engine:
-    """An engine whose SQLite transactions really begin, and block writers instead of losing updates."""
+    """Make an engine whose SQLite transactions really begin, and block writers instead of losing updates.
+
+    Raises:
+        ConfigError: If the URL is malformed, or its driver isn't installed.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -48,7 +52,7 @@ def _sqlite_keep_log(connection: Any, _record: Any) -> None:
 def _sqlite_begin(connection: Connection) -> None:
     options = connection.get_execution_options()
     if options.get("readonly"):
-        connection.exec_driver_sql("BEGIN")
+        driver_of(connection).execute("BEGIN")  # waits for no lock, so there is no error to translate
         return
     driver_of(connection).execute(f"PRAGMA synchronous={SYNCHRONOUS[options.get('hasty', False)]}")
     connection.exec_driver_sql("BEGIN IMMEDIATE")

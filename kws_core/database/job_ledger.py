@@ -1,14 +1,15 @@
-"""The ledger of jobs that run once per date of the lab, and the queries of the night pass."""
+"""The ledger of jobs that run once per date of the lab, and the queries of the nightly cleanup."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from kws_core.database import queries
+from kws_core.tables.base import table_of
 from kws_core.tables.event import Event
 from kws_core.tables.job_run import JobRun
 from kws_core.tables.rental import Rental
@@ -17,9 +18,26 @@ from kws_core.tables.states import Status
 TAKE_OVER = timedelta(minutes=10)  # a run that long under way has lost its process
 NOBODY = ""  # runs it: its process was seen dead
 
+# asked every minute, or for every rental: put together once
+_TABLE = table_of(JobRun)
+_RELEASE = update(_TABLE).where(_TABLE.c.finished_at.is_(None)).values(who=NOBODY)
+_RUN = select(JobRun).where(JobRun.job == bindparam("job"), JobRun.day == bindparam("day"))
+_UNTOLD = (
+    select(JobRun)
+    .where(JobRun.job == bindparam("job"), JobRun.finished_at.is_not(None), JobRun.told_at.is_(None))
+    .order_by(JobRun.day)
+)
+_READY_UNTIL = queries.RENTALS.where(
+    Rental.status == Status.READY, Rental.ends_on <= bindparam("day")
+).order_by(Rental.ends_on, Rental.id)
+_STOPPED = queries.RENTALS.where(Rental.status == Status.STOPPED)
+_TOLD = select(Event.rental_id, Event.key).where(
+    Event.rental_id.in_(bindparam("rentals", expanding=True)), Event.key.is_not(None)
+)
+
 
 def claim(session: Session, job: str, day: date, who: str, now: datetime, *, alone: bool) -> bool:
-    """Whether ``who`` is to run the job of that date: nobody has, or whoever did died meanwhile.
+    """Whether ``who`` is to run the job of that date: nobody has, or the one that did died meanwhile.
 
     ``alone`` says that no other process can be at it, so an unfinished run is a dead one.
     """
@@ -36,14 +54,16 @@ def claim(session: Session, job: str, day: date, who: str, now: datetime, *, alo
 
 def is_finished(session: Session, job: str, day: date) -> bool:
     """Whether the job of that date was run to its end."""
-    run = session.get(JobRun, (job, day))
+    run = session.scalar(_RUN, {"job": job, "day": day})
     return run is not None and run.finished_at is not None
 
 
 def release_runs(session: Session, who: str | None = None) -> None:
-    """Whoever comes next runs what ``who``, or anybody, has begun and not finished."""
-    begun = update(JobRun).where(JobRun.finished_at.is_(None))
-    session.execute((begun if who is None else begun.where(JobRun.who == who)).values(who=NOBODY))
+    """Let the next process run what ``who``, or any, has begun and not finished."""
+    if who is None:
+        session.execute(_RELEASE)
+    else:
+        session.execute(_RELEASE.where(_TABLE.c.who == bindparam("holder")), {"holder": who})
 
 
 def finish(
@@ -78,12 +98,11 @@ def note_marked(session: Session, job: str, day: date, rental_id: str) -> None:
 
 def untold(session: Session, job: str) -> Sequence[JobRun]:
     """Finished runs whose summary is still to be written."""
-    query = select(JobRun).where(JobRun.job == job, JobRun.finished_at.is_not(None), JobRun.told_at.is_(None))
-    return session.scalars(query.order_by(JobRun.day)).all()
+    return session.scalars(_UNTOLD, {"job": job}).all()
 
 
 def maybe_overdue(session: Session, today: date) -> Sequence[str]:
-    """Ids of rentals whose end date is past; quiet days may give them longer."""
+    """Ids of rentals whose end date is past; deletion freezes may give them longer."""
     running = (Status.REQUESTED, Status.BUILDING, Status.READY)
     query = select(Rental.id).where(Rental.status.in_(running), Rental.ends_on < today)
     return session.scalars(query.order_by(Rental.ends_on, Rental.id)).all()
@@ -91,13 +110,12 @@ def maybe_overdue(session: Session, today: date) -> Sequence[str]:
 
 def ready_until(session: Session, day: date) -> Sequence[Rental]:
     """Rentals in use whose end date is at most that."""
-    query = select(Rental).where(Rental.status == Status.READY, Rental.ends_on <= day)
-    return session.scalars(query.order_by(Rental.ends_on, Rental.id)).all()
+    return session.scalars(_READY_UNTIL, {"day": day}).unique().all()
 
 
 def stopped(session: Session) -> Sequence[Rental]:
-    """Rentals in their grace time."""
-    return session.scalars(select(Rental).where(Rental.status == Status.STOPPED)).all()
+    """Rentals in their grace period."""
+    return session.scalars(_STOPPED).unique().all()
 
 
 def being_deleted(session: Session) -> Sequence[Rental]:
@@ -109,7 +127,5 @@ def being_deleted(session: Session) -> Sequence[Rental]:
 
 def told_once(session: Session, rental_ids: Iterable[str]) -> set[tuple[str, str | None]]:
     """(rental id, key) of everything that these rentals' owners were, or are to be, told once."""
-    query = select(Event.rental_id, Event.key).where(
-        Event.rental_id.in_(list(rental_ids)), Event.key.is_not(None)
-    )
-    return {(row[0], row[1]) for row in session.execute(query)}
+    rows = session.execute(_TOLD, {"rentals": list(rental_ids)})
+    return {(row[0], row[1]) for row in rows}

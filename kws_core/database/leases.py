@@ -1,7 +1,7 @@
 """Leases: what one process does is done by no other meanwhile.
 
 A placement has its lease in its own row (scheduling/work_queue.py); everything else that is done outside of a transaction
-has one here, by name. Whoever may have lost a lease learns it at its next commit: see ``check``.
+has one here, by name. A process that may have lost a lease learns it at its next commit: see ``check``.
 """
 
 from __future__ import annotations
@@ -10,18 +10,39 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Insert, bindparam, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from kws_core.database.store import Store
 from kws_core.errors import KwsError
+from kws_core.tables.base import table_of
 from kws_core.tables.lease import Lease
 
 LENGTH = timedelta(
     minutes=10
 )  # of a process that lives; what a dead one held is free much sooner (cluster/heartbeat.py)
+
+
+_TABLE = table_of(Lease)
+_HOLDER = select(_TABLE.c.who).where(_TABLE.c.what == bindparam("what")).with_for_update()
+_ALL = select(Lease).order_by(Lease.what).with_for_update()
+_OF_ONE = _ALL.where(Lease.who == bindparam("who"))
+_RELEASE = delete(_TABLE).where(_TABLE.c.what == bindparam("what"), _TABLE.c.who == bindparam("who"))
+
+
+@cache
+def _turn(dialect: str) -> Insert:
+    insert = (sqlite if dialect == "sqlite" else postgresql).insert
+    made = insert(_TABLE)
+    turn: Insert = made.on_conflict_do_update(
+        index_elements=[_TABLE.c.what],
+        set_={"who": made.excluded.who, "until": made.excluded.until},
+        where=or_(_TABLE.c.until <= bindparam("now"), _TABLE.c.who == made.excluded.who),
+    ).returning(_TABLE.c.what)
+    return turn
 
 
 class LeaseLost(KwsError):
@@ -40,7 +61,7 @@ class Leases:
 
     @contextmanager
     def acquire(self, what: str) -> Iterator[bool]:
-        """Holds it for the length of the block. False: it is being done already, here or elsewhere."""
+        """Hold it for the length of the block. False: it is being done already, here or elsewhere."""
         if not self._begin(what):
             yield False
             return
@@ -66,38 +87,33 @@ class Leases:
         """Whether it is this process's turn, for that long: so no other has one before that."""
         now = self._now()
         with self._store.write() as session:
-            dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-            made = dialect.insert(Lease).values(what=what, who=self.who, until=now + length)
-            made = made.on_conflict_do_update(
-                index_elements=[Lease.what],
-                set_={"who": made.excluded.who, "until": made.excluded.until},
-                where=or_(Lease.until <= now, Lease.who == self.who),
-            )
-            return session.execute(made.returning(Lease.what)).first() is not None
+            wanted = {"what": what, "who": self.who, "until": now + length, "now": now}
+            return session.execute(_turn(session.get_bind().dialect.name), wanted).first() is not None
 
     def check(self, session: Session, what: str) -> None:
-        """LeaseLost if this process believes that it holds it and does not; till the commit it keeps it."""
+        """Check, and keep until the commit, a lease that this process believes to hold.
+
+        Raises:
+            LeaseLost: If another process holds it.
+        """
         with self._guard:
             believed = what in self._held
-        if believed:
-            row = session.get(Lease, what, with_for_update=True)
-            if row is None or row.who != self.who:
-                raise LeaseLost(what)
-
-    def free(self, what: ColumnElement[str]) -> ColumnElement[bool]:
-        """A condition: no other process holds it."""
-        others = exists().where(Lease.what == what, Lease.who != self.who, Lease.until > self._now())
-        return ~others
+        if believed and session.scalar(_HOLDER, {"what": what}) != self.who:
+            raise LeaseLost(what)
 
     def _release(self, what: str) -> None:
         with self._store.write() as session:
-            session.execute(delete(Lease).where(Lease.what == what, Lease.who == self.who))
+            session.execute(_RELEASE, {"what": what, "who": self.who})
+
+
+def free(what: ColumnElement[str]) -> ColumnElement[bool]:
+    """A condition with the parameters ``who`` and ``now``: nobody but ``who`` holds it."""
+    return ~exists().where(Lease.what == what, Lease.who != bindparam("who"), Lease.until > bindparam("now"))
 
 
 def release_leases(session: Session, who: str | None = None) -> int:
-    """Frees the leases of ``who``, or all of them; returns how many."""
-    query = select(Lease).order_by(Lease.what).with_for_update()
-    rows = session.scalars(query if who is None else query.where(Lease.who == who)).all()
+    """Free the leases of ``who``, or all of them; returns how many."""
+    rows = session.scalars(_ALL if who is None else _OF_ONE, {"who": who}).all()
     for row in rows:
         session.delete(row)
     return len(rows)

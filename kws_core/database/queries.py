@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    ColumnElement,
+    Insert,
+    bindparam,
     case,
     delete,
     func,
-    insert,
-    inspect,
-    or_,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from kws_core.database.store import Store
 from kws_core.errors import ErrorCode, UserError
-from kws_core.tables.base import Base
+from kws_core.tables.base import Base, table_of
 from kws_core.tables.delivery import Delivery
 from kws_core.tables.event import Event
 from kws_core.tables.network import Network
@@ -33,6 +32,39 @@ from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.saved_key import SavedKey
 from kws_core.tables.states import HOLDING, LIVE, NOT_OVER, PlacementState, Status
 
+# asked at every step, or with every request: put together once
+RENTALS = select(Rental).options(joinedload(Rental.placements), joinedload(Rental.network))
+_RENTAL = RENTALS.where(Rental.id == bindparam("rental"))
+_FRESH_RENTAL = _RENTAL.execution_options(populate_existing=True)
+_LOCK_RENTAL = select(Rental.id).where(Rental.id == bindparam("rental")).with_for_update()
+_BY_REQUEST = select(Rental).where(Rental.request_key == bindparam("form"))
+_LIVE_BY_NAME = select(Rental).where(Rental.name == bindparam("named"), Rental.status.in_(LIVE))
+_NOT_OVER = RENTALS.where(Rental.status.in_(NOT_OVER)).order_by(Rental.ends_on, Rental.created_at)
+_OF_OWNER = _NOT_OVER.where(Rental.owner == bindparam("person"))
+_NODES = select(NodeRecord).order_by(NodeRecord.name)
+_LOCK_NODES = select(NodeRecord.name).order_by(NodeRecord.name).with_for_update()
+_PERSON = select(Person).where(Person.id == bindparam("person"))
+_DELIVERY = table_of(Delivery).insert()
+_HISTORY = select(Event).where(Event.rental_id == bindparam("rental")).order_by(Event.id)
+
+
+_HELD = (
+    select(
+        Placement.node,
+        func.sum(Rental.vcpus),
+        func.sum(Rental.ram_mb),
+        func.sum(Rental.disk_gb),
+        func.max(Placement.server_at),
+        Rental.status,
+        Placement.state,
+        func.count(),
+    )
+    .join(Rental)
+    .group_by(Placement.node, Rental.status, Placement.state)
+    .where(Placement.state.in_(HOLDING))
+)
+_HELD_SINCE = _HELD.group_by(case((Placement.server_at <= bindparam("since"), 0), else_=Placement.id))
+
 
 def keys_of(session: Session, owner: str) -> Sequence[SavedKey]:
     """A person's keys, by name."""
@@ -40,7 +72,11 @@ def keys_of(session: Session, owner: str) -> Sequence[SavedKey]:
 
 
 def saved_key(session: Session, owner: str, key_id: int) -> SavedKey:
-    """One of the person's keys; UserError otherwise, the same for absent and somebody else's."""
+    """Return one of the person's saved keys.
+
+    Raises:
+        UserError: If there is none with that ID, or it is another person's; the same error for both.
+    """
     key = session.get(SavedKey, key_id)
     if key is None or key.owner != owner:
         raise UserError(ErrorCode.SAVED_KEY_GONE)
@@ -62,29 +98,30 @@ class HeldCapacity(NamedTuple):
 
 def rental(session: Session, rental_id: str, *, lock: bool = False) -> Rental | None:
     """One rental with its placements; ``lock`` makes other writers of this rental wait (PostgreSQL)."""
-    return session.get(Rental, rental_id, with_for_update=lock or None)
+    if lock:  # first, by itself: what is joined to a row that is waited for may be older than the row
+        session.execute(_LOCK_RENTAL, {"rental": rental_id})
+    found = session.scalars(_FRESH_RENTAL if lock else _RENTAL, {"rental": rental_id})
+    return found.unique().one_or_none()
 
 
 def rental_by_request(session: Session, request_key: str) -> Rental | None:
     """The rental that this form already made."""
-    return session.scalar(select(Rental).where(Rental.request_key == request_key))
+    return session.scalar(_BY_REQUEST, {"form": request_key})
 
 
 def live_by_name(session: Session, name: str) -> Rental | None:
-    """The live rental of that name, whoever's."""
-    return session.scalar(select(Rental).where(Rental.name == name, Rental.status.in_(LIVE)))
+    """The active rental of that name, of any owner."""
+    return session.scalar(_LIVE_BY_NAME, {"named": name})
 
 
 def rentals_of(session: Session, owner: str) -> Sequence[Rental]:
-    """A person's rentals that are not over, by end date."""
-    query = select(Rental).where(Rental.owner == owner, Rental.status.in_(NOT_OVER))
-    return session.scalars(query.order_by(Rental.ends_on, Rental.created_at)).all()
+    """A person's rentals that have not ended, by end date."""
+    return session.scalars(_OF_OWNER, {"person": owner}).unique().all()
 
 
 def all_rentals(session: Session) -> Sequence[Rental]:
-    """Everybody's rentals that are not over."""
-    query = select(Rental).where(Rental.status.in_(NOT_OVER))
-    return session.scalars(query.order_by(Rental.ends_on, Rental.created_at)).all()
+    """Everybody's rentals that have not ended."""
+    return session.scalars(_NOT_OVER).unique().all()
 
 
 def earliest_end(session: Session) -> Rental | None:
@@ -98,28 +135,13 @@ def held_capacity(session: Session, since: datetime | None = None) -> list[HeldC
 
     What was asked for after ``since``, or not yet, comes one by one; ``server_at`` of a sum is the newest in it.
     """
-    old_or_id = [case((Placement.server_at <= since, 0), else_=Placement.id)] if since else []
-    query = (
-        select(
-            Placement.node,
-            func.sum(Rental.vcpus),
-            func.sum(Rental.ram_mb),
-            func.sum(Rental.disk_gb),
-            func.max(Placement.server_at),
-            Rental.status,
-            Placement.state,
-            func.count(),
-        )
-        .join(Rental)
-        .group_by(Placement.node, Rental.status, Placement.state, *old_or_id)
-        .where(Placement.state.in_(HOLDING))
-    )
-    return [HeldCapacity(*row) for row in session.execute(query)]
+    rows = session.execute(_HELD_SINCE, {"since": since}) if since else session.execute(_HELD)
+    return [HeldCapacity(*row) for row in rows]
 
 
 def lock_capacity(session: Session) -> None:
-    """Makes requests take turns from here to the commit (PostgreSQL; SQLite writers do anyway)."""
-    session.execute(select(NodeRecord.name).order_by(NodeRecord.name).with_for_update())
+    """Make requests take turns from here to the commit (PostgreSQL; SQLite writers do anyway)."""
+    session.execute(_LOCK_NODES)
 
 
 def networks_of(session: Session, owner: str) -> Sequence[Network]:
@@ -147,7 +169,7 @@ def others_in_network(session: Session, network: str, placement: Placement) -> b
 
 
 def drop_unused_network(session: Session, over: Rental) -> None:
-    """Forgets the network of a rental that is over when no other rental uses it."""
+    """Forget the network of a rental that has ended when no other rental uses it."""
     if over.network_id is None:
         return
     query = select(func.count()).select_from(Rental)
@@ -159,40 +181,32 @@ def drop_unused_network(session: Session, over: Rental) -> None:
         session.expire(over, ["network_id", "network"])
 
 
-def undelivered(
-    session: Session, now: datetime, free: ColumnElement[bool], limit: int = 200
-) -> Sequence[str]:
-    """Ids of rentals with an event that is due for delivery, oldest first; ``free`` sees the event's row."""
-    query = (
-        select(Event.rental_id, func.min(Event.id))
-        .where(Event.delivered_at.is_(None), or_(Event.next_try_at.is_(None), Event.next_try_at <= now), free)
-        .group_by(Event.rental_id)
-        .order_by(func.min(Event.id))
-        .limit(limit)
-    )
-    return [row[0] for row in session.execute(query)]
-
-
 def history(session: Session, rental_id: str) -> Sequence[Event]:
     """A rental's events, oldest first."""
-    return session.scalars(select(Event).where(Event.rental_id == rental_id).order_by(Event.id)).all()
+    return session.scalars(_HISTORY, {"rental": rental_id}).all()
 
 
 def insert_once(session: Session, table: type[Base], values: Mapping[str, Any]) -> bool:
-    """Inserts a row unless one with its key is there; whether it did. The same on SQLite and PostgreSQL."""
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    made = dialect.insert(table).values(**values).on_conflict_do_nothing()
-    return session.execute(made.returning(*inspect(table).primary_key)).first() is not None
+    """Insert a row unless one with its key is there; whether it did. The same on SQLite and PostgreSQL."""
+    made = _once(session.get_bind().dialect.name, table)
+    return session.execute(made, values).first() is not None
+
+
+@cache
+def _once(dialect: str, table: type[Base]) -> Insert:
+    made = (sqlite if dialect == "sqlite" else postgresql).insert(table_of(table))
+    once: Insert = made.on_conflict_do_nothing().returning(*table_of(table).primary_key)
+    return once
 
 
 def person(session: Session, user_id: str) -> Person | None:
     """What is remembered of a person."""
-    return session.get(Person, user_id)
+    return session.scalar(_PERSON, {"person": user_id})
 
 
 def node_records(session: Session) -> Sequence[NodeRecord]:
     """What every node said last, by name."""
-    return session.scalars(select(NodeRecord).order_by(NodeRecord.name)).all()
+    return session.scalars(_NODES).all()
 
 
 def first_delivery(store: Store, key: str, now: datetime) -> bool:
@@ -202,7 +216,7 @@ def first_delivery(store: Store, key: str, now: datetime) -> bool:
     """
     try:
         with store.write(hasty=True) as session:
-            session.execute(insert(Delivery).values(key=key, at=now))
+            session.execute(_DELIVERY, {"key": key, "at": now})
     except IntegrityError:
         return False
     return True

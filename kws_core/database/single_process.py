@@ -18,7 +18,11 @@ class SoleProcess:
         self._file: IO[bytes] | None = None
 
     def claim(self) -> None:
-        """StoreDown when another process is at it. On PostgreSQL there is nothing to claim."""
+        """Lock the database for this process. On PostgreSQL there is nothing to lock.
+
+        Raises:
+            StoreDown: If another process works on it, or the lock file can't be written.
+        """
         database = self._store.engine.url.database
         if not self._store.single_process or not database or database == ":memory:":
             return

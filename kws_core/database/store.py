@@ -46,19 +46,22 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A consistent read that waits for nobody."""
-        with self._read.begin() as session:
+        """A consistent read that waits for nobody; nothing of it is ever committed."""
+        with self._read() as session:
             yield session
 
     def ask(self) -> None:
-        """Asks the database for nothing; raises when it does not answer."""
+        """Ask the database for nothing; raises when it does not answer."""
         with self.read() as session:
             session.execute(select(1))
 
     def upgrade(self) -> None:
-        """Brings the schema up to date (Alembic); safe to call at every start.
+        """Bring the schema up to date (Alembic); safe to call at every start.
 
         Where nothing is to be done Alembic is not even imported: it is 9 MiB that the process would keep.
+
+        Raises:
+            StoreDown: If the database doesn't answer.
         """
         self._keep_to_ourselves()
         try:
@@ -103,5 +106,5 @@ class Store:
         return self.engine.dialect.name == "sqlite"
 
     def close(self) -> None:
-        """Closes every pooled connection."""
+        """Close every pooled connection."""
         self.engine.dispose()

@@ -2,7 +2,7 @@
 
 It makes the login if cloud-init did not (one of the person's other users may have stopped it), and its key.
 Then it asks the metadata service for the key that ``Node.put_key`` left there and puts it in the place
-of earlier keys of KWS (docs/adr/0006-new-key.md). It is all that reaches a disk that nobody may wipe.
+of earlier keys of KWS (docs/explanation/decisions/0006-new-key.md). It is all that reaches a disk that nobody may wipe.
 """
 
 from __future__ import annotations

@@ -14,7 +14,11 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123, lower ca
 
 
 def check_network_name(text: str) -> str:
-    """The name without the space round it, if it is a label such as ``lab-net1``."""
+    """Return the name without surrounding spaces, if it is a label such as ``lab-net1``.
+
+    Raises:
+        UserError: If it is empty or not a label.
+    """
     name = text.strip()
     if not name:
         raise UserError(ErrorCode.NETWORK_NAME_MISSING)
@@ -24,11 +28,15 @@ def check_network_name(text: str) -> str:
 
 
 def check_cidr(text: str, taken: Iterable[str] = ()) -> IPv4Network:
-    """The private IPv4 range that ``text`` (``10.20.0.0/24``) names, if it is free.
+    """Return the private IPv4 range that ``text`` (``10.20.0.0/24``) names, if it is free.
 
     ``taken`` are ranges in use on the node, the external network's among them: a router can't tell two
     overlapping ones apart. IPv6 ranges in it overlap nothing. The prefix length is checked before the host
     bits, so that the network named as the right one is always one that would be taken.
+
+    Raises:
+        UserError: If it isn't a range, has host bits, is public, is too wide or narrow, or overlaps a taken
+            one.
     """
     asked = _interface(text.strip())
     network = asked.network

@@ -76,7 +76,11 @@ ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")  # what useradd and groupadd tak
 
 
 def check_kind(table: Mapping[str, tuple[type, ...]], name: str, value: Any, place: str = "") -> None:
-    """That ``table`` has the name, and the value is of its kind, as are the texts inside."""
+    """Check that ``table`` has the name, and the value is of its kind, as are the texts inside.
+
+    Raises:
+        UserError: If the key is unknown, was renamed, or its value is of another kind.
+    """
     key = f"{place}{name[:40]}"
     if name not in table and name in REPLACED:
         raise UserError(ErrorCode.CLOUD_INIT_REPLACED, key=key, right=REPLACED[name])

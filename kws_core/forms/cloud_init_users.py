@@ -30,7 +30,11 @@ _ACCOUNT_FILES = frozenset(
 
 
 def check_users(users: Iterable[Any], login: str) -> None:
-    """UserError for the first user that useradd would not make, and for what would change the login."""
+    """Check that useradd would create each user, and that none changes the login.
+
+    Raises:
+        UserError: For the first user with a missing or invalid name, a taken UID, or keys without a home.
+    """
     names: set[str] = {"default", "root"}
     uids: set[int] = set()
     for number, entry in enumerate(users, 1):
@@ -55,7 +59,11 @@ def check_users(users: Iterable[Any], login: str) -> None:
 
 
 def check_account_file(path: str) -> None:
-    """UserError if a file at that path would take the place of the server's own list of users."""
+    """Check that a file at that path doesn't replace the server's own list of users.
+
+    Raises:
+        UserError: If it does.
+    """
     if posixpath.normpath(f"/{path.lstrip('/')}") in _ACCOUNT_FILES:
         raise UserError(ErrorCode.CLOUD_INIT_ACCOUNT_FILE, path=path[:80])
 

@@ -40,10 +40,13 @@ _ID = re.compile(r"[0-9a-f]{64}")
 
 
 def parse_command(text: str) -> tuple[str, ...]:
-    """The words of a command line, by the shell's rules of quoting; none for an empty text.
+    """Split a command line by the shell's rules of quoting; an empty text gives no words.
 
     A list in brackets is JSON, as in a Dockerfile. No shell runs, so what only a shell understands is refused
     with ``sh -c '…'`` as the way.
+
+    Raises:
+        UserError: If a quotation mark isn't closed, or the command needs a shell.
     """
     _check_text("command", text, MAX_COMMAND)
     text = re.sub(r"\\\r?\n[ \t]*", " ", text)  # a line that goes on in the next
@@ -87,10 +90,14 @@ def _exec_form(text: str) -> tuple[str, ...]:
 
 
 def parse_environment(text: str) -> dict[str, str]:
-    """One ``NAME=value`` a line. Blank lines and lines that begin with ``#`` are passed over.
+    """Parse one ``NAME=value`` a line, skipping blank lines and lines that begin with ``#``.
 
     The value is all behind the first ``=``, as it stands. Quotes round it would belong to it, as in Docker's
     env files, which hardly anybody means: they are refused. Line numbers in errors count every line, from 1.
+
+    Raises:
+        UserError: For the first line without ``=``, with an invalid, quoted, or duplicate name, or for too
+            many.
     """
     _check_text("environment", text, MAX_ENVIRONMENT)
     found: dict[str, str] = {}
@@ -113,10 +120,14 @@ def parse_environment(text: str) -> dict[str, str]:
 
 
 def check_image_name(text: str) -> str:
-    """The image reference ``[host[:port]/]path[:tag]``, with ``:latest`` where it has no tag; no digest.
+    """Return the image reference ``[host[:port]/]path[:tag]``, with ``:latest`` if it has no tag; no digest.
 
     The part before the first slash is a host when it has a dot or a colon or is ``localhost``, as
     Docker decides it. Sha256 and sha512 digests only.
+
+    Raises:
+        UserError: If it is missing, a command, a URL, too long, has a digest or capital letters, or is
+            otherwise invalid.
     """
     name = text.strip()
     if not name:
@@ -164,7 +175,7 @@ def _meant(text: str) -> str:
 
 
 def _split(rest: str) -> tuple[str | None, str, str | None]:
-    """Host, path and tag; the host and the tag may be lacking."""
+    """Host, path and tag; the host and the tag may be missing."""
     first, slash, remote = rest.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):
         host: str | None = first

@@ -50,7 +50,12 @@ class Secret:
 
 
 def check_password(text: str | Secret, login: str, name: str) -> None:
-    """UserError unless the password may open ``login`` on the machine ``name``."""
+    """Check that the password may open ``login`` on the machine ``name``.
+
+    Raises:
+        UserError: If it is too short, too long, too simple, has other than printable ASCII characters, or
+            begins or ends with a space.
+    """
     text = Secret.of(text)  # from here on no frame of ours has the text itself
     if not all(" " <= character <= "~" for character in text.reveal()):
         raise UserError(ErrorCode.PASSWORD_CHARACTERS)
@@ -68,7 +73,11 @@ def check_password(text: str | Secret, login: str, name: str) -> None:
 
 
 def hash_password(text: str | Secret) -> str:
-    """``$6$…``: SHA-512 crypt with a random salt, as ``openssl passwd -6`` makes it and /etc/shadow keeps it."""
+    """``$6$…``: SHA-512 crypt with a random salt, as ``openssl passwd -6`` makes it and /etc/shadow keeps it.
+
+    Raises:
+        RuntimeError: If the password can't be hashed; the message doesn't have it.
+    """
     text = Secret.of(text)
     try:
         from passlib.hash import sha512_crypt

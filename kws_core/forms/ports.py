@@ -19,11 +19,14 @@ _PIECE = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:/([a-z]+))?", re.IGNORECASE)
 
 
 def parse_ports(text: str, policy_forbidden: Set[int] = FORBIDDEN, most: int = MOST) -> tuple[PortRange, ...]:
-    """The ranges, sorted, those that touch made one; none for an empty text.
+    """Parse port ranges, sorted and with adjacent ones joined; an empty text gives none.
 
     Pieces are parted by commas, spaces or line breaks; without ``/udp`` it is TCP. ``~`` and the long
     dashes stand for ``-``, full-width characters for plain ones, as Korean keyboards give them. 22 alone
     is dropped; a range that has 22 inside stays as it is. UserError names the piece that is wrong.
+
+    Raises:
+        UserError: For the first invalid piece, or for more than ``most`` ranges.
     """
     text = unicodedata.normalize("NFKC", text)
     text = re.sub(r"\s*[-\u2013\u2014\u2212~]\s*", "-", text)

@@ -21,9 +21,12 @@ LINE = 64  # characters of base64 in a line
 
 
 def to_ppk(private_openssh: bytes, comment: str) -> bytes:
-    """The unencrypted ed25519 key as a PPK file of version 3, which PuTTY reads since 0.75.
+    """Return the unencrypted ed25519 key as a PPK file of version 3, which PuTTY reads since 0.75.
 
     The layout is appendix C of PuTTY's manual; without a passphrase the MAC's key is empty.
+
+    Raises:
+        TypeError: If it is a key of another kind.
     """
     key = load_ssh_private_key(private_openssh, None)
     if not isinstance(key, Ed25519PrivateKey):

@@ -49,10 +49,13 @@ def fingerprint(public: str) -> str:
 
 
 def check_public_key(text: str) -> str:
-    """A person's own public key as one clean line; UserError says what is wrong with it.
+    """Return a person's own public key as one clean line.
 
     Options in front (``command="…"``), several lines and security-key types are refused: the line goes
     into authorized_keys as it is.
+
+    Raises:
+        UserError: If it is a private key, a PuTTY file, of an unsupported kind, or too short.
     """
     line = text.strip()
     if "PRIVATE KEY" in line or "PuTTY-User-Key-File" in line or "Private-Lines:" in line:

@@ -17,7 +17,11 @@ _TEXTS = frozenset({"content", "layout", "model", "variant", "options", "name", 
 
 
 def read(text: str) -> Any:
-    """What the text says, as JSON would; {} for nothing. UserError tells the line of the first mistake."""
+    """Parse the text as YAML that JSON could say as well; ``{}`` for an empty text.
+
+    Raises:
+        UserError: With the line of the first mistake.
+    """
     try:
         _check_events(text)
         loaded = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
@@ -48,6 +52,11 @@ class _Loader(yaml.SafeLoader):
     }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping.
+
+        Raises:
+            UserError: If a key isn't a string, or is there twice.
+        """
         seen = set()
         _as_text([key for key, _ in node.value])
         for key, value in node.value:
@@ -69,6 +78,11 @@ class _Loader(yaml.SafeLoader):
         return super().construct_sequence(node, deep)
 
     def construct_number(self, node: yaml.ScalarNode) -> Any:
+        """Build a number, if YAML reads it as it is written.
+
+        Raises:
+            UserError: If YAML reads it as another number.
+        """
         make = self.construct_yaml_int if node.tag == _INT else self.construct_yaml_float
         number = make(node)
         if str(number) != node.value and isinstance(number, int | float) and math.isfinite(number):

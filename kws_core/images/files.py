@@ -71,7 +71,7 @@ class Content:
 
 
 class Reading:
-    """A file's bytes as a body that is sent: read anew each time, a chunk at a time."""
+    """A file's bytes as a body that is sent: read again each time, a chunk at a time."""
 
     def __init__(self, content: Content, count: Count = lambda sent: None) -> None:
         self._content = content
@@ -89,7 +89,12 @@ class Reading:
 
 
 def disk_format(head: bytes) -> str:
-    """What kind of disk image begins so; UserError when it is none that a server should be made from."""
+    """Return what kind of disk image begins with these bytes.
+
+    Raises:
+        UserError: If a server can't be created from it: empty, compressed, an ISO, with a parent, or not a
+            disk.
+    """
     kind = next((kind for mark, kind in _KINDS.items() if head.startswith(mark)), "")
     if not head:
         raise UserError(ErrorCode.IMAGE_EMPTY)
@@ -122,7 +127,11 @@ def _check_qcow2(head: bytes) -> None:
 
 @contextmanager
 def examined(path: Path, count: Count = lambda done: None) -> Iterator[Content]:
-    """A file of this machine, read once: its kind, size, checksums. UserError when it is no disk image."""
+    """Read a local file once and return its kind, size, and checksums.
+
+    Raises:
+        UserError: If it can't be read or isn't a disk image.
+    """
     try:
         file = path.open("rb")
     except OSError as error:
@@ -178,7 +187,11 @@ def spooled(chunks: Iterable[bytes], count: Count = lambda done: None, kind: str
 
 
 def check_room(size: int, more: int) -> None:
-    """UserError when the image is too large, or the disk gets full with so many bytes more."""
+    """Check that that many bytes more have room in the temporary folder.
+
+    Raises:
+        UserError: If the image is too large, or the disk would be full.
+    """
     if size > MOST_BYTES:
         raise UserError(ErrorCode.IMAGE_LARGE, gib=MOST_BYTES // 1024**3)
     if shutil.disk_usage(tempfile.gettempdir()).free < more + SPARE:

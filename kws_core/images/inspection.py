@@ -28,7 +28,11 @@ class Inspection:
         return iter(self._wrapper)
 
     def refuse_unsafe(self, kind: str) -> None:
-        """UserError when an image that a node has already, as that kind, is of it and names other files."""
+        """Check an image of that kind which a node has already.
+
+        Raises:
+            UserError: If it is of that kind and names other files.
+        """
         from oslo_utils.imageutils.format_inspector import SafetyCheckFailed
 
         try:
@@ -41,7 +45,11 @@ class Inspection:
             return
 
     def virtual_size(self, kind: str, size: int) -> int:
-        """The size of the disk in bytes, when all has gone by; UserError unless the image is only of that kind."""
+        """Return the size of the disk in bytes, once all bytes went by.
+
+        Raises:
+            UserError: If the image isn't of that one kind only, or names other files.
+        """
         found = {str(one): one for one in self._wrapper.formats or ()}
         if kind == "raw" and found.keys() <= _PLAIN:
             return size

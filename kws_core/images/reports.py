@@ -59,7 +59,7 @@ class Watch(Protocol):
     """Told how far an image is: ``node`` is empty while it comes to this machine."""
 
     def __call__(self, name: str, node: str, done: int, total: int) -> None:
-        """So many bytes of so many; ``total`` is 0 while nobody knows."""
+        """That many bytes of that many; ``total`` is 0 while nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,20 @@ class Description:
         return found
 
     def check(self) -> None:
-        """UserError when it can't be so."""
+        """Check that these changes fit together.
+
+        Raises:
+            UserError: With the first that can't be.
+        """
         for error in self.errors().values():
             raise error
 
 
 def check_name(name: str) -> None:
-    """UserError when no image should be called so."""
+    """Check that an image can have that name.
+
+    Raises:
+        UserError: If it can't.
+    """
     if not NAME.fullmatch(name) or name.startswith(UNDER_WAY):
         raise UserError(ErrorCode.IMAGE_NAME_INVALID)

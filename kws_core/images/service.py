@@ -65,7 +65,7 @@ def _unwatched(name: str, node: str, done: int, total: int) -> None:
 class Images:
     """``nodes`` are those of the configuration; images matter on those that lend servers. ``by``: who asks.
 
-    A node is silent that does not list its images within ``patience`` seconds; ``pause`` waits between two looks
+    A node is unresponsive that does not list its images within ``patience`` seconds; ``pause`` waits between two checks
     at a node that fetches an image by itself.
     """
 
@@ -85,7 +85,7 @@ class Images:
         self._stopped: Future[None] = Future()
 
     def stop(self) -> None:
-        """Nothing is waited for any more: what is under way ends with the UserError ``images_stopped``."""
+        """Nothing is waited for any longer: what is under way ends with the UserError ``images_stopped``."""
         with suppress(InvalidStateError):  # stopped before
             self._stopped.set_result(None)
 
@@ -99,7 +99,11 @@ class Images:
         return tabulate(found, silent, rentals)
 
     def row(self, name: str, table: Table | None = None) -> tuple[Table, Row]:
-        """One image and the table that it is in; UserError when no node that answers has it."""
+        """Return one image and the table that it is in.
+
+        Raises:
+            UserError: If no responding node has it.
+        """
         table = table or self.table()
         row = table.row(name)
         if row is None:
@@ -119,7 +123,7 @@ class Images:
     def add(
         self, by: By, name: str, source: Source, about: About | None = None, watch: Watch = _unwatched
     ) -> ImageReport:
-        """Brings a new image to every node. UserError before anything is touched if it can't be.
+        """Bring a new image to every node. UserError before anything is touched if it can't be.
 
         Its login has to be known: said, or by its name, or as a node that has it says.
         """
@@ -142,9 +146,12 @@ class Images:
     def syncing(
         self, by: By, name: str | None = None, watch: Watch = _unwatched, *, source: str | None = None
     ) -> Iterator[ImageReport]:
-        """Copies one image, or all of them, from a node that has it to those that lack it, one by one.
+        """Copy one image, or all of them, from a node that has it to those without it, one by one.
 
         Where servers boot otherwise from it the properties are made the same, and no bytes are sent.
+
+        Raises:
+            UserError: If the node named as the source doesn't have it.
         """
         table = self.table()
         rows = [row for row in table.rows if row.active and not row.snapshot]
@@ -157,7 +164,11 @@ class Images:
             yield self._sync(by, row, table, source, watch)
 
     def rename(self, by: By, old: str, new: str) -> ImageReport:
-        """Gives it another name on every node; refused where another image has that name."""
+        """Give the image another name on every node.
+
+        Raises:
+            UserError: If another image has that name, or a server is being created from it.
+        """
         check_name(new)
         table, row = self.row(old)
         other = table.row(new)
@@ -176,7 +187,7 @@ class Images:
         return ImageReport(new, {**report.outcomes, **done})
 
     def describe(self, by: By, name: str, wanted: Description) -> ImageReport:
-        """Changes title, default user and least size on every node."""
+        """Change title, default user and least size on every node."""
         wanted.check()
         texts = {TITLE: wanted.title, LOGIN: wanted.login}
         numbers = {"min_disk": wanted.min_disk_gb, "min_ram": wanted.min_ram_mb}
@@ -187,7 +198,7 @@ class Images:
         return self._change_all("image.describe", by, row, table, lambda _: (fields, drop), **fields)
 
     def hide(self, by: By, name: str, hidden: bool = True) -> ImageReport:
-        """Takes it out of the form, or back into it."""
+        """Take it out of the form, or back into it."""
         table, row = self.row(name)
         what = "image.hide" if hidden else "image.show"
 
@@ -205,7 +216,11 @@ class Images:
         return self._change_all(what, by, row, table, lambda _: ({"protected": protected}, ()))
 
     def delete(self, by: By, name: str) -> ImageReport:
-        """Deletes it on every node, unless it is protected or somebody's server was made from it."""
+        """Delete the image on every node.
+
+        Raises:
+            UserError: If it is protected, a part of another image, or a rental was created from it.
+        """
         table, row = self.row(name)
         if row.users:
             raise UserError(ErrorCode.IMAGE_IN_USE, name=name, users=_whose(row.users))
@@ -267,7 +282,7 @@ class Images:
         parts: Mapping[str, Mapping[str, str]],
         watch: Watch,
     ) -> Mapping[str, ImageOutcome]:
-        """Brings the bytes from the first node that can be read to those that lack the image."""
+        """Bring the bytes from the first node that can be read to those without the image."""
         texts = {key: text for key, text in wanted.properties.items() if isinstance(text, str)}
         for node, stored in holders.items():
             try:
@@ -292,7 +307,7 @@ class Images:
         repairs: Mapping[str, Sequence[str]],
         parts: Mapping[str, Mapping[str, str]],
     ) -> Mapping[str, ImageOutcome]:
-        """Sets the properties that a node's image has otherwise; its bytes stay as they are."""
+        """Set the properties that a node's image has otherwise; its bytes stay as they are."""
 
         def act(node: Node) -> ImageOutcome:
             values: dict[str, Any] = {**wanted.properties, **parts[node.name], TAGS: list(wanted.tags)}
@@ -363,6 +378,11 @@ class Images:
 
     def _counting(self, watch: Watch, name: str, node: str = "", total: int = 0) -> Count:
         def count(done: int) -> None:
+            """Count bytes that went by.
+
+            Raises:
+                UserError: If KWS is stopping.
+            """
             if self._stopped.done():
                 raise UserError(ErrorCode.IMAGES_STOPPED)
             watch(name, node, done, total)
@@ -399,7 +419,7 @@ class Images:
         table: Table | None,
         **data: object,
     ) -> ImageReport:
-        """Notes the act, and what the forms are to show now."""
+        """Note the act, and what the forms are to show now."""
         outcomes = {node: _outcome(result) for node, result in results.items()}
         if table is not None:
             outcomes |= {
@@ -422,7 +442,7 @@ class Images:
     def _each(
         self, names: Iterable[str], ask: Callable[[Node], T], patience: float | None = None
     ) -> dict[str, T | NodeError]:
-        """Every node's answer, or why there is none. After ``patience`` seconds it counts as silent."""
+        """Every node's answer, or why there is none. After ``patience`` seconds it counts as unresponsive."""
         asked: dict[str, Future[T]] = {name: Future() for name in names if name in self.nodes}
         for name, future in asked.items():
             self.context.spawn(partial(_ask, future, ask, self.nodes[name]), f"{name}-images")

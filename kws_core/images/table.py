@@ -16,7 +16,7 @@ from kws_core.tables.rental import Rental
 class Difference(StrEnum):
     """In what the nodes do not agree about an image."""
 
-    MISSING = "missing"  # some node lacks it
+    MISSING = "missing"  # some node doesn't have it
     CONTENT = "content"
     DOUBLE = "double"  # a node has it more than once
     UNFINISHED = "unfinished"  # an upload of KWS broke off, or is under way
@@ -54,7 +54,7 @@ class Row:
 
     @property
     def lacking(self) -> list[str]:
-        """Nodes that answered and lack it."""
+        """Nodes that answered and don't have it."""
         return [node for node in self.copies if node not in self.active]
 
     @property
@@ -66,7 +66,7 @@ class Row:
 
     @property
     def to_repair(self) -> bool:
-        """Whether a copy changes something: where it lacks, or where servers boot otherwise from it."""
+        """Whether a copy changes something: where it is missing, or where servers boot otherwise from it."""
         repaired = {Difference.BOOT, Difference.TAGS}
         return bool(self.active) and bool(self.lacking or repaired.intersection(self.differences))
 

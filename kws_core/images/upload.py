@@ -79,7 +79,7 @@ class About:
 
 
 def put(node: Node, name: str, content: Content, about: About, count: Count, pause: Pause) -> bool:
-    """Brings the image onto the node; False when it was there. NodeError says why it is not."""
+    """Bring the image onto the node; False when it was there. NodeError says why it is not."""
     shelf = node.shelf
     if _there(node, name, content.digests):
         return False
@@ -149,7 +149,11 @@ def _fetched(node: Node, image_id: str, content: Content, count: Count, pause: P
 
 
 def verify(node: Node, stored: StoredImage, digests: Digests) -> None:
-    """NodeRefused when the node has other bytes; one that tells no checksum is asked for the bytes."""
+    """Check that the node has the bytes that were sent; read them back if it tells no checksum.
+
+    Raises:
+        NodeRefused: If it has other bytes.
+    """
     fits = digests.fits(stored)
     if fits is None and stored.status == ACTIVE:
         again = hashlib.sha512()

@@ -45,7 +45,11 @@ class Rules:
         return frozenset(found)
 
     def judge(self, host: str, port: int, address: Ip, forbidden: frozenset[Ip]) -> None:
-        """UserError when the address that the host has may not be reached."""
+        """Check that the address behind the host may be reached.
+
+        Raises:
+            UserError: If it isn't public enough, or belongs to a node.
+        """
         if not _public_enough(address):
             raise UserError(ErrorCode.URL_FORBIDDEN, host=host, address=str(address))
         if forbidden & _seen_as(address):
@@ -61,7 +65,11 @@ class Download:
     response: Any
 
     def chunks(self) -> Iterator[bytes]:
-        """The body; UserError when it breaks off or grows too large."""
+        """Yield the body.
+
+        Raises:
+            UserError: If it breaks off or grows too large.
+        """
         from urllib3.exceptions import HTTPError
 
         got = 0
@@ -96,7 +104,11 @@ def from_url(
 
 @contextmanager
 def opened(url: str, rules: Rules) -> Iterator[Download]:
-    """Asks for a URL and follows its redirects; UserError for every reason not to."""
+    """Request a URL, following its redirects, and yield the answer.
+
+    Raises:
+        UserError: If it is refused, too large, redirected too often, or leads to a forbidden address.
+    """
     forbidden = rules.forbidden()
     for _ in range(MOST_REDIRECTS + 1):
         parts = check(url)
@@ -140,7 +152,11 @@ def _ascii(url: str) -> str:
 
 
 def check(url: str) -> SplitResult:
-    """The parts of a URL that may be asked for, in ASCII; UserError when it is none."""
+    """Return the parts of a URL that may be requested, in ASCII.
+
+    Raises:
+        UserError: If it isn't an http or https URL with a host, or has a password.
+    """
     try:
         if any(ord(sign) <= 32 for sign in url):
             raise UserError(ErrorCode.URL_INVALID)
@@ -220,7 +236,7 @@ def _ask(parts: SplitResult, addresses: Iterable[Ip]) -> tuple[Any, Any]:
 
 
 def _pool(parts: SplitResult, address: str) -> Any:
-    """Connects to the address; the certificate must be the name's."""
+    """Connect to the address; the certificate must be the name's."""
     from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
     from urllib3.util import Timeout
 

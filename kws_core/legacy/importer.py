@@ -57,7 +57,7 @@ class ImportOptions:
     owners: Mapping[str, str]
     others: str | None = None  # whose everything else is
     nodes: Mapping[str, str] = field(default_factory=dict)  # its name in nodes.toml, where that differs
-    days: int = 7  # given to whoever's end is past or too near
+    days: int = 7  # given to those whose end is past or too near
 
     def owner_of(self, user: str) -> str | None:
         """A Slack id, None when nobody knows whose it is."""
@@ -260,7 +260,7 @@ class LegacyImporter:
         return Size(same[0] if same else CUSTOM, *figures)
 
     def _adopt(self, rental: Rental, row: LegacyRow) -> None:
-        """Marks the machine; then, and only then, its owner is told."""
+        """Mark the machine; then, and only then, its owner is told."""
         held = self._acquire(rental.id)
         try:
             self.importers[held.node].adopt(

@@ -1,4 +1,4 @@
-"""The night pass and what leads up to it. Everything here only marks rows: the reconciler deletes.
+"""The nightly cleanup and what leads up to it. Everything here only marks rows: the reconciler deletes.
 
 ``tick`` is called every minute or so by whatever scheduler there is. That the pass runs once per date, by
 one replica, after a midnight that was missed as well, is the ledger's doing, not the scheduler's.
@@ -34,12 +34,12 @@ STUCK = timedelta(hours=1)  # of deletion
 
 @dataclass
 class Pass:
-    """What one night pass did, by rental id."""
+    """What one nightly cleanup did, by rental id."""
 
     day: date
     marked: list[str] = field(default_factory=list)  # set on their way
-    waiting: list[str] = field(default_factory=list)  # due, but not warned in time, or it is a quiet day
-    unbuilt: list[str] = field(default_factory=list)  # due, but still being built: they get a day more
+    waiting: list[str] = field(default_factory=list)  # due, but not warned in time, or in a deletion freeze
+    unbuilt: list[str] = field(default_factory=list)  # due, but still being created: they get a day more
     failed: list[str] = field(default_factory=list)
 
 
@@ -65,7 +65,7 @@ class Nightly:
     # -- before the end
 
     def remind(self, now: datetime) -> list[str]:
-        """Writes the warnings that are due, each once for an end date; returns the rentals' ids."""
+        """Write the warnings that are due, each once for an end date; returns the rentals' ids."""
         with self.context.store.read() as session:
             rentals = job_ledger.ready_until(session, self.ends.warns_until(now))
             told = job_ledger.told_once(session, [rental.id for rental in rentals])
@@ -192,7 +192,7 @@ class Nightly:
             rental.placement.next_check_at = now
 
     def end_grace(self, now: datetime) -> list[str]:
-        """Ends what was stopped and nobody restored in time, but not on a quiet day; returns the ids."""
+        """End what was stopped and nobody restored in time, but not on a day of a deletion freeze; returns the ids."""
         if self.ends.quiet(self.ends.day_of(now)):
             return []
         with self.context.store.read() as session:

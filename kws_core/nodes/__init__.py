@@ -40,7 +40,7 @@ class Node(Protocol):
 
     @property
     def shelf(self) -> ImageStore:
-        """Its images, for whoever looks after them; its calls need not be short."""
+        """Its images, for the code that manages them; its calls need not be short."""
 
     def ping(self) -> None:
         """The cheapest question that shows whether the node works; NodeDown within a few seconds if not."""
@@ -55,7 +55,7 @@ class Node(Protocol):
         """Totals and use, measured now."""
 
     def ensure_address(self, spec: ServerSpec | ContainerSpec) -> Address:
-        """Look for the mark's security group, port and floating IP; make what lacks. Repeat-safe.
+        """Look for the mark's security group, port and floating IP; make what is missing. Repeat-safe.
 
         A server's group lets in SSH, ICMP and its ``open_ports``; a container's only ICMP and its ports. From
         within a network of a person's own both let in everything.

@@ -81,7 +81,7 @@ class CircuitBreaker:
             self._probing = False
 
     def abandoned(self) -> None:
-        """The call ended without a word about the node (a bug of ours): let another one try."""
+        """The call ended without an answer of the node (a bug of ours): let another one try."""
         with self._lock:
             self._probing = False
 
@@ -170,7 +170,11 @@ class GuardedNode:
         return self._guard(lambda: self._node.host_keys(machine_id))
 
     def check_login(self, address: Address, login: Login) -> LoginCheck:
-        """See Node. It asks the machine, not the node's API, so it neither opens nor closes the breaker."""
+        """See Node. It asks the machine, not the node's API, so it neither opens nor closes the breaker.
+
+        Raises:
+            NodeDown: While the breaker is open.
+        """
         until = self._breaker.open_until
         if until is not None:
             raise self._refuse(until)

@@ -49,11 +49,11 @@ class TtlCache:
         self._load = cached(self._known, key=lambda key, load: key, condition=self._turn)(_loaded)
 
     def get(self, key: Hashable, load: Callable[[], T]) -> T:
-        """What is remembered of ``key``, else ``load()``; several threads load it once."""
+        """What is remembered of ``key``, otherwise ``load()``; several threads load it once."""
         return self._load(key, load)  # type: ignore[no-any-return]
 
     def known(self, key: Hashable) -> Any:
-        """What is remembered of ``key``, else None."""
+        """What is remembered of ``key``, otherwise None."""
         with self._turn:
             return self._known.get(key)
 
@@ -76,7 +76,7 @@ def _loaded(key: Hashable, load: Callable[[], Any]) -> Any:
 class SingleFlight:
     """One answer for all who ask at the same time, and never one that is older than its question.
 
-    Whoever comes while the answer is being fetched waits for the next one.
+    A caller that comes while the answer is being fetched waits for the next one.
     """
 
     def __init__(self) -> None:

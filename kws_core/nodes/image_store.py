@@ -1,4 +1,4 @@
-"""The contract of a node's image store. Beside :class:`~kws_core.nodes.Node`, for whoever looks after images.
+"""The contract of a node's image store. Beside :class:`~kws_core.nodes.Node`, for the code that manages images.
 
 Errors are as Node's: NodeDown (nobody knows) and NodeRefused (a clear no). An image that is being uploaded
 is made by ``create`` and gets its bytes by ``fill``; only then is it "active". Both are sent once.

@@ -70,7 +70,7 @@ def bootable(images: Collection[StoredImage]) -> list[StoredImage]:
 
 
 def login_of(name: str, os_distro: str = "", os_version: str = "", admin_user: str = "") -> str:
-    """The user that an image's cloud-init makes: as the image says, else by distribution; "" when unknown."""
+    """The user that an image's cloud-init makes: as the image says, otherwise by distribution; "" when unknown."""
     if admin_user:
         return admin_user
     distro = os_distro.lower() or name.lower()

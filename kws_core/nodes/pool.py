@@ -59,9 +59,12 @@ class Pool:
         return {name: why for driver in self._drivers for name, why in driver.unusable().items()}
 
     def check(self) -> list[str]:
-        """A line for each node that can't be logged in to with its credentials. No network.
+        """Return a line for each node that its credentials can't log in to. Uses no network.
 
         ConfigError when nodes.toml names credentials that are not there, or when no node is left.
+
+        Raises:
+            ConfigError: If clouds.yaml has mistakes, or no node is left.
         """
         problems = [problem for driver in self._drivers for problem in driver.problems()]
         unusable = list(self.unusable().values())

@@ -26,7 +26,7 @@ _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 
 
 def check_login(host: str, login: Login, port: int = SSH_PORT, seconds: float = LOGIN) -> LoginCheck:
-    """Asks an SSH server whether it would let the owner in; that takes neither private key nor password.
+    """Ask an SSH server whether it would let the owner in; that takes neither private key nor password.
 
     A server says of a public key whether it would take it before anything is signed (RFC 4252, 7), and which
     methods it offers (5.2): passwords only once cloud-init's set-passwords has run.

@@ -1,4 +1,4 @@
-"""The parts of asyncssh that a look at a login needs: a key pair without its private half, and who watches."""
+"""The parts of asyncssh that a login check needs: a key pair without its private half, and who watches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ class PublicHalf(asyncssh.SSHKeyPair):
         self.offered = self.wanted = False
 
     def sign(self, data: bytes) -> bytes:
-        """Notes that the server waits for a signature, and gives none."""
+        """Note that the server waits for a signature, and give none.
+
+        Raises:
+            ValueError: Always: there is no private half.
+        """
         self.wanted = True
         raise ValueError("no private half")
 
@@ -37,7 +41,7 @@ def public_half(line: str) -> PublicHalf | None:
 
 
 class Witness(asyncssh.SSHClient):
-    """Sees the server's host key also when the login comes to nothing."""
+    """Sees the server's host key also when the login fails."""
 
     def __init__(self) -> None:
         self.half: PublicHalf | None = None

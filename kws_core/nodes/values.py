@@ -40,7 +40,7 @@ class Image:
     min_disk_gb: int = 0
     min_ram_mb: int = 0
     login: str = (
-        ""  # the user that the image's cloud-init makes; property os_admin_user, else by os_distro/name
+        ""  # the user that the image's cloud-init makes; property os_admin_user, otherwise by os_distro/name
     )
     checksum: str = ""
     hidden: bool = False  # property kws_hidden
@@ -104,7 +104,7 @@ class ContainerSpec:
     image: str  # as a registry knows it, e.g. "nginx:latest"
     size: Size
     command: Sequence[str] = ()  # words; empty: what the image says
-    environment: Mapping[str, str] = field(default_factory=dict)  # readable by whoever runs the node
+    environment: Mapping[str, str] = field(default_factory=dict)  # readable by the node's admins
     owner: str = ""  # Slack user id, kept as a label for the person who runs the node
     open_ports: Sequence[PortRange] = ()  # besides ICMP; SSH only if it is among them
     network: NetworkSpec | None = None  # None: the node's internal network
@@ -130,7 +130,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class LoginCheck:
-    """What a look at a server from outside showed; ``host_keys`` are fingerprints (``SHA256:…``)."""
+    """What a check of a server from outside showed; ``host_keys`` are fingerprints (``SHA256:…``)."""
 
     answers: bool = False  # an SSH server is there
     accepted: bool = False  # it would take the key, or asks for passwords: its owner gets in
@@ -169,7 +169,7 @@ class RemainingResources:
 class StoredImage:
     """An image as the node keeps it. ``properties`` are what it says beside these fields, as text.
 
-    ``checksum`` is of the kind ``hash_algo``, else an MD5 as ``md5`` is; each is empty until it is active.
+    ``checksum`` is of the kind ``hash_algo``, otherwise an MD5 as ``md5`` is; each is empty until it is active.
     """
 
     id: str

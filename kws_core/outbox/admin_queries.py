@@ -1,4 +1,4 @@
-"""What the admins' desk shows: all rentals, searched and in pages, and what happened last."""
+"""What *Manage rentals* shows: all rentals, searched and in pages, and what happened last."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ ROUTINE = (EventKind.PLACED, EventKind.KEY_SENT, EventKind.BUILDING)
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What an admin looks for. None and "": everything; rentals that are over only when asked for."""
+    """What an admin looks for. None and "": everything; rentals that have ended only when asked for."""
 
     person: str | None = None
     node: str | None = None
     state: Status | None = None
-    within: int | None = None  # ends in so many days, 0 is today
+    within: int | None = None  # ends in that many days, 0 is today
     name: str = ""
     page: int = 0
     round: int = 0  # counts how often it was cleared, so that Slack's fields can be emptied
@@ -132,6 +132,6 @@ def _in_state(state: Status | None) -> ColumnElement[bool]:
 
 
 def _on_node(node: str) -> ColumnElement[bool]:
-    """Whether it is there, or still being deleted there; of what is over, whether it ever was."""
+    """Whether it is there, or still being deleted there; of what has ended, whether it ever was."""
     there = or_(Placement.state.in_(HOLDING), Rental.status == Status.ENDED)
     return exists().where(Placement.rental_id == Rental.id, Placement.node == node, there)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
-from sqlalchemy import String, cast, or_, select
+from sqlalchemy import String, bindparam, cast, or_, select
 
 from kws_core.context import Context
 from kws_core.database import queries
+from kws_core.database.leases import free
 from kws_core.tables.alert import AdminAlert
 from kws_core.tables.details.alerts import DepartedAlert, UnreachableAlert
 from kws_core.tables.rental import Rental
@@ -17,6 +18,16 @@ from kws_core.tables.rental import Rental
 NOTICE = "notice:"  # the lease on delivering a notice, by its id
 RETRY_FIRST = timedelta(seconds=5)
 RETRY_MOST = timedelta(minutes=10)
+
+_DUE = (  # asked every second: put together once
+    select(AdminAlert)
+    .where(
+        AdminAlert.delivered_at.is_(None),
+        or_(AdminAlert.next_try_at.is_(None), AdminAlert.next_try_at <= bindparam("now")),
+        free(NOTICE + cast(AdminAlert.id, String)),
+    )
+    .order_by(AdminAlert.id)
+)
 
 
 class AlertOutbox:
@@ -26,15 +37,9 @@ class AlertOutbox:
         self.context = context
 
     def due(self) -> Sequence[AdminAlert]:
-        """Notices to be delivered now, oldest first."""
-        now = self.context.now()
-        query = select(AdminAlert).where(
-            AdminAlert.delivered_at.is_(None),
-            or_(AdminAlert.next_try_at.is_(None), AdminAlert.next_try_at <= now),
-        )
-        free = self.context.leases.free(NOTICE + cast(AdminAlert.id, String))
+        """Alerts to be delivered now, oldest first."""
         with self.context.store.read() as session:
-            return session.scalars(query.where(free).order_by(AdminAlert.id)).all()
+            return session.scalars(_DUE, {"now": self.context.now(), "who": self.context.who}).all()
 
     def acquire(self, notice: AdminAlert) -> AbstractContextManager[bool]:
         """For the length of the block nobody else delivers it; False: somebody does already."""
@@ -74,7 +79,7 @@ class AlertOutbox:
             session.get_one(AdminAlert, notice_id).delivered_at = self.context.now()
 
     def postpone(self, notice_id: int, wait: timedelta | None = None) -> None:
-        """Slack did not take it: again after ``wait``, else after ever longer pauses."""
+        """Slack did not take it: again after ``wait``, otherwise after ever longer pauses."""
         with self.context.store.write() as session:
             notice = session.get_one(AdminAlert, notice_id)
             notice.tries += 1

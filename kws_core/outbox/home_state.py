@@ -1,7 +1,7 @@
 """Who has an App Home open, what an admin searches for in it, and whose is to be drawn again.
 
 Two triggers: an event that concerns the person (for an admin: any), and the clock, since what is free and
-which nodes answer are no events. The deliverer compares digests, so a look that finds nothing new costs no call.
+which nodes answer are no events. The deliverer compares digests, so a check that finds nothing new costs no call.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, or_, select
 
 from kws_core.context import Context
 from kws_core.database import queries
+from kws_core.database.leases import free
 from kws_core.outbox.admin_queries import Search
 from kws_core.tables.event import Event
 from kws_core.tables.person import Home
@@ -47,7 +48,7 @@ class HomeStates:
         self.context = context
 
     def opened(self, person: str) -> None:
-        """The person looks at it: from now on it is kept fresh for a day. It is shown anew whatever it shows."""
+        """The person looks at it: from now on it is kept fresh for a day. It is shown again whatever it shows."""
         self._change(person, lambda home: None)
 
     def searched(self, person: str, change: Callable[[Search], Search]) -> None:
@@ -70,11 +71,9 @@ class HomeStates:
     def due(self, most: int = 20) -> Sequence[str]:
         """Whose may have to be drawn again now, the longest waiting first."""
         now = self.context.now()
-        news = or_(Home.look_at <= now, and_(Home.admin, _anything()), _concerns())
-        query = select(Home.person).where(Home.opened_at > now - KEPT_FRESH, Home.next_at <= now, news)
-        free = self.context.leases.free(HOME + Home.person)
+        known = {"now": now, "who": self.context.who, "opened": now - KEPT_FRESH, "most": most}
         with self.context.store.read() as session:
-            return session.scalars(query.where(free).order_by(Home.next_at).limit(most)).all()
+            return session.scalars(_DUE, known).all()
 
     def acquire(self, person: str) -> AbstractContextManager[bool]:
         """For the length of the block nobody else draws it: what was drawn last is then what Slack shows."""
@@ -97,7 +96,7 @@ class HomeStates:
                 home.digest, home.next_at, home.look_at = "", now, now
 
     def later(self, person: str, wait: timedelta | None = None) -> None:
-        """Slack did not take it: again after ``wait``, else after ever longer pauses."""
+        """Slack did not take it: again after ``wait``, otherwise after ever longer pauses."""
         with self.context.store.write() as session:
             home = session.get(Home, person, with_for_update=True)
             if home is not None:
@@ -143,6 +142,19 @@ def _anything() -> ColumnElement[bool]:
 
 
 def _concerns() -> ColumnElement[bool]:
-    """Whether something happened to what the person has, or had until it was handed over."""
+    """Whether something happened to what the person has, or had until it was transferred."""
     mine = or_(Rental.owner == Home.person, Event.was_of(Home.person))
     return exists().where(Event.id > Home.event, Rental.id == Event.rental_id, mine)
+
+
+_DUE = (  # asked every second: put together once
+    select(Home.person)
+    .where(
+        Home.opened_at > bindparam("opened"),
+        Home.next_at <= bindparam("now"),
+        or_(Home.look_at <= bindparam("now"), and_(Home.admin, _anything()), _concerns()),
+        free(HOME + Home.person),
+    )
+    .order_by(Home.next_at)
+    .limit(bindparam("most"))
+)

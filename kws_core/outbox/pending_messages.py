@@ -12,14 +12,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.database.alerts import alert_admins
+from kws_core.database.leases import free
 from kws_core.rentals import key_rotation
 from kws_core.rentals.lifecycle import end
+from kws_core.tables.base import table_of
 from kws_core.tables.details.alerts import UnreachableAlert
 from kws_core.tables.details.events import Failed, KeyDropped, KeySent
 from kws_core.tables.event import Event
@@ -31,6 +33,34 @@ from kws_core.tables.states import Access, PlacementState, Reason, Status
 MAIL = "mail:"  # the lease on telling a rental's owner, by rental id
 RETRY_FIRST = timedelta(seconds=2)
 RETRY_MOST = timedelta(minutes=5)
+MOST = 200  # at once
+
+# asked every second: put together once
+_DUE = (
+    select(Event.rental_id)
+    .where(
+        Event.delivered_at.is_(None),
+        or_(Event.next_try_at.is_(None), Event.next_try_at <= bindparam("now")),
+        free(MAIL + Event.rental_id),
+    )
+    .group_by(Event.rental_id)
+    .order_by(func.min(Event.id))
+    .limit(MOST)
+)
+_RENTALS, _EVENTS = table_of(Rental), table_of(Event)
+_THE_RENTAL = update(_RENTALS).where(_RENTALS.c.id == bindparam("rental"))
+_KEEP_CHANNEL = _THE_RENTAL.values(dm_channel=bindparam("channel"))
+_KEEP_CARD = _THE_RENTAL.values(card_ts=bindparam("card"))
+_TRYING = update(_EVENTS).where(_EVENTS.c.id == bindparam("event")).values(tries=_EVENTS.c.tries + 1)
+_DELIVERED = (
+    update(_EVENTS)
+    .where(
+        _EVENTS.c.rental_id == bindparam("rental"),
+        _EVENTS.c.id <= bindparam("upto"),
+        _EVENTS.c.delivered_at.is_(None),
+    )
+    .values(delivered_at=bindparam("now"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +94,7 @@ class Outbox:
     def due(self) -> Sequence[str]:
         """Rentals with something to tell now that nobody else is telling, the longest waiting first."""
         with self.context.store.read() as session:
-            free = self.context.leases.free(MAIL + Event.rental_id)
-            return queries.undelivered(session, self.context.now(), free)
+            return session.scalars(_DUE, {"now": self.context.now(), "who": self.context.who}).all()
 
     def acquire(self, rental_id: str) -> AbstractContextManager[bool]:
         """For the length of the block nobody else tells anything of that rental; False: somebody does already."""
@@ -85,10 +114,10 @@ class Outbox:
         """The DM that the card is about to be posted to: from now on it may be there."""
         with self.context.store.write() as session:
             self._still_ours(session, rental_id)
-            session.execute(update(Rental).where(Rental.id == rental_id).values(dm_channel=channel))
+            session.execute(_KEEP_CHANNEL, {"rental": rental_id, "channel": channel})
 
     def forget_channel(self, rental_id: str) -> None:
-        """That DM is no more: the card is posted anew where the person is now."""
+        """That DM is no more: the card is posted again where the person is now."""
         with self.context.store.write() as session:
             session.execute(
                 update(Rental).where(Rental.id == rental_id).values(dm_channel=None, card_ts=None)
@@ -97,13 +126,13 @@ class Outbox:
     def keep_card(self, rental_id: str, ts: str) -> None:
         """The card was posted."""
         with self.context.store.write() as session:
-            session.execute(update(Rental).where(Rental.id == rental_id).values(card_ts=ts))
+            session.execute(_KEEP_CARD, {"rental": rental_id, "card": ts})
 
     def trying(self, event: Event) -> None:
         """This event's own message is about to be posted: from now on it may be there."""
         with self.context.store.write() as session:
             self._still_ours(session, event.rental_id)
-            session.execute(update(Event).where(Event.id == event.id).values(tries=Event.tries + 1))
+            session.execute(_TRYING, {"event": event.id})
 
     def posted(self, event_id: int, ts: str) -> None:
         """Where this event's message is: it has buttons to be taken off one day, or the event comes once more."""
@@ -118,14 +147,10 @@ class Outbox:
     def delivered(self, rental_id: str, upto: int) -> None:
         """The person has seen this rental's events up to that id."""
         with self.context.store.write() as session:
-            session.execute(
-                update(Event)
-                .where(Event.rental_id == rental_id, Event.id <= upto, Event.delivered_at.is_(None))
-                .values(delivered_at=self.context.now())
-            )
+            session.execute(_DELIVERED, {"rental": rental_id, "upto": upto, "now": self.context.now()})
 
     def postpone(self, rental_id: str, wait: timedelta | None = None) -> None:
-        """Slack did not take it: again after ``wait``, else after ever longer pauses."""
+        """Slack did not take it: again after ``wait``, otherwise after ever longer pauses."""
         with self.context.store.write() as session:
             events = session.scalars(
                 select(Event).where(Event.rental_id == rental_id, Event.delivered_at.is_(None))
@@ -142,7 +167,7 @@ class Outbox:
     # -- the key
 
     def offer_key(self, rental_id: str, public: str, fingerprint: str, file_id: str) -> bool:
-        """Commits the public half and the file that will carry the private one, before anybody sees it.
+        """Commit the public half and the file that will carry the private one, before anybody sees it.
 
         False when the key is no longer wanted.
         """

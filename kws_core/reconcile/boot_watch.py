@@ -35,7 +35,7 @@ POLL_LOGIN = timedelta(
     seconds=5
 )  # OpenSSH 9.8 and later shut out for a while who offers wrong keys more often
 TAKES = timedelta(minutes=10)  # a start, a stop or a reboot on an old PC; later nobody waits for it
-POLL_PRINTED = timedelta(seconds=20)  # host keys are the last thing that a boot prints
+POLL_PRINTED = timedelta(seconds=20)  # a boot prints host keys last
 PRINTED = timedelta(minutes=15)  # later nobody waits for them
 POLL_READY = timedelta(minutes=5)
 LAG = timedelta(seconds=30)  # how long a new server may be missing from the list
@@ -55,7 +55,11 @@ class BootWatch:
         self._console: dict[int, tuple[str, datetime]] = {}  # placement: its last lines, when they were new
 
     def watch(self, job: Job, machine: Machine | None) -> timedelta:
-        """A server that was asked for: is it there, does it run, does it let its owner in?"""
+        """Watch a server that was requested: is it there, does it run, does it let its owner in?
+
+        Raises:
+            NodeRefused: If the node says that it is broken.
+        """
         seen = LoginCheck()
         if machine is None:
             self._check_lag(job.placement)
@@ -75,7 +79,7 @@ class BootWatch:
         return seen.answers if job.rental.access is Access.NONE else seen.accepted
 
     def overdue(self, placement: Placement) -> bool:
-        """Whether ``build_timeout`` is over."""
+        """Whether ``build_timeout`` has ended."""
         return self._waited(placement) > self._limit
 
     @property

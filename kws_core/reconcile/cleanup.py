@@ -28,7 +28,7 @@ AT_ONCE = timedelta(0)
 POLL = timedelta(milliseconds=700)
 RETRY_MOST = timedelta(seconds=60)
 LINGER = timedelta(minutes=2)  # how long after our time-out a node may still carry out what it was asked
-AT_A_TIME = 8  # of those that a node deletes may look every POLL; of more each looks less often
+AT_A_TIME = 8  # of those that a node deletes may look every POLL; more are checked less often
 PASS_EVERY = 10  # looks at a server that is being deleted between two passes of deletion
 
 

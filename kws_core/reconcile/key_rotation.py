@@ -80,7 +80,7 @@ class KeyRotator:
         if job.rental.key_put_at is None:
             dropped = KeyDropped(error.node, refusal=error.reason)
             self._apply(job, lambda fresh: drop(fresh, dropped, self.context.now()))
-        else:  # its next boot takes the key, whoever asks for it
+        else:  # its next boot takes the key, no matter who starts it
             renewed = KeyRenewed(error.node, refusal=error.reason)
             self._apply(job, lambda fresh: self._renewed(fresh, renewed))
         return None

@@ -36,7 +36,7 @@ def spec_of(rental: Rental) -> ServerSpec | ContainerSpec:
 
 
 def login_of(rental: Rental) -> Login:
-    """How its owner gets in: with the key if there is one, else with the password."""
+    """How its owner gets in: with the key if there is one, otherwise with the password."""
     return Login(rental.login, rental.public_key)
 
 

@@ -1,7 +1,7 @@
 """The sweep: what carries our mark on a node, and no rental explains, is deleted when it is seen again.
 
 The node is asked first and the database read after it: rows are committed before a node is called, so that
-nothing new can be taken for a leak. Two processes may sweep the same node; each look is true by itself.
+nothing new can be taken for an orphaned resource. Two processes may sweep the same node; each check is true by itself.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Sweep:
     def __init__(self, context: Context, nodes: Mapping[str, Node]) -> None:
         self.context = context
         self.nodes = nodes
-        self._passes: dict[str, int] = {}  # sweeps in a row that left something of a leak
+        self._passes: dict[str, int] = {}  # sweeps in a row that left something of an orphaned resource
 
     def survey(self, name: str) -> NodeReport:
         """Node and database compared, both ways."""
@@ -62,7 +62,7 @@ class Sweep:
         return NodeReport(name, now, found, elsewhere, lost, flavors)
 
     def sweep(self, name: str) -> Swept:
-        """One look, and one pass of deletion over each leak that was seen long enough before."""
+        """Check once, and delete each orphaned resource that was seen long enough before."""
         report = self.survey(name)
         if report.error:
             return Swept(report, SILENT_AGAIN)

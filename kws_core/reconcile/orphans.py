@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from sqlalchemy import or_, select
+from sqlalchemy import BindParameter, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from kws_core.nodes.values import RemainingResources
@@ -23,13 +23,38 @@ from kws_core.tables.network import Network
 from kws_core.tables.orphan import OrphanCandidate
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Status
-from kws_core.values import TAG_PREFIX
+from kws_core.values import TAG_PREFIX, owner_tag
 
 log = logging.getLogger(__name__)
 
-SEEN_AGAIN = timedelta(minutes=10)  # between the two sights that make something a leak
-MOST_LEAKS = 10  # more at once is a wrong database, not leaks
+SEEN_AGAIN = timedelta(minutes=10)  # between the two sights that make something an orphaned resource
+MOST_LEAKS = 10  # more at once is a wrong database, not orphaned resources
 _OURS = re.compile(rf"{re.escape(TAG_PREFIX)}[{ID_ALPHABET}]{{10}}")
+
+# with every sweep: put together once
+_IDS: BindParameter[str] = bindparam("ids", expanding=True)
+_STANDING = (
+    select(Rental.id, Rental.network_id, Placement.node, Placement.state)
+    .join(Placement, Placement.rental_id == Rental.id)
+    .where(or_(Rental.id.in_(_IDS), Rental.network_id.in_(_IDS)))
+)
+_NAMES = [select(table.id, table.name, table.owner).where(table.id.in_(_IDS)) for table in (Network, Rental)]
+_TO_BE_THERE = (
+    select(Rental.id, Rental.name, Rental.owner)
+    .join(Placement)
+    .where(
+        Placement.node == bindparam("node"),
+        Placement.state == PlacementState.ACTIVE,
+        Placement.server_id.is_not(None),
+        Rental.status.in_((Status.READY, Status.STOPPED)),
+        Rental.ready_at <= bindparam("asked_at"),
+    )
+    .order_by(Rental.name)
+)
+_SIGHTINGS = (
+    select(OrphanCandidate).where(OrphanCandidate.node == bindparam("node")).order_by(OrphanCandidate.mark)
+)
+_LOCKED_SIGHTINGS = _SIGHTINGS.with_for_update()
 
 
 class OwnershipStatus(Enum):
@@ -89,14 +114,11 @@ def ours(mark: str) -> bool:
 
 def standing(session: Session, node: str, ids: Collection[str]) -> dict[str, OwnershipStatus]:
     """How each id, of a rental or of a network, is known on the node."""
-    query = (
-        select(Rental.id, Rental.network_id, Placement.node, Placement.state)
-        .join(Placement, Placement.rental_id == Rental.id)
-        .where(or_(Rental.id.in_(ids), Rental.network_id.in_(ids)))
-    )
+    if not ids:
+        return {}
     here: dict[str, bool] = {}  # id -> whether anything of it may still be on this node
     living: set[str] = set()
-    for rental_id, network_id, where, state in session.execute(query):
+    for rental_id, network_id, where, state in session.execute(_STANDING, {"ids": list(ids)}):
         for known in filter(None, (rental_id, network_id)):
             if state is not PlacementState.DELETED:
                 living.add(known)
@@ -114,7 +136,7 @@ def _standing(here: bool | None, lives: bool) -> OwnershipStatus:
 def unexplained(
     session: Session, node: str, marked: Mapping[str, RemainingResources]
 ) -> tuple[list[Orphan], list[Orphan]]:
-    """Leaks, and what belongs to rentals elsewhere, by mark; a mark that is not ours is neither."""
+    """Orphaned resources, and those of rentals on other nodes, by mark; a mark that isn't ours is neither."""
     ids = {mark.removeprefix(TAG_PREFIX): mark for mark in sorted(marked) if ours(mark)}
     known = standing(session, node, ids)
     names = _names(session, ids)
@@ -128,29 +150,18 @@ def unexplained(
 
 
 def _names(session: Session, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
-    wanted = list(ids)
     found: dict[str, tuple[str, str]] = {}
-    for table in (Network, Rental):
-        rows = session.execute(select(table.id, table.name, table.owner).where(table.id.in_(wanted)))
-        found |= {row[0]: (row[1], row[2]) for row in rows}
+    if wanted := list(ids):
+        for query in _NAMES:
+            found |= {row[0]: (row[1], row[2]) for row in session.execute(query, {"ids": wanted})}
     return found
 
 
 def lost(session: Session, node: str, shown: Collection[str], asked_at: datetime) -> list[MissingMachine]:
     """Rentals that were ready before the node was asked, and whose machine it did not show."""
-    query = (
-        select(Rental)
-        .join(Placement)
-        .where(
-            Placement.node == node,
-            Placement.state == PlacementState.ACTIVE,
-            Placement.server_id.is_not(None),
-            Rental.status.in_((Status.READY, Status.STOPPED)),
-            Rental.ready_at <= asked_at,
-        )
-        .order_by(Rental.name)
-    )
-    return [MissingMachine(r.mark, r.name, r.owner) for r in session.scalars(query) if r.mark not in shown]
+    here = session.execute(_TO_BE_THERE, {"node": node, "asked_at": asked_at})
+    rows = [MissingMachine(owner_tag(rental_id), name, owner) for rental_id, name, owner in here]
+    return [missing for missing in rows if missing.mark not in shown]
 
 
 # -- sightings
@@ -158,8 +169,7 @@ def lost(session: Session, node: str, shown: Collection[str], asked_at: datetime
 
 def sightings(session: Session, node: str, *, lock: bool = False) -> Sequence[OrphanCandidate]:
     """What was seen there and not explained; ``lock`` makes other processes wait (PostgreSQL)."""
-    query = select(OrphanCandidate).where(OrphanCandidate.node == node).order_by(OrphanCandidate.mark)
-    return session.scalars(query.with_for_update() if lock else query).all()
+    return session.scalars(_LOCKED_SIGHTINGS if lock else _SIGHTINGS, {"node": node}).all()
 
 
 def begin(session: Session, node: str, leak: Orphan, now: datetime) -> bool:

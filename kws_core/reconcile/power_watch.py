@@ -1,4 +1,4 @@
-"""Whether the machine of a ready rental runs, as its node shows it, and whoever started or stopped it."""
+"""Whether the machine of a ready rental runs, as its node shows it, no matter who started or stopped it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class PowerWatch:
         return None
 
     def note(self, job: Job, machine: Machine) -> None:
-        """Of one in its grace time nothing is told."""
+        """Of one in its grace period nothing is told."""
         off = machine.state is MachineState.STOPPED
         if job.placement.powered_off != off:
             self.rows.apply(job, lambda s, r, p: setattr(p, "powered_off", off))

@@ -27,6 +27,7 @@ from kws_core.reconcile.steps import Steps, waits_for_list
 from kws_core.scheduling import build_slots, node_alerts, work_queue
 from kws_core.scheduling import capacity as catalogue
 from kws_core.tables.states import PlacementState
+from kws_core.values import Kind
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ LEASE = timedelta(minutes=10)
 GIVE_BACK_TRIES = 3  # the database itself waits ten seconds each time
 REFRESH = timedelta(seconds=60)
 PING = timedelta(seconds=10)
-SILENT = timedelta(seconds=4)  # after so long a silence what is not built yet goes elsewhere
+SILENT = timedelta(seconds=4)  # without an answer for that long, what isn't created yet goes elsewhere
 REFRESH_DOWN = timedelta(seconds=5)
 IDLE = timedelta(seconds=1)
 
@@ -51,7 +52,7 @@ class Reconciler:
         self.who = who or context.who
         self.steps = Steps(context, nodes, self.who)
         self.sweep = Sweep(context, nodes)
-        self.sweeps = True  # False: leaks are left alone, as where another installation uses the nodes too
+        self.sweeps = True  # False: leave orphaned resources alone; another installation may use the nodes
         self._guard = threading.Lock()
         self._busy: set[tuple[str, str]] = set()  # (node, sort) under way: one round at a time
         self._jobs: set[int] = set()  # placements whose step is under way here
@@ -73,7 +74,7 @@ class Reconciler:
         self._stopping = True
 
     def tick(self) -> timedelta:
-        """Starts a round on each node with something due; returns how long nothing more is due."""
+        """Start a round on each node with something due; returns how long nothing more is due."""
         now = self.context.now()
         if self._stopping:
             return IDLE
@@ -106,7 +107,7 @@ class Reconciler:
             act(name)
         except Exception as error:
             if self._stopping:
-                log.info("node %s: %s is left: %s", name, sort, error)  # the executors take nothing any more
+                log.info("node %s: %s is left: %s", name, sort, error)  # the executors have stopped
             else:
                 log.exception("node %s: %s failed", name, sort)
         finally:
@@ -115,7 +116,7 @@ class Reconciler:
             self.context.work.set()
 
     def _reconcile_pass(self, name: str) -> None:
-        """One look at the node, shared by all that wait for it; then each placement by itself."""
+        """Read the node once for all that wait for it; then advance each placement."""
         with self.context.store.write() as session:
             claimed = work_queue.claim_due(session, name, self.context.now(), self.who, LEASE)
         jobs = [Job(p, p.rental) for p in claimed if self._begin(p.id)]
@@ -141,7 +142,7 @@ class Reconciler:
             return True
 
     def _advance(self, job: Job, machines: dict[str, Machine] | NodeError) -> None:
-        """One step of one placement; whatever happens its lease is given back."""
+        """One step of one placement; whatever happens its lease is returned."""
         wait, had_slot = RETRY_MOST, job.placement.active_at is None
         try:
             wait = self._step(job, machines)
@@ -176,7 +177,7 @@ class Reconciler:
         self.context.work.set()
 
     def _call_next(self, node: str) -> None:
-        """Wakes those whose turn it is to be built."""
+        """Wake those whose turn it is to be built."""
         called = False
         try:
             with self.context.store.read() as session:
@@ -195,22 +196,24 @@ class Reconciler:
     # -- news of nodes
 
     def refresh_soon(self, name: str) -> None:
-        """Asks a node anew at the next tick instead of when it is due."""
+        """Ask a node again at the next tick instead of when it is due."""
         self._refresh_at.pop(name, None)
         self.context.work.set()
 
     def _refresh(self, name: str) -> None:
-        """Asks a node for its images and capacity; its answer, or its silence, is remembered."""
+        """Ask a node what it has and what runs there; its answer, or that there is none, is remembered."""
         node, now = self.nodes[name], self.context.now()
         try:
             capacity, images, cidrs = node.capacity(), node.images(), node.cidrs()
+            machines = node.machines((Kind.SERVER,))
         except NodeError as error:
             self._note_down(name, error)
             return
-        except Exception as error:  # a node that nobody can ask is none to rent on
+        except Exception as error:  # a node that nobody can ask can't rent anything out
             self._note_down(name, NodeDown(name, Refusal.DOWN, repr(error)))
             raise
         with self.context.store.write() as session:
+            work_queue.requeue_turned(session, name, machines, now)
             if silent := catalogue.note_answer(session, name, images, capacity, cidrs, now):
                 log.info("node %s answers", name)
                 node_alerts.tell_up(session, name, silent, now)
@@ -219,7 +222,7 @@ class Reconciler:
                 work_queue.requeue_node(session, name, now)
 
     def _ping(self, name: str) -> None:
-        """Notices a silence long before anybody waits for it."""
+        """Notice early that a node doesn't respond, before anybody waits for it."""
         begun = time.perf_counter()  # a length, not a moment: the service's clock may stand still
         try:
             self.nodes[name].ping()
@@ -233,7 +236,7 @@ class Reconciler:
                 catalogue.note_ping(session, name, latency, self.context.now())
 
     def _sweep(self, name: str) -> None:
-        """Deletes what nobody explains; the sweep says when it wants to look again."""
+        """Delete what nobody explains; the sweep says when it wants to look again."""
         with self.context.leases.acquire(f"sweep:{name}") as ours:
             again = self.sweep.sweep(name).again if ours else SILENT_AGAIN
         self._sweep_at[name] = self.context.now() + again

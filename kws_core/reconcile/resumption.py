@@ -32,7 +32,7 @@ from kws_core.tables.states import Status
 
 log = logging.getLogger(__name__)
 
-OUTAGE = timedelta(seconds=30)  # no PC starts anew in less: a silence that is shorter lost nothing
+OUTAGE = timedelta(seconds=30)  # no PC starts again in less: a shorter outage lost nothing
 POLL_TURN = timedelta(seconds=10)
 BEGINS = timedelta(minutes=2)  # a machine that starts takes all that the PC has for so long
 
@@ -47,7 +47,7 @@ class Resumption:
         self.boots = boots
 
     def resume(self, job: Job, machine: Machine) -> timedelta | None:
-        """When to look again at one whose node was away; None when there is nothing to do any more."""
+        """When to look again at one whose node was away; None when there is nothing to do any longer."""
         if job.placement.resume_at is None:
             return None
         if job.rental.switched_off:  # meanwhile, by its owner
@@ -106,7 +106,7 @@ class Resumption:
         return held.act_at is not None and self.context.now() - held.act_at > TAKES
 
     def _resumed(self, session: Session, rental: Rental, held: Placement, *, gets_in: bool) -> None:
-        """Nothing is told of one that answered at the first look: it was never off, as far as anybody knows."""
+        """Nothing is told of one that answered at the first check: it was never off, as far as anybody knows."""
         if not gets_in and self._begins_anew(session, held):
             return
         if held.powered_off or (held.act_at is not None and gets_in):

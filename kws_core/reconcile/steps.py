@@ -1,7 +1,7 @@
 """One step of one placement: what to ask of its node now, and what the answer means for the rental.
 
 Whatever instant the process dies at, the rows say what may exist on which node: intent is committed
-before the node is called, and every making on a node looks first. A change is applied only if the
+before the node is called, and every create call on a node looks first. A change is applied only if the
 placement is still what it was when it was loaded, so a return that came meanwhile wins.
 """
 
@@ -44,14 +44,14 @@ log = logging.getLogger(__name__)
 AT_ONCE = timedelta(0)
 JUST_NOW = timedelta(seconds=2)
 POLL_NEW = timedelta(milliseconds=500)
-POLL_TURN = timedelta(seconds=20)  # whoever gives a slot back wakes the next; this is only the net below
+POLL_TURN = timedelta(seconds=20)  # a released slot wakes the next one; this is only the fallback
 POLL_KEY = timedelta(seconds=30)  # key_sent wakes it at once; this is only the net below
 KEY_DEADLINE = timedelta(hours=24)  # Slack may be away for hours; capacity is not held for ever
 POLL_START = timedelta(seconds=5)
 POLL_STOPPED = timedelta(minutes=1)
 START_TRIES = timedelta(minutes=10)  # after a restore; then it is its owner's to start
 POLL_MISSING = timedelta(seconds=10)
-GIVE_UP_NODE = timedelta(seconds=45)  # a node silent for so long in the middle of a build is left
+GIVE_UP_NODE = timedelta(seconds=45)  # a node unresponsive for so long in the middle of a build is left
 
 
 def waits_for_list(job: Job) -> bool:
@@ -63,7 +63,7 @@ def waits_for_list(job: Job) -> bool:
 
 
 class Steps:
-    """The acts. Every one returns how long to wait before the next look."""
+    """The acts. Every one returns how long to wait before the next check, in seconds."""
 
     def __init__(self, context: Context, nodes: Mapping[str, Node], who: str) -> None:
         self.context = context
@@ -77,7 +77,11 @@ class Steps:
         self._heard: dict[str, datetime] = {}  # when each node last said that it is there
 
     def step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
-        """The next act for this placement. NodeError when the node did not do it: see ``failed``."""
+        """Do the next act for this placement.
+
+        Raises:
+            NodeError: If the node didn't do it; see ``failed``.
+        """
         if job.placement.state is PlacementState.DELETING:
             return self.releaser.release(job, machines)
         if job.rental.status is Status.REQUESTED and not self.rows.apply(job, self._begin):
@@ -102,7 +106,7 @@ class Steps:
     # -- building
 
     def _ping_once(self, node: Node) -> None:
-        """Asks whether the node is there, once for all that begin at the same time."""
+        """Ask whether the node is there, once for all that begin at the same time."""
         if not timedelta(0) <= self.context.now() - self._heard.get(node.name, NEVER) < JUST_NOW:
             node.ping()
             self._heard[node.name] = self.context.now()
@@ -121,7 +125,7 @@ class Steps:
         return POLL_KEY
 
     def _build(self, job: Job) -> timedelta:
-        """Asks for the server when it is its turn: a node builds ``max_builds`` at a time."""
+        """Ask for the server when it is its turn: a node builds ``max_builds`` at a time."""
         if not self.rows.apply(job, self._take_slot):
             return POLL_TURN
         server_id = _ensure_machine(self._node(job), spec_of(job.rental), address_of(job.placement))
@@ -182,7 +186,7 @@ class Steps:
         return AT_ONCE
 
     def _switch(self, job: Job, machine: Machine, action: MachineAction) -> None:
-        """A machine that can't be stopped runs on until its grace time is over; that harms nobody."""
+        """A machine that can't be stopped runs on until its grace period has ended; that harms nobody."""
         try:
             self._node(job).act(job.rental.kind, machine.id, action)
         except NodeRefused as error:
@@ -202,7 +206,7 @@ class Steps:
     # -- failing and moving on
 
     def failed(self, job: Job, error: NodeError) -> timedelta:
-        """What a node's no, or its silence, means for this placement."""
+        """What a node's refusal, or no answer, means for this placement."""
         if not job.building:
             self.rows.apply(job, lambda s, r, p: _failed_look(p))
             return min(RETRY_MOST, timedelta(seconds=2 ** min(job.placement.tries, 6)))
@@ -249,7 +253,7 @@ class Steps:
         return True
 
     def _stay_or_fail(self, rental: Rental, held: Placement, error: NodeError) -> timedelta:
-        """No other node fits: silence is waited out until the deadline, a clear no is the end."""
+        """No other node fits: without an answer KWS waits until the deadline; a refusal is the end."""
         if isinstance(error, NodeDown) and not self.boots.overdue(held):
             held.tries += 1
             if held.tries == 1:
@@ -260,7 +264,7 @@ class Steps:
         return AT_ONCE
 
     def fail_over(self, node: str, error: NodeError) -> None:
-        """Moves on what a silent node has not yet made a server for, where another node has room.
+        """Move on what an unresponsive node has not yet made a server for, where another node has room.
 
         A thread may still hang in a call to the node; what it finds changed it leaves, and what it made
         is deleted with the placement.

@@ -55,7 +55,7 @@ class RentForm:
     cloud_init: str | None = None
     command: str | None = None  # these two for containers
     environment: str | None = None
-    network: str | None = None  # id of one's own, or NEW_NETWORK; None: every rental's default
+    network: str | None = None  # id of the person's own, or NEW_NETWORK; None: the shared default
     network_name: str | None = None  # these two for NEW_NETWORK
     cidr: str | None = None
     node: str | None = None  # admins choose one
@@ -76,7 +76,7 @@ class ValidatedRequest:
     cloud_init: Mapping[str, Any]
     command: tuple[str, ...]
     environment: Mapping[str, str]
-    network: str | None  # id of one's own
+    network: str | None  # id of the person's own
     new_network: tuple[str, str] | None  # name and CIDR
 
 
@@ -105,6 +105,11 @@ class _Examination:
     errors: dict[str, UserError] = field(default_factory=dict)
 
     def grant(self) -> ValidatedRequest:
+        """Return the validated request.
+
+        Raises:
+            FormError: With every mistake, by field.
+        """
         container = self.form.kind is Kind.CONTAINER
         image = self._field("image", self._registry_image if container else self._image)
         login = (self.images[image].login if image in self.images else "") or DEFAULT_LOGIN
@@ -174,7 +179,7 @@ class _Examination:
         return size
 
     def _possible(self, size: Size) -> bool:
-        """Whether a host gives it to one server; else there is an error: at the size, or at each figure."""
+        """Whether a host gives it to one server; otherwise there is an error: at the size, or at each figure."""
         most = self._largest()
         if not most or any(size.within(one) for one in most):
             return True
@@ -203,7 +208,7 @@ class _Examination:
         return [one for room in rooms for one in largest(room)]
 
     def _large_enough(self, size: Size, image: Image) -> bool:
-        """Else there is an error: at the size, or at each figure of one's own that is too small."""
+        """Otherwise there is an error: at the size, or at each custom figure that is too small."""
         small = {"disk_gb": size.disk_gb < image.min_disk_gb, "ram_mb": size.ram_mb < image.min_ram_mb}
         error = UserError(
             ErrorCode.SIZE_SMALL, image=image.name, disk_gb=image.min_disk_gb, ram_mb=image.min_ram_mb

@@ -26,11 +26,15 @@ class Extensions:
     def extend(
         self, who: Actor, rental_id: str, until: date | None, *, via: str, note: str | None = None
     ) -> Rental:
-        """The rental lasts until that date; asked twice for the same date it is done once.
+        """Extend the rental to that date; asking twice for the same date changes nothing.
 
         A stopped one is restored by it. UserError when the policy does not allow the date, or it is no
         later than now. ``via`` says in the audit trail where it was asked for. An admin who gives a reason
         (``note``) may go beyond the policy; the owner is told the reason.
+
+        Raises:
+            UserError: If it has ended, the date is earlier, or ``note`` comes from someone who isn't an
+                admin.
         """
         if note is not None and not who.admin:
             raise UserError(ErrorCode.ADMINS_ONLY)
@@ -50,7 +54,11 @@ class Extensions:
         return rental
 
     def restore(self, who: Actor, rental_id: str, *, via: str = "restore", note: str | None = None) -> Rental:
-        """Takes a stopped rental out of its grace time, for a week; UserError when it is not stopped."""
+        """Restore an expired rental within its grace period, for a week.
+
+        Raises:
+            UserError: If it hasn't expired, or has ended.
+        """
         with self.context.store.read() as session:
             rental = allowed(queries.rental(session, rental_id), who)
         if rental.status is not Status.STOPPED:
@@ -63,7 +71,11 @@ class Extensions:
     def transfer(
         self, who: Actor, rental_id: str, to: str, *, via: str = "notice", note: str | None = None
     ) -> Rental:
-        """Gives the rental to another person, who gets a card of it; for admins. It keeps its end date."""
+        """Transfer the rental to another person, who gets a card; it keeps its end date.
+
+        Raises:
+            UserError: If the actor isn't an admin, or the rental has ended.
+        """
         if not who.admin:
             raise UserError(ErrorCode.ADMINS_ONLY)
         with self.context.store.write() as session:

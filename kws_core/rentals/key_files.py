@@ -1,4 +1,4 @@
-"""Files with private keys in direct messages: which are to be removed there, and what came of it."""
+"""Files with private keys in DMs: which are to be removed there, and what came of it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,12 @@ class KeyFiles:
         self.context = context
 
     def saved(self, who: Actor, rental_id: str) -> bool:
-        """The person has the key elsewhere: their files of that rental may go. False when none is there.
+        """Note that the person has saved the key, so that its files may be removed. False if there are none.
 
         Nobody else may say so, not even an admin: it would take a key from its owner.
+
+        Raises:
+            UserError: If the rental isn't theirs.
         """
         now = self.context.now()
         theirs = (KeyFile.rental_id == rental_id, KeyFile.owner == who.id)

@@ -1,4 +1,4 @@
-"""A new key for a server that runs, because the old one is lost (docs/adr/0006-new-key.md).
+"""A new key for a server that runs, because the old one is lost (docs/explanation/decisions/0006-new-key.md).
 
 ``ask`` keeps what held before in ``Rental.rekey``, which is the wish itself; then the usual delivery brings
 a fresh pair; then, and only when Slack has confirmed it, ``KeyRotator`` has the server take it. Nothing of this
@@ -25,7 +25,11 @@ KEPT = ("public_key", "key_fingerprint", "key_file", "key_number")  # and two th
 
 
 def ask(context: Context, who: Actor, rental_id: str, *, via: str | None = None) -> bool:
-    """Wishes for a new key; False when one is on its way already. UserError when there can't be one."""
+    """Request an SSH key reset; False if one is under way.
+
+    Raises:
+        UserError: If it is a container, an imported server, or not running.
+    """
     with context.store.write() as session:
         rental = allowed(queries.rental(session, rental_id, lock=True), who)
         if rental.kind is Kind.CONTAINER:
@@ -57,7 +61,7 @@ def _wish(rental: Rental) -> None:
 
 
 def drop(rental: Rental, dropped: KeyDropped, now: datetime) -> None:
-    """The wish comes to nothing: the server has not heard of it, and what held before holds."""
+    """Cancel a key reset and restore the previous login."""
     kept: Mapping[str, Any] = rental.rekey or {}
     for name in KEPT:
         setattr(rental, name, kept[name])

@@ -13,7 +13,11 @@ from kws_core.tables.states import PlacementState, Reason, Status
 
 
 def allowed(rental: Rental | None, who: Actor) -> Rental:
-    """The rental, if this person may act on it; UserError otherwise, the same for absent and forbidden."""
+    """Return the rental, if this person may act on it.
+
+    Raises:
+        UserError: If there is none or it is another person's; the same error for both.
+    """
     if rental is None or (rental.owner != who.id and not who.admin):
         raise UserError(ErrorCode.RENTAL_GONE)
     return rental
@@ -27,7 +31,7 @@ def place(rental: Rental, node: str, now: datetime) -> Placement:
 
 
 def end(rental: Rental, event: Ending, now: datetime, *, actor: str = SYSTEM) -> None:
-    """Sets a live rental on its way out: from here on the reconciler deletes until the nodes show nothing.
+    """Set a live rental on its way out: from here on the reconciler deletes until the nodes show nothing.
 
     A rental that no node has heard of yet is over at once.
     """

@@ -55,6 +55,11 @@ class Operations:
         rental = self._ready(who, rental_id)
 
         def ask(node: Node, machine: str) -> str:
+            """Ask the node for the console.
+
+            Raises:
+                UserError: If the node refuses, with why.
+            """
             try:
                 return node.console(rental.kind, machine, CONSOLE_LINES)
             except NodeRefused as error:
@@ -67,7 +72,7 @@ class Operations:
     def _act(
         self, node: Node, machine: str, rental: Rental, who: Actor, action: MachineAction, via: str | None
     ) -> str:
-        """Commits first what is wanted, so that what the node shows is never taken for somebody else's doing."""
+        """Commit first what is wanted, so that what the node shows is never taken for somebody else's doing."""
         before = self._want(rental.id, off=action is MachineAction.STOP, at=self.context.now())
         try:
             node.act(rental.kind, machine, action)
@@ -85,13 +90,14 @@ class Operations:
         return ""
 
     def _want(self, rental_id: str, off: bool, at: datetime | None) -> tuple[bool, datetime | None]:
-        """Keeps what is wanted of the machine, and since when that is to be seen; returns what was before."""
+        """Keep what is wanted of the machine, and since when that is to be seen; returns what was before."""
         with self.context.store.write() as session:
             rental = queries.rental(session, rental_id, lock=True)
             if rental is None or rental.placement is None:
                 return off, at
             before = rental.switched_off, rental.placement.act_at
             rental.switched_off, rental.placement.act_at = off, at
+            rental.placement.next_check_at = self.context.now()  # a node may do it and not say so
         return before
 
     def _ready(self, who: Actor, rental_id: str) -> Rental:

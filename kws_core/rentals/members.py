@@ -28,7 +28,7 @@ class Members:
             return queries.person(session, user_id)
 
     def remember_person(self, user_id: str, *, locale: str | None, guest: bool, stranger: bool) -> Person:
-        """Keeps what Slack says of a person."""
+        """Keep what Slack says of a person."""
         with self.context.store.write() as session:
             person = self._person(session, user_id)
             person.locale, person.guest, person.stranger = locale, guest, stranger
@@ -41,7 +41,7 @@ class Members:
         return session.get_one(Person, user_id, with_for_update=True)
 
     def note_departure(self, user_id: str, *, left: bool) -> None:
-        """Keeps whether a person has left the workspace; the admins are told once of each departure."""
+        """Keep whether a person has left the workspace; the admins are told once of each departure."""
         with self.context.store.write() as session:
             person = self._person(session, user_id)
             if left and person.departed_at is None:

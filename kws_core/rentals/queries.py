@@ -25,7 +25,7 @@ class RentalQueries:
         self.context = context
 
     def my_rentals(self, who: Actor) -> Sequence[Rental]:
-        """The person's rentals that are not over."""
+        """The person's rentals that have not ended."""
         with self.context.store.read() as session:
             return queries.rentals_of(session, who.id)
 
@@ -38,7 +38,7 @@ class RentalQueries:
             return build_slots.turns_on(session, self.context.config, nodes)
 
     def all_rentals(self) -> Sequence[Rental]:
-        """Everybody's rentals that are not over (for admins: the caller checks)."""
+        """Everybody's rentals that have not ended (for admins: the caller checks)."""
         with self.context.store.read() as session:
             return queries.all_rentals(session)
 
@@ -48,7 +48,11 @@ class RentalQueries:
             return allowed(queries.rental(session, rental_id), who)
 
     def rental_named(self, who: Actor, name: str) -> Rental:
-        """The person's own rental of that name that is not over."""
+        """Return the person's own active rental of that name.
+
+        Raises:
+            UserError: If there is none, with the names of theirs.
+        """
         mine = self.my_rentals(who)
         for rental in sorted(mine, key=lambda r: not r.live):
             if rental.name == name:

@@ -41,7 +41,11 @@ class KeyRing:
             return saved_key(session, who.id, key_id)
 
     def named(self, who: Actor, name: str) -> SavedKey:
-        """The person's key of that name."""
+        """Return the person's key of that name.
+
+        Raises:
+            UserError: If there is none, with the names of theirs.
+        """
         mine = self.list(who)
         for key in mine:
             if key.name == _clean(name):
@@ -49,9 +53,9 @@ class KeyRing:
         raise UserError(ErrorCode.SAVED_KEY_UNKNOWN, name=name, mine=[key.name for key in mine])
 
     def add(self, who: Actor, name: str | None, text: str, *, via: str | None = None) -> SavedKey:
-        """Saves a key; FormError has the errors of the fields ``name`` and ``public_key``.
+        """Save a key; FormError has the errors of the fields ``name`` and ``public_key``.
 
-        Without a name it is called as the comment in its line says, else by its fingerprint.
+        Without a name it is called as the comment in its line says, otherwise by its fingerprint.
         """
         try:
             key = self._add(who, name, text, via)
@@ -61,7 +65,7 @@ class KeyRing:
         return key
 
     def remove(self, who: Actor, key_id: int, *, via: str | None = None) -> SavedKey:
-        """Forgets a key; what it opens already stays open."""
+        """Forget a key; what it opens already stays open."""
         with self.context.store.write() as session:
             key = saved_key(session, who.id, key_id)
             session.delete(key)

@@ -47,7 +47,7 @@ class FormOptions:
 
 
 class RentalService:
-    """Asks for rentals and gives them back; each method is one transaction."""
+    """Request and return rentals; each method is one transaction."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -70,7 +70,7 @@ class RentalService:
             )
 
     def request(self, who: Actor, form: RentForm, request_key: str, *, via: str | None = None) -> Rental:
-        """Accepts the form: the rental is placed and its capacity reserved when this returns.
+        """Accept the form: the rental is placed and its capacity reserved when this returns.
 
         ``request_key`` names the form: sent twice it makes one rental. FormError has every field's error.
         ``via`` says in the audit trail where it was asked for, here and everywhere.
@@ -164,7 +164,7 @@ class RentalService:
     def return_rental(
         self, who: Actor, rental_id: str, *, via: str | None = None, note: str | None = None
     ) -> Rental:
-        """Starts the return; done twice it is done once. Finished only when the node shows nothing of it.
+        """Start the return; done twice it is done once. Finished only when the node shows nothing of it.
 
         ``via`` says in the audit trail where it was asked for, ``note`` is an admin's reason.
         """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the trail; ``where`` is None for what KWS did by itself, or was not noted."""
+    """One line of the trail; ``where`` is empty for what KWS did by itself, or was not noted."""
 
     at: datetime
     actor: str
@@ -40,7 +40,7 @@ class Audit:
         self.context = context
 
     def note(self, actor: str, what: str, where: str, **data: Any) -> None:
-        """Adds an act that was done already, on nodes for example; ``data`` must be JSON."""
+        """Add an act that was done already, on nodes for example; ``data`` must be JSON."""
         with self.context.store.write() as session:
             note_act(session, actor, what, where, self.context.now(), **data)
 

@@ -1,4 +1,4 @@
-"""Figures about the whole lab, for whoever watches it: read from the database alone, all of one moment."""
+"""Figures about the whole lab, for monitoring: read from the database alone, all of one moment."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """The newest finished night pass; ``due_since``: the midnight whose pass is still to be run, else None."""
+    """The newest finished nightly cleanup; ``due_since``: the midnight whose pass is still to be run, otherwise None."""
 
     day: date | None
     finished_at: datetime | None
@@ -61,7 +61,7 @@ class Figures:
 
 
 def figures(context: Context) -> Figures:
-    """Reads them in one transaction; the database's own errors come through."""
+    """Read them in one transaction; the database's own errors come through."""
     now = context.now()
     with context.store.read() as session:
         leaving = _leaving(session)

@@ -1,4 +1,4 @@
-"""What the database need not remember any more is taken out of it, to the last byte of its file."""
+"""What the database need not remember any longer is taken out of it, to the last byte of its file."""
 
 from __future__ import annotations
 

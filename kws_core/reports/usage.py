@@ -1,6 +1,6 @@
 """What each person used in a time: from the rentals' own history, and as CSV.
 
-A rental counts from the moment it was ready until nothing of it was left; one that was handed over counts
+A rental counts from the moment it was ready until nothing of it was left; one that was transferred counts
 for each of its owners in turn.
 """
 
@@ -32,7 +32,7 @@ MIB = 1024
 
 
 class Span(NamedTuple):
-    """A rental in the hands of one person; ``ended`` is None while it lasts."""
+    """A rental while one person owned it; ``ended`` is empty while it lasts."""
 
     owner: str
     kind: Kind
@@ -59,7 +59,11 @@ class Used:
 
 
 def month_of(text: str) -> date:
-    """The first day of a month such as 2026-11; ValueError for anything else."""
+    """Return the first day of a month such as 2026-11.
+
+    Raises:
+        ValueError: For anything else.
+    """
     match = MONTH.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} isn't a month")
@@ -117,7 +121,7 @@ def spans_of(rental: Rental, transfers: Sequence[Event]) -> list[Span]:
 
 
 def summary(spans: Iterable[Span], begin: datetime, end: datetime, now: datetime) -> list[Used]:
-    """What each person used from ``begin`` to ``end``, as far as it is over; by person."""
+    """What each person used from ``begin`` to ``end``, as far as it has ended; by person."""
     found: dict[str, Used] = {}
     for span in spans:
         used = found.get(span.owner, Used(span.owner))
@@ -185,7 +189,11 @@ def _cell(value: object) -> object:
 
 
 def month_typed(text: str) -> date:
-    """A month as people type it at a command; ConfigError when it is none."""
+    """Return the first day of a month that was typed at a command.
+
+    Raises:
+        ConfigError: If it isn't a month.
+    """
     try:
         return month_of(text)
     except ValueError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, case, func, or_, select, text, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from kws_core.config import Config
@@ -33,41 +33,51 @@ _CAN_START = and_(
 )
 _UNDER_WAY = and_(Placement.state == PlacementState.ACTIVE, Rental.status == Status.BUILDING)
 
+# asked at every step: put together once
+_ORDER = (
+    select(Rental.id, Rental.owner, Placement.node, Rental.created_at, _CAN_START)
+    .join(Rental.placements)
+    .where(_WAITS)
+)
+_ended = func.coalesce(Rental.ready_at, Placement.left_at, type_=Rental.ready_at.type)
+_SERVED = (
+    select(
+        Rental.owner,
+        func.sum(case((_UNDER_WAY, 1), else_=0)),
+        func.max(Placement.server_at),
+        func.max(_ended),
+    )
+    .join(Rental.placements)
+    .where(
+        Placement.server_at.is_not(None),
+        Rental.owner.in_(bindparam("owners", expanding=True)),
+        or_(_UNDER_WAY, _ended >= bindparam("since")),
+    )
+    .group_by(Rental.owner)
+)
+_WAITS_ON = (
+    select(Rental.id).join(Rental.placements).where(_WAITS, Placement.node == bindparam("node")).limit(1)
+)
+
 
 def order(session: Session) -> list[BuildRequest]:
     """Everything that waits for a build slot anywhere, the next first."""
-    query = select(Rental.id, Rental.owner, Placement.node, Rental.created_at, _CAN_START)
-    rows = session.execute(query.join(Rental.placements).where(_WAITS)).all()
+    rows = session.execute(_ORDER).all()
     wishes = [BuildRequest(rental, owner, node, at, bool(can)) for rental, owner, node, at, can in rows]
     return fair_queue.in_order(wishes, _served(session, wishes))
 
 
 def _served(session: Session, wishes: Iterable[BuildRequest]) -> dict[str, Served]:
-    """What was done for those who wait. A build ended when it was ready, else when its node was left."""
+    """What was done for those who wait. A build ended when it was ready, otherwise when its node was left."""
     oldest: dict[str, datetime] = {}
     for wish in wishes:
         oldest[wish.owner] = min(wish.asked_at, oldest.get(wish.owner, wish.asked_at))
     if not oldest:
         return {}
-    ended = func.coalesce(Rental.ready_at, Placement.left_at, type_=Rental.ready_at.type)
-    query = (
-        select(
-            Rental.owner,
-            func.sum(case((_UNDER_WAY, 1), else_=0)),
-            func.max(Placement.server_at),
-            func.max(ended),
-        )
-        .join(Rental.placements)
-        .where(
-            Placement.server_at.is_not(None),
-            Rental.owner.in_(oldest),
-            or_(_UNDER_WAY, ended >= min(oldest.values())),
-        )
-        .group_by(Rental.owner)
-    )
+    known = {"owners": list(oldest), "since": min(oldest.values())}
     return {
         owner: Served(number, max(filter(None, (begun, over)), default=None))
-        for owner, number, begun, over in session.execute(query)
+        for owner, number, begun, over in session.execute(_SERVED, known)
     }
 
 
@@ -95,13 +105,12 @@ def may_start(session: Session, config: Config, rental: Rental, node: str, now: 
 
 
 def wanted(session: Session, config: Config, node: str) -> bool:
-    """Whether the node could build more and somebody waits for it: a look before anything is locked."""
-    waits = select(Rental.id).join(Rental.placements).where(_WAITS, Placement.node == node).limit(1)
-    return session.scalar(waits) is not None and free_slots(session, config, node) > 0
+    """Whether the node could build more and somebody waits for it; checked before anything is locked."""
+    return session.scalar(_WAITS_ON, {"node": node}) is not None and free_slots(session, config, node) > 0
 
 
 def call_next(session: Session, config: Config, node: str, now: datetime) -> bool:
-    """Makes those due whose turn it is; False when nobody's is. Under lock_capacity()."""
+    """Make those due whose turn it is; False if there are none. Under lock_capacity()."""
     free = free_slots(session, config, node)
     first = fair_queue.called(fair_queue.queue_for(node, order(session)), free) if free else []
     _make_due(session, node, first, now)
@@ -129,11 +138,13 @@ def turns_on(session: Session, config: Config, nodes: Iterable[str]) -> dict[str
 
 
 def tell(session: Session, config: Config, node: str, now: datetime, new: str | None = None) -> None:
-    """Writes an event for each who waits and whose position is news, the nearest to their turn first.
+    """Write an event for each who waits and whose position is news, the nearest to their turn first.
 
-    Only so many a minute, except for the rental ``new``, which is told of its place for the first time.
+    Only that many a minute, except for the rental ``new``, which is told of its place for the first time.
     """
     waiting = turns_on(session, config, [node])
+    if not waiting:
+        return
     told = _told(session, node, waiting)
     news = [
         r for r, turn in waiting.items() if r in told and fair_queue.worth_telling(told[r], turn.position)

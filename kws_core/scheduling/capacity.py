@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from kws_core.config import Config, NodeSection
@@ -15,6 +15,7 @@ from kws_core.database import queries
 from kws_core.database.queries import HeldCapacity
 from kws_core.nodes.values import Capacity, Image
 from kws_core.scheduling.placement import NodeCapacity
+from kws_core.tables.base import table_of
 from kws_core.tables.node import NodeRecord
 from kws_core.tables.states import PlacementState, Status
 from kws_core.values import HostCapacity, Kind
@@ -49,9 +50,24 @@ class NodeStatus:
 
     @property
     def since(self) -> datetime | None:
-        """Since when it is silent, or answers."""
+        """Since when it is unresponsive, or answers."""
         return self.failing_since or self.up_since
 
+
+# with every answer of a node: put together once
+_RECORD = (
+    select(NodeRecord)
+    .where(NodeRecord.name == bindparam("node"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_NODES = table_of(NodeRecord)
+_PING = (
+    update(_NODES)
+    .where(_NODES.c.name == bindparam("node"))
+    .values(latency_ms=bindparam("latency"), reached_at=bindparam("now"))
+    .returning(_NODES.c.name)
+)
 
 Records = Sequence[NodeRecord]  # what is read once where images and rooms are wanted
 
@@ -120,7 +136,7 @@ def note_answer(
     cidrs: Sequence[str],
     now: datetime,
 ) -> datetime | None:
-    """Remembers what a node said of itself; returns since when it had been silent, None when it was not."""
+    """Remember what a node said of itself; returns since when it had been unresponsive, None when it was not."""
     record = record_of(session, name)
     silent_since = record.failing_since
     if silent_since or record.seen_at is None:
@@ -133,7 +149,7 @@ def note_answer(
 
 
 def note_images(session: Session, name: str, images: Sequence[Image]) -> None:
-    """Remembers a node's images alone, so that a form shows at once what was changed."""
+    """Remember a node's images alone, so that a form shows at once what was changed."""
     record_of(session, name).images = _dumped(images)
 
 
@@ -142,7 +158,7 @@ def _dumped(images: Sequence[Image]) -> list[dict[str, Any]]:
 
 
 def note_failure(session: Session, name: str, error: str, now: datetime) -> datetime:
-    """Remembers that a node does not answer, what it said last is kept; returns since when it is silent."""
+    """Remembers that a node does not answer, what it said last is kept; returns since when it is unresponsive."""
     record = record_of(session, name)
     record.failing_since = record.failing_since or now
     record.error = record.last_error = error
@@ -151,10 +167,8 @@ def note_failure(session: Session, name: str, error: str, now: datetime) -> date
 
 
 def note_ping(session: Session, name: str, latency_ms: int, now: datetime) -> None:
-    """Remembers how fast a node answered; every ten seconds for each, so in one statement."""
-    seen = update(NodeRecord).where(NodeRecord.name == name).values(latency_ms=latency_ms, reached_at=now)
-    known = seen.returning(NodeRecord.name).execution_options(synchronize_session=False)
-    if session.scalar(known) is None:
+    """Remember how fast a node answered; every ten seconds for each, so in one statement."""
+    if session.scalar(_PING, {"node": name, "latency": latency_ms, "now": now}) is None:
         record = record_of(session, name)
         record.latency_ms, record.reached_at = latency_ms, now
 
@@ -179,10 +193,10 @@ def load_capacity(record: NodeRecord | None) -> Capacity | None:
 
 def record_of(session: Session, name: str) -> NodeRecord:
     """The node's row, locked; two processes may hear of a node for the first time at once."""
-    record = session.get(NodeRecord, name, with_for_update=True)
+    record = session.scalar(_RECORD, {"node": name})
     if record is None:
         queries.insert_once(session, NodeRecord, {"name": name})
-        record = session.get_one(NodeRecord, name, with_for_update=True)
+        record = session.scalars(_RECORD, {"node": name}).one()
     return record
 
 

@@ -1,6 +1,6 @@
 """Whose server is built next where more is asked for than nodes may build at once. Pure: rows in, an order out.
 
-Whoever has least goes first: what a person has being built, and what they have asked for before, counts against
+The person who has least goes first: what a person has being created, and what they have asked for before, counts against
 each further wish. Among equals it is the one who has waited longest since anything was done for them. So three
 wishes of one person stand behind the first wish of everybody else, and nobody waits for ever: a person's first
 wish is only ever behind those that were served, or asked, before it.
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-STEP = 2  # a position is told anew once it is this part of what was told: 40, 20, 10, 5, 2, 1
+STEP = 2  # a position is told again once it is this part of what was told: 40, 20, 10, 5, 2, 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the admins are told of nodes: silent, back again, not in nodes.toml any more. Each once."""
+"""What the admins are told of nodes: unresponsive, back again, not in nodes.toml any longer. Each once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What admins do with a node: take it out of service, put it back. What runs there is left as it is."""
+"""What admins do with a node: take it in maintenance, put it back. What runs there is left as it is."""
 
 from __future__ import annotations
 
@@ -40,9 +40,12 @@ class NodeMaintenance:
         until: date | None = None,
         reason: str = "",
     ) -> int:
-        """The node gets nothing new from now on; returns how many rentals' owners are told now.
+        """Start maintenance: the node gets no new rentals. Return how many rentals' owners are told.
 
         ``tell`` needs a date. Each owner is told once per drain and date, however often it is asked.
+
+        Raises:
+            UserError: If the actor isn't an admin.
         """
         if not who.admin:
             raise UserError(ErrorCode.ADMINS_ONLY)
@@ -63,7 +66,11 @@ class NodeMaintenance:
         return told
 
     def undrain(self, who: Actor, node: str, *, where: str) -> bool:
-        """The node gets rentals again; False when it was not drained."""
+        """End maintenance; False if there was none.
+
+        Raises:
+            UserError: If the actor isn't an admin.
+        """
         if not who.admin:
             raise UserError(ErrorCode.ADMINS_ONLY)
         with self.context.store.write() as session:
@@ -76,13 +83,21 @@ class NodeMaintenance:
         return True
 
     def check_name(self, node: str) -> None:
-        """UserError when there is no such node, with the one that may be meant."""
+        """Check that nodes.toml has the node.
+
+        Raises:
+            UserError: If it doesn't, with the name that may be meant.
+        """
         if self.context.config.node(node) is None:
             with self.context.store.read() as session:
                 raise self._unknown(session, node)
 
     def check(self, until: date | None, reason: str, *, tell: bool) -> None:
-        """FormError with what is wrong at which field."""
+        """Check the fields of the form.
+
+        Raises:
+            FormError: With what is wrong, by field.
+        """
         problems: dict[str, UserError] = {}
         if tell and until is None:
             problems["until"] = UserError(ErrorCode.DRAIN_DAY_MISSING)

@@ -50,7 +50,7 @@ class NodeCapacity:
     free_machines: int | None = None
     free_servers: int | None = None
     hosts: tuple[HostCapacity, ...] = ()  # as measured; empty where nothing is known of them
-    builds: int = 0  # servers being built or waiting to be
+    builds: int = 0  # servers being created or waiting to be
     max_builds: int = 2
     up: bool = True
     drained: bool = False
@@ -76,7 +76,7 @@ class PlacementDecision:
 
     @property
     def full(self) -> bool:
-        """Nothing chosen, and at least one node lacked room only."""
+        """Nothing chosen, and at least one node was only full."""
         return self.node is None and any(no in FULL for no in self.refused.values())
 
 
@@ -99,7 +99,7 @@ def choose(rooms: Iterable[NodeCapacity], wish: PlacementRequest) -> PlacementDe
 
 
 def decision_for(room: NodeCapacity, wish: PlacementRequest) -> RejectReason | None:
-    """The first thing that stands against this node, None when it fits."""
+    """The first reason against this node, None when it fits."""
     size, server = wish.size, wish.kind is Kind.SERVER
     scarce = _scarce(room, size)
     checks = (
@@ -128,7 +128,7 @@ def largest(room: NodeCapacity) -> list[Size]:
 
 
 def _scarce(room: NodeCapacity, size: Size) -> list[str]:
-    """What no host has left for it, though all of them together may; of the host that lacks least."""
+    """What no host has left for it, though all of them together may; of the host that comes closest."""
     return min((host.lacks(size) for host in room.hosts), key=len, default=[])
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, update
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, or_, select, update
+from sqlalchemy.orm import Session, joinedload
 
+from kws_core.nodes.values import Machine, MachineState
+from kws_core.tables.base import table_of
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import HOLDING, PlacementState, Status
+from kws_core.values import owner_tag
 
 # asked every second, or at every step: put together once
 _UNLEASED = or_(Placement.leased_until.is_(None), Placement.leased_until < bindparam("now"))
@@ -27,8 +30,41 @@ _DUE = (
         _UNLEASED,
     )
     .order_by(Placement.id)
-    .with_for_update(skip_locked=True)
-    .options(selectinload(Placement.rental))
+    .with_for_update(skip_locked=True, of=Placement)
+    .options(joinedload(Placement.rental, innerjoin=True))
+)
+_TABLE = table_of(Placement)
+_POKED = _TABLE.c.next_look_at < _TABLE.c.leased_until  # since it was leased
+_RELEASE = (
+    update(_TABLE)
+    .where(_TABLE.c.id == bindparam("placement"), _TABLE.c.leased_by == bindparam("who"))
+    .values(
+        next_look_at=case((_POKED, _TABLE.c.next_look_at), else_=bindparam("next")),
+        leased_until=None,
+        leased_by=None,
+    )
+)
+_IN_USE = (
+    select(Placement.id, Placement.rental_id, Placement.powered_off)
+    .join(Rental)
+    .where(
+        Placement.node == bindparam("node"),
+        Placement.state == PlacementState.ACTIVE,
+        Placement.server_id.is_not(None),
+        Rental.status == Status.READY,
+    )
+)
+_BUILDING = (
+    select(func.count())
+    .select_from(Placement)
+    .join(Rental)
+    .where(
+        Placement.node == bindparam("node"),
+        Placement.state == PlacementState.ACTIVE,
+        Placement.server_at.is_not(None),
+        Placement.active_at.is_(None),
+        Rental.status == Status.BUILDING,
+    )
 )
 
 
@@ -37,29 +73,41 @@ def claim_due(session: Session, node: str, now: datetime, who: str, lease: timed
     claimed = session.scalars(_DUE, {"node": node, "now": now}).all()
     for placement in claimed:
         placement.leased_until, placement.leased_by = now + lease, who
-        placement.next_check_at = now + lease  # a poke meanwhile makes it earlier
+        placement.next_check_at = now + lease  # a requeue meanwhile makes it earlier
     return claimed
 
 
 def release_lease(session: Session, placement_id: int, who: str, next_check_at: datetime) -> None:
-    """Ends a lease; a poke that came meanwhile stays due at once."""
-    row = session.get(Placement, placement_id, with_for_update=True)
-    if row is None or row.leased_by != who:
-        return
-    if row.leased_until is None or row.next_check_at >= row.leased_until:
-        row.next_check_at = next_check_at
-    row.leased_until, row.leased_by = None, None
+    """End a lease; a requeue that came meanwhile stays due at once."""
+    session.execute(_RELEASE, {"placement": placement_id, "who": who, "next": next_check_at})
 
 
 def requeue_node(session: Session, node: str, now: datetime) -> None:
-    """Makes everything on a node due: it has come back."""
+    """Make everything on a node due: it has come back."""
     there = select(Placement.id).where(Placement.node == node, Placement.state.in_(HOLDING))
     ids = session.scalars(_in_turn(there)).all()
     session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_check_at=now))
 
 
+def requeue_turned(session: Session, node: str, machines: Mapping[str, Machine], now: datetime) -> None:
+    """Makes due what was switched off or on behind KWS's back, as its node shows it (by mark)."""
+    rows = session.execute(_IN_USE, {"node": node})
+    turned = [
+        one for one, rental, was_off in rows if _is_off(machines.get(owner_tag(rental))) is (not was_off)
+    ]
+    if turned:
+        ids = session.scalars(_in_turn(select(Placement.id).where(Placement.id.in_(turned)))).all()
+        session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_check_at=now))
+
+
+def _is_off(machine: Machine | None) -> bool | None:
+    """None where the node shows neither."""
+    known = {MachineState.STOPPED: True, MachineState.ACTIVE: False}
+    return known.get(machine.state) if machine else None
+
+
 def resume_all(session: Session, node: str, now: datetime) -> None:
-    """Marks what is to run on a node that has been away: it may have lost all of it."""
+    """Mark what is to run on a node that has been away: it may have lost all of it."""
     runs = select(Placement.id).join(Rental)
     runs = runs.where(
         Placement.node == node,
@@ -99,19 +147,7 @@ def next_checks(session: Session, now: datetime) -> dict[str, datetime]:
 
 def building_on(session: Session, node: str) -> int:
     """How many servers the node is building now."""
-    query = (
-        select(func.count())
-        .select_from(Placement)
-        .join(Rental)
-        .where(
-            Placement.node == node,
-            Placement.state == PlacementState.ACTIVE,
-            Placement.server_at.is_not(None),
-            Placement.active_at.is_(None),
-            Rental.status == Status.BUILDING,
-        )
-    )
-    return session.scalar(query) or 0
+    return session.scalar(_BUILDING, {"node": node}) or 0
 
 
 def unbuilt_on(session: Session, node: str) -> Sequence[Placement]:
@@ -128,16 +164,19 @@ def unbuilt_on(session: Session, node: str) -> Sequence[Placement]:
 
 
 def drop_leases(session: Session, who: str | None = None) -> int:
-    """Frees the leases of ``who``, or all of them (a process that is alone has just started); returns how many."""
-    leased = select(Placement.id).where(Placement.leased_until.is_not(None))
-    if who is not None:
-        leased = leased.where(Placement.leased_by == who)
-    ids = session.scalars(_in_turn(leased)).all()
+    """Free the leases of ``who``, or all of them (a process that is alone has just started); returns how many."""
+    ids = session.scalars(_LEASED if who is None else _LEASED_BY, {"who": who}).all()
+    if not ids:
+        return 0
     free = {"leased_until": None, "leased_by": None, "next_check_at": Placement.held_at}
     session.execute(update(Placement).where(Placement.id.in_(ids)).values(free))
     return len(ids)
 
 
 def _in_turn(query: Select[int]) -> Select[int]:
-    """Locks many rows in one order everywhere, so that two who do it don't wait for each other (PostgreSQL)."""
+    """Lock many rows in one order everywhere, so that two who do it don't wait for each other (PostgreSQL)."""
     return query.order_by(Placement.id).with_for_update()
+
+
+_LEASED = _in_turn(select(Placement.id).where(Placement.leased_until.is_not(None)))
+_LEASED_BY = _LEASED.where(Placement.leased_by == bindparam("who"))

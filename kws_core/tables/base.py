@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from sqlalchemy import JSON, DateTime, Enum, Index, TypeDecorator, text
+from sqlalchemy import JSON, DateTime, Enum, Index, Table, TypeDecorator, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 
@@ -15,7 +15,7 @@ from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.states import Access, HostKeySource, PlacementState, Reason, Status
 from kws_core.values import Kind
 
-ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no look-alikes: people read ids to each other
+ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no similar ones: people read ids to each other
 
 
 SYSTEM = "kws"  # the actor of what nobody asked for
@@ -33,6 +33,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store a moment in UTC.
+
+        Raises:
+            ValueError: If it has no time zone.
+        """
         if value is None:
             return None
         if value.tzinfo is None:
@@ -74,3 +79,8 @@ class Base(DeclarativeBase):
         list[str]: JSON,
         list[dict[str, Any]]: JSON,
     }
+
+
+def table_of(entity: type[Base]) -> Table:
+    """For a statement that changes rows without loading any: it costs a fraction of the same one by class."""
+    return cast(Table, entity.__table__)

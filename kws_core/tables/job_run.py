@@ -11,7 +11,7 @@ from kws_core.tables.base import Base
 
 
 class JobRun(Base):
-    """A job that runs once per date of the lab, across all replicas: whoever inserts the row runs it."""
+    """A job that runs once per date of the lab, across all replicas: the process that inserts the row runs it."""
 
     __tablename__ = "job_runs"
 

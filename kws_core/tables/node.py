@@ -27,7 +27,7 @@ class NodeRecord(Base):
     drained_at: Mapped[datetime | None]
     latency_ms: Mapped[int | None]  # of the last ping that was answered
     reached_at: Mapped[datetime | None]  # when that was
-    up_since: Mapped[datetime | None]  # since when it answers, once it had been silent
+    up_since: Mapped[datetime | None]  # since when it answers, once it had been unresponsive
     last_error: Mapped[str | None] = mapped_column(Text)  # kept when it answers again
     last_error_at: Mapped[datetime | None]
-    missed_at: Mapped[datetime | None]  # since when nodes.toml lacks it although rentals are there
+    missed_at: Mapped[datetime | None]  # since when it is missing in nodes.toml although rentals are there

@@ -83,7 +83,7 @@ class Rental(Base):
     host_keys_from: Mapped[HostKeySource | None]
     created_at: Mapped[datetime]
     ready_at: Mapped[datetime | None]
-    stopped_at: Mapped[datetime | None]  # since when it is kept for the grace time
+    stopped_at: Mapped[datetime | None]  # since when it is kept for the grace period
     ended_at: Mapped[datetime | None]
     dm_channel: Mapped[str | None] = mapped_column(String(32))
     card_ts: Mapped[str | None] = mapped_column(String(32))  # the progress message
@@ -151,7 +151,11 @@ class Rental(Base):
         actor: str = SYSTEM,
         reason: Reason | None = None,
     ) -> Event:
-        """The one door: changes the status, writes the event, logs the one line."""
+        """Change the status, write the event, and log one line. There is no other way to change it.
+
+        Raises:
+            IllegalMoveError: If ``TRANSITIONS`` doesn't allow it.
+        """
         if status not in TRANSITIONS[self.status]:
             raise IllegalMoveError(f"rental {self.id}: {self.status} -> {status}")
         log.info(
@@ -170,7 +174,7 @@ class Rental(Base):
     def record(
         self, details: EventDetails, now: datetime, *, actor: str = SYSTEM, key: str | None = None
     ) -> Event:
-        """Adds a line to the history; it is delivered to the owner by the outbox. A rental has a ``key`` once."""
+        """Add a line to the history; it is delivered to the owner by the outbox. A rental has a ``key`` once."""
         event = Event(at=now, kind=details.kind, actor=actor, data=details.to_json(), tries=0, key=key)
         self.events.add(event)
         return event

@@ -30,12 +30,12 @@ class SavedKey(Base):
 
     @property
     def type(self) -> str:
-        """``ssh-ed25519`` and the like."""
+        """The key type, such as ``ssh-ed25519``."""
         return self.public_key.split()[0]
 
 
 class KeyFile(Base):
-    """A private key's file in somebody's direct message, until it is removed there; KWS has only its id."""
+    """A private key's file in somebody's DM, until it is removed there; KWS has only its id."""
 
     __tablename__ = "key_files"
     __table_args__ = (
@@ -45,7 +45,7 @@ class KeyFile(Base):
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)  # Slack's
     rental_id: Mapped[str] = mapped_column(ForeignKey("rentals.id", ondelete="CASCADE"))
-    owner: Mapped[str] = mapped_column(String(32))  # in whose direct message it is
+    owner: Mapped[str] = mapped_column(String(32))  # in whose DM it is
     channel: Mapped[str] = mapped_column(String(32))  # these two: where PuTTY's file is shown with it
     thread: Mapped[str] = mapped_column(String(32))
     sent_at: Mapped[datetime]

@@ -11,7 +11,7 @@ class Status(StrEnum):
     REQUESTED = "requested"  # accepted, placed, capacity reserved; the node knows nothing yet
     BUILDING = "building"  # the node may hold something of it
     READY = "ready"  # it answered; the person has been told
-    STOPPED = "stopped"  # past its end, kept for the grace time
+    STOPPED = "stopped"  # past its end, kept for the grace period
     ENDING = "ending"  # to be deleted; the node may still hold something of it
     ENDED = "ended"  # seen gone
 

@@ -74,7 +74,11 @@ def controls(blocks: list[Json]) -> Iterator[Control]:
 
 
 def find_control(blocks: list[Json], name: str, value: str | None = None) -> Control | None:
-    """The one control of that name; `value` tells buttons with the same action_id apart."""
+    """Return the one control of that name; `value` tells buttons with the same action_id apart.
+
+    Raises:
+        NotOnScreenError: If there is none, or several.
+    """
     found = [one for one in controls(blocks) if one.answers_to(name)]
     if value is not None and any("value" in one.element for one in found):
         found = [one for one in found if one.element.get("value") == value]
@@ -84,7 +88,7 @@ def find_control(blocks: list[Json], name: str, value: str | None = None) -> Con
 
 
 def values_of(blocks: list[Json], typed: Typed) -> Json:
-    """`state.values`: what was entered, else the initial value, else the element's own kind of empty."""
+    """`state.values`: what was entered, otherwise the initial value, otherwise the element's own kind of empty."""
     values: Json = {}
     for control in controls(blocks):
         if control.kind in FIELDS:
@@ -100,7 +104,11 @@ def _initial(element: Json) -> Json:
 
 
 def entered(element: Json, value: Any) -> Json:
-    """The entry in state.values once a person has put `value` (text, option, date, ids…) there."""
+    """Return the entry in state.values once a person has put `value` (text, option, date, ids…) there.
+
+    Raises:
+        NotOnScreenError: If nothing can be entered there.
+    """
     kind = element["type"]
     if kind not in FIELDS:
         raise NotOnScreenError(f"nothing can be entered into a {kind}")
@@ -142,7 +150,11 @@ def options_of(element: Json) -> list[Json]:
 
 
 def pick(element: Json, wanted: Any) -> Json:
-    """The option with that value or that visible text."""
+    """Return the option with that value or visible text.
+
+    Raises:
+        NotOnScreenError: If there is none.
+    """
     options = options_of(element)
     for option in options:
         if wanted in (option, option["value"], option["text"]["text"]):

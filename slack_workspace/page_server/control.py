@@ -49,6 +49,11 @@ class _Control:
         self._people = people
 
     async def act(self, request: web.Request) -> web.Response:
+        """Carry out a verb.
+
+        Raises:
+            web.HTTPNotFound: If there is no such verb.
+        """
         verb, body = request.match_info["verb"], await body_of(request)
         if verb not in VERBS:
             raise web.HTTPNotFound(text=f"no such verb; there are {sorted(VERBS)}")
@@ -82,6 +87,11 @@ class _Control:
         return web.json_response({"users": [asdict(one) for one in self._people.state.users.values()]})
 
     async def fail(self, request: web.Request) -> web.Response:
+        """Order a fault.
+
+        Raises:
+            web.HTTPBadRequest: If its arguments are wrong.
+        """
         try:
             self._people.faults.fail(**await body_of(request))
         except TypeError as error:
@@ -90,7 +100,12 @@ class _Control:
 
 
 async def body_of(request: web.Request) -> Json:
-    """The JSON object that came; what a form of another page could send is refused."""
+    """Return the JSON object that was sent; what another page's form could send is refused.
+
+    Raises:
+        web.HTTPUnsupportedMediaType: If it isn't JSON.
+        web.HTTPBadRequest: If it isn't an object.
+    """
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(text="send application/json")
     body = await request.json()

@@ -26,7 +26,11 @@ HEADERS = {
 async def same_machine(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """403 for a foreign name of this machine (DNS rebinding) and for what another page's script sends."""
+    """Let only this machine's own pages in (DNS rebinding, other pages' scripts).
+
+    Raises:
+        web.HTTPForbidden: For everybody else.
+    """
     problem = trouble(request)
     if problem:
         raise web.HTTPForbidden(text=problem)

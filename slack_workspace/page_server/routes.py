@@ -46,7 +46,7 @@ def add_page_routes(application: web.Application, theatre: Theatre) -> None:
 class _Page:
     def __init__(self, theatre: Theatre) -> None:
         self._theatre = theatre
-        self._boot = secrets.token_hex(4)  # another one: the server was restarted, the page loads itself anew
+        self._boot = secrets.token_hex(4)  # a new one after a restart: the page reloads
 
     async def index(self, _request: web.Request) -> web.Response:
         return _asset("index.html")
@@ -55,7 +55,11 @@ class _Page:
         return _asset(request.match_info["name"])
 
     async def download(self, request: web.Request) -> web.Response:
-        """A file as the person's browser would save it."""
+        """Send a file as the person's browser would save it.
+
+        Raises:
+            web.HTTPNotFound: If there is none that they may see.
+        """
         try:
             person = self._theatre.person(request.query.get("user", ""))
             content = person.download(request.match_info["file_id"])
@@ -76,7 +80,11 @@ class _Page:
         return web.json_response({"ok": True})
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events: `hello` once, then `screen` and `panel` whenever they changed."""
+        """Send server-sent events: `hello` once, then `screen` and `panel` whenever they changed.
+
+        Raises:
+            web.HTTPNotFound: If there is no such person.
+        """
         name = request.query.get("user", "")
         try:
             hello = self._hello(name)

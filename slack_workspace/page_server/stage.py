@@ -9,7 +9,7 @@ from slack_workspace.errors import Json
 
 
 class Stage(Protocol):
-    """Fills the page's side panel and its words; whoever runs the bot hands one to `Workspace.stage`.
+    """Fills the page's side panel and its words; the bot's owner gives one to `Workspace.stage`.
 
     Its methods are called from threads of the server and may take a moment.
     """
@@ -46,4 +46,9 @@ class EmptyStage:
         return None
 
     def act(self, verb: str, arguments: Json) -> None:
+        """Carry out a verb of the panel.
+
+        Raises:
+            LookupError: If there is no such verb.
+        """
         raise LookupError(verb)

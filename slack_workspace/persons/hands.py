@@ -51,9 +51,12 @@ class Hands(Screen):
     ) -> Outcome:
         """Press the button of that action id (or block id).
 
-        `where` is view, home or message; by default the open modal, else the newest message that has it,
+        `where` is view, home or message; by default the open modal, otherwise the newest message that has it,
         else the App Home. `message` is the ts of one message. A button with a confirmation dialog sends
         nothing until `confirm=True`; the outcome then carries the dialog in `confirm`.
+
+        Raises:
+            NotOnScreenError: If it isn't there or isn't a button.
         """
         place = self._locate(name, value, where, message)
         if place.control.kind not in CLICKED:

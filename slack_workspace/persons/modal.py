@@ -24,7 +24,7 @@ class ModalHands(Hands):
 
         Options are named by value or visible text, lists are for fields that take several, None empties.
         An external select asks the bot first, with `query` or the value as what has been typed. A field
-        that reports at once (dispatch_action, or not an input) does so; else the outcome is not `sent`.
+        that reports at once (dispatch_action, or not an input) does so; otherwise the outcome is not `sent`.
         """
         live = self._top()
         place = self._locate(name, None, "view", None)

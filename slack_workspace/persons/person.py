@@ -1,4 +1,4 @@
-"""A person at the keyboard: slash commands, the App Home, direct messages."""
+"""A person at the keyboard: slash commands, the App Home, DMs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,11 @@ class Person(ModalHands):
         return self._event(payload)
 
     def dismiss(self, ts: str) -> Outcome:
-        """Take a message that only I see from my screen."""
+        """Take a message that only I see from my screen.
+
+        Raises:
+            NotOnScreenError: If I see no such message.
+        """
         with self._core.state.changed:
             if ts not in [one["ts"] for one in self.ephemeral()]:
                 raise NotOnScreenError(f"{self.user.name} sees no such message")

@@ -100,7 +100,11 @@ class Screen:
             ]
 
     def download(self, file: Json | str) -> bytes:
-        """The bytes of a file that I may see."""
+        """Return the bytes of a file that I may see.
+
+        Raises:
+            NotOnScreenError: If I may not.
+        """
         with self._core.state.changed:
             found = self._core.files.get(file if isinstance(file, str) else file["id"])
             if not self._may_see(found.channels) or found.content is None:

@@ -19,7 +19,11 @@ def is_true(value: object) -> bool:
 
 
 def writable(core: WorkspaceParts, args: Json) -> Channel:
-    """The channel, if the bot may post there."""
+    """Return the channel, if the bot may post there.
+
+    Raises:
+        SlackError: `not_in_channel`.
+    """
     channel = core.state.channel(args.get("channel"))
     if core.state.bot_user not in channel.members:
         raise SlackError("not_in_channel")
@@ -27,7 +31,11 @@ def writable(core: WorkspaceParts, args: Json) -> Channel:
 
 
 def checked(core: WorkspaceParts, source: str, args: Json) -> None:
-    """Refuses blocks and text that Slack would refuse."""
+    """Check blocks and text.
+
+    Raises:
+        SlackError: If Slack would refuse them.
+    """
     check_content(core.state, source, args)
     if len(json.dumps(args.get("blocks") or [], ensure_ascii=False)) > MAX_BLOCKS_JSON:
         core.state.violate(source, ["msg_blocks_too_long"])
@@ -59,7 +67,11 @@ def post_message(core: WorkspaceParts, args: Json) -> Json:
 
 
 def update(core: WorkspaceParts, args: Json) -> Json:
-    """chat.update, of the bot's own messages."""
+    """Serve chat.update, for the bot's own messages.
+
+    Raises:
+        SlackError: `cant_update_message`, for those of others.
+    """
     channel = core.state.channel(args.get("channel"))
     message = find(channel, args.get("ts"))
     if message.get("bot_id") != core.state.bot_id:
@@ -73,7 +85,11 @@ def update(core: WorkspaceParts, args: Json) -> Json:
 
 
 def delete(core: WorkspaceParts, args: Json) -> Json:
-    """chat.delete, of the bot's own messages."""
+    """Serve chat.delete, for the bot's own messages.
+
+    Raises:
+        SlackError: `cant_delete_message`, for those of others.
+    """
     channel = core.state.channel(args.get("channel"))
     message = find(channel, args.get("ts"))
     if message.get("bot_id") != core.state.bot_id:
@@ -83,7 +99,11 @@ def delete(core: WorkspaceParts, args: Json) -> Json:
 
 
 def post_ephemeral_message(core: WorkspaceParts, args: Json) -> Json:
-    """chat.postEphemeral."""
+    """Serve chat.postEphemeral.
+
+    Raises:
+        SlackError: `user_not_in_channel`.
+    """
     channel = writable(core, args)
     user = core.state.user(args.get("user"))
     if user.id not in channel.members:

@@ -13,7 +13,11 @@ from slack_workspace.web_api.chat import is_true
 
 
 def open_dm(core: WorkspaceParts, args: Json) -> Json:
-    """conversations.open, for one user."""
+    """Serve conversations.open, for one user.
+
+    Raises:
+        SlackError: If not exactly one user is named, or they can't get DMs.
+    """
     if args.get("channel"):
         return {"channel": core.state.channel(args["channel"]).as_slack(core.state.bot_user)}
     users = args.get("users") or ""

@@ -9,7 +9,11 @@ from slack_workspace.web_api.conversations import next_cursor
 
 
 def api_test(_core: WorkspaceParts, args: Json) -> Json:
-    """api.test."""
+    """Serve api.test.
+
+    Raises:
+        SlackError: The one that was asked for.
+    """
     if args.get("error"):
         raise SlackError(str(args["error"]), args=args)
     return {"args": args}
@@ -31,7 +35,11 @@ def connections_open(core: WorkspaceParts, _args: Json) -> Json:
 
 
 def bots_info(core: WorkspaceParts, args: Json) -> Json:
-    """bots.info."""
+    """Serve bots.info.
+
+    Raises:
+        SlackError: `bot_not_found`.
+    """
     state = core.state
     if args.get("bot") not in (None, state.bot_id):
         raise SlackError("bot_not_found")
@@ -75,7 +83,11 @@ def usergroups_list(core: WorkspaceParts, args: Json) -> Json:
 
 
 def usergroup_users(core: WorkspaceParts, args: Json) -> Json:
-    """usergroups.users.list."""
+    """Serve usergroups.users.list.
+
+    Raises:
+        SlackError: `no_such_subteam`.
+    """
     group = core.state.groups.get(str(args.get("usergroup")))
     if group is None or group.deleted:
         raise SlackError("no_such_subteam")

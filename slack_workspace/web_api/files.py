@@ -9,7 +9,11 @@ LONGEST_ALT = 1000  # characters
 
 
 def upload_url(core: WorkspaceParts, args: Json) -> Json:
-    """files.getUploadURLExternal."""
+    """Serve files.getUploadURLExternal.
+
+    Raises:
+        SlackError: If name or length are invalid, or the alt text is too long.
+    """
     length = str(args.get("length") or "")
     if not args.get("filename") or not length.isdigit() or int(length) == 0:
         raise SlackError(
@@ -22,7 +26,11 @@ def upload_url(core: WorkspaceParts, args: Json) -> Json:
 
 
 def complete_upload(core: WorkspaceParts, args: Json) -> Json:
-    """files.completeUploadExternal."""
+    """Serve files.completeUploadExternal.
+
+    Raises:
+        SlackError: `invalid_arguments`.
+    """
     wanted = args.get("files")
     if not isinstance(wanted, list) or not wanted or not all(isinstance(one, dict) for one in wanted):
         raise SlackError(

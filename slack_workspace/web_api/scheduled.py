@@ -13,7 +13,11 @@ TOO_LATE = 60  # seconds before its time from which it can't be taken back
 
 
 def schedule(core: WorkspaceParts, args: Json) -> Json:
-    """chat.scheduleMessage."""
+    """Serve chat.scheduleMessage.
+
+    Raises:
+        SlackError: If the time is invalid, past, or too far away.
+    """
     channel = writable(core, args)
     checked(core, "chat.scheduleMessage", args)
     try:
@@ -30,7 +34,11 @@ def schedule(core: WorkspaceParts, args: Json) -> Json:
 
 
 def delete(core: WorkspaceParts, args: Json) -> Json:
-    """chat.deleteScheduledMessage."""
+    """Serve chat.deleteScheduledMessage.
+
+    Raises:
+        SlackError: `invalid_scheduled_message_id`.
+    """
     channel, key = core.state.channel(args.get("channel")), str(args.get("scheduled_message_id"))
     found = core.state.scheduled.get(key)
     if found is None or found.channel != channel.id or found.at - core.state.clock() < TOO_LATE:
@@ -40,7 +48,7 @@ def delete(core: WorkspaceParts, args: Json) -> Json:
 
 
 def post_due(core: WorkspaceParts) -> None:
-    """Posts what is due by now."""
+    """Post what is due by now."""
     for key, one in list(core.state.scheduled.items()):
         if one.at <= core.state.clock():
             del core.state.scheduled[key]

@@ -43,7 +43,11 @@ def needed(method: str, args: Json) -> str:
 
 
 def check(granted: frozenset[str], method: str, args: Json) -> None:
-    """Refuses as Slack does when the scope was not granted."""
+    """Check that the scope was granted.
+
+    Raises:
+        SlackError: `missing_scope`.
+    """
     scope = needed(method, args)
     if scope and scope not in granted:
         raise SlackError("missing_scope", needed=scope, provided=",".join(sorted(granted)))

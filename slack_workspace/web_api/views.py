@@ -30,7 +30,11 @@ def push_view(core: WorkspaceParts, args: Json) -> Json:
 
 
 def update_view(core: WorkspaceParts, args: Json) -> Json:
-    """views.update, by view_id or external_id."""
+    """Serve views.update, by view_id or external_id.
+
+    Raises:
+        SlackError: `invalid_arguments` or `hash_conflict`.
+    """
     if not (args.get("view_id") or args.get("external_id")):
         messages = ["[ERROR] missing required field: view_id or external_id"]
         raise SlackError("invalid_arguments", response_metadata={"messages": messages})

@@ -9,7 +9,7 @@ COLUMNS = ("use case", "calls", "deaths", "with violations")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of docs/reliability.md."""
+    """The table of docs/explanation/reliability.md."""
     if rows := recorded(terminalreporter, "crash sweep"):
         show(terminalreporter, "crash sweep", COLUMNS, [*sorted(rows), _total(rows)])
 

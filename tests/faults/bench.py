@@ -82,6 +82,8 @@ class Bench:
         self.errors = Errors()
         self.sights = Sights()
         self._chores_at = self.now()
+        self.old_keys = 0  # files of keys that were replaced
+        self.keys_saved = False  # elsewhere: their files are gone from Slack
         self.prop: Any = None  # what the database is on, where that is to fail
         self.joon, self.admin = self.workspace.person("joon"), self.workspace.person("admin")
         self._begin: float | None = None
@@ -199,6 +201,7 @@ class Bench:
     def _chores(self) -> None:
         try:
             self.service.admin_notices.deliver_due()
+            self.service.key_files.remove_due()
         except Exception:
             logging.getLogger("apscheduler").exception("a chore failed")  # as the scheduler does
 
@@ -267,7 +270,7 @@ class Bench:
         rentals = self.rentals()
         found = [
             *aftermath.on_nodes(rentals, self.clouds), *aftermath.shown_twice(aftermath.messages(self.workspace)),
-            *aftermath.wrong_keys(rentals, self.workspace, self.clouds),
+            *([] if self.keys_saved else aftermath.wrong_keys(rentals, self.workspace, self.clouds, self.old_keys)),
             *(f"untold: {rental}" for rental in self.undelivered()),
             *(f"admins untold: {notice.key}" for notice in self.service.admin_notices.box.due()),
             *(f"Slack: {violation}" for violation in self.workspace.violations),

@@ -1,4 +1,4 @@
-"""What the fault matrix needs, and its table: ``make faults`` writes it into docs/reliability.md."""
+"""What the fault matrix needs, and its table: ``make faults`` writes it into docs/explanation/reliability.md."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def place(tmp_path: Path) -> Iterator[Callable[[Row, int], tuple[Path, str, Any]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of docs/reliability.md."""
+    """The table of docs/explanation/reliability.md."""
     rows = sorted(recorded(terminalreporter, "faults"))
     if not rows:
         return
     cells = [row[1:] for row in rows]
     show(terminalreporter, "faults", matrix.COLUMNS, cells)
     if ALL and not matrix.write({int(str(row[0])): row[1:] for row in rows}):
-        terminalreporter.write_line("rows are missing: docs/reliability.md stays as it is")
+        terminalreporter.write_line("rows are missing: docs/explanation/reliability.md stays as it is")

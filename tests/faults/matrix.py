@@ -1,15 +1,15 @@
-"""All rows of the fault matrix, and its table in docs/reliability.md."""
+"""All rows of the fault matrix, and its table in docs/explanation/reliability.md."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from faults import database_rows, node_rows, slack_rows
+from faults import database_rows, node_rows, power_rows, slack_rows
 
-ROWS = (*node_rows.ROWS, *slack_rows.ROWS, *database_rows.ROWS)
+ROWS = (*node_rows.ROWS, *slack_rows.ROWS, *database_rows.ROWS, *power_rows.ROWS)
 COLUMNS = ("fault", "where it strikes", "the person sees", "left", "recovers after")
-DOCUMENT = Path(__file__).parents[2] / "docs/reliability.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/explanation/reliability.md"
 BEGIN, END = "<!-- faults: begin -->\n", "<!-- faults: end -->\n"
 
 

@@ -129,7 +129,11 @@ def while_deleted(bench: Bench, answer: Answer | None) -> None:
 
 def one_ready(bench: Bench) -> None:
     bench.rent()
-    bench.until(lambda: bench.told(*READY), 60)
+    bench.until(lambda: at_rest_and_ready(bench), 60)
+
+
+def at_rest_and_ready(bench: Bench) -> bool:
+    return bench.told(*READY)
 
 
 def at_second(begin: Callable[[Bench], None], end: Callable[[Bench], None]) -> Callable[[Bench, Any], None]:

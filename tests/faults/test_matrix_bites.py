@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,18 @@ import pytest
 
 from bot.delivery import keys
 from bot.slack.messages import MessageClient
-from faults import node_rows, slack_rows
+from faults import node_rows, power_rows, slack_rows
 from faults.rows import Outcome, Row, play
 from faults.sights import Sights
 from kws_core.nodes.circuit_breaker import CircuitBreaker
 from kws_core.nodes.openstack.node import OpenStackNode
 from kws_core.outbox.pending_messages import Outbox
+from kws_core.reconcile import resumption
 from kws_core.reconcile.cleanup import ResourceCleaner
+from kws_core.reconcile.power_watch import PowerWatch
+from kws_core.reconcile.resumption import Resumption
 from kws_core.reconcile.steps import Steps
+from kws_core.rentals.key_files import KeyFiles
 
 SERVER_UNSAID = ("POST", "/servers$", True)
 POST_UNSAID = ("chat.postMessage", "drop_after")
@@ -25,7 +30,11 @@ POST_UNSAID = ("chat.postMessage", "drop_after")
 
 def row(plays: Callable[..., Any], nodes: int = 2) -> Row:
     """The row of that play and so many nodes."""
-    return next(r for r in (*node_rows.ROWS, *slack_rows.ROWS) if r.play is plays and r.nodes == nodes)
+    return next(
+        r
+        for r in (*node_rows.ROWS, *power_rows.ROWS, *slack_rows.ROWS)
+        if r.play is plays and r.nodes == nodes
+    )
 
 
 def without_look(patch: pytest.MonkeyPatch) -> None:
@@ -57,6 +66,22 @@ def without_withdrawing_keys(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(keys, "_withdraw", lambda *_: None)
 
 
+def without_starting_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Resumption, "resume", lambda self, job, machine: None)
+
+
+def without_a_second_start(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(resumption, "TAKES", timedelta(0))
+
+
+def without_a_look_at_power(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(PowerWatch, "watch", lambda self, job, machine: None)
+
+
+def without_a_second_removal(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(KeyFiles, "later", lambda self, file_id: self.removed(file_id))
+
+
 PLANTED = [
     (without_look, row(node_rows.unsaid, 1), SERVER_UNSAID, "not within"),
     (without_moving_on, row(node_rows.exhausted), "", "['ended']"),
@@ -65,6 +90,10 @@ PLANTED = [
     (without_retry_of_the_outbox, row(slack_rows.upload), slack_rows.STEPS[1], "is building"),
     (without_looking_into_slack, row(slack_rows.unheard), POST_UNSAID, "is shown 2 times"),
     (without_withdrawing_keys, row(slack_rows.upload), slack_rows.STEPS[0], "2 keys"),
+    (without_starting_again, row(power_rows.power_cut), 60, "not within"),
+    (without_a_second_start, row(power_rows.start_fails), node_rows.OOPS, "not within"),
+    (without_a_look_at_power, row(power_rows.stopped_behind_our_back), "", "not within"),
+    (without_a_second_removal, row(power_rows.kept_file), power_rows.REMOVAL[1], "not within"),
 ]
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
-import socket
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bot_process import BotProcess, rent
-from guests.conftest import Notes
-from guests.person import Desk, Knocking, card_text, host_keys_shown, text_of, wait_for_card
+from guests.conftest import BOOT, Arrivals, Notes
+from guests.person import (
+    Desk,
+    address_of,
+    card_text,
+    card_ts,
+    host_keys_shown,
+    key_file,
+    opens,
+    said,
+    wait_for_card,
+)
 from lab_checks import return_rental
 from test_access import PASSWORD, rent_by
 
@@ -20,65 +28,27 @@ from slack_workspace import Workspace
 
 pytestmark = pytest.mark.guests
 
-BOOT = 900  # seconds; two guests on two idle cores without KVM need 150 to 250
 TOLD = 300  # seconds for what follows a boot
 WEB, BY_PASSWORD = "web01", "pw01"
-
-
-def address_of(bot: BotProcess, name: str) -> str:
-    """Where it will be, as soon as that is known."""
-    listed = json.loads(bot.kws("rentals", "--json"))
-    return next((one["address"] or "" for one in listed if one["name"] == name), "")
-
-
-def key_file(workspace: Workspace, person: Any, desk: Desk, name: str) -> Path:
-    """The private key of that file name, saved from the DM."""
-    workspace.wait_for(lambda: any(file["name"] == name for file in person.files()), timeout=60)
-    return desk.keep_key(name, person.download(next(file for file in person.files() if file["name"] == name)))
 
 
 def fingerprints(text: str) -> set[str]:
     return set(re.findall(r"SHA256:[A-Za-z0-9+/]{43}", text))
 
 
-def opens(address: str, port: int) -> bool:
-    """Whether something answers on that port."""
-    try:
-        with socket.create_connection((address, port), timeout=10):
-            return True
-    except OSError:
-        return False
-
-
-def said(person: Any, words: str) -> bool:
-    """Whether a message in the DM says so."""
-    return any(words in text_of(message) for message in person.dm())
-
-
 def test_a_day_of_two_servers(
-    bot: BotProcess, workspace: Workspace, clouds: dict[str, Any], tmp_path: Path, notes: Notes
+    bot: BotProcess, workspace: Workspace, desk: Desk, arrivals: Arrivals, notes: Notes
 ) -> None:
-    joon, desk = workspace.person("joon"), Desk(tmp_path)
+    joon = workspace.person("joon")
     begun = time.monotonic()
     rent(workspace, joon, WEB, image="debian-12-quick")
-    rent_by(workspace, joon, BY_PASSWORD, "password", image="debian-12-stock", password=PASSWORD)
     key = key_file(workspace, joon, desk, "kws-web01")
-    workspace.wait_for(lambda: all(address_of(bot, name) for name in (WEB, BY_PASSWORD)), timeout=120)
-    web, pw = address_of(bot, WEB), address_of(bot, BY_PASSWORD)
-    knocks = {
-        WEB: Knocking(desk, f"debian@{web}", key=key),
-        BY_PASSWORD: Knocking(desk, f"debian@{pw}", password=PASSWORD),
-    }
+    arrivals.expect(WEB, "debian-12-quick", key=key)
+    rent_by(workspace, joon, BY_PASSWORD, "password", image="debian-12-stock", password=PASSWORD)
+    arrivals.expect(BY_PASSWORD, "debian-12-stock", password=PASSWORD)
     for name in (WEB, BY_PASSWORD):
-        ready = wait_for_card(workspace, joon, name, ":large_green_circle:", BOOT)
-        knocks[name].join(90)
-        first = knocks[name].first
-        print(name, [f"{b - ready:.1f} to {e - ready:.1f}: {what}" for b, e, what in knocks[name].tries[-6:]])
-        assert first is not None, "ready, and nobody gets in"
-        denied = [begun for begun, _, what in knocks[name].tries if begun > ready and "denied" in what]
-        assert denied == [], "ready was said before a login worked"
-        notes.row(f"rented {name}", "ready", f"the first login that works began {first - ready:+.1f} s from then",
-                  ready - begun)  # fmt: skip
+        arrivals.ready(joon, name)
+    web = address_of(bot, WEB)
 
     shown = host_keys_shown(web)
     assert shown and shown <= fingerprints(card_text(joon, WEB))
@@ -99,10 +69,7 @@ def test_a_day_of_two_servers(
 
     serve = "sudo -n nohup python3 -m http.server {} >/dev/null 2>&1 &"
     desk.ssh(WEB, serve.format(80) + serve.format(8081))
-    until = time.monotonic() + 60
-    while not opens(web, 80) and time.monotonic() < until:
-        time.sleep(1)
-    assert opens(web, 80) and not opens(web, 8081)
+    assert opens(web, 80, 60) and not opens(web, 8081)
     notes.row("served on 80 and 8081", "open: SSH, ping, 80, 443", "80 answers, 8081 does not")
 
     new_key(workspace, joon, desk, web, key, notes)
@@ -114,7 +81,7 @@ def test_a_day_of_two_servers(
 
 def new_key(workspace: Workspace, joon: Any, desk: Desk, web: str, old: Path, notes: Notes) -> None:
     """A reset that is clicked twice: one new pair, and the old key opens nothing once the new one does."""
-    card = next(message for message in joon.dm() if "*web01*" in text_of(message))["ts"]
+    card = card_ts(joon, WEB)
     notes.begin()
     for _ in range(2):
         joon.click("rental_new_key", message=card, confirm=True)

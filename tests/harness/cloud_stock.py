@@ -69,6 +69,7 @@ class Server:
     broken: str = ""
     stuck: bool = False
     off: bool = False
+    new_key: str = ""  # taken from its metadata as it started last
 
     @property
     def mark(self) -> str:
@@ -137,8 +138,11 @@ class Stock:
         return sorted(mark for mark, number in made.items() if number > 1)
 
     def opens(self, mark: str, public_key: str) -> bool:
-        """Whether the mark's server lets that key in: it was born with it."""
-        return any(public_key in server.user_data for server in self.servers.values() if server.mark == mark)
+        """Whether the mark's server lets that key in: it was born with it, or took it as it started."""
+        lets_in = [
+            server.new_key or server.user_data for server in self.servers.values() if server.mark == mark
+        ]
+        return any(" ".join(public_key.split()[:2]) in text for text in lets_in)
 
     def free(self) -> list[str]:
         """Floating addresses that nobody has."""
@@ -224,6 +228,8 @@ class Stock:
             if server.off == ("os-stop" in action):
                 raise nova_no(409, "Cannot do that while it is in this vm_state")
             server.off = "os-stop" in action
+        if "reboot" in action or "os-start" in action:
+            server.new_key = (server.wanted.get("metadata") or {}).get("kws_key", "")
         return {}
 
     def used(self) -> tuple[int, int, int]:

@@ -21,7 +21,7 @@ def recorded(reporter: pytest.TerminalReporter, title: str) -> list[Row]:
 
 
 def show(reporter: pytest.TerminalReporter, title: str, columns: Row, rows: Sequence[Row]) -> None:
-    """Prints them as the tables of docs/reliability.md."""
+    """Prints them as the tables of docs/explanation/reliability.md."""
     reporter.section(title)
     for row in [columns, ["---"] * len(columns), *rows]:
         reporter.write_line("| " + " | ".join(str(cell) for cell in row) + " |")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import lazyload
 
 from kws_core.cluster.deliveries import Deliveries
 from kws_core.config import Config, parse_config
@@ -106,11 +107,22 @@ class Inline(Executor):
         return future
 
 
+NEXT_TRY = select(func.min(Event.next_try_at)).where(Event.delivered_at.is_(None))
+KEYLESS = (
+    select(Rental)
+    .where(
+        Rental.id.in_(bindparam("rentals", expanding=True)),
+        Rental.access == Access.GENERATED,
+        Rental.key_sent_at.is_(None),
+    )
+    .options(lazyload("*"))
+)
+
+
 def next_due(store: Store, now: datetime) -> datetime:
     """The next second in which a node or Slack may have something to do; a silent node is asked every five."""
-    query = select(func.min(Event.next_try_at)).where(Event.delivered_at.is_(None))
     with store.read() as session:
-        looks = [*work_queue.next_checks(session, now).values(), session.scalar(query)]
+        looks = [*work_queue.next_checks(session, now).values(), session.scalar(NEXT_TRY)]
     return max(now + SECOND, min([now + REFRESH_DOWN, *filter(None, looks)]))
 
 
@@ -172,11 +184,9 @@ class World:
         if not self.context.mail.is_set() or not (due := self.outbox.due()):
             self.context.mail.clear()
             return []
-        unsent = select(Rental).where(
-            Rental.id.in_(due), Rental.access == Access.GENERATED, Rental.key_sent_at.is_(None)
-        )
         with self.store.read() as session:
-            wanted = {r.id for r in session.scalars(unsent) if PendingMessages(r, (), None).wants_key}
+            unsent = session.scalars(KEYLESS, {"rentals": due}).all()
+        wanted = {r.id for r in unsent if PendingMessages(r, (), None).wants_key}
         if not wanted:
             self.context.mail.clear()
         return [rental_id for rental_id in due if rental_id in wanted]

@@ -18,7 +18,7 @@ from kws_core.tables.diagram import mermaid
 from kws_core.values import LOCALES
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/architecture/rentals.md"])
+@pytest.mark.parametrize("name", ["README.md", "README.ko.md", "docs/explanation/architecture/rentals.md"])
 def test_the_state_diagram_is_fresh(name: str) -> None:
     text = (ROOT / name).read_text()
     assert mermaid() in text, "run: python -m kws_core.tables.diagram"
@@ -94,7 +94,7 @@ def test_help_needs_no_heavy_import() -> None:
 def test_every_key_of_nodes_toml_is_documented() -> None:
     from kws_core.config import KwsSection, NodeSection, OpenStackSection, Policy, SizeEntry
 
-    text = (ROOT / "docs/configuration.md").read_text()
+    text = (ROOT / "docs/reference/configuration.md").read_text()
     for section in (KwsSection, Policy, OpenStackSection, SizeEntry, NodeSection):
         for key in section.model_fields:
             assert f"`{key}`" in text, f"{section.__name__}.{key}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
+from harness import source_tree
 
 TESTS = Path(__file__).parents[1]
 SOURCES = {path.relative_to(TESTS).as_posix(): path for path in sorted(TESTS.rglob("*.py"))}
@@ -33,9 +33,8 @@ ALLOWED = {
 }
 
 
-@cache
 def tree_of(name: str) -> ast.Module:
-    return ast.parse(SOURCES[name].read_text())
+    return source_tree.tree_of(SOURCES[name])
 
 
 def dotted_patches(tree: ast.AST) -> Iterator[str]:

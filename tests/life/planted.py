@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from life import scenarios
 from life.scenarios import Scenario
-from sqlalchemy import false, true, update
+from sqlalchemy import false, update
 
 from kws_core import expiry
 from kws_core.cluster import heartbeat
@@ -240,7 +240,6 @@ def there_is_no_lease_on_telling(patch: pytest.MonkeyPatch) -> None:
         yield True
 
     patch.setattr(Leases, "acquire", acquire)
-    patch.setattr(Leases, "free", lambda self, what: true())
 
 
 @mutant(scenarios.both_have_a_night)

@@ -13,6 +13,6 @@ COLUMNS = (
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of docs/reliability.md."""
+    """The table of docs/explanation/reliability.md."""
     if rows := recorded(terminalreporter, "load"):
         show(terminalreporter, "load", COLUMNS, rows)

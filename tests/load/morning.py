@@ -81,7 +81,7 @@ class Outcome:
         return [ack for one in self.noticed for ack in one.acks]
 
     def row(self) -> list[object]:
-        """As in docs/reliability.md."""
+        """As in docs/explanation/reliability.md."""
         ready = [seconds(r.ready_at, r.created_at) for r in self.rentals if r.ready_at]
         return [
             self.database,

@@ -25,6 +25,7 @@ max_ram_mb_per_user = 65536
 ready_check = "{ready_check}"
 connect_timeout = 2
 read_timeout = 30
+{openstack}
 [sizes]
 small = {{ vcpus = 1, ram_mb = 256, disk_gb = 2 }}
 {nodes}
@@ -65,6 +66,7 @@ class BotProcess:
         max_builds: int = 3,
         containers: bool = True,
         ready_check: str = "active",
+        openstack: str = "",
     ) -> None:
         self.folder = folder
         self.workspace = workspace
@@ -73,6 +75,7 @@ class BotProcess:
         self.program = ["-m", "bot", "run"]
         toml = TOML.format(
             ready_check=ready_check,
+            openstack=openstack,
             nodes="".join(
                 NODE.format(
                     name=name,
@@ -161,8 +164,8 @@ def node2_hanging() -> Iterator[None]:
             os.killpg(group, signal.SIGCONT)
 
 
-def rent(workspace: Workspace, person: Any, name: str, **fields: Any) -> None:
-    """Opens the form once the images are known, fills it in and submits it."""
+def open_rent_form(workspace: Workspace, person: Any) -> None:
+    """Opens the form, once the images are known."""
     for _ in range(60):
         person.command("/kws rent")
         view = workspace.wait_for(lambda: person.open_view, timeout=5)
@@ -170,6 +173,11 @@ def rent(workspace: Workspace, person: Any, name: str, **fields: Any) -> None:
             break
         person.close()
         time.sleep(0.5)
+
+
+def rent(workspace: Workspace, person: Any, name: str, **fields: Any) -> None:
+    """Fills in the form and submits it."""
+    open_rent_form(workspace, person)
     person.fill_form({"name": name, "image": "debian-12", **fields})
     outcome = person.submit()
     assert outcome.errors == {} and outcome.acked, outcome

@@ -68,7 +68,10 @@ def marks(clouds: dict[str, Any]) -> set[str]:
     """Everything on the nodes that carries a mark of ours, whosesoever."""
     found = set()
     for node, cloud in clouds.items():
-        named = [*cloud.network.ports(), *cloud.network.security_groups(), *cloud.compute.keypairs()]
+        named = [
+            *cloud.network.ports(), *cloud.network.security_groups(), *cloud.network.networks(),
+            *cloud.compute.keypairs(),
+        ]  # fmt: skip
         texts = [thing.name or "" for thing in named]
         texts += [text for ip in cloud.network.ips() for text in (ip.description or "", *(ip.tags or []))]
         texts += [
@@ -95,3 +98,14 @@ def take_away(clouds: dict[str, Any], left: set[str]) -> None:
         for group in cloud.network.security_groups():
             if group.name in ours:
                 cloud.network.delete_security_group(group)
+        for network in cloud.network.networks():
+            if network.name in ours:
+                _delete_network(cloud, network)
+
+
+def _delete_network(cloud: Any, network: Any) -> None:
+    """And what ties it to a router."""
+    for port in cloud.network.ports(network_id=network.id):
+        if port.device_owner.startswith("network:router_interface"):
+            cloud.network.remove_interface_from_router(port.device_id, port_id=port.id)
+    cloud.network.delete_network(network)

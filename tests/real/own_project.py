@@ -72,7 +72,7 @@ def _login(auth_url: str, name: str, password: str) -> Any:
 
 
 def _wire(person: Any) -> None:
-    """What docs/node.md has the owner of a node make; a member may."""
+    """What docs/how-to/prepare-a-node.md has the owner of a node make; a member may."""
     network = person.network.create_network(name=INTERNAL)
     subnet = person.network.create_subnet(
         network_id=network.id, ip_version=4, cidr="10.77.0.0/24", name=INTERNAL

@@ -119,7 +119,7 @@ def home(clouds: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def project(clouds: dict[str, Any]) -> Iterator[OwnProject]:
-    """A project on node2 as docs/node.md makes one, with a member's application credential."""
+    """A project on node2 as docs/how-to/prepare-a-node.md makes one, with a member's application credential."""
     with own_project(clouds["node2"]) as made:
         yield made
 

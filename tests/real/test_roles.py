@@ -1,4 +1,4 @@
-"""What the credentials of a node must be able to do: docs/node.md says what this measures."""
+"""What the credentials of a node must be able to do: docs/how-to/prepare-a-node.md says what this measures."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ vcpus = 4
 ram_mb = 4096
 disk_gb = 40
 """
-NODE_MD = Path(__file__).parent.parent.parent / "docs/node.md"
+NODE_MD = Path(__file__).parent.parent.parent / "docs/how-to/prepare-a-node.md"
 
 
 def node_of(cloud: dict[str, Any]) -> Iterator[OpenStackNode]:

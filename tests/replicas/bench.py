@@ -80,7 +80,7 @@ class Outcome:
     violations: list[str]
 
     def row(self) -> list[object]:
-        """As in docs/reliability.md."""
+        """As in docs/explanation/reliability.md."""
         times = self.recoveries or [0.0]
         seconds = [f"{median(times):.1f} s", f"{max(times):.1f} s"]
         return [

@@ -44,6 +44,6 @@ def new_database(postgres: Postgres, migrated: str) -> Callable[[], str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of docs/reliability.md."""
+    """The table of docs/explanation/reliability.md."""
     if rows := recorded(terminalreporter, "replicas"):
         show(terminalreporter, "replicas", COLUMNS, rows)

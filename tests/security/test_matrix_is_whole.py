@@ -20,7 +20,7 @@ from bot.handlers.commands import Commands
 from bot.handlers.images import ImagesHandler
 from bot.views import ids
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "security.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/reference/permissions.md"
 COVERED = {word.partition(" ")[0] for row in TABLE for word in row.covers}
 LISTENS = ("action", "view", "command", "event", "shortcut", "options", "message", "function", "step", "use")
 
@@ -106,7 +106,7 @@ def test_the_document_shows_the_matrix() -> None:
 
 
 def as_markdown() -> str:
-    """The table as docs/security.md has it."""
+    """The table as docs/reference/permissions.md has it."""
     head = f"| what is asked for | {' | '.join(ROLES)} |\n|---|{'---|' * len(ROLES)}\n"
     cell = lambda row, role: "yes" if role in row.may else "–"  # noqa: E731
     lines = [f"| {row.what} | {' | '.join(cell(row, role) for role in ROLES)} |\n" for row in TABLE]

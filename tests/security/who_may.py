@@ -1,4 +1,4 @@
-"""Who may do what: the one table. docs/security.md shows it, and every cell is tried.
+"""Who may do what: the one table. docs/reference/permissions.md shows it, and every cell is tried.
 
 ``sends`` makes what Slack would send when that person does it with *mina's* things, forged where the person could
 not even see the button. ``seen`` is what must be there afterwards if it was allowed, and must not be if not: a

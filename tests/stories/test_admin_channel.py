@@ -1,4 +1,4 @@
-"""Notices to a channel that the bot may not read: it has no channels:history (docs/slack.md)."""
+"""Notices to a channel that the bot may not read: it has no channels:history (docs/reference/slack-scopes.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alembic: runs on the connection that Store.upgrade hands over, one replica at a time."""
+"""Alembic: runs on the connection that Store.upgrade passes, one replica at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UPGRADE_LOCK = 0x6B7773  # "kws": any fixed number, the same in every replica
 
 
 def run() -> None:
-    """Runs the migrations in the caller's transaction."""
+    """Run the migrations in the caller's transaction."""
     connection = context.config.attributes["connection"]
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})

@@ -49,7 +49,11 @@ class FakeChecks:
             yield ok("containers") if self._registry else fail("containers_missing")
 
     def user_data(self: _Fake, mark: str) -> str:
-        """The user data of the mark's newest server, also of one that is gone; KeyError without one."""
+        """Return the user data of the mark's newest server, even if it is gone.
+
+        Raises:
+            KeyError: If there never was one.
+        """
         spec = self.spec(mark)
         if isinstance(spec, ContainerSpec):
             raise KeyError(mark)

@@ -133,6 +133,11 @@ class FakeImageStore:
         """See ImageStore."""
 
         def do() -> bool:
+            """Delete the image.
+
+            Raises:
+                NodeRefused: If it is protected.
+            """
             kept = self.everything().get(image_id)
             if kept is None:
                 return False

@@ -49,7 +49,7 @@ _RUNNING = (MachineState.ACTIVE, MachineState.STOPPED)
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How long things take."""
+    """How long each step takes, in seconds."""
 
     build: timedelta
     boot: timedelta
@@ -92,7 +92,7 @@ class FakeMachine:
         return MachineState.STOPPED if stopped else MachineState.ACTIVE
 
     def is_gone(self, now: datetime, times: Times) -> bool:
-        """Whether it is not shown any more."""
+        """Whether it is not shown any longer."""
         return self.deleted_at is not None and now >= self.deleted_at + times.delete
 
     def answers(self, now: datetime, times: Times) -> bool:
@@ -123,7 +123,7 @@ class FakeMachine:
         return self.again(now)
 
     def again(self, now: datetime) -> FakeMachine:
-        """Booted anew."""
+        """Booted again."""
         return replace(self, stopped=False, stopping_at=None, ending="", started_at=now, taken=self.key)
 
     def with_key(self, public_key: str, now: datetime, times: Times) -> FakeMachine | None:
@@ -133,7 +133,7 @@ class FakeMachine:
         return replace(self, key=public_key)
 
     def opens(self, public_key: str) -> bool:
-        """Whether a key of KWS opens it: the last one that it took, else the one that it was born with."""
+        """Whether a key of KWS opens it: the last one that it took, otherwise the one that it was born with."""
         born = "" if isinstance(self.spec, ContainerSpec) else self.spec.user_data
         return public_key == self.taken if self.taken else public_key in born
 

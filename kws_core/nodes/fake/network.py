@@ -47,7 +47,7 @@ class FakeNetwork:
         return self._addresses - sum(thing.kind == ADDRESS for thing in self)
 
     def ensure(self, spec: ServerSpec | ContainerSpec) -> Address:
-        """The mark's group, port and address; what lacks is made."""
+        """The mark's group, port and address; what is missing is made."""
         if spec.network:
             self._one(spec.network.mark, NETWORK, spec.network.cidr)
         group = self._one(spec.mark, GROUP)
@@ -62,7 +62,7 @@ class FakeNetwork:
         return Address(port.id, address.id, address.text, port.text)
 
     def drop(self, mark: str, *kinds: str) -> None:
-        """Delete the mark's things of these kinds."""
+        """Delete the mark's resources of these kinds."""
         self._things = {i: t for i, t in self._things.items() if t.mark != mark or t.kind not in kinds}
 
     @property

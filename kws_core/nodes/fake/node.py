@@ -1,7 +1,7 @@
 """A node in memory, for the demo and for tests: no threads, no sleep, time only through ``now``.
 
 It keeps security groups, ports, floating IPs, servers and containers one by one, each with an id and its
-mark, so that what is leaked or made twice can be seen; faults are ordered beforehand: ``fail_next``,
+mark, so that orphans and duplicates can be seen; faults are ordered beforehand: ``fail_next``,
 ``go_down``, ``break_next``, ``vanish``, ``plant``.
 """
 
@@ -196,13 +196,17 @@ class FakeNode(FakeChecks):
             return {mark: RemainingResources(frozenset(items)) for mark, items in found.items()}
 
     def duplicates(self) -> list[str]:
-        """Marks for which more than one machine was ever made; those that broke don't count."""
+        """Mark for which more than one machine was ever made; those that broke don't count."""
         with self._lock:
             made = Counter(one.spec.mark for one in self.ever if one.broken is None)
         return sorted(mark for mark, number in made.items() if number > 1)
 
     def spec(self, mark: str) -> ServerSpec | ContainerSpec:
-        """The spec of the mark's newest machine, also of one that is gone; KeyError without one."""
+        """Return the spec of the mark's newest machine, even if it is gone.
+
+        Raises:
+            KeyError: If there never was one.
+        """
         found = [one for one in list(self.ever) if one.spec.mark == mark]
         if not found:
             raise KeyError(mark)
@@ -242,7 +246,7 @@ class FakeNode(FakeChecks):
             self.breaks.append(refusal)
 
     def vanish(self, mark: str, kind: str = SERVER) -> None:
-        """Something is deleted behind our back: the mark's server, or its things of another ``kind``."""
+        """Something is deleted behind our back: the mark's server, or its resources of another ``kind``."""
         with self._lock:
             self.network.drop(mark, kind)
             here = self.servers.items()

@@ -40,7 +40,11 @@ def act(cloud: Cloud, kind: Kind, machine_id: str, action: MachineAction) -> Non
 
 
 def console(cloud: Cloud, kind: Kind, machine_id: str, lines: int) -> str:
-    """See Node.console()."""
+    """See Node.console().
+
+    Raises:
+        OpenStackRefused: If the server is stopped, or the node keeps no console.
+    """
     read = cloud.servers.console if kind is Kind.SERVER else cloud.containers.logs
     refused: OpenStackRefused | None = None
     try:

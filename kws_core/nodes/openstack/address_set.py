@@ -1,4 +1,4 @@
-"""A rental's place on the network: security group, port, floating IP. Look first, make what lacks."""
+"""A rental's place on the network: security group, port, floating IP. Look first, make what is missing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ class Wiring:
 
 
 def look_up_wiring(cloud: Cloud, node: str, external: str, internal: str, router: str) -> Wiring:
-    """The Wiring of these names; NodeRefused ``missing`` says which piece is not there."""
+    """Return the wiring of these names.
+
+    Raises:
+        OpenStackRefused: With ``missing`` and the piece that isn't there or isn't connected.
+    """
     outside, inside = cloud.networks.find(external), cloud.networks.find(internal)
     gate = cloud.routers.find(router)
     if gate.external_network_id != outside.id:

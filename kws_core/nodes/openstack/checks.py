@@ -1,4 +1,4 @@
-"""Looks at one OpenStack the way its owner would: what KWS needs of it, one thing after the other.
+"""Looks at one OpenStack the way its owner would: what KWS needs of it, one after the other.
 
 Nothing is made and nothing is changed. When the node can't be reached or does not let us in, that is the
 last finding; a service that does not answer costs one finding and one timeout, not one for each question.

@@ -24,7 +24,7 @@ from kws_core.nodes.values import Address, ContainerSpec, MachineState
 from kws_core.values import TAG_PREFIX
 
 FORCE_AFTER = 600.0  # seconds in which it could not be ended; sooner, an image may still be on its way
-_SETTLED = 30.0  # seconds after which a container that is only Created will not be started any more
+_SETTLED = 30.0  # seconds after which a container that is only Created will not be started any longer
 _ASKED_FOR = GRACE_SECONDS + 5.0  # seconds for which what was accepted is not asked for again
 _BUSY_FOR = 3600.0
 _STILL = frozenset({"Stopped", "Error", "Deleted", "Dead"})  # nothing of it runs in Docker
@@ -54,7 +54,11 @@ class ContainerDriver:
         self._busy = TtlCache(_BUSY_FOR, clock)
 
     def ensure(self, cloud: Cloud, spec: ContainerSpec, address: Address) -> str:
-        """The mark's only container: what an ambiguous failure made twice is reduced to one."""
+        """Return the mark's only container, reducing duplicates of an ambiguous failure to one.
+
+        Raises:
+            OpenStackRefused: If the node has no container service.
+        """
         if not cloud.containers.offered():
             raise OpenStackRefused(self._node, Refusal.MISSING, "no container service in the catalogue")
         found = find_containers(cloud, spec.mark)
@@ -67,7 +71,7 @@ class ContainerDriver:
     def end(self, cloud: Cloud, container: Container) -> bool:
         """Ask for the next step towards its end; whether it is certainly gone.
 
-        A deletion is asked for only when nothing runs in Docker any more, not together with a stop or
+        A deletion is asked for only when nothing runs in Docker any longer, not together with a stop or
         during a start: Zun then takes it off the network, fails to remove it, and forgets it at the
         next try, while Docker keeps it.
         """

@@ -73,7 +73,7 @@ class OpenStackDriver:
         return str(self._read().config_filename or "")
 
     def _read(self) -> OpenStackConfig:
-        """As it is now: who mends the file need not start KWS anew. Connections that work are kept."""
+        """As it is now: who mends the file need not start KWS again. Connections that work are kept."""
         with self._lock:
             if self._given:
                 return self._given

@@ -75,10 +75,10 @@ def from_answer(node: str, status: int, body: Any, text: str = "") -> NodeError:
 
 
 def from_exception(node: str, error: Exception) -> NodeError | None:
-    """The error for a foreign exception; None when it is none of OpenStack's (then it is a bug of ours)."""
+    """The error for a foreign exception; None when it isn't OpenStack's (then it is a bug of ours)."""
     if isinstance(error, NodeError):
         return error
-    if isinstance(error, ConfigError):  # nobody can log in to it until the file is mended: nothing was asked
+    if isinstance(error, ConfigError):  # nobody can log in to it until the file is fixed: nothing was asked
         return NodeDown(node, Refusal.AUTH, "; ".join(error.problems))
     status = getattr(error, "http_status", None) or getattr(error, "status_code", None)
     if _foreign(error) and isinstance(status, int) and status >= 400:
@@ -94,7 +94,11 @@ def from_exception(node: str, error: Exception) -> NodeError | None:
 
 @contextmanager
 def translated(node: str) -> Iterator[None]:
-    """Within this block, OpenStack's exceptions leave as NodeDown or NodeRefused; bugs leave as they are."""
+    """Let OpenStack's exceptions leave the block as ours; bugs leave as they are.
+
+    Raises:
+        NodeError: NodeDown or NodeRefused, for what the node or its library raised.
+    """
     try:
         yield
     except Exception as error:

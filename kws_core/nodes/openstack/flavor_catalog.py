@@ -1,4 +1,4 @@
-"""The flavors behind our sizes: found by what they are, made when lacking, gone after their last server."""
+"""The flavors behind our sizes: found by what they are, made when missing, gone after their last server."""
 
 from __future__ import annotations
 

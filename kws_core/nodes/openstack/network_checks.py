@@ -89,11 +89,11 @@ def _free_addresses(cloud: Cloud, network: Network) -> int | None:
     try:
         return cloud.limits.addresses(network.id).free
     except NodeError:
-        return None  # an extension that this Neutron may lack; nothing depends on it
+        return None  # an extension that this Neutron may not have; nothing depends on it
 
 
 def _one(things: Sequence[N], name: str, key: str, likely: Sequence[N]) -> Generator[Finding, None, N | None]:
-    """The only one of that name; else a finding, with the names that there are."""
+    """The only one of that name; otherwise a finding, with the names that there are."""
     named = [thing for thing in things if name in (thing.id, thing.name)]
     if len(named) == 1:
         return named[0]

@@ -2,7 +2,7 @@
 
 Everything is looked for before it is made, by the mark; whatever a listing returns is checked for the
 mark again. Requests that make something are sent once: what an ambiguous failure left is found by the
-next call. One lock per mark keeps two threads of this process from making the same thing twice.
+next call. One lock per mark keeps two threads of this process from making a resource twice.
 """
 
 from __future__ import annotations
@@ -221,7 +221,7 @@ class OpenStackNode:
         return self._connection.openstack
 
     def close(self) -> None:
-        """See Node. A later call connects anew."""
+        """See Node. A later call connects again."""
         with self._lock:
             self._cloud_once = None
         self._workers.close()
@@ -313,6 +313,6 @@ def _ranked(servers: Sequence[Server]) -> list[Server]:
 
 
 def _check_mark(node: str, mark: str) -> None:
-    # The only caller's slip that could cost somebody else's things.
+    # The only caller's slip that could cost another person's resources.
     if not mark.startswith(TAG_PREFIX) or mark == TAG_PREFIX:
         raise OpenStackRefused(node, Refusal.INVALID, f"{mark!r} is no mark")

@@ -7,7 +7,7 @@ from kws_core.nodes.values import NetworkSpec
 
 
 def ensure_network(cloud: Cloud, router: str, spec: NetworkSpec) -> str:
-    """Its id. Looks first and makes what lacks, so that half-made ones are completed."""
+    """Its id. Looks first and makes what is missing, so that half-made ones are completed."""
     marked = [network for network in cloud.networks.list() if spec.mark in network.marks]
     network = marked[0] if marked else cloud.networks.create(spec.mark, spec.mark)
     subnets = [subnet for subnet in cloud.subnets.list() if subnet.network_id == network.id]

@@ -83,7 +83,7 @@ def fault_refusal(fault: str) -> Refusal:
 
 
 def mark_of_server(server: Server) -> str:
-    """The server's mark, empty when it is none of ours."""
+    """The server's mark, empty when it isn't ours."""
     rental = server.metadata.get(RENTAL_KEY, "")
     return owner_tag(rental) if rental else ""
 
@@ -124,7 +124,7 @@ def container_refusal(reason: str) -> Refusal:
 
 
 def mark_of_container(container: Container) -> str:
-    """The container's mark, empty when it is none of ours. An adopted one has it for a name: Zun sets no label later."""
+    """The container's mark, empty when it isn't ours. An adopted one has it for a name: Zun sets no label later."""
     rental = container.labels.get(RENTAL_KEY, "")
     if rental:
         return owner_tag(rental)

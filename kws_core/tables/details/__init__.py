@@ -14,12 +14,12 @@ from typing import Any, Self, get_args, get_origin, get_type_hints
 class Details:
     """Base of these dataclasses; a field's name is the key under which it is stored.
 
-    Whoever writes one has to give every field without a default. A row that another version wrote may lack
+    A writer has to give every field without a default. A row that another version wrote may not have
     even those; they are read as empty then. Keys without a field are ignored.
     """
 
     def to_json(self) -> dict[str, Any]:
-        """Return the stored form, which leaves out what is None."""
+        """Return the stored form, which leaves out empty fields."""
         return {name: _stored(value) for name, value in vars(self).items() if value is not None}
 
     @classmethod

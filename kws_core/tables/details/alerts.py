@@ -94,7 +94,7 @@ class NodeDownAlert(AlertDetails):
 
 @dataclass(frozen=True)
 class NodeUpAlert(AlertDetails):
-    """A node answers again, after a silence that began ``since``."""
+    """A node answers again, after an outage that began ``since``."""
 
     kind = AlertKind.NODE_UP
     node: str
@@ -114,7 +114,7 @@ class NodeResumedAlert(AlertDetails):
 
 @dataclass(frozen=True)
 class NodeMissedAlert(AlertDetails):
-    """A node is not in nodes.toml although so many rentals are on it."""
+    """A node is not in nodes.toml although that many rentals are on it."""
 
     kind = AlertKind.NODE_MISSED
     node: str

@@ -83,7 +83,7 @@ class KeyFileRemoved(EventDetails):
     """The file with a private key is gone from Slack."""
 
     kind = EventKind.KEY_FILE_REMOVED
-    saved: bool  # its owner said so; else its time was over
+    saved: bool  # its owner said so; otherwise its time had ended
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class PoweredOff(EventDetails):
 
     kind = EventKind.POWERED_OFF
     node: str
-    asked: bool  # by a person who stopped it in KWS; else from inside, or on the node
+    asked: bool  # by a person who stopped it in KWS; otherwise from inside, or on the node
     still: bool | None = None
     outage: bool | None = None  # with its whole node: KWS starts it again
 
@@ -244,7 +244,7 @@ class Extended(EventDetails):
 
 @dataclass(frozen=True)
 class Expired(EventDetails):
-    """Its last day is over: it is being deleted."""
+    """Its last day has ended: it is being deleted."""
 
     kind = EventKind.EXPIRED
     reason: str = Reason.EXPIRED
@@ -252,7 +252,7 @@ class Expired(EventDetails):
 
 @dataclass(frozen=True)
 class Stopped(EventDetails):
-    """Its last day is over: it is kept for the grace time."""
+    """Its last day has ended: it is kept for the grace period."""
 
     kind = EventKind.STOPPED
     until: datetime | None
@@ -260,7 +260,7 @@ class Stopped(EventDetails):
 
 @dataclass(frozen=True)
 class Restored(EventDetails):
-    """It was taken out of the grace time."""
+    """It was taken out of the grace period."""
 
     kind = EventKind.RESTORED
     until: date | None
@@ -294,7 +294,7 @@ class Adopted(EventDetails):
 
 @dataclass(frozen=True)
 class NodeDrained(EventDetails):
-    """Its node goes out of service; an event of this kind has a key."""
+    """Its node goes into maintenance; an event of this kind has a key."""
 
     kind = EventKind.NODE_DRAINED
     node: str

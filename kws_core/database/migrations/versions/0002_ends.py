@@ -1,4 +1,4 @@
-"""Ends and new keys: warnings, the night pass and its ledger, grace time, notices to the admins, sightings of leaks."""
+"""Ends and new keys: reminders, the nightly cleanup and its ledger, grace period, admin alerts, orphan candidates."""
 
 import sqlalchemy as sa
 from alembic import op

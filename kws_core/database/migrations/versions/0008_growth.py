@@ -1,4 +1,4 @@
-"""Indexes for what is asked each second or at each form, so that what is over costs nothing."""
+"""Indexes for what is asked each second or at each form, so that what has ended costs nothing."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -2,7 +2,7 @@
 
 ``Cloud(connection).servers.create("web", image="debian-12", flavor="m1.small", ports=[…], user_data="…")``
 
-* Names and ids are accepted wherever something is looked up. A name that two things share is refused
+* Names and ids are accepted wherever something is looked up. A name that two resources share is refused
   (NodeRefused ``invalid``, both ids in the detail), an unknown one too (``missing``).
 * Results are the small frozen dataclasses of :mod:`kws_core.nodes.openstack.api.types`, never SDK objects:
   sizes are MiB and GiB, user data is plain text, times are aware.

@@ -62,7 +62,11 @@ class Containers:
         environment: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> str:
-        """Ask for a container on a port that exists, and return its id at once. Exactly one request."""
+        """Request a container on an existing port and return its ID at once. Sends exactly one request.
+
+        Raises:
+            NodeDown: If the answer has no ID, so nobody knows what was created.
+        """
         wanted: dict[str, Any] = {
             "name": name,
             "image": image,
@@ -99,7 +103,7 @@ class Containers:
         self._ask(lambda zun: zun.containers.restart(container_id, GRACE_SECONDS))
 
     def rename(self, container_id: str, name: str) -> None:
-        """Gives it another name; all that Zun changes on what is there, besides its limits."""
+        """Give it another name; all that Zun changes on what is there, besides its limits."""
         self._ask(lambda zun: zun.containers.update(container_id, name=name))
 
     def unpause(self, container_id: str) -> None:

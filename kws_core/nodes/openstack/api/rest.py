@@ -73,7 +73,7 @@ class Rest:
         self._send(service, method, path, empty=True, **options)
 
     def delete(self, service: str, path: str, version: str | None = None) -> bool:
-        """False when it was not there (any more)."""
+        """False when it was not there (any longer)."""
         try:
             self.send(service, "DELETE", path, microversion=version)
         except OpenStackRefused as error:
@@ -85,7 +85,11 @@ class Rest:
     def pages(
         self, service: str, path: str, key: str, params: Params | None = None, version: str | None = None
     ) -> list[Json]:
-        """All entries of a listing, page after page."""
+        """Yield all entries of a listing, page after page.
+
+        Raises:
+            NodeDown: If an answer isn't a listing.
+        """
         found: list[Json] = []
         query: dict[str, Any] = dict(params or {})
         for _ in range(_PAGE_LIMIT):
@@ -102,7 +106,11 @@ class Rest:
 
     @contextmanager
     def stream(self, service: str, path: str, chunk: int) -> Iterator[Iterator[bytes]]:
-        """The body of the answer to a GET, ``chunk`` bytes at a time; what is cut short is NodeDown."""
+        """Yield the body of the answer to a GET, ``chunk`` bytes at a time.
+
+        Raises:
+            NodeError: If the node refuses, or the body is cut short.
+        """
         with translated(self.node):
             response = self._proxy(service).request(path, "GET", connect_retries=0, stream=True)
         with closing(response):
@@ -161,7 +169,11 @@ class Rest:
 
 
 def inner(rest: Rest, body: Json, key: str) -> Json:
-    """``body[key]``; NodeDown when an answer lacks it or its id, for then nobody knows what was done."""
+    """Return ``body[key]``.
+
+    Raises:
+        NodeDown: If an answer doesn't have it or its ID, so nobody knows what was done.
+    """
     value = body.get(key)
     if not isinstance(value, dict) or not (value.get("id") or value.get("name")):
         raise NodeDown(rest.node, Refusal.DOWN, f"no {key} in the answer")
@@ -169,7 +181,11 @@ def inner(rest: Rest, body: Json, key: str) -> Json:
 
 
 def pick(rest: Rest, kind: str, found: Sequence[N], name_or_id: str) -> N:
-    """The one that has this id, else the only one of this name; NodeRefused when there is none or several."""
+    """Return the one with this ID, or the only one of this name.
+
+    Raises:
+        OpenStackRefused: If there is none, or several of the name.
+    """
     for one in found:
         if one.id == name_or_id:
             return one

@@ -22,7 +22,11 @@ class Servers:
         self._flavors = flavors
 
     def list(self, all_projects: bool = False) -> Sequence[Server]:
-        """All servers in one listing; those of other projects too if asked and allowed (else refused)."""
+        """List all servers in one listing; those of other projects too if asked and allowed.
+
+        Raises:
+            NodeDown: If an entry has no metadata, so ownership can't be told.
+        """
         params = {"all_tenants": 1} if all_projects else {}
         found = self._rest.pages("compute", "/servers/detail", "servers", params, NOVA)
         if any("metadata" not in entry for entry in found):
@@ -31,7 +35,7 @@ class Servers:
         return [_server(entry) for entry in found]
 
     def ping(self, timeout: tuple[float, float]) -> None:
-        """Asks for one server at most; ``timeout``: seconds to connect and to answer."""
+        """Ask for one server at most; ``timeout``: seconds to connect and to answer."""
         self._rest.get("compute", "/servers", {"limit": 1}, NOVA, timeout)
 
     def find(self, name_or_id: str) -> Server:

@@ -38,7 +38,7 @@ class Container:
     labels: Mapping[str, str] = field(default_factory=dict)
     task: str = ""
     reason: str = ""
-    detail: str = ""  # Docker's words, e.g. "Exited(3) 5 mins ago"; as old as Zun's last look
+    detail: str = ""  # Docker's words, e.g. "Exited(3) 5 mins ago"; as old as Zun's last check
     image: str = ""
     vcpus: int = 0  # a part of one counts as one
     ram_mb: int = 0
@@ -116,7 +116,7 @@ class FloatingIp:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An ingress rule; ``first``/``last`` are None for a protocol without ports, and "" is any protocol.
+    """An ingress rule; ``first``/``last`` are empty for a protocol without ports, and "" is any protocol.
 
     ``source`` is the CIDR that it lets in, "" anybody.
     """

@@ -64,7 +64,7 @@ class _Place:
 
 
 def _twice(file: CloudsFile, cloud: str) -> Iterator[str]:
-    """Keys of which YAML passes over the first in silence."""
+    """Keys of which YAML drops the first without an error."""
     for keys in (("clouds",), ("clouds", cloud), ("clouds", cloud, "auth")):
         name = file.twice(*keys)
         if name and (keys != ("clouds",) or name == cloud):

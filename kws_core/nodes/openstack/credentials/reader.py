@@ -23,10 +23,13 @@ IMPORTS = Lock()  # two threads that import openstack for the first time trip ov
 
 
 def read_clouds() -> OpenStackConfig:
-    """The file that $OS_CLIENT_CONFIG_FILE names, else the first clouds.yaml of the usual search path.
+    """Read the file that $OS_CLIENT_CONFIG_FILE names, or the first clouds.yaml of the usual search path.
 
     ConfigError when it is there, or is named, and can't be read: no other takes its place. No other OS_*
     variable counts.
+
+    Raises:
+        ConfigError: If it can't be read, or openstacksdk doesn't accept it.
     """
     with IMPORTS:
         from openstack.config import OpenStackConfig, loader
@@ -69,7 +72,7 @@ def unknown_cloud(clouds: OpenStackConfig, node: str, cloud: str) -> str:
 
 
 def stamp(clouds: OpenStackConfig) -> list[tuple[int, int]]:
-    """Changes when a file that ``clouds`` was read from changes; empty when there was none."""
+    """Change when a file that ``clouds`` was read from changes; empty when there was none."""
     found = []
     for path in filter(None, (clouds.config_filename, clouds.secure_config_filename)):
         with suppress(OSError):

@@ -178,7 +178,7 @@ def test_every_metric_of_the_dashboard_exists(world: World) -> None:
     mentioned = (
         named
         | set(re.findall(r"kws_[a-z_]+", alerts))
-        | set(re.findall(r"kws_[a-z_]+", (ROOT / "docs/operation.md").read_text()))
+        | set(re.findall(r"kws_[a-z_]+", (ROOT / "docs/reference/metrics.md").read_text()))
     )
     assert ours - mentioned == set(), "not drawn, not alerted on, not documented"
 

@@ -104,8 +104,8 @@ def test_the_file_is_fresh() -> None:
     assert (ROOT / "manifest.yaml").read_text() == manifest.manifest_text(), (
         "run: kws manifest > manifest.yaml"
     )
-    assert manifest.scope_table() in (ROOT / "docs/slack.md").read_text(), (
-        "docs/slack.md: the table of scopes"
+    assert manifest.scope_table() in (ROOT / "docs/reference/slack-scopes.md").read_text(), (
+        "docs/reference/slack-scopes.md: the table of scopes"
     )
 
 

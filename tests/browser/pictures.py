@@ -1,0 +1,131 @@
+"""Take the pictures of the documents: the demo with its simulated nodes, in Debian's chromium. ``make pictures``.
+
+Nothing is drawn by hand, so whoever changes the page or a message takes them again. Fields are found by their block ids,
+not by their labels, so that the same script serves every language.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from PIL import Image  # noqa: E402 - comes with matplotlib
+from playwright.sync_api import sync_playwright  # noqa: E402
+
+from demo.clock import DemoClock  # noqa: E402
+from demo.play import Demo, Pace, simulated  # noqa: E402
+from kws_core.tables.states import Status  # noqa: E402
+
+FOLDER = ROOT / "docs/pictures"
+MORNING = datetime(2026, 12, 1, 1, 30, tzinfo=UTC)  # 10:30 in Seoul
+SIZE = {"width": 1240, "height": 760}
+PERSON = "mina"  # her time zone is the lab's
+LANGUAGES = ("en", "ko")
+PATIENCE = 90  # seconds
+
+
+@dataclass
+class Scene:
+    """One language's page, in front of one demo."""
+
+    page: Any
+    demo: Demo
+    language: str
+
+    def type(self, text: str) -> None:
+        """Type into the message box and press Enter."""
+        box = self.page.locator("#composer")
+        box.fill(text)
+        box.press("Enter")
+
+    def fill_form(self, name: str) -> Any:
+        """Open the rent form and fill in name and image; return the field of the name."""
+        self.type("/kws rent")
+        field = self.page.locator("#modals dialog [data-block=name] input")
+        field.fill(name)
+        self.page.locator("#modals dialog [data-block=image] select").select_option("debian-12")
+        return field
+
+    def shoot(self, name: str) -> None:
+        """Save a picture once the page has settled."""
+        self.page.wait_for_timeout(600)
+        path = FOLDER / f"{name}{'' if self.language == 'en' else '-' + self.language}.png"
+        self.page.screenshot(path=path)
+        Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)  # a third of the size
+        print(path.relative_to(ROOT))
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Wait for the bot.
+
+    Raises:
+        TimeoutError: If it takes longer than ``PATIENCE`` seconds.
+    """
+    last = time.monotonic() + PATIENCE
+    while not happened():
+        if time.monotonic() > last:
+            raise TimeoutError("the demo didn't get there")
+        time.sleep(0.1)
+
+
+def running(demo: Demo, count: int) -> bool:
+    """Tell whether that many servers run."""
+    return sum(rental.status is Status.READY for rental in demo.service.rental_queries.all_rentals()) == count
+
+
+def act(scene: Scene) -> None:
+    """Play a first rental up to its reminder, and take the pictures on the way."""
+    page, demo = scene.page, scene.demo
+    scene.fill_form("web01").press("Enter")
+    until(lambda: running(demo, 1))
+    scene.page.locator("#messages .message").filter(has_text="web01").first.wait_for()
+    scene.fill_form("train-gpu")
+    scene.shoot("demo-form")
+    page.keyboard.press("Escape")
+    if page.locator("dialog.confirm").count():
+        page.locator("dialog.confirm button").last.click()
+    page.locator("#modals dialog").wait_for(state="detached")
+    demo.stage.act("clock", {"step": "week"})
+    until(lambda: demo.clock.skipped > 0 and not demo.stage.panel()["travelling"])
+    page.wait_for_timeout(1500)
+    page.evaluate("document.querySelector('#messages').scrollTop = 1e9")
+    scene.shoot("demo-warning")
+    page.goto(f"{demo.workspace.page_url}#{PERSON}/home")
+    page.wait_for_timeout(1500)
+    scene.shoot("demo-home")
+
+
+def main() -> int:
+    """Take every picture in every language."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        print("no chromium on this machine: apt-get install chromium", file=sys.stderr)
+        return 1
+    FOLDER.mkdir(exist_ok=True)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium)
+        for language in LANGUAGES:
+            with simulated(clock=DemoClock(MORNING), pace=Pace(0.1, 0.1, 0.1)) as demo:
+                demo.stage.act("language", {"user": PERSON, "locale": language})
+                context = browser.new_context(viewport=SIZE, color_scheme="light", reduced_motion="reduce")
+                page = context.new_page()
+                page.set_default_timeout(PATIENCE * 1000)
+                page.goto(f"{demo.workspace.page_url}#{PERSON}/messages")
+                page.wait_for_selector("body[data-ready]")
+                act(Scene(page, demo, language))
+                context.close()
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
