@@ -77,7 +77,7 @@ class Desk:
         self.press("Rent", self.modal)
         self.expect(self.modal).to_have_count(0)
         card = self.messages.filter(has_text=name).first
-        self.expect(card).to_contain_text("Ready on")
+        self.expect(card).to_contain_text("Running on")
         return card
 
     def shot(self, path: Path) -> None:

@@ -30,11 +30,11 @@ def test_time_passes_warning_then_night_pass_then_the_end(sit_down: Sit) -> None
     desk.expect(warning).to_contain_text("along with all its data")
     desk.expect(warning.get_by_role("button", name="Extend by 1 week")).to_be_visible()
     pass_time(desk, "1 week", "December 15")
-    desk.expect(card).to_contain_text("Ready on node1")
+    desk.expect(card).to_contain_text("Running on node1")
     pass_time(desk, "Until next 00:00", "December 16")
     desk.expect(card).to_contain_text("The rental expired")
     desk.expect(card).to_contain_text("Nothing remains")
-    desk.expect(desk.message("web01 has ended")).to_be_visible()
+    desk.expect(desk.message("web01 expired and has ended")).to_be_visible()
     assert desk.demo.nodes["node1"].resources() == {}
 
     admin = sit_down("admin", "C0LABADMIN")
@@ -57,9 +57,9 @@ def test_a_dead_node_and_a_slow_one(sit_down: Sit) -> None:
     node(desk, "node1").get_by_text("Down", exact=True).click()
     desk.expect(node(desk, "node1")).to_contain_text("Not responding")
     card = desk.rent()
-    desk.expect(card).to_contain_text("Ready on node2")
+    desk.expect(card).to_contain_text("Running on node2")
     node(desk, "node1").get_by_text("Slow", exact=True).click()
-    desk.expect(node(desk, "node1")).to_contain_text("answers")
+    desk.expect(node(desk, "node1")).to_contain_text("Responding")
     assert desk.demo.nodes["node1"].mood == "slow"
     node(desk, "node1").get_by_text("Normal", exact=True).click()
     desk.expect(node(desk, "node1").get_by_label("Normal")).to_be_checked()

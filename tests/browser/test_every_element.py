@@ -87,7 +87,7 @@ def test_in_a_message(sit_down: Sit, heard: Queue[Json]) -> None:
 
     box = post.get_by_role("combobox", name="Find")
     box.focus()
-    desk.expect(desk.page.get_by_role("listbox")).to_contain_text("Type 1 letters or more.")
+    desk.expect(desk.page.get_by_role("listbox")).to_contain_text("Type 1 letter or more.")
     box.press_sequentially("x")
     desk.expect(desk.page.get_by_role("option", name="X-2")).to_be_visible()
     box.press("ArrowDown")

@@ -37,7 +37,7 @@ def test_from_the_form_to_nothing_left(sit_down: Sit) -> None:
     name.press("Enter")
     desk.expect(desk.modal).to_have_count(0)
     card = desk.messages.first
-    desk.expect(card).to_contain_text("Ready on node1")
+    desk.expect(card).to_contain_text("Running on node1")
     desk.expect(card.locator("pre").first).to_contain_text("ssh -i ~/.ssh/kws-web01 debian@203.0.113.10")
 
     desk.press("Return server", card)
@@ -119,7 +119,7 @@ def test_a_custom_size_opens_in_place_and_what_was_typed_stays(sit_down: Sit) ->
     desk.modal.locator("[data-block=disk_gb] input").fill("7")
     desk.press("Rent", desk.modal)
     desk.expect(desk.messages.first).to_contain_text("3 vCPU")
-    desk.expect(desk.messages.first).to_contain_text("Ready on node1")
+    desk.expect(desk.messages.first).to_contain_text("Running on node1")
 
 
 def test_a_container(sit_down: Sit) -> None:
@@ -129,7 +129,7 @@ def test_a_container(sit_down: Sit) -> None:
     desk.modal.locator("[data-block=image] input").fill("nginx:1.27")
     desk.modal.locator("button[type=submit]").click()
     desk.expect(desk.modal).to_have_count(0)
-    desk.expect(desk.messages.first).to_contain_text("Ready on node1")
+    desk.expect(desk.messages.first).to_contain_text("Running on node1")
     desk.expect(desk.page.locator("#panel .node").first).to_contain_text("box01")
 
 
