@@ -5,7 +5,8 @@
 set -euo pipefail
 RELEASES="bullseye bookworm trixie" # cloud-init 20.4, 22.4 and 25.1
 FOLDER=${CLOUD_INIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kws-cloud-init}
-MIRROR=$(apt-get indextargets --format '$(SITE)' 2>/dev/null | grep -m 1 '/debian$' || echo http://deb.debian.org/debian)
+MIRROR=$(apt-get indextargets --format '$(SITE)' 2>/dev/null | grep -m 1 '/debian$' || true)
+[ -n "$MIRROR" ] || { echo "apt has no Debian archive in its sources" >&2 && exit 1; }
 
 mkdir -p "$FOLDER/lists/partial" "$FOLDER/cache/archives/partial"
 cd "$FOLDER"
