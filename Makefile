@@ -114,6 +114,7 @@ messages: setup ## what has to be translated
 	$(BIN)/pybabel -q extract -F babel.cfg -k N_ -k P_:1,2 -k _n:1,2 --omit-header -o - .
 
 gallery: setup ## every view, card, notice and message in each language on one page: build/gallery.html
+	mkdir -p build
 	PYTHONPATH=tests $(BIN)/python -m harness.gallery_page build/gallery.html
 
 lock: setup ## pin the dependencies anew
