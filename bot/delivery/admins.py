@@ -1,4 +1,4 @@
-"""Brings admin alerts: into their channel, or to each of them where there is none. Shown once."""
+"""Delivers admin alerts once: to the admin channel, or to each admin if there is no channel."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Notifier:
         self._stopping = True
 
     def tick(self) -> timedelta:
-        """Start what is due, each rental by itself."""
+        """Start a delivery for each rental that is due."""
         if not self._stopping:
             for rental_id in self.outbox.due():
                 self._start(rental_id)

@@ -85,19 +85,22 @@ def release_lease(session: Session, placement_id: int, who: str, next_check_at: 
 def requeue_node(session: Session, node: str, now: datetime) -> None:
     """Make everything on a node due: it has come back."""
     there = select(Placement.id).where(Placement.node == node, Placement.state.in_(HOLDING))
-    ids = session.scalars(_in_turn(there)).all()
-    session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_check_at=now))
+    _make_due(session, there, now)
 
 
 def requeue_turned(session: Session, node: str, machines: Mapping[str, Machine], now: datetime) -> None:
-    """Makes due what was switched off or on behind KWS's back, as its node shows it (by mark)."""
+    """Make due what was turned off or on outside KWS, as its node shows it (by mark)."""
     rows = session.execute(_IN_USE, {"node": node})
     turned = [
         one for one, rental, was_off in rows if _is_off(machines.get(owner_tag(rental))) is (not was_off)
     ]
     if turned:
-        ids = session.scalars(_in_turn(select(Placement.id).where(Placement.id.in_(turned)))).all()
-        session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_check_at=now))
+        _make_due(session, select(Placement.id).where(Placement.id.in_(turned)), now)
+
+
+def _make_due(session: Session, placements: Select[int], now: datetime) -> None:
+    ids = session.scalars(_in_turn(placements)).all()
+    session.execute(update(Placement).where(Placement.id.in_(ids)).values(next_check_at=now))
 
 
 def _is_off(machine: Machine | None) -> bool | None:
