@@ -221,3 +221,11 @@ def test_lists_say_it_too(world: World) -> None:
     assert "ssh " not in entry
     assert "중지됨" in row
     assert f"(by <@{ADMIN.id}>)" in shown(world, rental)[0]
+
+
+def test_a_poweroff_between_two_checks_is_seen_with_the_nodes_own(world: World) -> None:
+    rental = world.ready()
+    world.settle(400)
+    node_of(world, rental).end(rental.mark)
+    world.settle(USUAL)
+    assert world.look(rental).power is Power.OFF
