@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,10 +25,13 @@ from keystoneauth1.session import Session
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
+from bot.cli.common import Outside
 from bot.cli.main import main
-from bot.service import Service
+from bot.service import Parts, Service
+from kws_core.config import Config, Environment
 from kws_core.context import utcnow
 from kws_core.database.store import Store
+from kws_core.nodes import Node
 
 ORDER, LOG, DIED = Path("kill.json"), Path("calls.log"), Path("died.txt")
 IDLE_THREADS = re.compile(r"-(ping|refresh)")  # they come at their own times, and only ask
@@ -139,11 +142,23 @@ def _moved() -> datetime:
     return utcnow() + timedelta(days=days, hours=hours)
 
 
+class MortalService(Service):
+    """Its commits are counted, and its clock is moved."""
+
+    def __init__(self, config: Config, environment: Environment, nodes: Mapping[str, Node]) -> None:
+        super().__init__(config, environment, nodes, _moved, Parts(store=MortalStore))
+
+
+class MortalOutside(Outside):
+    """``kws run`` runs the service above."""
+
+    def service(self) -> type[Service]:
+        """As Outside's."""
+        return MortalService
+
+
 def plant() -> None:
     """Puts the counting in the place of the real calls."""
-    import bot.service
-
-    bot.service.Store = MortalStore  # type: ignore[misc]
     Session.request = counted(Session.request, _to_node)  # type: ignore[method-assign]
     WebClient.api_call = counted(WebClient.api_call, _to_slack)  # type: ignore[method-assign]
     urllib.request.urlopen = counted(
@@ -151,10 +166,9 @@ def plant() -> None:
         lambda request, *_, **__: "upload" if "upload" in getattr(request, "full_url", "") else None,
     )
     WebhookClient.send_dict = counted(WebhookClient.send_dict, lambda *_, **__: "response_url")  # type: ignore[method-assign]
-    Service.__init__.__defaults__ = (_moved,)  # type: ignore[misc]
 
 
 if __name__ == "__main__":
     plant()
     sys.argv = ["kws", "run"]
-    main()
+    main(MortalOutside())

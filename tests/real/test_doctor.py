@@ -196,4 +196,4 @@ def test_a_lab_that_is_well_and_one_with_twelve_faults(
     korean = doctor.run("member", "--lang", "ko")
     assert korean.returncode == 1
     assert korean.stdout.count("FAIL ") == 4
-    assert "할당량 floating-ips(0)을 다 썼습니다" in korean.stdout
+    assert "할당량 floating-ips(0)에 여유가 없어" in korean.stdout

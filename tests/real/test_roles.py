@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import time
@@ -40,27 +41,28 @@ disk_gb = 40
 NODE_MD = Path(__file__).parent.parent.parent / "docs/how-to/prepare-a-node.md"
 
 
-def node_of(cloud: dict[str, Any]) -> Iterator[OpenStackNode]:
-    clouds = OpenStackConfig(config_files=[], load_envvars=False)
-    clouds.config_filename = "the test"
-    clouds.cloud_config = {"clouds": {"node2": cloud}}
-    node = bare_node(parse_config(TOML), clouds)
+def node_of(cloud: dict[str, Any], folder: Path) -> Iterator[OpenStackNode]:
+    path = folder / "clouds.yaml"
+    path.write_text(json.dumps({"clouds": {"node2": cloud}}))  # JSON is YAML
+    node = bare_node(
+        parse_config(TOML), OpenStackConfig(config_files=[str(path)], secure_files=[], load_envvars=False)
+    )
     yield node
     node.close()
 
 
 @pytest.fixture
-def member(clouds: dict[str, Any]) -> Iterator[OpenStackNode]:
+def member(clouds: dict[str, Any], tmp_path: Path) -> Iterator[OpenStackNode]:
     """A node through an application credential with the role member and no other."""
     with own_project(clouds["node2"]) as project:
-        yield from node_of(project.cloud)
+        yield from node_of(project.cloud, tmp_path)
 
 
 @pytest.fixture
-def reader(clouds: dict[str, Any]) -> Iterator[OpenStackNode]:
+def reader(clouds: dict[str, Any], tmp_path: Path) -> Iterator[OpenStackNode]:
     """The same with the role reader only, in a project without networks."""
     with own_project(clouds["node2"], ("reader",), wired=False) as project:
-        yield from node_of(project.cloud)
+        yield from node_of(project.cloud, tmp_path)
 
 
 def spec_of(size: Size, network: NetworkSpec | None = None) -> ServerSpec:
