@@ -36,7 +36,7 @@ from kws_core import config  # noqa: E402
 from kws_core.reports.metrics import Figures, Night, Waiting  # noqa: E402
 from kws_core.scheduling.capacity import NodeStatus  # noqa: E402
 from kws_core.scheduling.placement import NodeCapacity  # noqa: E402
-from kws_core.tables.diagram import mermaid  # noqa: E402
+from kws_core.tables.states import mermaid  # noqa: E402
 
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n)(.*?)(<!-- generated: end -->)", re.S)
 PAGES = sorted((ROOT / "docs").rglob("*.md"))

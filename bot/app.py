@@ -17,6 +17,7 @@ from bot.delivery.image_jobs import ImageJobs
 from bot.delivery.pictures import ChartSender
 from bot.handlers import (
     admin_rentals,
+    copies,
     decisions,
     extend,
     home,
@@ -92,6 +93,7 @@ def _register(app: App, parts: AppParts) -> None:
     images.register(app, dispatcher, admin, parts.image_jobs)
     home.register(app, dispatcher, homes, admin)
     admin_rentals.register(app, dispatcher, homes, extensions)
+    copies.register(app, dispatcher, commands)
     commands.register(app)
 
 

@@ -37,6 +37,7 @@ from kws_core.config import Config, Environment
 from kws_core.context import Context, Spawn, spawn, utcnow
 from kws_core.database.single_process import SoleProcess
 from kws_core.database.store import Store
+from kws_core.images.carrier import Carrier
 from kws_core.images.service import Images
 from kws_core.loop import Loop
 from kws_core.nightly.cleanup import Nightly
@@ -95,8 +96,7 @@ class Service:
         self.key_files = KeyFileRemover(self.context, self.client)
         self.sole, self.pulse = SoleProcess(self.store), Heartbeat(self.context)
         self.dispatcher = Dispatcher(self.context, self.directory, threads.workers)
-        self.members = self.dispatcher.members
-        self.rental_queries = self.dispatcher.rental_queries
+        self.members, self.rental_queries = self.dispatcher.members, self.dispatcher.rental_queries
         self.rental_service = self.dispatcher.rental_service
         self.operations = Operations(self.context, nodes, threads.nodes)
         self.terms, self.nightly = Extensions(self.context), Nightly(self.context)
@@ -105,6 +105,7 @@ class Service:
             self.rental_queries.nodes, threads.pictures, parts.draw, upload=parts.upload
         )
         images, post = Images(self.context, nodes), MessageClient(self.client)
+        self.carrier = Carrier(self.context, nodes, images)
         self.image_jobs = ImageJobs(images, self.dispatcher, post, threads.images, parts.edit_every)
         self.homes = Homes(self.context, self.directory, self.client)
         self.app_parts = self._app_parts()
@@ -146,6 +147,7 @@ class Service:
         scheduler.add_job(self.nightly.tick, every(minutes=1), next_run_time=now, **CHORE)
         scheduler.add_job(self.admin_notices.deliver_due, every(seconds=10), **CHORE)
         scheduler.add_job(self.key_files.remove_due, every(seconds=5), **CHORE)
+        scheduler.add_job(self.carrier.tick, every(seconds=2), **CHORE)
         scheduler.add_job(self.image_jobs.close_broken, every(seconds=10), next_run_time=now, **CHORE)
         scheduler.add_job(self.look_for_departures, every(seconds=departures.EVERY.total_seconds()), **CHORE)
         return scheduler

@@ -120,6 +120,12 @@ class Policy(_Section):
     key_file_days: Annotated[int, Field(ge=1, le=3650)] = 7
     """Days after which the file of a delivered private key is removed from the DM, unless its owner confirmed
     earlier that it is saved."""
+    max_copies_per_user: Annotated[int, Field(ge=0)] = 2
+    """Copies of servers that one person can keep. 0 turns copies off."""
+    copy_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """Days that a copy is kept, counted from the day it was requested, and the days that *Keep longer* gives."""
+    copy_floor_gb: Annotated[int, Field(ge=0)] = 10
+    """Free disk, in GiB, that a node must have left for KWS to make a copy there."""
     quiet: tuple[QuietDays, ...] = ()
     """Deletion freezes (holidays, exams): tables `[[policy.quiet]]` with `from` and `to`, both inclusive. An
     end that falls on such a day moves to the day after the last of them, and the reminders say so."""
@@ -200,6 +206,8 @@ class NodeSection(_Section):
     """Memory that KWS may allocate, in MiB."""
     disk_gb: Annotated[int, Field(ge=1)]
     """Disk that KWS may allocate, in GiB."""
+    copy_disk_gb: Annotated[int, Field(ge=0)] = 20
+    """Disk for copies of servers, in GiB, besides `disk_gb`. 0: KWS makes no copies on this node."""
     max_builds: Annotated[int, Field(ge=1, le=64)] = 2
     """Servers that the node creates at the same time. Others wait in the queue, where everybody gets a first
     turn before anybody gets a second."""

@@ -216,6 +216,14 @@ class ErrorCode(StrEnum):
     URL_REDIRECTS = "url_redirects"
     URL_BROKEN = "url_broken"
     CONTAINER_IMAGE_INVALID = "container_image_invalid"
+    COPIES_OFF = "copies_off"
+    COPIES_FULL = "copies_full"
+    COPY_CONTAINER = "copy_container"
+    COPY_UNDER_WAY = "copy_under_way"
+    COPY_NO_ROOM = "copy_no_room"
+    COPY_GONE = "copy_gone"
+    COPY_IN_USE = "copy_in_use"
+    COPY_NOT_KEPT = "copy_not_kept"
 
 
 class UserError(KwsError):

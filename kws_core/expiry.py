@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from kws_core.config import Config, Policy
 from kws_core.errors import ErrorCode, UserError
+from kws_core.tables.copy import Copy
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -27,6 +28,7 @@ COUNTS_FOR_SHORT = frozenset({EventKind.READY, EventKind.EXTENDED, EventKind.RES
 A_DAY = timedelta(days=1)
 A_WEEK = timedelta(weeks=1)  # what a form proposes to extend by, and what a stopped rental is restored for
 FARTHEST = timedelta(days=3650)  # what an admin may extend to: a slip of the year is noticed
+COPY_LEAD = timedelta(days=3)  # of the warning that a copy is deleted
 SOON = timedelta(days=2)  # an end that is nearer, or past, leaves no time for a warning
 
 
@@ -204,7 +206,7 @@ class ExpiryPolicy:
 
     def _by_policy(self, last_day: date) -> list[Reminder]:
         days = sorted(set(self.policy.warn_days), reverse=True)
-        return [Reminder(last_day, d, self._moment(last_day - timedelta(days=d), WARN_AT)) for d in days]
+        return [Reminder(last_day, d, self.moment(last_day - timedelta(days=d), WARN_AT)) for d in days]
 
     # -- deletion
 
@@ -262,11 +264,39 @@ class ExpiryPolicy:
 
     def midnight(self, day: date) -> datetime:
         """The first instant of that day in the lab's zone."""
-        return self._moment(day, time(0))
+        return self.moment(day, time(0))
 
-    def _moment(self, day: date, at: time) -> datetime:
-        """Of a time that the clocks skip this is the instant of the change; of one that comes twice, the first."""
+    def moment(self, day: date, at: time) -> datetime:
+        """That time of a day in the lab's zone. Of a time that the clocks skip this is the instant of the change; of one that comes twice, the first."""
         return datetime.combine(day, at, tzinfo=self.zone).astimezone(UTC)
+
+
+class CopyEnds:
+    """When the owner of a copy is warned, and when it is deleted: the same notice and freezes as for rentals."""
+
+    def __init__(self, ends: ExpiryPolicy) -> None:
+        self._ends = ends
+
+    def due(self, copy: Copy, now: datetime) -> bool:
+        """Whether the warning of its last day is to be given by now."""
+        at = self._ends.moment(copy.keep_until - COPY_LEAD, WARN_AT)
+        half = copy.keep_set_at + (self._ends.midnight(copy.keep_until + A_DAY) - copy.keep_set_at) / 2
+        return now >= max(at, half)  # a copy that is kept for few days is warned of after half of them
+
+    def may_delete(self, copy: Copy, events: Iterable[Event], now: datetime) -> bool:
+        """Whether it may go now: its last day has ended, and its owner was told that long before."""
+        today = self._ends.day_of(now)
+        if today <= copy.keep_until or self._ends.quiet(today):
+            return False
+        told = next((event for event in events if event.key == copy_key(copy)), None)
+        if told is None or told.undeliverable:
+            return told is not None
+        return told.delivered_at is not None and now - told.delivered_at >= NOTICE
+
+
+def copy_key(copy: Copy) -> str:
+    """The key of the warning of a copy's last day, which is given once."""
+    return f"copy:{copy.id}:{copy.keep_until.isoformat()}"
 
 
 def key_prefix(last_day: date) -> str:

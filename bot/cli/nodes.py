@@ -1,4 +1,4 @@
-"""``kws nodes``, ``kws rentals`` and ``kws audit``: what there is, what was used of it, who did what."""
+"""``kws nodes``, ``kws rentals``, ``kws copies`` and ``kws audit``: what there is, what was used of it, who did what."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     app.add_typer(nodes, name="nodes")
     app.command()(rentals)
+    app.command()(copies)
     app.command()(audit)
 
 
@@ -133,6 +134,29 @@ def rentals(
         for r in RentalQueries(context_of(config)).all_rentals()
     ]
     print_rows(rows, as_json, "No rentals.")
+
+
+def copies(config: Config = None, as_json: Json = False) -> None:
+    """List all copies of servers, by node."""
+    from kws_core.copies.lifecycle import takes_gb
+    from kws_core.copies.service import Copies
+
+    lab = context_of(config)
+    rows = [
+        {
+            "id": copy.id,
+            "name": copy.name,
+            "owner": copy.owner,
+            "state": copy.state.value,
+            "node": copy.node,
+            "image": copy.rental.image,
+            "disk_gb": takes_gb(copy),
+            "kept_at": _moment(lab, copy.kept_at),
+            "keep_until": copy.keep_until.isoformat(),
+        }
+        for copy in Copies(lab).everybodys()
+    ]
+    print_rows(rows, as_json, "There are no copies.")
 
 
 def audit(

@@ -21,6 +21,7 @@ from bot.text import error_messages
 from bot.text.i18n import Texts
 from bot.views import admin_home, home
 from kws_core.context import Context
+from kws_core.copies.service import Copies
 from kws_core.errors import UserError
 from kws_core.outbox.admin_queries import DeskQueries, Search
 from kws_core.outbox.home_state import HomeStates
@@ -40,6 +41,7 @@ class Homes:
         self.context = context
         self.rental_service = RentalService(self.context)
         self.rental_queries = RentalQueries(self.context)
+        self.copies = Copies(context)
         self.book = HomeStates(context)
         self.queries = DeskQueries(context)
         self.directory = directory
@@ -116,9 +118,8 @@ class Homes:
         offer = self.rental_service.offer(who)
         desk = admin_home.build(self._desk(search), texts) if who.admin else []
         ends = {rental.id: self.context.expiry.ends_at(rental) for rental in offer.mine}
-        return home.build(
-            offer, self.context.config.policy, ends, texts, desk, self.rental_queries.turns(offer.mine)
-        )
+        turns, copies = self.rental_queries.turns(offer.mine), self.copies.of(who)
+        return home.build(offer, self.context.config.policy, ends, texts, desk, copies, turns)
 
     def _desk(self, search: Search) -> admin_home.AdminHome:
         return admin_home.AdminHome(

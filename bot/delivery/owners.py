@@ -31,6 +31,7 @@ from kws_core.outbox.pending_messages import Outbox, PendingMessages
 from kws_core.rentals.members import Members
 from kws_core.tables.details.events import Transferred
 from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 
 log = logging.getLogger(__name__)
@@ -230,15 +231,18 @@ class Notifier:
         event.ts = ts
 
     def _close_answered(self, mail: PendingMessages) -> None:
-        """Take the buttons off messages that ask what is no longer a question."""
+        """Take the buttons off messages that ask what is no longer a question; redraw those that say it otherwise now."""
         asked = [event for event in mail.events if event.ts and event.kind in end_notices.KINDS]
         if not asked:
             return
         rental, outlook, texts = mail.rental, self._outlook(mail), self.directory.texts(mail.person)
+        planned = any(event.kind is EventKind.COPY_PLANNED for event in mail.unseen)
         for event in asked:
-            if event.ts and not end_notices.asks(rental, event, mail.events, outlook):
-                closed = end_notices.message(rental, event, mail.events, outlook, texts)
-                self.post.edit(rental.dm_channel or "", event.ts, closed)
+            over = not end_notices.asks(rental, event, mail.events, outlook)
+            if event.ts and (over or planned):
+                drawn = end_notices.message(rental, event, mail.events, outlook, texts)
+                self.post.edit(rental.dm_channel or "", event.ts, drawn)
+            if event.ts and over:
                 self.outbox.closed(event.id)
 
     def _outlook(self, mail: PendingMessages) -> ExpiryInfo:

@@ -23,6 +23,8 @@ ALIASES = {
     "반납": "return",
     "상태": "status",
     "키": "keys",
+    "사본": "copies",
+    "복사": "copy",
     "도움말": "help",
     "ls": "list",
     "delete": "return",

@@ -29,6 +29,7 @@ def register(app: App, dispatcher: Dispatcher, commands: Commands) -> None:
         app.action({"block_id": field.value, "action_id": ids.Action.VALUE.value})(
             dispatcher.listener(rent.changed)
         )
+    app.action(ids.Action.BRING_BACK)(dispatcher.listener(rent.bring_back))
     app.action(ids.Action.MORE)(dispatcher.listener(rent.changed))
     app.action(ids.Action.LONGER)(dispatcher.listener(rent.changed))
 
@@ -49,16 +50,27 @@ class Rent:
         else:
             self._open(request, kind)
 
-    def _open(self, request: RequestContext, kind: Kind) -> None:
+    def bring_back(self, request: RequestContext) -> None:
+        """[Bring it back]: the form with the copy chosen.
+
+        Raises:
+            UserError: If that copy is gone, or another person's.
+        """
+        offer = self.rental_service.offer(request.who)
+        if request.value not in [copy.id for copy in offer.copies]:
+            raise UserError(ErrorCode.COPY_GONE)
+        self._open(request, Kind.SERVER, request.value)
+
+    def _open(self, request: RequestContext, kind: Kind, copy: str | None = None) -> None:
         """Open the form from the last known catalogue, whatever the nodes are doing."""
         offer = self.rental_service.offer(request.who)
         if not any(kind in room.kinds for room in offer.rooms):
             raise UserError(ErrorCode.KIND_UNKNOWN)
         shown = rent_form.Shown(kind=kind)
         view = rent_form.build(
-            offer, self.context.config.policy, request.texts, shown, admin=request.who.admin
+            offer, self.context.config.policy, request.texts, shown, admin=request.who.admin, copy=copy
         )
-        request.open_form(view, "/kws rent")
+        request.open_form(view, "/kws rent" if copy is None else "/kws copies")
 
     def _rent_words(self, request: RequestContext, rest: str) -> None:
         form = rent_words.parse(rest, self.rental_service.offer(request.who))

@@ -33,7 +33,7 @@ from bot.slack.payloads import (
 from bot.text import error_messages
 from bot.text.i18n import N_, Texts
 from bot.text.units import clip
-from bot.views import ids, notice
+from bot.views import form_fields, ids
 from bot.views.form_fields import SentView
 from kws_core.cluster.deliveries import Deliveries
 from kws_core.context import Context
@@ -325,7 +325,7 @@ def answer(
     in_modal = isinstance(payload, BlockActions) and payload.view and payload.view.type == "modal"
     show = client.views_push if in_modal else client.views_open
     try:
-        show(trigger_id=payload.trigger_id or "", view=notice.build(blocks))
+        show(trigger_id=payload.trigger_id or "", view=form_fields.notice(blocks))
     except SlackApiError as error:
         log.info("%s is answered in the direct message: %s", user_id, error.response.get("error"))
         client.chat_postMessage(channel=user_id, text=clip(text, 3000), blocks=blocks)

@@ -116,6 +116,22 @@ _OWN: dict[ErrorCode, Message] = {
     ErrorCode.NUMBER_RANGE: N_("Enter a whole number from {least} to {most}."),
     ErrorCode.WORD_NEAR: N_("Unknown option: {word}. Did you mean {near}?"),
     ErrorCode.WORD_UNKNOWN: N_("Unknown option: {word}. Available: {known}"),
+    ErrorCode.COPIES_OFF: N_("KWS doesn't keep copies on {node}. Save your data elsewhere."),
+    ErrorCode.COPIES_FULL: P_(
+        "You can keep {maximum} copy. Delete it first: /kws copies",
+        "You can keep up to {maximum} copies. Delete one first: /kws copies",
+        "maximum",
+    ),
+    ErrorCode.COPY_CONTAINER: N_(
+        "{name} is a container, so KWS can't keep a copy. Save your data elsewhere, or rent it again from its image."
+    ),
+    ErrorCode.COPY_UNDER_WAY: N_("KWS is already making a copy of {name}. You'll get a DM when it's kept."),
+    ErrorCode.COPY_NO_ROOM: N_(
+        "A copy needs up to {disk}, but {node} has only {free} left for copies. Delete a copy first: /kws copies"
+    ),
+    ErrorCode.COPY_GONE: N_("This copy was deleted or isn't yours. Open your copies again: /kws copies"),
+    ErrorCode.COPY_IN_USE: N_("A server is being created from the copy of {name}. Try again later."),
+    ErrorCode.COPY_NOT_KEPT: N_("The copy of {name} isn't finished. Try again later."),
     ErrorCode.NOT_READY: N_("{name} isn't running. Try again later."),
     ErrorCode.CONTAINER_KEY: N_(
         "{name} is a container, so it has no SSH key. To see its output, select *View logs*."
@@ -216,6 +232,11 @@ def _amounts(error: UserError, texts: Texts) -> dict[str, object]:
     if error.code is ErrorCode.SIZE_SMALL:
         least = cast(int, error.data["ram_mb"])
         return {"disk": disk(cast(int, error.data["disk_gb"]), texts), "ram": memory(least, texts, up=True)}
+    if error.code is ErrorCode.COPY_NO_ROOM:
+        return {
+            "disk": disk(cast(int, error.data["disk_gb"]), texts),
+            "free": disk(cast(int, error.data["free_gb"]), texts),
+        }
     if error.code is ErrorCode.END_LATE:
         return {"time": duration(cast(int, error.data["days"]), DAYS, texts)}
     if error.code is ErrorCode.QUOTA_RAM_MB:

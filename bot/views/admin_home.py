@@ -241,7 +241,7 @@ def _events(desk: AdminHome, texts: Texts) -> list[Block]:
         if event.note is not None:
             parts.append(texts("{note}", note=clip(event.note, 150)))
         lines.append(" · ".join(parts))
-    return [_section("\n".join(lines) or texts(N_("none")))]
+    return [_section(history.first_lines(lines) or texts(N_("none")))]
 
 
 def _section(text: str) -> SectionBlock:

@@ -17,10 +17,11 @@ from slack_sdk.models.blocks import (
 
 from bot.text.i18n import N_, P_, Mrkdwn, Plural, Texts, code
 from bot.text.units import clip, spoken
-from bot.views import ids, node_notices
+from bot.views import event_lines, ids, node_notices
 from bot.views.rental_card import Message
 from kws_core.tables.alert import AdminAlert
 from kws_core.tables.details.alerts import (
+    CopyFailedAlert,
     DepartedAlert,
     LeaksAlert,
     NightAlert,
@@ -97,8 +98,26 @@ def _text(notice: AdminAlert, texts: Texts) -> str:
             return node_notices.missed(missed, texts)
         case NodeResumedAlert() as resumed:
             return node_notices.resumed(resumed, texts)
+        case CopyFailedAlert() as failed:
+            return texts(
+                COPY_FAILED[failed.last],
+                name=failed.name,
+                person=_person(failed.owner),
+                node=failed.node,
+                why=event_lines.copy_failure(failed.why, texts),
+            )
 
 
+COPY_FAILED = {
+    False: N_(
+        ":floppy_disk: Couldn't make a copy of {name} ({person}) on {node} before deleting it: {why}. The server is kept "
+        "for one more night."
+    ),
+    True: N_(
+        ":floppy_disk: Couldn't make a copy of {name} ({person}) on {node}: {why}. KWS won't try again. The next nightly "
+        "cleanup deletes the server."
+    ),
+}
 LEAKS: dict[bool, str | Plural] = {
     True: P_(
         ":broom: Deleted {count} orphaned resource on {node}: {marks}",

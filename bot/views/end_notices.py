@@ -30,9 +30,13 @@ from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Reason, Status
+from kws_core.values import Kind
 
 KINDS = frozenset({EventKind.WARNED, EventKind.STOPPED})
 STEPS = ((timedelta(days=1), N_("Extend by 1 day")), (timedelta(weeks=1), N_("Extend by 1 week")))
+PLANNED = N_(":floppy_disk: KWS makes a copy before it deletes the server.")
+UNPLANNED = N_("You can also keep a copy of its disk, and come back to it later.")
+NO_COPIES = N_("KWS can't keep copies of containers. Save your data elsewhere.")
 OUTCOMES = {
     Reason.RETURNED: N_(":leftwards_arrow_with_hook: {name} was returned."),
     Reason.ADMIN: N_(":leftwards_arrow_with_hook: An admin ended {name}."),
@@ -74,8 +78,26 @@ def _warning(rental: Rental, event: Event, outlook: ExpiryInfo, texts: Texts) ->
     if outlook.last_day < outlook.latest:
         pick = PlainTextObject(text=texts.plain(N_("Extend until…")))
         buttons.append(DatePickerElement(action_id=ids.Action.EXTEND_UNTIL, placeholder=pick))
+    if rental.kind is Kind.SERVER:
+        buttons.append(_copy_button(rental, texts))
+        said = PLANNED if rental.copy_at_end else UNPLANNED
+    else:
+        said = NO_COPIES
     buttons.append(rental_card.return_button(rental, texts))
-    return _with_id(event, text, ActionsBlock(block_id=ids.EXTENSION + rental.id, elements=buttons))
+    actions = ActionsBlock(block_id=ids.EXTENSION + rental.id, elements=buttons)
+    return _with_id(event, f"{text}\n{texts(said)}", actions)
+
+
+def _copy_button(rental: Rental, texts: Texts) -> ButtonElement:
+    """Whether a copy is made before the server is deleted."""
+    planned = rental.copy_at_end
+    label = texts.plain(N_("Don't keep a copy") if planned else N_("Keep a copy at the end"))
+    return ButtonElement(
+        action_id=ids.Action.NO_COPY_AT_END if planned else ids.Action.COPY_AT_END,
+        value=rental.id,
+        text=PlainTextObject(text=label),
+        accessibility_label=spoken(label, rental.name),
+    )
 
 
 def _stopped(

@@ -5,11 +5,19 @@ from __future__ import annotations
 from datetime import date
 
 from bot.text.i18n import N_, Message, Texts, code
-from bot.text.units import MINUTES, duration
+from bot.text.units import MINUTES, duration, file_size
 from bot.views import history
+from kws_core.copies import lifecycle
 from kws_core.tables.details import events
 from kws_core.tables.details.events import (
     Adopted,
+    CopyDeleted,
+    CopyFailed,
+    CopyKept,
+    CopyPlanned,
+    CopyProlonged,
+    CopyWanted,
+    CopyWarned,
     EventDetails,
     Extended,
     Failed,
@@ -81,6 +89,13 @@ LINES: dict[EventKind, Message] = {
     EventKind.TRANSFERRED: N_(":handshake: You now own this rental."),
     EventKind.RETURNED: N_(":leftwards_arrow_with_hook: You returned it. Deleting it now."),
     EventKind.ADOPTED: N_(":inbox_tray: Imported from the previous system. Log in as before until {day}."),
+    EventKind.COPY_WANTED: N_(":floppy_disk: Making a copy on {node}."),
+    EventKind.COPY_PLANNED: N_(":floppy_disk: A copy will be made before the server is deleted."),
+    EventKind.COPY_KEPT: N_(":floppy_disk: Copy kept until {day} ({size}). See your copies: /kws copies"),
+    EventKind.COPY_FAILED: N_(":x: Couldn't make a copy: {why}."),
+    EventKind.COPY_WARNED: N_(":alarm_clock: The copy will be deleted after {day}. Do you still need it?"),
+    EventKind.COPY_PROLONGED: N_(":floppy_disk: The copy is kept until {day}."),
+    EventKind.COPY_DELETED: N_(":wastebasket: The copy was deleted."),
     EventKind.ENDED: N_(":white_check_mark: Deleted. Nothing remains."),
 }
 
@@ -100,6 +115,26 @@ RENEWED = N_(":key: You can now log in with the new key. Earlier KWS keys no lon
 NOT_TAKEN = N_(
     ":x: The server rebooted but doesn't accept the new key: its image doesn't run KWS's boot script. Your current "
     "login still works. Delete the new key file."
+)
+COPY_WHY = {  # beside REFUSALS
+    lifecycle.NO_SERVER: N_("the server is no longer there"),
+    lifecycle.SLOW: N_("it took too long"),
+    lifecycle.VANISHED: N_("someone deleted it on the node"),
+}
+COPY_GONE = {
+    lifecycle.EXPIRED: N_(":wastebasket: The copy's last day has passed, so it was deleted."),
+    lifecycle.VANISHED: N_(":ghost: The copy is no longer on {node}: someone deleted it there."),
+}
+COPY_AT_END = N_(
+    ":floppy_disk: The last day has passed. Making the copy on {node}. Then the server is deleted."
+)
+NO_COPY_AT_END = N_(":floppy_disk: No copy will be made before the server is deleted.")
+COPY_AGAIN = N_(
+    ":x: Couldn't make the copy: {why}. The server is kept for one more night, then KWS tries again."
+)
+COPY_NEVER = N_(
+    ":x: Couldn't make the copy: {why}. KWS won't try again, and the next nightly cleanup deletes the server. Save your "
+    "data now."
 )
 REFUSED = {  # what is said instead when the node said no
     EventKind.KEY_RENEWED: N_(
@@ -159,6 +194,8 @@ def _sentence(event: Event, rental: Rental) -> Message:
             return _of_power(event.details)
         case Extended(via="night"):
             return UNBUILT
+        case CopyWanted() | CopyPlanned() | CopyFailed() | CopyDeleted():
+            return _of_copy(event.details)
     if event.actor != rental.owner:
         if event.kind is EventKind.KEY_WANTED:
             return N_(
@@ -167,6 +204,21 @@ def _sentence(event: Event, rental: Rental) -> Message:
         if event.kind in BY_OTHERS:
             return BY_OTHERS[event.kind][event.note is not None]
     return LINES[event.kind]
+
+
+def _of_copy(details: EventDetails) -> Message:
+    match details:
+        case CopyWanted(at_end=True):
+            return COPY_AT_END
+        case CopyPlanned(wanted=False):
+            return NO_COPY_AT_END
+        case CopyFailed(last=True):
+            return COPY_NEVER
+        case CopyFailed(at_end=True):
+            return COPY_AGAIN
+        case CopyDeleted(why=why) if why in COPY_GONE:
+            return COPY_GONE[why]
+    return LINES[details.kind]
 
 
 def _of_power(turned: PoweredOff | PoweredOn) -> Message:
@@ -181,6 +233,11 @@ def _of_power(turned: PoweredOff | PoweredOn) -> Message:
     return POWERED_OFF if turned.asked else LINES[EventKind.POWERED_OFF]
 
 
+def copy_failure(why: str, texts: Texts) -> str:
+    """Why there is no copy."""
+    return texts((COPY_WHY | REFUSALS).get(why, REFUSALS["failed"]))
+
+
 def _words(details: EventDetails, texts: Texts) -> dict[str, object]:
     """What a sentence may name, as people read it."""
     words: dict[str, object] = dict(vars(details))
@@ -191,6 +248,12 @@ def _words(details: EventDetails, texts: Texts) -> dict[str, object]:
             words["time"] = duration(minutes, MINUTES, texts)
         case KeySent(fingerprint=fingerprint):
             words["print"] = code(fingerprint or "")
+        case CopyFailed():
+            words["why"] = copy_failure(details.refusal, texts)
+        case CopyKept(until=until, size_bytes=size):
+            words |= {"day": _day(until, texts), "size": file_size(size, texts)}
+        case CopyWarned(until=until) | CopyProlonged(until=until):
+            words["day"] = _day(until, texts)
         case Extended(until=until) | Restored(until=until):
             words["day"] = _day(until, texts)
         case Adopted(until=until, was=was):

@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
 )
 from slack_sdk.models.blocks import (
+    Block,
     CheckboxesElement,
     DatePickerElement,
     InputBlock,
@@ -26,6 +27,7 @@ from slack_sdk.models.blocks import (
     PlainTextObject,
     StaticSelectElement,
 )
+from slack_sdk.models.views import View
 
 from bot.text.i18n import N_, Texts
 from bot.text.units import clip
@@ -34,15 +36,23 @@ from kws_core.errors import ErrorCode, UserError
 from kws_core.nodes.values import Image
 from kws_core.rentals.admission import DEFAULT_LOGIN
 from kws_core.rentals.service import FormOptions
+from kws_core.tables.copy import Copy
 
 MOST_OPTIONS = 100  # Slack's limits for one select
 MOST_OPTION_TEXT = 75
 MOST_VALUE = 150
 LONGEST_TEXT = 3000
 
+COPY = "copy:"  # before the id of a copy that is chosen instead of an image
+
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 Kept = TypeVar("Kept")
+
+
+def notice(blocks: Sequence[Block]) -> View:
+    """A modal that only says something; Slack's own button, in the person's language, closes it."""
+    return View(type="modal", title=PlainTextObject(text="KWS"), blocks=blocks)
 
 
 def block(
@@ -141,22 +151,27 @@ def usable(images: Sequence[Image]) -> list[Image]:
     return [image for image in images if image.name.strip() and len(image.name) <= MOST_VALUE]
 
 
-def image(images: Sequence[Image], texts: Texts) -> InputBlock:
-    """One of the nodes' images, and whom people log in as."""
+def image(
+    images: Sequence[Image], texts: Texts, copies: Sequence[Copy] = (), copy: str | None = None
+) -> InputBlock:
+    """One of the person's copies or of the nodes' images, and whom people log in as; ``copy`` is the one chosen."""
     options = [(image.title.strip() or image.name, image.name) for image in usable(images)]
-    logins = {
-        image.name: texts.plain(N_("Log in as {login}"), login=image.login or DEFAULT_LOGIN)
-        for image in usable(images)
-    }
-    only = options[0][1] if len(options) == 1 else None
+    logins = {image.name: image.login or DEFAULT_LOGIN for image in usable(images)}
+    for one in reversed(copies):
+        made = texts.date(one.kept_at or one.requested_at)
+        label = texts.plain(N_("Copy of {name} ({day})"), name=one.name, day=made)
+        options.insert(0, (label, COPY + one.id))
+        logins[COPY + one.id] = one.rental.login
+    below = {value: texts.plain(N_("Log in as {login}"), login=login) for value, login in logins.items()}
+    only = COPY + copy if copy else options[0][1] if len(options) == 1 else None
     return select(
         ids.Field.IMAGE,
         texts.plain(N_("Image")),
         options,
         only,
         placeholder=texts.plain(N_("Choose an operating system")),
-        hint=logins[only] if only else None,
-        below=logins,
+        hint=below[only] if only else None,
+        below=below,
     )
 
 

@@ -58,6 +58,13 @@ HAPPENED = {
     EventKind.TRANSFERRED: N_("Transferred"),
     EventKind.ADOPTED: N_("Imported"),
     EventKind.NODE_DRAINED: N_("Node in maintenance"),
+    EventKind.COPY_WANTED: N_("Copy requested"),
+    EventKind.COPY_PLANNED: N_("Copy planned"),
+    EventKind.COPY_KEPT: N_("Copy kept"),
+    EventKind.COPY_FAILED: N_("Copy failed"),
+    EventKind.COPY_WARNED: N_("Copy reminder sent"),
+    EventKind.COPY_PROLONGED: N_("Copy kept longer"),
+    EventKind.COPY_DELETED: N_("Copy deleted"),
     EventKind.ENDED: N_("Ended"),
 }
 BY_OTHERS = frozenset(  # lines that don't say by themselves who it was
@@ -123,6 +130,17 @@ def _line(one: Event | Line, what: Mrkdwn, where: str | None, texts: Texts) -> M
     if where and one.actor != SYSTEM:
         parts.append(texts(WHERE[where]) if where in WHERE else code(where))
     return Mrkdwn(" · ".join(parts))
+
+
+def first_lines(lines: Iterable[str], most: int = 2900) -> str:
+    """As many lines as fit in a block: half a line might end in the middle of a date's markup."""
+    shown, length = [], 0
+    for line in lines:
+        length += len(line) + 1
+        if length > most:
+            break
+        shown.append(line)
+    return "\n".join(shown)
 
 
 def _last(lines: list[Mrkdwn], most: int = 2900) -> Mrkdwn:

@@ -21,10 +21,12 @@ from slack_sdk.models.views import View
 
 from bot.text.i18n import N_, P_, Texts
 from bot.text.units import clip, used_line
+from bot.views import copies as copy_views
 from bot.views import ids, rental_card
 from kws_core.config import Policy
 from kws_core.rentals.service import FormOptions
 from kws_core.scheduling.fair_queue import QueuePosition
+from kws_core.tables.copy import Copy
 from kws_core.values import Kind
 
 MOST_CARDS = 20  # three blocks each, of Slack's hundred
@@ -37,6 +39,7 @@ def build(
     ends: Mapping[str, datetime],
     texts: Texts,
     desk: Sequence[Block] = (),
+    copies: Sequence[Copy] = (),
     turns: Mapping[str, QueuePosition] = MappingProxyType({}),
 ) -> View:
     """The whole view; ``ends`` says of each rental's id when it has ended, ``turns`` when it waits to be built."""
@@ -51,24 +54,26 @@ def build(
             DividerBlock(),
             *rental_card.list_entry(rental, ends[rental.id], texts, turns.get(rental.id)),
         ]
-    if not offer.mine:
-        blocks.append(
-            small(texts(N_("You don't have any rentals. Rent one: {command}"), command="/kws rent"))
-        )
-    if len(offer.mine) > most:
-        blocks.append(
-            small(
-                texts(
-                    P_(
-                        "{count} more rental isn't shown here. See all: /kws list",
-                        "{count} more rentals aren't shown here. See all: /kws list",
-                        "count",
-                    ),
-                    count=len(offer.mine) - most,
-                )
-            )
-        )
+    blocks += _below(offer, most, texts)
+    if copies:
+        blocks += [DividerBlock(), heading(texts.plain(N_("My copies")))]
+        for copy in copies:
+            blocks += copy_views.entry(copy, texts)
     return View(type="home", blocks=[*blocks, *desk])
+
+
+def _below(offer: FormOptions, most: int, texts: Texts) -> list[Block]:
+    """What is said below the cards."""
+    if not offer.mine:
+        return [small(texts(N_("You don't have any rentals. Rent one: {command}"), command="/kws rent"))]
+    if len(offer.mine) <= most:
+        return []
+    more = P_(
+        "{count} more rental isn't shown here. See all: /kws list",
+        "{count} more rentals aren't shown here. See all: /kws list",
+        "count",
+    )
+    return [small(texts(more, count=len(offer.mine) - most))]
 
 
 def refusal(text: str) -> View:

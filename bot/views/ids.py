@@ -73,6 +73,13 @@ class Action(StrEnum):
     NEW_KEY = "rental_new_key"
     KEY_SAVED = "rental_key_saved"
     KEEP = "rental_keep"
+    COPY_ASK = "rental_copy_ask"  # asks whether to keep a copy
+    COPY = "rental_copy"  # keeps it
+    COPY_AT_END = "rental_copy_at_end"
+    NO_COPY_AT_END = "rental_no_copy_at_end"
+    BRING_BACK = "copy_bring_back"  # value of these three: the copy's id
+    COPY_PROLONG = "copy_prolong"
+    COPY_DELETE = "copy_delete"
     EXTEND = "rental_extend"  # opens the form; value: rental id
     EXTEND_TO = "rental_extend_to"  # value: rental id and date, see until_value()
     EXTEND_UNTIL = "rental_extend_until"  # a date picker in the block EXTENSION + rental id

@@ -81,15 +81,21 @@ def shown_in(view: SentView) -> Shown:
 
 
 def build(
-    offer: FormOptions, policy: Policy, texts: Texts, shown: Shown | None = None, *, admin: bool = False
+    offer: FormOptions,
+    policy: Policy,
+    texts: Texts,
+    shown: Shown | None = None,
+    *,
+    admin: bool = False,
+    copy: str | None = None,
 ) -> View:
-    """The form; without images yet, a view that says so and can't be submitted."""
+    """The form, with the copy of that id chosen; without images yet, a view that says so and can't be submitted."""
     shown = shown or Shown()
     server = shown.kind is Kind.SERVER
     title = N_("Rent a server") if server else N_("Rent a container")
     close = PlainTextObject(text=texts.plain(N_("Cancel")))
     head = PlainTextObject(text=texts.plain(title))
-    if server and not fields.usable(offer.images):
+    if server and not fields.usable(offer.images) and not offer.copies:
         text = texts(N_("KWS doesn't have the image list yet. Try again in a minute, or contact an admin."))
         blocks: list[Block] = [SectionBlock(text=MarkdownTextObject(text=text))]
         return View(type="modal", callback_id=ids.View.RENT, title=head, close=close, blocks=blocks)
@@ -100,18 +106,20 @@ def build(
         title=head,
         submit=PlainTextObject(text=texts.plain(N_("Rent"))),
         close=close,
-        blocks=_blocks(offer, policy, texts, shown, admin),
+        blocks=_blocks(offer, policy, texts, shown, admin, copy),
     )
 
 
-def _blocks(offer: FormOptions, policy: Policy, texts: Texts, shown: Shown, admin: bool) -> list[Block]:
+def _blocks(
+    offer: FormOptions, policy: Policy, texts: Texts, shown: Shown, admin: bool, copy: str | None
+) -> list[Block]:
     server = shown.kind is Kind.SERVER
     standing = MarkdownTextObject(text=clip(used_line(offer, policy, texts), 2000))
     blocks: list[Block] = [
         ContextBlock(elements=[standing]),
         fields.name(texts),
-        fields.image(offer.images, texts) if server else fields.registry_image(texts),
-        *_size(offer, texts, shown),
+        fields.image(offer.images, texts, offer.copies, copy) if server else fields.registry_image(texts),
+        *_size(offer, texts, shown, copy),
         fields.last_day(offer, texts),
     ]
     blocks += _access(offer, texts, shown) if server else _container(texts)
@@ -122,11 +130,13 @@ def _blocks(offer: FormOptions, policy: Policy, texts: Texts, shown: Shown, admi
     return blocks
 
 
-def _size(offer: FormOptions, texts: Texts, shown: Shown) -> list[Block]:
+def _size(offer: FormOptions, texts: Texts, shown: Shown, copy: str | None) -> list[Block]:
     options = [(f"{size.name} · {size_line(size, texts)}", size.name) for size in offer.sizes]
     if shown.more:
         options.append((texts.plain(N_("Custom size…")), CUSTOM))
-    size = fields.select(ids.Field.SIZE, texts.plain(N_("Size")), options, options[0][1], dispatch=shown.more)
+    least = next((one.rental.disk_gb for one in offer.copies if one.id == copy), 0)
+    initial = next((size.name for size in offer.sizes if size.disk_gb >= least), options[0][1])
+    size = fields.select(ids.Field.SIZE, texts.plain(N_("Size")), options, initial, dispatch=shown.more)
     if not (shown.more and shown.custom):
         return [size]
     return [
@@ -238,10 +248,13 @@ def parse(view: SentView) -> RentForm:
     ports = ids.Field.PORTS in state.values
     network = state.option(ids.Field.NETWORK)
     password = state.verbatim(ids.Field.PASSWORD)
+    image = _image_of(shown.kind, state)
+    copy = image.removeprefix(fields.COPY) if image and image.startswith(fields.COPY) else None
     return RentForm(
         kind=shown.kind,
         name=state.text(ids.Field.NAME),
-        image=_image_of(shown.kind, state),
+        image=None if copy else image,
+        copy=copy,
         size=state.option(ids.Field.SIZE),
         ends_on=state.day(ids.Field.ENDS_ON),
         access=Access.OWN_KEY if saved else ACCESS.get(access, Access.GENERATED),

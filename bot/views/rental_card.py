@@ -21,9 +21,10 @@ from bot.text import prose
 from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.text.units import clip, size_line, spoken
 from bot.views import event_lines, ids
+from kws_core.copies.lifecycle import DELETED
 from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.tables.base import SYSTEM
-from kws_core.tables.details.events import PoweredOff, PoweredOn, Queued, Transferred
+from kws_core.tables.details.events import CopyDeleted, CopyWarned, PoweredOff, PoweredOn, Queued, Transferred
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -60,6 +61,7 @@ RETURN = (N_("Return server"), N_("Return container"))
 LOG = (N_("View console log"), N_("View logs"))
 SAVED = N_("I saved the key")
 TURNED = (EventKind.SWITCHED_OFF, EventKind.SWITCHED_ON, EventKind.POWERED_OFF, EventKind.POWERED_ON)
+COPY_NEWS = frozenset({EventKind.COPY_KEPT, EventKind.COPY_FAILED, EventKind.COPY_WARNED})
 ON_A_MESSAGE = frozenset({"warning", "restore"})  # where the clicked message itself says what happened
 REKEY = N_(
     "The server reboots once. Its disk is kept. Then you log in with the new key, and earlier KWS keys stop working. "
@@ -110,7 +112,24 @@ def notification(rental: Rental, event: Event, texts: Texts) -> Message:
         )
     else:
         text = Mrkdwn(f"*{texts('{name}', name=rental.name)}* {event_lines.line(event, rental, texts)}")
-    return Message(text, [SectionBlock(block_id=f"{ids.NOTICE}{event.id}", text=_md(text, 3000))])
+    blocks: list[Block] = [SectionBlock(block_id=f"{ids.NOTICE}{event.id}", text=_md(text, 3000))]
+    if isinstance(event.details, CopyWarned):
+        blocks.append(ActionsBlock(elements=_copy_buttons(event.details.copy, rental, texts)))
+    return Message(text, blocks)
+
+
+def _copy_buttons(copy_id: str, rental: Rental, texts: Texts) -> list[ButtonElement]:
+    """For a copy that is deleted soon; deleting it at once is in the list."""
+    buttons = ((ids.Action.BRING_BACK, N_("Bring it back…")), (ids.Action.COPY_PROLONG, N_("Keep longer")))
+    return [
+        ButtonElement(
+            action_id=action,
+            value=copy_id,
+            text=PlainTextObject(text=texts.plain(label)),
+            accessibility_label=spoken(texts.plain(label), rental.name),
+        )
+        for action, label in buttons
+    ]
 
 
 def handed_over(rental: Rental, transferred: Transferred, texts: Texts) -> Message:
@@ -174,6 +193,8 @@ def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
                 ),
             ]
     if rental.status in (Status.READY, Status.STOPPED):
+        if rental.kind is Kind.SERVER:
+            elements.append(_button(ids.Action.COPY_ASK, N_("Keep a copy…"), rental, texts))
         elements.append(_button(ids.Action.EXTEND, N_("Extend…"), rental, texts))
     elements.append(_button(ids.Action.HISTORY, N_("View history"), rental, texts))
     return [*elements, return_button(rental, texts)]
@@ -319,6 +340,10 @@ def should_notify(rental: Rental, event: Event) -> bool:
         return rental.status is Status.READY
     if isinstance(event.details, PoweredOff | PoweredOn):
         return rental.status is Status.READY and _is_news(rental, event.details)
+    if event.kind in COPY_NEWS:
+        return True
+    if isinstance(event.details, CopyDeleted):
+        return event.details.why != DELETED
     if event.kind is EventKind.ENDED:
         return rental.reason in (Reason.RETURNED, Reason.ADMIN)
     if event.kind is EventKind.NODE_DRAINED:

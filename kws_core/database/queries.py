@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session, joinedload
 from kws_core.database.store import Store
 from kws_core.errors import ErrorCode, UserError
 from kws_core.tables.base import Base, table_of
+from kws_core.tables.copy import Copy
 from kws_core.tables.delivery import Delivery
 from kws_core.tables.event import Event
 from kws_core.tables.network import Network
@@ -30,7 +31,7 @@ from kws_core.tables.node import NodeRecord
 from kws_core.tables.person import Person
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.saved_key import SavedKey
-from kws_core.tables.states import HOLDING, LIVE, NOT_OVER, PlacementState, Status
+from kws_core.tables.states import HOLDING, LIVE, NOT_OVER, CopyState, PlacementState, Status
 
 # asked at every step, or with every request: put together once
 RENTALS = select(Rental).options(joinedload(Rental.placements), joinedload(Rental.network))
@@ -117,6 +118,24 @@ def live_by_name(session: Session, name: str) -> Rental | None:
 def rentals_of(session: Session, owner: str) -> Sequence[Rental]:
     """A person's rentals that have not ended, by end date."""
     return session.scalars(_OF_OWNER, {"person": owner}).unique().all()
+
+
+def copy_of(session: Session, owner: str, copy_id: str) -> Copy:
+    """Return one of the person's copies, all of which is kept.
+
+    Raises:
+        UserError: If there is none with that ID, or it is another person's; the same error for both.
+    """
+    copy = session.get(Copy, copy_id)
+    if copy is None or copy.owner != owner or copy.state is not CopyState.KEPT:
+        raise UserError(ErrorCode.COPY_GONE)
+    return copy
+
+
+def kept_copies(session: Session, owner: str) -> Sequence[Copy]:
+    """A person's copies from which a server can be made, the newest first."""
+    kept = select(Copy).where(Copy.owner == owner, Copy.state == CopyState.KEPT)
+    return session.scalars(kept.order_by(Copy.kept_at.desc(), Copy.id)).unique().all()
 
 
 def all_rentals(session: Session) -> Sequence[Rental]:

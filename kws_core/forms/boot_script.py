@@ -8,7 +8,8 @@ of earlier keys of KWS (docs/explanation/decisions/0006-new-key.md). It is all t
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,6 +19,8 @@ from kws_core.values import GUEST_KEY
 PATH = "/var/lib/cloud/scripts/per-boot/50-kws-key"
 WRITTEN = "/var/lib/cloud/instance/sem/config_write_files"  # this instance has our script
 METADATA = "http://169.254.169.254/openstack/latest/meta_data.json"
+
+_COMMENT = re.compile(r"kws-[a-z0-9-]+")
 
 _templates = Environment(
     loader=PackageLoader("kws_core.forms"),
@@ -48,6 +51,19 @@ def early() -> list[str]:
     of the server whose disk became this image.
     """
     return ["sh", "-c", f"test ! -e {WRITTEN} || test ! -x {PATH} || {PATH}"]
+
+
+def forget(comments: Sequence[str]) -> list[str]:
+    """An entry of cloud-init's ``bootcmd``: keys of KWS that a copied disk brings with it are taken out.
+
+    Once for an instance, before its SSH server starts and before the new key is put in, which may have the same
+    comment. A comment is ``kws-`` and the name of a rental, so none of it means anything to sed or to the shell.
+    """
+    assert all(map(_COMMENT.fullmatch, comments)), comments
+    pattern = "|".join(comments)
+    files = "/root/.ssh/authorized_keys /home/*/.ssh/authorized_keys"
+    drop = f"for f in {files}; do test ! -f $f || sed -i -E '/[ \t]({pattern})$/d' $f; done"
+    return ["cloud-init-per", "instance", "kws-old-keys", "sh", "-c", drop]
 
 
 def script(

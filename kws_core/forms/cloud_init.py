@@ -32,7 +32,7 @@ sshd's settings, firewalls, poweroff, …          tell      they may shut the o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -95,10 +95,16 @@ def cloud_config(
 
 def user_data(
     rental_id: str, hostname: str, login: str, public_key: str | None = None, *,
-    password_hash: str | None = None, extra: Mapping[str, Any] | None = None,
+    password_hash: str | None = None, extra: Mapping[str, Any] | None = None, old_keys: Sequence[str] = (),
 ) -> str:  # fmt: skip
-    """The whole document for Nova, not base64. ``extra`` made by ``parse_cloud_init`` always fits in."""
-    config = merge(cloud_config(hostname, login, public_key, password_hash), extra or {})
+    """The whole document for Nova, not base64. ``extra`` made by ``parse_cloud_init`` always fits in.
+
+    ``old_keys``: comments of KWS's keys that the disk brings with it, and that open nothing any longer.
+    """
+    ours = cloud_config(hostname, login, public_key, password_hash)
+    if old_keys:
+        ours["bootcmd"] = [boot_script.forget(old_keys), *ours["bootcmd"]]
+    config = merge(ours, extra or {})
     document = _templates.get_template("user-data.yaml.j2").render(rental_id=rental_id, body=_dump(config))
     _check_size(document, MAX_USER_DATA)
     return document

@@ -42,9 +42,10 @@ from kws_core.images.upload import About
 from kws_core.nodes import Node
 from kws_core.nodes.concurrency import Locks
 from kws_core.nodes.image_store import HIDDEN, LOGIN, TITLE
-from kws_core.nodes.offered_images import NotOffered, login_of, offered_image
+from kws_core.nodes.offered_images import NotOffered, copy_mark, login_of, offered_image
 from kws_core.nodes.values import Image, StoredImage
 from kws_core.scheduling import capacity
+from kws_core.tables.base import SYSTEM
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 from kws_core.values import Kind
@@ -162,6 +163,27 @@ class Images:
             if source is not None and source not in row.active:
                 raise UserError(ErrorCode.IMAGE_NOT_ON_NODE, name=row.name, node=source)
             yield self._sync(by, row, table, source, watch)
+
+    def carry(self, copy: str, source: str, target: str) -> None:
+        """Bring a copy of a server, by its mark, from its node to another one. It stays where it was.
+
+        Raises:
+            NodeRefused: If the copy is gone, or what it boots with can't be brought there.
+        """
+        index = {one.id: one for one in self.nodes[source].shelf.list()}
+        stored = next((one for one in index.values() if copy_mark(one) == copy and usable(one)), None)
+        if stored is None:
+            raise NodeRefused(source, Refusal.NO_IMAGE, f"no active image {copy!r}")
+        by, wanted = By(SYSTEM, "copy"), joined({source: stored}, {source: index})
+        with self._locks.of(copy):
+            parts = self._parts(by, wanted, source, [target], _unwatched)
+            if parts[target].keys() != wanted.parts.keys():
+                raise NodeRefused(target, Refusal.NO_IMAGE, "what the copy boots with can't be brought there")
+            texts = {key: text for key, text in wanted.properties.items() if isinstance(text, str)}
+            about = replace(About.of(stored), properties=texts, tags=wanted.tags, parts=parts)
+            with self._fetched(self.nodes[source], stored, _unwatched) as content:
+                count = self._counting(_unwatched, copy, target, content.size)
+                upload.put(self.nodes[target], copy, content, about, count, self._pause)
 
     def rename(self, by: By, old: str, new: str) -> ImageReport:
         """Give the image another name on every node.

@@ -7,22 +7,27 @@ one replica, after a midnight that was missed as well, is the ledger's doing, no
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from kws_core.context import Context
+from kws_core.copies import queries as copies
+from kws_core.copies.lifecycle import EXPIRED, lasts_until
+from kws_core.copies.lifecycle import begin as begin_copy
 from kws_core.database import job_ledger, queries
 from kws_core.database.alerts import alert_admins
+from kws_core.expiry import CopyEnds, copy_key
 from kws_core.rentals.lifecycle import end
+from kws_core.tables.copy import Copy
 from kws_core.tables.details.alerts import NightAlert, NightRental
-from kws_core.tables.details.events import Expired, Extended, Stopped, Warned
+from kws_core.tables.details.events import CopyWarned, Expired, Extended, Stopped, Warned
 from kws_core.tables.job_run import JobRun
 from kws_core.tables.node import NodeRecord
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import PlacementState, Status
+from kws_core.tables.states import CopyState, PlacementState, Status
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +54,21 @@ class Nightly:
     def __init__(self, context: Context, who: str | None = None) -> None:
         self.context = context
         self.ends = context.expiry
+        self.copy_ends = CopyEnds(context.expiry)
         self.who = who or context.who
 
     def tick(self) -> None:
         """Everything that is due now; each part by itself, so that one failing part stops no other."""
         now = self.context.now()
-        for part in (self.remind, self.run_if_due, self.end_grace, self.sum_up):
+        parts = (
+            self.remind,
+            self.run_if_due,
+            self.end_grace,
+            self.remind_of_copies,
+            self.drop_copies,
+            self.sum_up,
+        )
+        for part in parts:
             try:
                 part(now)
             except Exception:
@@ -167,6 +181,9 @@ class Nightly:
                 return
             if self.ends.stops_first:
                 self._stop(rental, self.context.now())
+            elif self._copies_first(session, rental, self.ends.over_at(rental)):
+                done.waiting.append(rental_id)
+                return
             else:
                 end(rental, Expired(), self.context.now())
             job_ledger.note_marked(session, NIGHT, done.day, rental_id)
@@ -204,8 +221,56 @@ class Nightly:
             rental = queries.rental(session, rental_id, lock=True)
             if rental is None or rental.status is not Status.STOPPED or self.ends.grace_over(rental) > now:
                 return False
+            if self._copies_first(session, rental, self.ends.grace_over(rental)):
+                return False
             end(rental, Expired(), now)
         return True
+
+    def _copies_first(self, session: Session, rental: Rental, over: datetime) -> bool:
+        """Whether the end waits for a copy that its owner wants before it: one try a night; CopyKeeper ends it."""
+        if not rental.copy_at_end or rental.placement is None or rental.placement.server_id is None:
+            return False
+        tonight = self.ends.midnight(self.context.today())
+        failed = copies.failed_at_end(session, rental.id, over)
+        if copies.under_way(session, rental.id) or (failed and failed[-1].requested_at >= tonight):
+            return True
+        until = lasts_until(self.context.today(), self.context.config.policy.copy_days)
+        session.add(begin_copy(rental, self.context.now(), until, at_end=True))
+        return True
+
+    # -- copies
+
+    def remind_of_copies(self, now: datetime) -> None:
+        """Tell owners of copies that are deleted soon, each once for a last day."""
+        for copy in self._kept_copies():
+            if self.copy_ends.due(copy, now):
+                with self.context.store.write() as session:
+                    fresh = copies.copy(session, copy.id, lock=True)
+                    if fresh and fresh.state is CopyState.KEPT and self.copy_ends.due(fresh, now):
+                        self._warn_of_copy(session, fresh, now)
+
+    def _warn_of_copy(self, session: Session, copy: Copy, now: datetime) -> None:
+        rental = queries.rental(session, copy.rental_id, lock=True)
+        key = copy_key(copy)
+        if rental and (rental.id, key) not in job_ledger.told_once(session, [rental.id]):
+            rental.record(CopyWarned(copy.id, copy.keep_until), now, key=key)
+
+    def drop_copies(self, now: datetime) -> None:
+        """Delete copies past their last day, of which their owner was told in time."""
+        for copy in self._kept_copies():
+            with self.context.store.write() as session:
+                fresh = copies.copy(session, copy.id, lock=True)
+                if fresh is None or fresh.state is not CopyState.KEPT:
+                    continue
+                if copies.wanted_on(session, fresh.id):
+                    continue
+                if self.copy_ends.may_delete(fresh, queries.history(session, fresh.rental_id), now):
+                    fresh.failure = EXPIRED
+                    fresh.move_to(CopyState.DELETING, now)
+
+    def _kept_copies(self) -> Sequence[Copy]:
+        with self.context.store.read() as session:
+            return copies.kept(session)
 
     # -- afterwards
 

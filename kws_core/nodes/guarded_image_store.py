@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from kws_core.nodes.image_store import Body, ImageSpec, ImageStore
-from kws_core.nodes.values import StoredImage
+from kws_core.nodes.values import CopySpec, StoredImage
 
 
 class Guard(Protocol):
@@ -61,6 +61,10 @@ class GuardedImageStore:
     def delete(self, image_id: str) -> bool:
         """See ImageStore."""
         return bool(self._guard(lambda: self._shelf.delete(image_id)))
+
+    def ensure_copy(self, server_id: str, spec: CopySpec) -> str:
+        """See ImageStore."""
+        return str(self._guard(lambda: self._shelf.ensure_copy(server_id, spec)))
 
     def hosts(self) -> set[str]:
         """See ImageStore."""

@@ -11,13 +11,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from kws_core.nodes.values import StoredImage
+from kws_core.nodes.values import CopySpec, StoredImage
 
 CHUNK = 1024 * 1024  # bytes that are held at a time, per node
 ACTIVE = "active"
 QUEUED = "queued"  # without bytes, also after a fetch that failed
 UPLOAD = "kws_upload"  # property of an image that KWS is uploading: the name that it will have
 TITLE, LOGIN, HIDDEN = "kws_title", "os_admin_user", "kws_hidden"
+COPY = "kws_copy"  # property of a copy of a server: its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,15 @@ class ImageStore(Protocol):
 
     def delete(self, image_id: str) -> bool:
         """Delete it; False when it was not there. A protected one is refused."""
+
+    def ensure_copy(self, server_id: str, spec: CopySpec) -> str:
+        """Look for the image called as the mark; have one made of the server's disk if there is none. Returns its id.
+
+        ``look`` tells when it is active; one that the node could not make is gone there. Private to our project;
+        Node.images() leaves it out, ensure_server() finds it by its name. Repeat-safe. A server that runs may
+        stand still for some seconds. NodeRefused ``missing`` when there is no such server with a KWS mark,
+        ``invalid`` when its state does not allow it now (still building, another action under way).
+        """
 
     def hosts(self) -> set[str]:
         """Hosts of the node's own interfaces, as far as they are known without its answer."""

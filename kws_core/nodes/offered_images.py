@@ -6,8 +6,9 @@ import re
 from collections.abc import Collection, Iterable
 from enum import StrEnum
 
-from kws_core.nodes.image_store import HIDDEN, LOGIN, TITLE
+from kws_core.nodes.image_store import COPY, HIDDEN, LOGIN, TITLE
 from kws_core.nodes.values import Image, StoredImage
+from kws_core.values import TAG_PREFIX, owner_tag
 
 _LOGINS = {
     "ubuntu": "ubuntu",
@@ -85,6 +86,15 @@ def login_of(name: str, os_distro: str = "", os_version: str = "", admin_user: s
 def _is_seven(name: str, os_version: str) -> bool:
     version = os_version or "".join(re.findall(r"^\D*(\d+)", name))
     return version.split(".")[0] == "7"
+
+
+def copy_mark(stored: StoredImage) -> str:
+    """The mark of the copy that an image is, "" of any other image.
+
+    A node hands an image's properties on to images that are made of its servers: only the name says that it is ours.
+    """
+    mark = owner_tag(stored.properties.get(COPY, ""))
+    return mark if stored.name == mark != TAG_PREFIX else ""
 
 
 def is_hidden(stored: StoredImage) -> bool:

@@ -111,6 +111,16 @@ class ContainerSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class CopySpec:
+    """A copy to make of a server's disk. ``mark`` identifies it, and is what its image is called."""
+
+    mark: str
+    login: str  # the user that its owner logs in as
+    disk_gb: int  # the disk that a server made from it needs at least
+    owner: str = ""  # Slack user id, kept as a property for the person who runs the node
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
     """The network place made ahead of a machine: its own security group, port and floating IP."""
 

@@ -26,7 +26,7 @@ def spec_of(rental: Rental) -> ServerSpec | ContainerSpec:
     return ServerSpec(
         mark=rental.mark,
         name=rental.name,
-        image=rental.image,
+        image=owner_tag(rental.copy_id) if rental.copy_id else rental.image,
         size=rental.wanted_size,
         user_data=_user_data(rental),
         owner=rental.owner,
@@ -66,4 +66,5 @@ def _user_data(rental: Rental) -> str:
         rental.public_key,
         password_hash=rental.password_hash,
         extra=rental.cloud_init,
+        old_keys=rental.old_keys,
     )

@@ -18,6 +18,7 @@ from kws_core.database import queries
 from kws_core.database.alerts import alert_admins
 from kws_core.errors import NodeDown, NodeError
 from kws_core.nodes import Node
+from kws_core.nodes.offered_images import copy_mark
 from kws_core.nodes.values import RemainingResources
 from kws_core.reconcile import orphans
 from kws_core.reconcile.orphans import SEEN_AGAIN, NodeReport, Orphan
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 FIRST = timedelta(minutes=5)  # after the start
 EVERY = timedelta(hours=1)
 SILENT_AGAIN = timedelta(minutes=5)
+IMAGE = "image"
 NEXT_PASS = timedelta(seconds=10)  # of a deletion that is not finished; doubled each time
 
 
@@ -100,6 +102,8 @@ class Sweep:
             if not orphans.begin(session, name, leak, self.context.now()):
                 return None
         remains = self.nodes[name].release(leak.mark)
+        if IMAGE in leak.kinds:
+            _delete_copies(self.nodes[name], leak.mark)
         if not remains:
             with self.context.store.write() as session:
                 row = session.get(OrphanCandidate, (name, leak.mark), with_for_update=True)
@@ -156,6 +160,13 @@ class Sweep:
 
     def _today(self) -> str:
         return self.context.today().isoformat()
+
+
+def _delete_copies(node: Node, mark: str) -> None:
+    """A copy of a server is an image, which no pass of deletion takes."""
+    for image in node.shelf.list():
+        if copy_mark(image) == mark:
+            node.shelf.delete(image.id)
 
 
 def _remember(session: Session, report: NodeReport) -> None:

@@ -19,10 +19,11 @@ from sqlalchemy.orm import Session
 
 from kws_core.nodes.values import RemainingResources
 from kws_core.tables.base import ID_ALPHABET
+from kws_core.tables.copy import Copy
 from kws_core.tables.network import Network
 from kws_core.tables.orphan import OrphanCandidate
 from kws_core.tables.rental import Placement, Rental
-from kws_core.tables.states import PlacementState, Status
+from kws_core.tables.states import ON_DISK, PlacementState, Status
 from kws_core.values import TAG_PREFIX, owner_tag
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ _STANDING = (
     .join(Placement, Placement.rental_id == Rental.id)
     .where(or_(Rental.id.in_(_IDS), Rental.network_id.in_(_IDS)))
 )
+_COPIES = select(Copy.id, Copy.node).where(Copy.id.in_(_IDS), Copy.state.in_(ON_DISK))
 _NAMES = [select(table.id, table.name, table.owner).where(table.id.in_(_IDS)) for table in (Network, Rental)]
 _TO_BE_THERE = (
     select(Rental.id, Rental.name, Rental.owner)
@@ -113,11 +115,15 @@ def ours(mark: str) -> bool:
 
 
 def standing(session: Session, node: str, ids: Collection[str]) -> dict[str, OwnershipStatus]:
-    """How each id, of a rental or of a network, is known on the node."""
+    """How each id, of a rental, of a network or of a copy, is known on the node."""
     if not ids:
         return {}
     here: dict[str, bool] = {}  # id -> whether anything of it may still be on this node
     living: set[str] = set()
+    for copy_id, where in session.execute(_COPIES, {"ids": list(ids)}):
+        living.add(copy_id)
+        if where == node:
+            here[copy_id] = True
     for rental_id, network_id, where, state in session.execute(_STANDING, {"ids": list(ids)}):
         for known in filter(None, (rental_id, network_id)):
             if state is not PlacementState.DELETED:

@@ -15,11 +15,13 @@ from datetime import datetime, timedelta
 
 from kws_core.cluster import heartbeat
 from kws_core.context import Context, Executors
+from kws_core.copies.queries import next_checks
 from kws_core.database import queries
 from kws_core.errors import NodeDown, NodeError, Refusal
 from kws_core.nodes import Node
 from kws_core.nodes.values import Machine
 from kws_core.reconcile.cleanup import RETRY_MOST
+from kws_core.reconcile.copy_keeper import CopyKeeper
 from kws_core.reconcile.guarded_update import Job
 from kws_core.reconcile.orphan_sweep import EVERY, FIRST, SILENT_AGAIN, Sweep
 from kws_core.reconcile.resumption import OUTAGE
@@ -51,6 +53,7 @@ class Reconciler:
         self.executors = executors
         self.who = who or context.who
         self.steps = Steps(context, nodes, self.who)
+        self.copies = CopyKeeper(context, nodes)
         self.sweep = Sweep(context, nodes)
         self.sweeps = True  # False: leave orphaned resources alone; another installation may use the nodes
         self._guard = threading.Lock()
@@ -80,7 +83,10 @@ class Reconciler:
             return IDLE
         with self.context.store.read() as session:
             checks = work_queue.next_checks(session, now)
+            copies = next_checks(session)
         for name in self.nodes:
+            if name in copies and copies[name] <= now:
+                self._start(name, "copies", self.copies.run, on="refresh")
             if name in checks and checks[name] <= now:
                 self._start(name, "round", self._reconcile_pass)
             if self._refresh_at.get(name, now) <= now:
@@ -92,7 +98,7 @@ class Reconciler:
             if self.sweeps and self._sweep_at.setdefault(name, now + FIRST) <= now:
                 self._sweep_at[name] = now + EVERY
                 self._start(name, "sweep", self._sweep, on="refresh")
-        following = min(checks.values(), default=now)
+        following = min([*checks.values(), *copies.values()], default=now)
         return min(IDLE, following - now) if following > now else IDLE
 
     def _start(self, name: str, sort: str, act: Callable[[str], None], on: str | None = None) -> None:

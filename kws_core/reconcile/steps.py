@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from kws_core.context import Context
+from kws_core.copies import queries as copies
 from kws_core.database import queries
 from kws_core.errors import NodeDown, NodeError, NodeRefused
 from kws_core.nodes import Node
@@ -50,6 +51,7 @@ KEY_DEADLINE = timedelta(hours=24)  # Slack may be away for hours; capacity is n
 POLL_START = timedelta(seconds=5)
 POLL_STOPPED = timedelta(minutes=1)
 START_TRIES = timedelta(minutes=10)  # after a restore; then it is its owner's to start
+POLL_COPY = timedelta(seconds=3)
 POLL_MISSING = timedelta(seconds=10)
 GIVE_UP_NODE = timedelta(seconds=45)  # a node unresponsive for so long in the middle of a build is left
 
@@ -83,7 +85,7 @@ class Steps:
             NodeError: If the node didn't do it; see ``failed``.
         """
         if job.placement.state is PlacementState.DELETING:
-            return self.releaser.release(job, machines)
+            return POLL_COPY if self._is_being_copied(job) else self.releaser.release(job, machines)
         if job.rental.status is Status.REQUESTED and not self.rows.apply(job, self._begin):
             return AT_ONCE
         if job.placement.floating_ip is None:
@@ -93,7 +95,7 @@ class Steps:
         if not job.rental.key_settled:
             return self._look_for_key(job)
         if job.placement.server_id is None:
-            return self._build(job)
+            return self._build(job) if self._has_image(job) else POLL_COPY
         if isinstance(machines, NodeError):
             raise machines
         if job.placement.down_since is not None:
@@ -102,6 +104,13 @@ class Steps:
         if job.rental.status is Status.BUILDING:
             return self.boots.watch(job, machine)
         return self._watch_lent(job, machine)
+
+    def _is_being_copied(self, job: Job) -> bool:
+        """A copy that was promised is made before its server is deleted; who ends has no new one."""
+        if job.placement.server_id is None or job.placement.remains:
+            return False
+        with self.context.store.read() as session:
+            return copies.under_way(session, job.rental.id)
 
     # -- building
 
@@ -123,6 +132,18 @@ class Steps:
         if self.context.now() - job.rental.created_at > KEY_DEADLINE:
             self.rows.apply(job, lambda s, r, p: self._fail(r, Failed(Reason.NO_KEY, p.node)))
         return POLL_KEY
+
+    def _has_image(self, job: Job) -> bool:
+        """Whether the node can build it: the copy that it is made from may still be on its way (images/carrier.py).
+
+        Raises:
+            NodeRefused: If the node doesn't get the copy.
+        """
+        if job.rental.copy_id is None or job.placement.image_at is not None:
+            return True
+        if job.placement.image_refusal is not None:
+            raise NodeRefused(job.placement.node, job.placement.image_refusal, "it doesn't get the copy")
+        return False
 
     def _build(self, job: Job) -> timedelta:
         """Ask for the server when it is its turn: a node builds ``max_builds`` at a time."""
@@ -239,7 +260,7 @@ class Steps:
         queries.lock_capacity(session)
         tried = frozenset(placement.node for placement in rental.placements)
         wish = PlacementRequest(
-            rental.kind, rental.image, rental.wanted_size, tried, held.node if rental.pinned else None
+            rental.kind, rental.wanted_image, rental.wanted_size, tried, held.node if rental.pinned else None
         )
         chosen = choose(capacity.rooms(session, self.context.config), wish).node
         if chosen is None:

@@ -24,6 +24,7 @@ from kws_core.forms.ssh_keys import check_public_key
 from kws_core.nodes.values import Image
 from kws_core.people import Actor
 from kws_core.scheduling.placement import NodeCapacity, largest
+from kws_core.tables.copy import Copy
 from kws_core.tables.states import Access
 from kws_core.values import Kind, PortRange, Size
 
@@ -59,6 +60,7 @@ class RentForm:
     network_name: str | None = None  # these two for NEW_NETWORK
     cidr: str | None = None
     node: str | None = None  # admins choose one
+    copy: str | None = None  # id of the person's copy that the disk is made from, instead of an image
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class ValidatedRequest:
     environment: Mapping[str, str]
     network: str | None  # id of the person's own
     new_network: tuple[str, str] | None  # name and CIDR
+    copy: Copy | None = None
 
 
 def examine(
@@ -111,8 +114,12 @@ class _Examination:
             FormError: With every mistake, by field.
         """
         container = self.form.kind is Kind.CONTAINER
-        image = self._field("image", self._registry_image if container else self._image)
-        login = (self.images[image].login if image in self.images else "") or DEFAULT_LOGIN
+        copy = self._field("image", self._copy)
+        if self.form.copy is not None:
+            image, login = (copy.rental.image, copy.rental.login) if copy else ("", DEFAULT_LOGIN)
+        else:
+            image = self._field("image", self._registry_image if container else self._image)
+            login = (self.images[image].login if image in self.images else "") or DEFAULT_LOGIN
         size = self._field("vcpus" if self.form.size == CUSTOM else "size", self._size)
         values = {
             "name": self._field("name", self._name),
@@ -129,7 +136,7 @@ class _Examination:
         self._field("node", self._node)
         if self.errors:
             raise FormError(self.errors)
-        return ValidatedRequest(image=image, login=login, size=size, **values)
+        return ValidatedRequest(image=image, login=login, size=size, copy=copy, **values)
 
     def _last_day(self) -> date:
         return EndChoices(self.config.policy).check_last_day(self.form.ends_on, self.today)
@@ -155,6 +162,16 @@ class _Examination:
             raise UserError(ErrorCode.NAME_TAKEN, name=name)
         return name
 
+    def _copy(self) -> Copy | None:
+        return queries.copy_of(self.session, self.who.id, self.form.copy) if self.form.copy else None
+
+    def _source(self) -> Image | None:
+        """What the disk is made from, for what it needs at least; None where that is not known."""
+        if self.form.copy and "image" not in self.errors:
+            copy = queries.copy_of(self.session, self.who.id, self.form.copy)
+            return Image(id="", name=copy.rental.name, min_disk_gb=copy.rental.disk_gb)
+        return self.images.get(self.form.image or "") if self.form.kind is Kind.SERVER else None
+
     def _image(self) -> str:
         if not self.form.image:
             raise UserError(ErrorCode.IMAGE_MISSING)
@@ -173,7 +190,7 @@ class _Examination:
             raise UserError(ErrorCode.SIZE_MISSING)
         if not self.errors.keys().isdisjoint(FIGURES):
             return size
-        image = self.images.get(self.form.image or "") if self.form.kind is Kind.SERVER else None
+        image = self._source()
         if (image is None or self._large_enough(size, image)) and self._possible(size):
             self._quota(size)
         return size

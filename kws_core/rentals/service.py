@@ -21,6 +21,7 @@ from kws_core.rentals.lifecycle import allowed, end, place
 from kws_core.scheduling import capacity
 from kws_core.scheduling.placement import NodeCapacity, PlacementDecision, PlacementRequest, choose
 from kws_core.tables.base import new_id
+from kws_core.tables.copy import Copy
 from kws_core.tables.details.events import Requested, Returned
 from kws_core.tables.network import Network
 from kws_core.tables.rental import Rental
@@ -44,6 +45,7 @@ class FormOptions:
     mine: Sequence[Rental] = field(default_factory=tuple)
     keys: Sequence[SavedKey] = field(default_factory=tuple)
     networks: Sequence[Network] = field(default_factory=tuple)
+    copies: Sequence[Copy] = field(default_factory=tuple)
 
 
 class RentalService:
@@ -67,6 +69,7 @@ class RentalService:
                 mine=queries.rentals_of(session, who.id),
                 keys=keys_of(session, who.id),
                 networks=queries.networks_of(session, who.id),
+                copies=queries.kept_copies(session, who.id),
             )
 
     def request(self, who: Actor, form: RentForm, request_key: str, *, via: str | None = None) -> Rental:
@@ -95,7 +98,8 @@ class RentalService:
         images = {image.name: image for image in capacity.images(session, self.context.config, known)}
         rooms = capacity.rooms(session, self.context.config, known)
         grant = examine(session, self.context.config, who, form, images, self.context.today(), rooms)
-        wish = PlacementRequest(form.kind, grant.image, grant.size, only=form.node)
+        image = grant.image if grant.copy is None else ""
+        wish = PlacementRequest(form.kind, image, grant.size, only=form.node)
         ruling = choose(rooms, wish)
         if ruling.node is None:
             raise FormError(self._no_room(session, ruling, grant.size))
@@ -156,6 +160,8 @@ class RentalService:
             command=list(grant.command),
             environment=dict(grant.environment),
             network_id=grant.network,
+            copy_id=grant.copy.id if grant.copy else None,
+            old_keys=list(grant.copy.keys) if grant.copy else [],
             pinned=form.node is not None,
             host_keys=[],
             created_at=self.context.now(),

@@ -61,7 +61,7 @@ class PlacementRequest:
     """What is to be placed."""
 
     kind: Kind
-    image: str
+    image: str  # "": one that is brought to any node
     size: Size
     tried: frozenset[str] = frozenset()  # nodes that refused it already
     only: str | None = None  # the one node that an admin chose
@@ -108,7 +108,7 @@ def decision_for(room: NodeCapacity, wish: PlacementRequest) -> RejectReason | N
         (room.node in wish.tried, RejectReason.TRIED),
         (room.drained, RejectReason.DRAINED),
         (not room.up, RejectReason.DOWN),
-        (server and wish.image not in room.images, RejectReason.IMAGE),
+        (server and wish.image not in ("", *room.images), RejectReason.IMAGE),
         (server and not any(size.within(most) for most in largest(room)), RejectReason.TOO_LARGE),
         (size.vcpus > room.free_vcpus, RejectReason.VCPUS),
         (size.ram_mb > room.free_ram_mb, RejectReason.RAM),

@@ -10,6 +10,9 @@ from kws_core.tables import (
     alert as alert,
 )
 from kws_core.tables import (
+    copy as copy,
+)
+from kws_core.tables import (
     delivery as delivery,
 )
 from kws_core.tables import (

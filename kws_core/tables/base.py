@@ -12,7 +12,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 
 from kws_core.tables.event_kinds import EventKind
-from kws_core.tables.states import Access, HostKeySource, PlacementState, Reason, Status
+from kws_core.tables.states import Access, CopyState, HostKeySource, PlacementState, Reason, Status
 from kws_core.values import Kind
 
 ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no similar ones: people read ids to each other
@@ -73,6 +73,7 @@ class Base(DeclarativeBase):
         PlacementState: words(PlacementState, 16),
         Access: words(Access, 16),
         HostKeySource: words(HostKeySource, 16),
+        CopyState: words(CopyState, 16),
         EventKind: words(EventKind, 24),
         Kind: words(Kind, 16),
         dict[str, Any]: JSON,

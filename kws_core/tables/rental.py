@@ -79,6 +79,11 @@ class Rental(Base):
     pinned: Mapped[bool] = mapped_column(default=False)  # an admin chose the node: it moves nowhere
     switched_off: Mapped[bool] = mapped_column(default=False)  # by its owner
     to_start: Mapped[bool] = mapped_column(default=False)  # restored, and not started yet
+    copy_id: Mapped[str | None] = mapped_column(String(10))  # of the copy that its disk is made from
+    old_keys: Mapped[list[str]] = mapped_column(
+        default=list
+    )  # comments of KWS's keys on the disk of that copy
+    copy_at_end: Mapped[bool] = mapped_column(default=False)  # before it ends a copy is made
     host_keys: Mapped[list[str]] = mapped_column(default=list)
     host_keys_from: Mapped[HostKeySource | None]
     created_at: Mapped[datetime]
@@ -106,6 +111,11 @@ class Rental(Base):
     def wanted_size(self) -> Size:
         """The size as it was when rented, whatever nodes.toml says now."""
         return Size(self.size, self.vcpus, self.ram_mb, self.disk_gb)
+
+    @property
+    def wanted_image(self) -> str:
+        """What its node must have already to be chosen: nothing where a copy is brought there."""
+        return self.image if self.copy_id is None else ""
 
     @property
     def placement(self) -> Placement | None:
@@ -201,6 +211,8 @@ class Placement(Base):
     floating_ip_id: Mapped[str | None] = mapped_column(String(64))
     fixed_ip: Mapped[str | None] = mapped_column(String(64))
     port_id: Mapped[str | None] = mapped_column(String(64))
+    image_at: Mapped[datetime | None]  # of a rental from a copy: since when the node has its image
+    image_refusal: Mapped[str | None] = mapped_column(String(24))  # why the node doesn't get it
     server_id: Mapped[str | None] = mapped_column(String(64))
     server_at: Mapped[datetime | None]  # when the server was asked for
     active_at: Mapped[datetime | None]  # when the node was first seen to run it: its build slot is free again

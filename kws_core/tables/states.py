@@ -39,6 +39,14 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
 }
 
 
+def mermaid() -> str:
+    """Draw ``TRANSITIONS`` as the state diagram of the documents, between the fences that Markdown wants."""
+    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {Status.REQUESTED}"]
+    for status, targets in TRANSITIONS.items():
+        lines += [f"    {status} --> {target}" for target in sorted(targets, key=list(Status).index)]
+    return "\n".join([*lines, f"    {Status.ENDED} --> [*]", "```"])
+
+
 LIVE = frozenset({Status.REQUESTED, Status.BUILDING, Status.READY, Status.STOPPED})
 
 
@@ -58,6 +66,27 @@ class PlacementState(StrEnum):
 
 # Queries name the states that they want: "not gone" can use no index, and would read all of the history.
 HOLDING = frozenset({PlacementState.ACTIVE, PlacementState.DELETING})
+
+
+class CopyState(StrEnum):
+    """Where a copy of a server is."""
+
+    WANTED = "wanted"  # accepted, its disk space reserved; the node knows nothing yet
+    MAKING = "making"  # the node was asked for it
+    KEPT = "kept"  # all of it is there
+    DELETING = "deleting"  # to be deleted; the node may still hold it
+    GONE = "gone"  # seen gone
+
+
+COPY_TRANSITIONS: dict[CopyState, frozenset[CopyState]] = {
+    CopyState.WANTED: frozenset({CopyState.MAKING, CopyState.DELETING}),
+    CopyState.MAKING: frozenset({CopyState.KEPT, CopyState.DELETING}),
+    CopyState.KEPT: frozenset({CopyState.DELETING}),
+    CopyState.DELETING: frozenset({CopyState.GONE}),
+    CopyState.GONE: frozenset(),
+}
+UNDER_WAY = frozenset({CopyState.WANTED, CopyState.MAKING})
+ON_DISK = frozenset(CopyState) - {CopyState.GONE}  # asked for by these words: see HOLDING
 
 
 class Access(StrEnum):

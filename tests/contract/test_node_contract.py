@@ -14,7 +14,15 @@ from harness.contract_kit import IMAGE, Kit
 
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.forms import ssh_keys
-from kws_core.nodes.values import Login, MachineAction, MachineState, NetworkSpec
+from kws_core.nodes.offered_images import copy_mark
+from kws_core.nodes.values import (
+    CopySpec,
+    Login,
+    MachineAction,
+    MachineState,
+    NetworkSpec,
+    RemainingResources,
+)
 from kws_core.values import Kind, Size
 
 T = TypeVar("T")
@@ -214,3 +222,26 @@ def test_within_a_network_of_ones_own_everything_is_open(kit: Kit, kind: Kind) -
     for _ in range(2):
         kit.node.ensure_address(spec)
         assert kit.lets_in_from(spec.mark) == {network.cidr}
+
+
+def test_a_copy_of_a_server_is_made_once_and_offered_to_nobody(kit: Kit) -> None:
+    spec = kit.spec()
+    server = kit.node.ensure_server(spec, kit.node.ensure_address(spec))
+    kit.until_state(spec.mark, MachineState.ACTIVE)
+    wanted = CopySpec(f"kws-{secrets.token_hex(5)}", "debian", spec.size.disk_gb, "U0T")
+    image = kit.node.shelf.ensure_copy(server, wanted)
+    assert kit.node.shelf.ensure_copy(server, wanted) == image
+    made = kit.node.shelf.look(image)
+    assert (made.name, copy_mark(made), made.visibility) == (wanted.mark, wanted.mark, "private")
+    assert wanted.mark not in {one.name for one in kit.node.images()}
+    assert kit.node.marked()[wanted.mark].kinds() == ["image"]
+    assert kit.node.release(wanted.mark) == RemainingResources(), "it outlives its server"
+    assert kit.node.shelf.delete(image)
+    assert wanted.mark not in kit.node.marked()
+
+
+def test_no_copy_of_a_server_that_is_not_there(kit: Kit) -> None:
+    wanted = CopySpec(f"kws-{secrets.token_hex(5)}", "debian", 1)
+    with pytest.raises(NodeRefused) as error:
+        kit.node.shelf.ensure_copy("00000000-0000-0000-0000-000000000000", wanted)
+    assert error.value.reason == Refusal.MISSING

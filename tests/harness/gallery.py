@@ -35,8 +35,12 @@ from bot.views import (
     rent_form,
     rental_card,
 )
+from bot.views import (
+    copies as copy_views,
+)
 from bot.views.rent_form import PASSWORD, PASTED, Shown
 from kws_core.config import Policy
+from kws_core.copies.service import CopyTerms
 from kws_core.expiry import ExpiryInfo
 from kws_core.images.table import tabulate
 from kws_core.nodes.values import Capacity, Image, StoredImage
@@ -46,12 +50,13 @@ from kws_core.scheduling.capacity import AllocatedCapacity, NodeStatus
 from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.scheduling.placement import NodeCapacity
 from kws_core.tables.alert import AdminAlert
+from kws_core.tables.copy import Copy
 from kws_core.tables.details import alerts
 from kws_core.tables.details.alerts import Alert, NightRental
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.saved_key import SavedKey
-from kws_core.tables.states import Power, Reason, Status
+from kws_core.tables.states import CopyState, Power, Reason, Status
 from kws_core.values import Kind, Locale, Size
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -150,8 +155,28 @@ def _answers(texts: Texts) -> Iterator[Exhibit]:
     key = SavedKey(
         id=1, owner="U1", name="laptop", public_key="ssh-ed25519 AAAA", fingerprint="SHA256:abc", added_at=NOW
     )
+    yield from _copies(texts)
     yield _message("Answers", "/kws keys", keys_form.listing([key], texts))
     yield _message("Answers", "/kws keys, none", keys_form.listing([], texts))
+
+
+def copy(state: CopyState) -> Copy:
+    """A copy of the rental."""
+    times = {"requested_at": NOW, "kept_at": NOW, "keep_set_at": NOW, "next_check_at": NOW}
+    day = date(2026, 12, 31)
+    made = Copy(id=state.value, owner="U0MINA00001", state=state, node="node1", keep_until=day, **times)
+    made.rental, made.size_bytes = rental(), 734_003_200
+    return made
+
+
+def _copies(texts: Texts) -> Iterator[Exhibit]:
+    terms = CopyTerms(rental(), "node1", 5, 20, date(2026, 12, 31))
+    yield _message("Answers", "/kws copy", copy_views.question(terms, texts))
+    made = [copy(state) for state in CopyState if state is not CopyState.GONE]
+    yield _message("Answers", "/kws copies", copy_views.listing(made, texts))
+    yield _message("Answers", "/kws copies, none", copy_views.listing([], texts))
+    warned = event(EventKind.COPY_WARNED, copy="c1", until="2026-12-31")
+    yield _message("Reminders", "of a copy", list(rental_card.notification(rental(), warned, texts).blocks))
 
 
 def _forms(texts: Texts) -> Iterator[Exhibit]:

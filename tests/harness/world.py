@@ -14,6 +14,7 @@ from sqlalchemy.orm import lazyload
 from kws_core.cluster.deliveries import Deliveries
 from kws_core.config import Config, parse_config
 from kws_core.context import Context
+from kws_core.copies import queries as copy_queries
 from kws_core.database.store import Store
 from kws_core.forms import ssh_keys
 from kws_core.nightly.cleanup import Nightly
@@ -123,6 +124,7 @@ def next_due(store: Store, now: datetime) -> datetime:
     """The next second in which a node or Slack may have something to do; a silent node is asked every five."""
     with store.read() as session:
         looks = [*work_queue.next_checks(session, now).values(), session.scalar(NEXT_TRY)]
+        looks += copy_queries.next_checks(session).values()
     return max(now + SECOND, min([now + REFRESH_DOWN, *filter(None, looks)]))
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from kws_core.errors import NodeRefused, Refusal
-from kws_core.nodes.image_store import ACTIVE, CHUNK, HIDDEN, LOGIN, TITLE, Body, ImageSpec
-from kws_core.nodes.offered_images import offered_image, part_ids, why_not_offered
-from kws_core.nodes.values import Image, StoredImage
+from kws_core.nodes.image_store import ACTIVE, CHUNK, COPY, HIDDEN, LOGIN, QUEUED, TITLE, Body, ImageSpec
+from kws_core.nodes.offered_images import copy_mark, offered_image, part_ids, why_not_offered
+from kws_core.nodes.values import CopySpec, Image, StoredImage
+from kws_core.values import TAG_PREFIX
 
 T = TypeVar("T")
 _FIELDS = {"min_disk": "min_disk_gb", "min_ram": "min_ram_mb"}
@@ -29,11 +31,16 @@ class Owner(Protocol):
 
     def _new_id(self, kind: str) -> str: ...
 
+    def _now(self) -> datetime: ...
+
+    def _disk_of(self, server_id: str) -> bytes: ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
     stored: StoredImage
     content: bytes = b""
+    active_at: datetime | None = None  # of a copy that its node is still making
 
 
 class FakeImageStore:
@@ -49,6 +56,7 @@ class FakeImageStore:
         self._kept: dict[str, _Kept] = {}
         self._spoil = False
         self.tells_checksums = True
+        self.copy_time = timedelta(0)  # until a copy is active
         self.web: Mapping[str, bytes] | None = None  # URL → what it gives; None: the node does not fetch
         self.known_hosts = {f"{owner.name}.lab.example"}
 
@@ -149,6 +157,47 @@ class FakeImageStore:
 
         return self._owner._call("image_delete", do)
 
+    def ensure_copy(self, server_id: str, spec: CopySpec) -> str:
+        """See ImageStore. It is active ``copy_time`` later."""
+        return self._owner._call("image_copy", lambda: self._ensure_copy(server_id, spec))
+
+    def _ensure_copy(self, server_id: str, spec: CopySpec) -> str:
+        found = self.called(spec.mark)
+        if found is not None:
+            return found.id
+        content = self._owner._disk_of(server_id)
+        stored = StoredImage(
+            id=self._owner._new_id("image"),
+            name=spec.mark,
+            status=QUEUED,
+            min_disk_gb=spec.disk_gb,
+            visibility="private",
+            properties={COPY: spec.mark.removeprefix(TAG_PREFIX), LOGIN: spec.login},
+            disk_format="qcow2",
+            container_format="bare",
+        )
+        self._kept[stored.id] = _Kept(stored, content, self._owner._now() + self.copy_time)
+        return stored.id
+
+    def pass_time(self, now: datetime) -> None:
+        """Copies that are finished by now are active. Not a call of the contract, as are the next three."""
+        for kept in [one for one in self._kept.values() if one.active_at and one.active_at <= now]:
+            self._kept[kept.stored.id] = _activated(kept.stored, kept.content)
+
+    def called(self, name: str) -> StoredImage | None:
+        """The image that a copy of that mark is."""
+        return next((k.stored for k in self._kept.values() if copy_mark(k.stored) == name), None)
+
+    def has_copy(self, name: str) -> bool:
+        """Whether a server can be made from the copy of that mark."""
+        found = self.called(name)
+        return found is not None and found.status == ACTIVE
+
+    def copies(self) -> Sequence[tuple[str, str]]:
+        """Mark and id of every copy."""
+        marks = ((copy_mark(kept.stored), image_id) for image_id, kept in self._kept.items())
+        return [(mark, image_id) for mark, image_id in marks if mark]
+
     def hosts(self) -> set[str]:
         """See ImageStore. Known also while the node is down."""
         return set(self.known_hosts)
@@ -192,7 +241,9 @@ class FakeImageStore:
     def _boots(self, stored: StoredImage) -> bool:
         """Whether a server can be made from it and it is in the list."""
         parts = part_ids(kept.stored for kept in self._kept.values())
-        return stored.status == ACTIVE and not stored.os_hidden and why_not_offered(stored, parts) is None
+        if stored.status != ACTIVE or stored.os_hidden or copy_mark(stored):
+            return False
+        return why_not_offered(stored, parts) is None
 
     def boots(self, image: Image) -> bool:
         """Whether the kernel and the ramdisk that it names are here, too."""

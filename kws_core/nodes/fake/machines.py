@@ -44,7 +44,7 @@ FAULTS = {
 CLOUD_INIT_ENDS = timedelta(
     seconds=20
 )  # after the SSH server has begun to answer; a real one takes up to a minute
-_RUNNING = (MachineState.ACTIVE, MachineState.STOPPED)
+RUNNING = (MachineState.ACTIVE, MachineState.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +114,9 @@ class FakeMachine:
     def after(self, action: MachineAction, now: datetime, times: Times) -> FakeMachine | None:
         """What it is after the action; None when its state does not allow it."""
         state = self.state(now, times)
-        if action is MachineAction.STOP and state in _RUNNING:
+        if action is MachineAction.STOP and state in RUNNING:
             return self if self.stopping_at or self.stopped else replace(self, stopping_at=now)
-        if state not in _RUNNING or (self.stopping_at and state is MachineState.ACTIVE):
+        if state not in RUNNING or (self.stopping_at and state is MachineState.ACTIVE):
             return None
         if action is MachineAction.START and state is MachineState.ACTIVE:
             return self
@@ -128,7 +128,7 @@ class FakeMachine:
 
     def with_key(self, public_key: str, now: datetime, times: Times) -> FakeMachine | None:
         """With that key in its metadata; None when it takes none, now or of that length."""
-        if self.state(now, times) not in _RUNNING or len(public_key) > LONGEST_METADATA:
+        if self.state(now, times) not in RUNNING or len(public_key) > LONGEST_METADATA:
             return None
         return replace(self, key=public_key)
 

@@ -22,6 +22,7 @@ from kws_core.nodes.fake.machines import (
     FAULTS,
     IMAGES,
     REGISTRY,
+    RUNNING,
     FakeMachine,
     Times,
     capacity_left,
@@ -193,6 +194,8 @@ class FakeNode(FakeChecks):
                 found[thing.mark].add((thing.kind, thing.id))
             for one in self.servers.values():
                 found[one.spec.mark].add((one.kind.value, one.id))
+            for mark, image_id in self.shelf.copies():
+                found[mark].add(("image", image_id))
             return {mark: RemainingResources(frozenset(items)) for mark, items in found.items()}
 
     def duplicates(self) -> list[str]:
@@ -286,6 +289,7 @@ class FakeNode(FakeChecks):
     def _pass_time(self) -> None:
         now, times = self._now(), self.times
         self.servers = {i: one for i, one in self.servers.items() if not one.is_gone(now, times)}
+        self.shelf.pass_time(now)
 
     def _new_id(self, kind: str) -> str:
         return f"{self._name}-{kind}-{next(self._ids)}"
@@ -305,7 +309,7 @@ class FakeNode(FakeChecks):
     def _ensure_server(self, spec: ServerSpec, address: Address) -> str:
         for one in self._of(spec.mark):
             return one.id
-        if spec.image not in {image.name for image in self.offered}:
+        if spec.image not in {image.name for image in self.offered} and not self.shelf.has_copy(spec.image):
             raise NodeRefused(self._name, Refusal.NO_IMAGE, f"no image {spec.image!r}")
         if not all(self.shelf.boots(image) for image in self.offered if image.name == spec.image):
             raise NodeRefused(self._name, Refusal.INVALID, "Can not find requested image")
@@ -359,6 +363,17 @@ class FakeNode(FakeChecks):
             raise NodeRefused(self._name, Refusal.INVALID, "no metadata now, or none of that length")
         self._put(after)
 
+    def _disk_of(self, server_id: str) -> bytes:
+        """Return what is on a server's disk, as far as a copy has to tell it. Not a call of the contract.
+
+        Raises:
+            NodeRefused: If there is no such server, or its state doesn't allow a copy now.
+        """
+        machine = self._find(Kind.SERVER, server_id)
+        if machine.state(self._now(), self.times) not in RUNNING:
+            raise NodeRefused(self._name, Refusal.INVALID, "cannot be copied while it is not there to run")
+        return f"disk of {machine.spec.mark}".encode().ljust(4096, b"\0")
+
     def _check_login(self, address: Address, login: Login, now: datetime) -> LoginCheck:
         here = [one for one in self.servers.values() if one.port_id == address.port_id]
         looks = [one.check_login(login, now, self.times) for one in here]
@@ -386,4 +401,5 @@ class FakeNode(FakeChecks):
         self._pass_time()
         if not self._of(mark):
             self.network.drop(mark, PORT, GROUP, NETWORK)
-        return self.resources().get(mark, RemainingResources())
+        left = self.resources().get(mark, RemainingResources())
+        return RemainingResources(frozenset(item for item in left.items if item[0] != "image"))

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from kws_core.errors import Refusal
+from kws_core.nodes.image_store import COPY, LOGIN
+from kws_core.nodes.offered_images import copy_mark
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.types import Server
 from kws_core.nodes.openstack.faults import OpenStackRefused, status_of
 from kws_core.nodes.openstack.translation import (
+    OWNER_KEY,
     container_is_gone,
     container_state,
     machine_state,
     mark_of_container,
     mark_of_server,
 )
-from kws_core.nodes.values import MachineAction, MachineState
-from kws_core.values import GUEST_KEY, Kind
+from kws_core.nodes.values import CopySpec, MachineAction, MachineState
+from kws_core.values import GUEST_KEY, TAG_PREFIX, Kind
 
 # Nova's and Zun's words for being on the way to what the action is for
 _SERVER_TASKS = {
@@ -31,6 +34,7 @@ _CONTAINER_TASKS = {
 }
 _WANTED = {MachineAction.START: MachineState.ACTIVE, MachineAction.STOP: MachineState.STOPPED}
 _NOT_READY = 409
+_NO_IMAGE = frozenset({"deleted", "killed", "pending_delete"})
 _NO_CONSOLE = (400, 404, _NOT_READY, 501)
 
 
@@ -66,6 +70,16 @@ def put_key(cloud: Cloud, machine_id: str, public_key: str) -> None:
     """See Node.put_key(). Looks first: Nova takes no metadata while it reboots the server."""
     if _our_server(cloud, machine_id).metadata.get(GUEST_KEY) != public_key:
         cloud.servers.set_metadata(machine_id, {GUEST_KEY: public_key})
+
+
+def ensure_copy(cloud: Cloud, machine_id: str, spec: CopySpec) -> str:
+    """See ImageStore.ensure_copy(). Nova makes the image before it answers, so that one look finds it."""
+    for image in cloud.images.list():
+        if copy_mark(image) == spec.mark and image.status not in _NO_IMAGE:
+            return image.id
+    _our_server(cloud, machine_id)
+    properties = {COPY: spec.mark.removeprefix(TAG_PREFIX), LOGIN: spec.login, OWNER_KEY: spec.owner}
+    return cloud.servers.create_image(machine_id, spec.mark, properties)
 
 
 class _Doer:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from kws_core.nodes.concurrency import Locks
 from kws_core.nodes.image_store import CHUNK, Body, ImageSpec
+from kws_core.nodes.openstack import actions
 from kws_core.nodes.openstack.api import Cloud
-from kws_core.nodes.values import StoredImage
+from kws_core.nodes.values import CopySpec, StoredImage
 
 WEB_DOWNLOAD = "web-download"
 ANSWER_TIMES = 4  # storing the last bytes may take that many times longer than a usual answer
@@ -21,6 +23,7 @@ class GlanceImageStore:
         self._cloud = cloud
         self._timeout = (read_timeout, read_timeout * ANSWER_TIMES)
         self._changed = changed
+        self._marks = Locks()
 
     def list(self) -> Sequence[StoredImage]:
         """See ImageStore."""
@@ -69,6 +72,11 @@ class GlanceImageStore:
         deleted = self._cloud().images.delete(image_id)
         self._changed()
         return deleted
+
+    def ensure_copy(self, server_id: str, spec: CopySpec) -> str:
+        """See ImageStore."""
+        with self._marks.of(spec.mark):
+            return actions.ensure_copy(self._cloud(), server_id, spec)
 
     def hosts(self) -> set[str]:
         """See ImageStore."""

@@ -18,7 +18,7 @@ from kws_core.config import OpenStackSection
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.findings import Finding, Wanted
 from kws_core.nodes.concurrency import Locks, SingleFlight, TtlCache, Workers
-from kws_core.nodes.offered_images import bootable, offered_image
+from kws_core.nodes.offered_images import bootable, copy_mark, offered_image
 from kws_core.nodes.openstack import actions
 from kws_core.nodes.openstack.address_set import AddressSet, Wiring, look_up_wiring
 from kws_core.nodes.openstack.api import Cloud
@@ -118,7 +118,7 @@ class OpenStackNode:
     def images(self) -> list[Image]:
         """See Node."""
         self._memory.drop(_IMAGES)
-        return [offered_image(stored) for stored in self._stored_images()]
+        return [offered_image(stored) for stored in self._stored_images() if not copy_mark(stored)]
 
     def cidrs(self) -> list[str]:
         """See Node."""
@@ -178,7 +178,8 @@ class OpenStackNode:
 
     def marked(self) -> dict[str, RemainingResources]:
         """See Node."""
-        return {mark: remains(items) for mark, items in survey(self.cloud, self._workers).items()}
+        seen = survey(self.cloud, self._workers, copies=True)
+        return {mark: remains(items) for mark, items in seen.items()}
 
     def tidy(self, dry_run: bool = False) -> list[str]:
         """See Node."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kws_core.nodes.concurrency import Workers
+from kws_core.nodes.offered_images import copy_mark
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.types import Container
 from kws_core.nodes.openstack.faults import OpenStackRefused, status_of
@@ -40,8 +41,11 @@ Survey = Mapping[str, Sequence[Item]]
 EndContainer = Callable[[Cloud, Container], bool]  # whether it is certainly gone
 
 
-def survey(cloud: Cloud, workers: Workers) -> Survey:
-    """Everything marked on the node, of every kind, by mark: one listing per kind, marks are read here."""
+def survey(cloud: Cloud, workers: Workers, *, copies: bool = False) -> Survey:
+    """Everything marked on the node, of every kind, by mark: one listing per kind, marks are read here.
+
+    ``copies``: with the images that are copies of servers. They outlive their rental, and no pass deletes them.
+    """
     looks: list[Callable[[], Iterable[Item]]] = [
         lambda: _servers(cloud),
         lambda: _marked("floating_ip", ((a.id, a.marks) for a in cloud.addresses.list())),
@@ -52,6 +56,10 @@ def survey(cloud: Cloud, workers: Workers) -> Survey:
         lambda: _marked("keypair", ((k.id, (k.name,)) for k in cloud.keypairs.list())),
         lambda: _volumes(cloud),
     ]
+    if copies:
+        looks.append(
+            lambda: [Item(mark, "image", i.id) for i in cloud.images.list() if (mark := copy_mark(i))]
+        )
     if cloud.containers.offered():
         looks.append(lambda: _containers(cloud))
     found: defaultdict[str, list[Item]] = defaultdict(list)

@@ -22,6 +22,7 @@ class AlertKind(StrEnum):
     NODE_UP = "node_up"
     NODE_MISSED = "node_missed"
     NODE_RESUMED = "node_resumed"
+    COPY_FAILED = "copy_failed"
 
 
 class AlertDetails(Details):
@@ -121,6 +122,19 @@ class NodeMissedAlert(AlertDetails):
     rentals: int
 
 
+@dataclass(frozen=True)
+class CopyFailedAlert(AlertDetails):
+    """A copy that was to be made before a rental ends could not be made."""
+
+    kind = AlertKind.COPY_FAILED
+    rental: str
+    name: str
+    owner: str
+    node: str
+    why: str  # a Refusal, or a word of copies/lifecycle.py
+    last: bool  # not tried again: the rental ends without a copy
+
+
 Alert = (
     NightAlert
     | UnreachableAlert
@@ -130,5 +144,6 @@ Alert = (
     | NodeUpAlert
     | NodeMissedAlert
     | NodeResumedAlert
+    | CopyFailedAlert
 )
 ALERT_DETAILS: Mapping[AlertKind, type[Alert]] = {one.kind: one for one in get_args(Alert)}

@@ -304,6 +304,80 @@ class NodeDrained(EventDetails):
 
 
 @dataclass(frozen=True)
+class CopyWanted(EventDetails):
+    """A copy of the server's disk was asked for, or is made because its rental ends."""
+
+    kind = EventKind.COPY_WANTED
+    copy: str  # its id, as in the others below
+    node: str
+    at_end: bool | None = None
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class CopyPlanned(EventDetails):
+    """Whether a copy is to be made before the rental ends."""
+
+    kind = EventKind.COPY_PLANNED
+    wanted: bool
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class CopyKept(EventDetails):
+    """The node has all of the copy."""
+
+    kind = EventKind.COPY_KEPT
+    copy: str
+    node: str
+    until: date | None
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class CopyFailed(EventDetails):
+    """There is no copy."""
+
+    kind = EventKind.COPY_FAILED
+    copy: str
+    node: str
+    refusal: str
+    at_end: bool | None = None  # the rental waits for a copy, and it is tried again the next night
+    last: bool | None = None  # not tried again: the rental ends without one
+
+
+@dataclass(frozen=True)
+class CopyWarned(EventDetails):
+    """The copy is deleted soon; an event of this kind has a key."""
+
+    kind = EventKind.COPY_WARNED
+    copy: str
+    until: date | None
+
+
+@dataclass(frozen=True)
+class CopyProlonged(EventDetails):
+    """A person keeps the copy for longer."""
+
+    kind = EventKind.COPY_PROLONGED
+    copy: str
+    until: date | None
+    was: date | None
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class CopyDeleted(EventDetails):
+    """The copy is gone: deleted by a person, past its last day, or gone from its node."""
+
+    kind = EventKind.COPY_DELETED
+    copy: str
+    node: str
+    why: str  # see copies/lifecycle.py
+    via: str | None = None
+
+
+@dataclass(frozen=True)
 class Ended(EventDetails):
     """Nothing is left of it."""
 

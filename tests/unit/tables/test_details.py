@@ -19,6 +19,7 @@ from kws_core.tables.details.alerts import (
     ALERT_DETAILS,
     AlertDetails,
     AlertKind,
+    CopyFailedAlert,
     DepartedAlert,
     LeaksAlert,
     NightAlert,
@@ -33,6 +34,13 @@ from kws_core.tables.details.events import (
     EVENT_DETAILS,
     Adopted,
     BuildStarted,
+    CopyDeleted,
+    CopyFailed,
+    CopyKept,
+    CopyPlanned,
+    CopyProlonged,
+    CopyWanted,
+    CopyWarned,
     Ended,
     EventDetails,
     Expired,
@@ -128,6 +136,22 @@ EVENTS: list[tuple[EventDetails, dict[str, Any]]] = [
     ),
     (Ended(reason=Reason.RETURNED), {"reason": "returned"}),
     (Ended(why=Reason.EXPIRED), {"why": "expired"}),
+    (
+        CopyWanted("c1", "node1", at_end=True, via="card"),
+        {"copy": "c1", "node": "node1", "at_end": True, "via": "card"},
+    ),
+    (CopyPlanned(wanted=False, via="warning"), {"wanted": False, "via": "warning"}),
+    (
+        CopyKept("c1", "node1", LATER, 5),
+        {"copy": "c1", "node": "node1", "until": "2026-12-24", "size_bytes": 5},
+    ),
+    (
+        CopyFailed("c1", "node1", "quota", at_end=True),
+        {"copy": "c1", "node": "node1", "refusal": "quota", "at_end": True},
+    ),
+    (CopyWarned("c1", LATER), {"copy": "c1", "until": "2026-12-24"}),
+    (CopyProlonged("c1", LATER, was=LATER), {"copy": "c1", "until": "2026-12-24", "was": "2026-12-24"}),
+    (CopyDeleted("c1", "node1", why="expired"), {"copy": "c1", "node": "node1", "why": "expired"}),
 ]
 ALERTS: list[tuple[AlertDetails, dict[str, Any]]] = [
     (
@@ -159,6 +183,10 @@ ALERTS: list[tuple[AlertDetails, dict[str, Any]]] = [
     (NodeUpAlert("node1", MOMENT, at=MOMENT), {"node": "node1", "since": AT, "at": AT}),
     (NodeMissedAlert("node1", 3), {"node": "node1", "rentals": 3}),
     (NodeResumedAlert("node1", 5, 1), {"node": "node1", "answering": 5, "failed": 1}),
+    (
+        CopyFailedAlert("r1", "web01", "U1", "node1", why="quota", last=False),
+        {"rental": "r1", "name": "web01", "owner": "U1", "node": "node1", "why": "quota", "last": False},
+    ),
 ]
 
 

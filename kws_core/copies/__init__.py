@@ -1,0 +1,1 @@
+"""Copies of servers: kept before a rental ends, and brought back anywhere."""

@@ -1,0 +1,106 @@
+"""Brings copies of servers to the nodes on which rentals wait for them.
+
+A rental that is made from a copy, on a node without it, waits (``Placement.image_at``). What it waits for is a row,
+so a carrier that dies is followed by another one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import select
+
+from kws_core.context import Context
+from kws_core.errors import NodeDown, NodeError, UserError
+from kws_core.images.service import Images
+from kws_core.images.table import usable
+from kws_core.nodes import Node
+from kws_core.nodes.offered_images import copy_mark
+from kws_core.tables.copy import Copy
+from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.states import PlacementState, Status
+from kws_core.values import owner_tag
+
+log = logging.getLogger(__name__)
+
+CARRY = "carry:"  # the lease on bringing a copy to a node
+
+# asked every few seconds: put together once
+_WAITING = (
+    select(Placement.id, Placement.node, Copy.id, Copy.node)
+    .join(Rental, Placement.rental_id == Rental.id)
+    .join(Copy, Rental.copy_id == Copy.id)
+    .where(
+        Placement.state == PlacementState.ACTIVE,
+        Placement.image_at.is_(None),
+        Placement.image_refusal.is_(None),
+        Rental.status == Status.BUILDING,
+    )
+    .order_by(Placement.id)
+)
+
+
+class Carrier:
+    """``tick`` begins with every copy that is waited for; each has a thread of its own while it travels."""
+
+    def __init__(self, context: Context, nodes: Mapping[str, Node], images: Images) -> None:
+        self.context = context
+        self.nodes = nodes
+        self.images = images
+        self._under_way: set[tuple[str, str]] = set()
+
+    def tick(self) -> None:
+        """Look for rentals that wait for a copy."""
+        with self.context.store.read() as session:
+            waiting = session.execute(_WAITING).all()
+        for placement, target, copy, source in waiting:
+            if (copy, target) not in self._under_way and target in self.nodes:
+                self._under_way.add((copy, target))
+                self.context.spawn(self._job(placement, target, copy, source), f"{target}-copy")
+
+    def _job(self, placement: int, target: str, copy: str, source: str) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                with self.context.leases.acquire(f"{CARRY}{copy}:{target}") as ours:
+                    if ours:
+                        self._carry(placement, target, copy, source)
+            except UserError:
+                log.info("copy %s: KWS is stopping", copy)
+            except Exception:
+                log.exception("copy %s: can't be brought to %s", copy, target)
+            finally:
+                self._under_way.discard((copy, target))
+
+        return run
+
+    def _carry(self, placement: int, target: str, copy: str, source: str) -> None:
+        """What a node says no to is kept, so that the rental moves; a node that is not responding is waited for."""
+        try:
+            if not self._is_there(target, copy):
+                self.images.carry(owner_tag(copy), source, target)
+        except NodeDown as error:
+            log.warning("copy %s: %s", copy, error)
+            return
+        except NodeError as error:
+            log.warning("copy %s: %s", copy, error)
+            self._note(placement, error)
+            return
+        self._note(placement, None)
+
+    def _is_there(self, target: str, copy: str) -> bool:
+        shown = self.nodes[target].shelf.list()
+        return any(copy_mark(one) == owner_tag(copy) and usable(one) for one in shown)
+
+    def _note(self, placement_id: int, error: NodeError | None) -> None:
+        with self.context.store.write() as session:
+            placement = session.get(Placement, placement_id, with_for_update=True)
+            if placement is None or placement.state is not PlacementState.ACTIVE:
+                return
+            now = self.context.now()
+            placement.next_check_at = now
+            if error is None:
+                placement.image_at = now
+            else:
+                placement.image_refusal = error.reason
+        self.context.work.set()

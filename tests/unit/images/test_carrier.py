@@ -1,0 +1,185 @@
+"""A copy is brought back: on its own node, and on another one to which it travels."""
+
+from __future__ import annotations
+
+from threading import Thread
+from typing import Any
+
+import pytest
+from harness.world import JOON, MINA, World
+
+from kws_core.copies.service import Copies
+from kws_core.errors import ErrorCode, FormError, NodeDown, NodeRefused, Refusal, UserError
+from kws_core.images.carrier import Carrier
+from kws_core.images.service import Images
+from kws_core.nodes.values import ServerSpec
+from kws_core.scheduling.capacity import record_of
+from kws_core.tables.copy import Copy
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import CopyState, Reason, Status
+
+
+def at_once(target: Any, name: str) -> Thread:
+    target()
+    return Thread(name=name)
+
+
+class Lab:
+    """A world with what carries copies between its nodes."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        world.context.spawn = at_once
+        images = Images(world.context, world.nodes, pause=lambda _: None)
+        self.carrier = Carrier(world.context, world.nodes, images)
+
+    def settle(self, seconds: int = 60) -> None:
+        """Time passes, and what is waited for is carried."""
+        for _ in range(seconds // 10):
+            self.world.settle(5)
+            self.carrier.tick()
+            self.world.settle(5)
+
+    def copied(self, name: str = "web01", **changes: Any) -> Copy:
+        """A copy of a server that has ended."""
+        rental = self.world.ready(name, **changes)
+        copy = Copies(self.world.context).request(MINA, rental.id)
+        self.world.settle()
+        self.world.rental_service.return_rental(MINA, rental.id)
+        self.world.settle(30)
+        return Copies(self.world.context).get(MINA, copy.id)
+
+    def bring_back(self, copy: Copy, name: str = "web02", **changes: Any) -> Rental:
+        """A rental that is asked for with that copy."""
+        return self.world.rent(name, image=None, copy=copy.id, **changes)
+
+    def spec(self, rental: Rental) -> ServerSpec:
+        """What its node was asked for."""
+        held = self.world.look(rental).placement
+        assert held
+        found = self.world.nodes[held.node].spec(rental.mark)
+        assert isinstance(found, ServerSpec)
+        return found
+
+
+@pytest.fixture
+def lab(world: World) -> Lab:
+    return Lab(world)
+
+
+def images(lab: Lab, node: str) -> list[str]:
+    return [mark for mark, _ in lab.world.nodes[node].shelf.copies()]
+
+
+def test_a_copy_comes_back_with_its_disk_and_a_new_key(lab: Lab) -> None:
+    copy = lab.copied()
+    rental = lab.bring_back(copy)
+    assert (rental.image, rental.login, rental.copy_id) == ("debian-12", "debian", copy.id)
+    lab.settle()
+    assert lab.world.look(rental).status is Status.READY
+    spec = lab.spec(rental)
+    assert spec.image == copy.mark
+    assert "kws-old-keys" in spec.user_data
+    assert "kws-web01" in spec.user_data
+
+
+def drain(lab: Lab, node: str) -> None:
+    """Nothing new is created on that node."""
+    with lab.world.store.write() as session:
+        record_of(session, node).drained = True
+
+
+def test_it_travels_to_another_node(lab: Lab) -> None:
+    copy = lab.copied()
+    other = next(name for name in lab.world.nodes if name != copy.node)
+    drain(lab, copy.node)
+    rental = lab.bring_back(copy)
+    lab.settle()
+    ready = lab.world.look(rental)
+    assert ready.status is Status.READY
+    assert ready.placement
+    assert ready.placement.node == other
+    assert images(lab, other) == [copy.mark]
+    kept = {k.stored.name: k.content for k in lab.world.nodes[copy.node].shelf.everything().values()}
+    there = {k.stored.name: k.content for k in lab.world.nodes[other].shelf.everything().values()}
+    assert there[copy.mark] == kept[copy.mark]
+    lab.world.clock.advance(hours=2)
+    lab.world.settle(30)
+    assert images(lab, other) == [], "what was only brought for it goes again"
+    assert images(lab, copy.node) == [copy.mark]
+
+
+def test_a_way_that_breaks_is_gone_again(lab: Lab) -> None:
+    copy = lab.copied()
+    other = next(name for name in lab.world.nodes if name != copy.node)
+    drain(lab, copy.node)
+    rental = lab.bring_back(copy)
+    node = lab.world.nodes[other]
+    node.fail_next("image_fill", NodeDown(other, Refusal.DOWN, "cable"))
+    lab.settle(120)
+    assert lab.world.look(rental).status is Status.READY
+    assert images(lab, other) == [copy.mark]
+
+
+def test_a_node_that_takes_no_more_images_is_left(make_world: Any) -> None:
+    lab = Lab(make_world(3))
+    copy = lab.copied()
+    drain(lab, copy.node)
+    rental = lab.bring_back(copy)
+    assert rental.placement
+    first = rental.placement.node
+    lab.world.nodes[first].fail_next(
+        "image_create", NodeRefused(first, Refusal.QUOTA, "image quota"), times=9
+    )
+    lab.settle(120)
+    ready = lab.world.look(rental)
+    assert ready.status is Status.READY
+    assert ready.placement
+    assert ready.placement.node not in (first, copy.node)
+
+
+def test_when_no_node_can_take_it_the_rental_ends_with_the_reason(lab: Lab) -> None:
+    copy = lab.copied()
+    other = next(name for name in lab.world.nodes if name != copy.node)
+    drain(lab, copy.node)
+    rental = lab.bring_back(copy)
+    node = lab.world.nodes[other]
+    node.fail_next("image_create", NodeRefused(other, Refusal.QUOTA, "image quota"), times=9)
+    lab.settle(120)
+    ended = lab.world.look(rental)
+    assert (ended.status, ended.reason) == (Status.ENDED, Reason.NO_NODE)
+    assert Copies(lab.world.context).get(MINA, copy.id).state is CopyState.KEPT
+
+
+def test_what_is_chosen_is_checked(lab: Lab) -> None:
+    copy = lab.copied(size="medium")
+    with pytest.raises(FormError) as error:
+        lab.bring_back(copy, size="small")
+    assert error.value.fields["size"].code is ErrorCode.SIZE_SMALL
+    with pytest.raises(FormError) as error:
+        lab.world.rent("mine", JOON, image=None, copy=copy.id, size="medium")
+    assert error.value.fields["image"].code is ErrorCode.COPY_GONE
+    assert [one.id for one in lab.world.rental_service.offer(MINA).copies] == [copy.id]
+    assert (
+        lab.world.rental_service.offer(JOON).copies == ()
+        or list(lab.world.rental_service.offer(JOON).copies) == []
+    )
+
+
+def test_old_keys_of_the_whole_line_are_known(lab: Lab) -> None:
+    copy = lab.copied("web01")
+    second = lab.bring_back(copy, "web02")
+    lab.settle()
+    again = Copies(lab.world.context).request(MINA, second.id)
+    lab.world.settle()
+    assert Copies(lab.world.context).get(MINA, again.id).keys == ["kws-web01", "kws-web02"]
+
+
+def test_a_copy_in_use_for_a_build_stays(lab: Lab) -> None:
+    copy = lab.copied()
+    lab.bring_back(copy)
+    with pytest.raises(UserError) as error:
+        Copies(lab.world.context).delete(MINA, copy.id)
+    assert error.value.code is ErrorCode.COPY_IN_USE
+    lab.settle()
+    Copies(lab.world.context).delete(MINA, copy.id)
