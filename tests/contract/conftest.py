@@ -65,6 +65,7 @@ def lab(lab_pool: Pool) -> Iterator[Kit]:
     kit = Kit(node, lambda: time.sleep(0.3), 300)
     yield kit
     kit.release_all()
+    node.close()  # else its connections stay: a Neutron worker takes a hundred, and then no more
 
 
 @pytest.fixture
@@ -80,6 +81,7 @@ def lab_dock(dock_pool: Pool) -> Iterator[Kit]:
     kit = Kit(node, lambda: time.sleep(0.2), 450)
     yield kit
     kit.release_all()
+    node.close()
 
 
 @pytest.fixture
