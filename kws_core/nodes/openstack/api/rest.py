@@ -96,7 +96,7 @@ class Rest:
             body = self.get(service, path, query, version)
             entries = body.get(key)
             if not isinstance(entries, list):
-                raise NodeDown(self.node, Refusal.DOWN, f"GET {path}: no {key} in the answer")
+                raise NodeDown(self.node, Refusal.DOWN, f"GET {path}: no {key} in the response")
             found += entries
             following = _next_query(body, key)
             if not entries or following is None or following == query:
@@ -164,7 +164,7 @@ class Rest:
         if empty:
             return {}
         if not isinstance(body, dict):
-            raise NodeDown(self.node, Refusal.DOWN, f"{method} {path}: the answer is not a JSON object")
+            raise NodeDown(self.node, Refusal.DOWN, f"{method} {path}: the response isn't a JSON object")
         return body
 
 
@@ -176,7 +176,7 @@ def inner(rest: Rest, body: Json, key: str) -> Json:
     """
     value = body.get(key)
     if not isinstance(value, dict) or not (value.get("id") or value.get("name")):
-        raise NodeDown(rest.node, Refusal.DOWN, f"no {key} in the answer")
+        raise NodeDown(rest.node, Refusal.DOWN, f"no {key} in the response")
     return value
 
 
