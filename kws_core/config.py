@@ -116,7 +116,7 @@ class Policy(_Section):
     was rented with."""
     grace_hours: Annotated[int, Field(ge=0)] = 0
     """Grace period. 0: the nightly cleanup at 00:00 after the last day deletes the rental. More: it stops the
-    server then, and deletes it that many hours later unless it is restored."""
+    server then, and deletes it this number of hours later, unless it's restored."""
     key_file_days: Annotated[int, Field(ge=1, le=3650)] = 7
     """Days after which the file of a delivered private key is removed from the DM, unless its owner confirmed
     earlier that it is saved."""

@@ -30,7 +30,7 @@ class Containers:
         self._client = client
 
     def offered(self) -> bool:
-        """Whether the node's catalogue has a container service."""
+        """Whether the node's catalog has a container service."""
         return self._client is not None and self._rest.has(*_TYPES)
 
     def list(self) -> Sequence[Container]:

@@ -123,7 +123,7 @@ class Rest:
             yield from response.iter_content(chunk)
 
     def hosts(self) -> set[str]:
-        """Hosts of the node's interfaces: Keystone's, and those of the catalogue once there was a token."""
+        """Hosts of the node's interfaces: Keystone's, and those of the catalog once there was a token."""
         urls = [str(self._connection.config.get_auth_args().get("auth_url") or "")]
         known = getattr(self._connection.session.auth, "auth_ref", None)  # asks nobody
         catalog = known.service_catalog.catalog if known else ()
@@ -131,7 +131,7 @@ class Rest:
         return {urlsplit(url).hostname or "" for url in urls} - {""}
 
     def has(self, *types: str) -> bool:
-        """Whether the node's catalogue offers one of these service types."""
+        """Whether the node's catalog offers one of these service types."""
         with translated(self.node):
             session: Any = self._connection.session
             catalog = session.auth.get_access(session).service_catalog.catalog  # comes with each new token
