@@ -62,8 +62,8 @@ def black_hole() -> Iterator[str]:
 @contextmanager
 def cloud_nodes(folder: Path, answering: int, silent: int) -> Iterator[dict[str, str]]:
     """nodes.toml and clouds.yaml for these nodes; what `kws run` needs in its environment."""
-    sys.path.insert(0, str(ROOT / "tests" / "contract"))
-    kit: Any = importlib.import_module("stub")
+    sys.path.insert(0, str(ROOT / "tests"))
+    kit: Any = importlib.import_module("harness.openstack_stub")
     stubs = [_stand_in(kit) for _ in range(answering)]
     with black_hole() as nowhere:
         urls = {f"node{n + 1}": stub.url for n, stub in enumerate(stubs)}
