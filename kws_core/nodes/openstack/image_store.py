@@ -11,7 +11,7 @@ from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.values import StoredImage
 
 WEB_DOWNLOAD = "web-download"
-ANSWER_TIMES = 4  # storing the last bytes may take that many times longer than a usual answer
+ANSWER_TIMES = 4  # storing the last bytes may take longer than a usual response, by this factor
 
 
 class GlanceImageStore:
