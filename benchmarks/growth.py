@@ -108,7 +108,7 @@ def databases(kind: str, folder: Path, stack: ExitStack) -> Callable[[], str]:
         numbers = itertools.count()
         return lambda: f"sqlite:///{folder / f'{next(numbers)}.db'}"
     sys.path.insert(0, str(TESTS))
-    kit = importlib.import_module("postgres_kit")
+    kit = importlib.import_module("harness.postgres_kit")
     if why := kit.missing():
         skip(why)
     server = kit.Postgres()

@@ -102,7 +102,7 @@ class Acts:
         self._words["status"](self.visit, "")
 
     def form(self) -> None:
-        """From the last known catalogue to the view."""
+        """From the last known catalog to the view."""
         self.rent.asked(self.visit, "")
 
     def placement(self) -> None:

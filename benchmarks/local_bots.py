@@ -61,9 +61,9 @@ def black_hole() -> Iterator[str]:
 
 @contextmanager
 def cloud_nodes(folder: Path, answering: int, silent: int) -> Iterator[dict[str, str]]:
-    """nodes.toml and clouds.yaml for that many nodes; what `kws run` needs in its environment."""
-    sys.path.insert(0, str(ROOT / "tests" / "contract"))
-    kit: Any = importlib.import_module("stub")
+    """nodes.toml and clouds.yaml for these nodes; what `kws run` needs in its environment."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    kit: Any = importlib.import_module("harness.openstack_stub")
     stubs = [_stand_in(kit) for _ in range(answering)]
     with black_hole() as nowhere:
         urls = {f"node{n + 1}": stub.url for n, stub in enumerate(stubs)}
@@ -146,7 +146,7 @@ def kws(folder: Path, workspace: Workspace, clouds: dict[str, str]) -> Program:
 
 
 def wait_for_nodes(folder: Path, clouds: dict[str, str], count: int, seconds: float = 60) -> None:
-    """Wait until the bot knows what that many nodes have.
+    """Wait until the bot knows the capacity of all nodes.
 
     Raises:
         TimeoutError: If they don't answer in time.

@@ -1,4 +1,4 @@
-"""How long the night takes for that many overdue rentals, beside deleting the same by bare concurrent calls.
+"""How long the nightly cleanup takes for overdue rentals, beside deleting the same by bare concurrent calls.
 
     python -m benchmarks.night_pass --rentals 200 --repeat 1 [--nodes node1,node2] [--builds 4]
 

@@ -34,7 +34,7 @@ CUTS = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 
 @dataclass
-class QueuePosition:
+class Turn:
     """What people noticed in one turn of one contestant, seconds."""
 
     acks: list[float] = field(default_factory=list)
@@ -53,11 +53,11 @@ class Contestant:
 
     def __init__(self, name: str, workspace: Workspace, program: Program) -> None:
         self.name, self.workspace, self.program = name, workspace, program
-        self.turns: list[QueuePosition] = []
+        self.turns: list[Turn] = []
 
-    def turn(self, options: argparse.Namespace, seed: int) -> QueuePosition:
-        """Everybody is at it for that many seconds."""
-        turn, end = QueuePosition(), time.monotonic() + options.seconds
+    def turn(self, options: argparse.Namespace, seed: int) -> Turn:
+        """Everybody sends requests for this number of seconds."""
+        turn, end = Turn(), time.monotonic() + options.seconds
         self.workspace.state.calls.clear()
         app, here = self.program.processor(), processor_of("self")
         crowd = [
@@ -71,16 +71,14 @@ class Contestant:
         turn.app, turn.here = self.program.processor() - app, processor_of("self") - here
         return turn
 
-    def _person(
-        self, turn: QueuePosition, number: int, end: float, think: float, dice: random.Random
-    ) -> None:
+    def _person(self, turn: Turn, number: int, end: float, think: float, dice: random.Random) -> None:
         person = self.workspace.person(f"p{number}")
         time.sleep(dice.uniform(0, min(think, end - time.monotonic())))
         while time.monotonic() < end:
             self._once(turn, person)
             time.sleep(dice.uniform(0.5, 1.5) * think)
 
-    def _once(self, turn: QueuePosition, person: Any) -> None:
+    def _once(self, turn: Turn, person: Any) -> None:
         sent = time.time()
         outcome = person.command("/kws rent")
         if outcome.error:
@@ -192,13 +190,13 @@ def compare(report: Report, ours: Contestant, bare: Contestant) -> None:
     )
 
 
-def milliseconds(turns: Sequence[QueuePosition], what: str, cut: float) -> Spread:
+def milliseconds(turns: Sequence[Turn], what: str, cut: float) -> Spread:
     """That percentile in each turn."""
     return spread(percentile(turn.times(what), cut) * 1000 for turn in turns)
 
 
 def percentile(samples: Sequence[float], cut: float) -> float:
-    """The smallest that that many are not above."""
+    """The smallest value that this share of the samples doesn't exceed."""
     ordered = sorted(samples)
     return ordered[min(len(ordered) - 1, int(len(ordered) * cut))]
 

@@ -42,7 +42,7 @@ SUBMITTERS = 8  # people who press the button at the same instant
 
 @dataclass(frozen=True)
 class Round:
-    """One contestant's turn: that many servers at once."""
+    """One contestant's turn, with ``number`` servers at once."""
 
     begun: float
     ready: list[float]  # time.time() of each

@@ -183,7 +183,7 @@ class Service:
                 _open(socket)
             except Exception as error:
                 log.warning(
-                    "Slack is not reachable (connection %d): %s; again in %.0f s", number, error, pause
+                    "can't connect to Slack (connection %d): %s; retrying in %.0f s", number, error, pause
                 )
                 self._stopping.wait(pause)
                 pause = min(pause * 2, 30)

@@ -92,7 +92,7 @@ class TimeTravel:
                 self._arrive(stop + JUST_AFTER, patience)
             self._arrive(target, patience)
         except Exception:
-            log.exception("the clock could not be moved on")
+            log.exception("can't advance the clock")
         finally:
             self._busy.release()
 

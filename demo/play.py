@@ -74,7 +74,7 @@ def play(*, port: int = 0, script: bool = False) -> int:
     with simulated(port=port) as demo:
         terminal = Terminal(demo.workspace, "mina")
         terminal.note(
-            f"A Slack workspace runs at {demo.workspace.api_url}, with two simulated nodes behind the bot."
+            f"A local Slack-like workspace is running at {demo.workspace.api_url}, with two simulated nodes."
         )
         try:
             _rental(terminal)
@@ -146,7 +146,7 @@ def _rental(terminal: Terminal) -> None:
     terminal.command("/kws list")
     terminal.wait("the list", lambda: terminal.sees_ephemeral("web01"), PATIENCE)
     terminal.command("/kws return web01")
-    terminal.wait("the question", lambda: terminal.offers("rental_keep"), PATIENCE)
+    terminal.wait("the buttons", lambda: terminal.offers("rental_keep"), PATIENCE)
     terminal.click("rental_return")
-    terminal.wait("the end of the return", lambda: terminal.sees_card(":white_circle:"), PATIENCE)
-    terminal.note("That was a rental from the form to nothing left.")
+    terminal.wait("the end of the deletion", lambda: terminal.sees_card(":white_circle:"), PATIENCE)
+    terminal.note("The rental was created, used, returned, and deleted.")

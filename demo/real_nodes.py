@@ -71,11 +71,11 @@ def refuse_company(nodes: Mapping[str, Node], own: set[str]) -> None:
         try:
             strangers = set(node.marked()) - own
         except NodeError as error:
-            typer.echo(f"kws: {name} does not answer: {error}", err=True)
+            typer.echo(f"kws: {name} isn't responding: {error}", err=True)
             continue
         if strangers:
             problems.append(
-                f"{name}: holds {len(strangers)} rental(s) of another KWS; the demo needs nodes of its own, or projects of its own without the admin role"
+                f"{name}: has resources of another KWS ({len(strangers)}). The demo needs its own nodes, or its own projects without the admin role"
             )
     if problems:
         raise ConfigError(problems)
@@ -87,7 +87,7 @@ def return_all(service: Service, patience: float = PATIENCE) -> bool:
     left = RentalQueries(context).all_rentals()
     if not left:
         return True
-    typer.echo("Returning what is still rented: " + ", ".join(one.name for one in left))
+    typer.echo("Returning active rentals: " + ", ".join(one.name for one in left))
     for rental in left:
         RentalService(context).return_rental(Actor(rental.owner, admin=True), rental.id)
     pause = threading.Event()

@@ -46,7 +46,7 @@ class DemoStage:
         self._travel = TimeTravel(clock, service) if clock else None
 
     def words(self, locale: str) -> Mapping[str, Sequence[str]]:
-        """The bot's catalogue has the page's words too."""
+        """The bot's catalog has the page's words too."""
         return i18n.catalogue(i18n.locale_of(locale, "en"))
 
     def hints(self, locale: str) -> list[Json]:

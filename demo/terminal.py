@@ -1,4 +1,4 @@
-"""A person's Slack on a terminal: prints what they see, and does what they type."""
+"""One person's Slack in a terminal: prints what they see, and runs what they enter."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from slack_workspace.errors import NotOnScreenError
 
 Json = dict[str, Any]
 
-HELP = """Type /kws … as in Slack. Also:
-  fill FIELD VALUE   puts a value into the open form      submit   sends it      close   closes it
-  click N            presses button N of the last message that had buttons
-  as mina|joon|admin changes who you are                  quit     ends the demo"""
+HELP = """Enter /kws commands as in Slack. More commands:
+  fill FIELD VALUE    fill in a field of the open form
+  submit              submit the open form
+  close               close the open form
+  click N             click button N of the last message with buttons
+  as mina|joon|admin  switch to another person
+  quit                stop the demo"""
 MENTION = re.compile(r"<!date\^\d+\^[^|]*\|([^>]*)>")
 
 
 class Terminal:
-    """One person at a time; everything new on their screen is printed once."""
+    """One person at a time. Everything new on their screen is printed once."""
 
     def __init__(self, workspace: Workspace, name: str) -> None:
         self.workspace = workspace
@@ -31,14 +34,14 @@ class Terminal:
     # -- acting
 
     def command(self, text: str) -> None:
-        """Types a slash command."""
+        """Enter a slash command."""
         print(f"\n{self.name}> {text}")
         outcome = self.person.command(text)
         if outcome.error:
-            self.note(f"Slack says: {outcome.error}")
+            self.note(f"Slack rejected it: {outcome.error}")
 
     def fill(self, values: dict[str, str]) -> None:
-        """Fills in the open form and shows it."""
+        """Fill in the open form, and show it."""
         self.person.fill_form(values)
         self.show_view()
         for field, value in values.items():
@@ -52,7 +55,7 @@ class Terminal:
             print(f"   ✗ {field}: {error}")
 
     def click(self, action: str, value: str | None = None, message: str | None = None) -> None:
-        """Presses a button, and agrees to its confirm dialog."""
+        """Click a button, and confirm its dialog."""
         print(f"\n{self.name}> [{action}]")
         self.person.click(action, value, message=message, confirm=True)
 
@@ -76,7 +79,7 @@ class Terminal:
         try:
             self.workspace.wait_for(look, timeout=timeout)
         except TimeoutError as error:
-            raise TimeoutError(f"{what} did not come: {error}") from error
+            raise TimeoutError(f"{what} didn't appear: {error}") from error
         self.show_new()
 
     def sees_card(self, text: str) -> bool:
@@ -85,15 +88,15 @@ class Terminal:
         return bool(cards) and text in str(cards[-1]["blocks"])
 
     def sees_ephemeral(self, text: str) -> bool:
-        """Whether an answer that only this person sees has that text."""
+        """Whether a message that only this person sees has that text."""
         return any(text in str(message) for message in self.person.ephemeral())
 
     def offers(self, action: str) -> bool:
-        """Whether some answer has that button."""
+        """Whether a message that only this person sees has that button."""
         return self.sees_ephemeral(f"'action_id': '{action}'")
 
     def show_new(self) -> None:
-        """Prints every message that is new or was edited."""
+        """Print every message that is new or was edited."""
         for message in [*self.person.dm(), *self.person.ephemeral()]:
             text = render(message)
             if self._shown.get(message["ts"]) != text:
@@ -102,7 +105,11 @@ class Terminal:
                 self._show(message, text, edited)
 
     def _show(self, message: Json, text: str, edited: bool) -> None:
-        place = "only you" if message.get("is_ephemeral") or message in self.person.ephemeral() else "DM"
+        place = (
+            "only visible to you"
+            if message.get("is_ephemeral") or message in self.person.ephemeral()
+            else "DM"
+        )
         print(f"\n── KWS ({place}{', edited' if edited else ''})")
         print("\n".join(f"   {line}" for line in text.splitlines()))
         buttons = [(e["action_id"], e.get("value", ""), message["ts"]) for e in _buttons(message)]
@@ -124,7 +131,7 @@ class Terminal:
         print("└─")
 
     def note(self, text: str) -> None:
-        """Say something that is not Slack's."""
+        """Print a note that isn't from Slack."""
         print(f"\n* {text}", flush=True)
 
     # -- a prompt for people
@@ -143,7 +150,7 @@ class Terminal:
             try:
                 self._obey(line)
             except (NotOnScreenError, KeyError, ValueError, IndexError) as error:
-                self.note(f"That did not work: {error}")
+                self.note(f"That didn't work: {error}")
 
     def _obey(self, line: str) -> None:
         word, _, rest = line.partition(" ")
@@ -174,12 +181,12 @@ class Terminal:
             self.show_view()
 
     def _settle(self) -> None:
-        """Give the bot a moment to answer."""
+        """Give the bot a moment to respond."""
         revision = self.workspace.revision
         try:
             self.workspace.wait_for(lambda: self.workspace.revision > revision, timeout=2)
         except TimeoutError:
-            self.note("(nothing new yet)")
+            self.note("(no response yet)")
 
 
 def render(message: Json) -> str:

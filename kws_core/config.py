@@ -68,7 +68,7 @@ class KwsSection(_Section):
         try:
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"no such time zone: {value!r}; use a name such as 'Asia/Seoul'") from error
+            raise ValueError("unknown time zone; use a name such as 'Asia/Seoul'") from error
         return value
 
     @property
@@ -90,7 +90,7 @@ class QuietDays(_Section):
         if self.last < self.first:
             raise ValueError("'to' is before 'from'")
         if (self.last - self.first).days > LONGEST_QUIET or self.last.year > LAST_YEAR:
-            raise ValueError(f"more than {LONGEST_QUIET} days, or after the year {LAST_YEAR}")
+            raise ValueError(f"is longer than {LONGEST_QUIET} days, or ends after {LAST_YEAR}")
         return self
 
 
@@ -116,7 +116,7 @@ class Policy(_Section):
     was rented with."""
     grace_hours: Annotated[int, Field(ge=0)] = 0
     """Grace period. 0: the nightly cleanup at 00:00 after the last day deletes the rental. More: it stops the
-    server then, and deletes it that many hours later unless it is restored."""
+    server then, and deletes it this number of hours later, unless it's restored."""
     key_file_days: Annotated[int, Field(ge=1, le=3650)] = 7
     """Days after which the file of a delivered private key is removed from the DM, unless its owner confirmed
     earlier that it is saved."""
@@ -226,7 +226,7 @@ class NodeSection(_Section):
         known = {kind.value for kind in Kind}
         unknown = [entry for entry in value if entry not in known]
         if unknown:
-            raise ValueError(f"unknown kind {unknown[0]!r}; one of {', '.join(sorted(known))}")
+            raise ValueError(f"unknown kind {unknown[0]!r}; use {' or '.join(sorted(known))}")
         return tuple(Kind(entry) for entry in value)
 
 
@@ -267,7 +267,7 @@ def parse_config(text: str, source: str = DEFAULT_PATH) -> Config:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{source}: not TOML: {error}"]) from error
+        raise ConfigError([f"{source}: invalid TOML: {error}"]) from error
     problems = _twice(data.get("nodes"))
     try:
         config = Config.model_validate(data)
@@ -331,7 +331,7 @@ def _problem(entry: Mapping[str, Any]) -> str:
         message = re.sub(r"^Value error, ", "", entry["msg"])
         message = message[:1].lower() + message[1:]
         if not isinstance(entry.get("input"), dict | list | tuple):
-            message += f" (it is {entry.get('input')!r})"
+            message += f" (found {entry.get('input')!r})"
     return f"{path}: {message}" if path else message
 
 
@@ -375,13 +375,13 @@ def load_environment(env: Mapping[str, str] | None = None, *, http: bool = False
         value = env.get(variable, "")
         if not value:
             problems.append(
-                f"{variable}: not set" + (f" (a token that begins with {prefix})" if prefix else "")
+                f"{variable}: not set" + (f"; use a token that starts with {prefix}" if prefix else "")
             )
         elif not value.startswith(prefix):
-            problems.append(f"{variable}: should begin with {prefix}")
+            problems.append(f"{variable}: must start with {prefix}")
     log_format = env.get("KWS_LOG_FORMAT") or "auto"
     if log_format not in ("auto", "pretty", "json"):
-        problems.append(f"KWS_LOG_FORMAT: {log_format!r} is none of auto, pretty, json")
+        problems.append(f"KWS_LOG_FORMAT: unknown format {log_format!r}; use auto, pretty, or json")
     if problems:
         raise ConfigError(problems)
     url = env.get("SLACK_API_URL") or DEFAULT_SLACK_API_URL

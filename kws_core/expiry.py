@@ -114,7 +114,7 @@ class EndChoices:
         return min(self.latest(today), today + A_WEEK)
 
     def taken_over_until(self, agreed: date, today: date, days: int) -> date:
-        """The end date of a machine of the previous system, for that many ``days`` where it ends soon.
+        """The end date of a machine of the previous system; in ``days`` days if it ends soon.
 
         Nobody loses a machine in the first night: who has no time left to be warned in gets some.
         """
@@ -145,7 +145,7 @@ class ExpiryPolicy:
         return day
 
     def chosen_by(self, today: date, within: int) -> date:
-        """The last end date whose rentals have ended in that many days, deletion freezes taken into account."""
+        """The last end date whose rentals will have ended in ``within`` days, with deletion freezes."""
         latest = today + timedelta(days=within)
         day = latest
         while self.last_day(day) > latest:

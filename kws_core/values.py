@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Literal, get_args
 
 TAG_PREFIX = "kws-"
-# What people are spoken to in; each but English has a catalogue in bot/text/locale.
+# What people are spoken to in; each but English has a catalog in bot/text/locale.
 Locale = Literal["ko", "en"]
 LOCALES: tuple[Locale, ...] = get_args(Locale)
 

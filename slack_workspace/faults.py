@@ -58,8 +58,8 @@ class Faults:
     ) -> None:
         """Plan trouble for the next `times` calls.
 
-        `status` answers with that HTTP status, `error` with `{"ok": false, "error": …}`; `before` hangs
-        that many seconds first; `drop_after` performs the call and closes the connection without an
+        `status` answers with that HTTP status, `error` with `{"ok": false, "error": …}`; `before` waits
+        this number of seconds first; `drop_after` performs the call and closes the connection without an
         answer; `drop_before` closes it without performing.
         """
         fault = Fault(status, error, retry_after, before, drop_after, drop_before)

@@ -153,7 +153,7 @@ class Workspace:
             return seen
 
     def wait_connected(self, count: int = 1, timeout: float = 10.0) -> None:
-        """Wait at most `timeout` seconds until the bot holds at least that many sockets."""
+        """Wait at most `timeout` seconds until the bot has at least `count` sockets."""
         self.wait_for(lambda: self.connections >= count, timeout)
 
     def deactivate(self, name: str) -> None:

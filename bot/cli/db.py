@@ -103,7 +103,7 @@ def import_legacy(
             if not dry_run and not yes and outside().asks():
                 would = takeover.run(rows, dry_run=True)
                 print_rows(_shown(would), False, NOTHING)
-                outside().confirm("Import the rentals marked `would take`?")
+                outside().confirm("Import the rentals marked `would import`?")
             outcomes = takeover.run(rows, dry_run=dry_run)
     finally:
         pool.close()

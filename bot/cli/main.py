@@ -253,7 +253,7 @@ def _context_to_read(settings: Settings) -> Iterator[Context]:
 
     with open_to_read(os.environ.get("KWS_DATABASE_URL") or DEFAULT_DATABASE_URL) as (store, found):
         if not found:
-            typer.echo("kws: there's no database yet, so KWS knows no rentals", err=True)
+            typer.echo("kws: there's no database yet, so there are no rentals", err=True)
         yield Context(settings, store, outside().now)
 
 

@@ -49,12 +49,12 @@ class AdminNotices:
         try:
             self._deliver(notice)
         except LeaseLost:
-            log.warning("alert %s: another process delivers it", notice.key)
+            log.warning("alert %s: another process is delivering it", notice.key)
         except SlackApiError as error:
-            log.warning("notice %s: Slack says %s", notice.key, error.response.get("error"))
+            log.warning("alert %s: Slack returned %s", notice.key, error.response.get("error"))
             self.box.postpone(notice.id, retry_after(error))
         except (SlackClientError, HTTPException, OSError, ValueError) as error:
-            log.warning("notice %s: Slack did not take it: %s", notice.key, error)
+            log.warning("alert %s: can't send it to Slack: %s", notice.key, error)
             self.box.postpone(notice.id)
 
     def texts(self, target: str) -> Texts:
@@ -84,9 +84,7 @@ class AdminNotices:
         except SlackApiError as error:
             if error.response.get("error") not in NOBODY:
                 raise
-            log.warning(
-                "notice %s can't be brought to %s: %s", notice.key, target, error.response.get("error")
-            )
+            log.warning("alert %s: can't reach %s: %s", notice.key, target, error.response.get("error"))
             self.box.note(notice.id, target, "unreachable")
 
     def _posted(self, channel: str, notice: AdminAlert) -> str | None:

@@ -65,7 +65,9 @@ class Homes:
         try:
             self.book.opened(person)
         except Exception:
-            log.exception("home of %s", person)  # nobody waits for the answer of an event
+            log.exception(
+                "Home tab of %s: can't update it", person
+            )  # nobody waits for the answer of an event
             return
         self.show(person, team_id)
 
@@ -82,16 +84,16 @@ class Homes:
                     self.book.unsure(person)
         except SlackApiError as error:
             said = error.response.get("error")
-            log.warning("home of %s: Slack says %s", person, said)
+            log.warning("Home tab of %s: Slack returned %s", person, said)
             if said in NO_HOME:
                 self.book.forget(person)
             else:
                 self.book.later(person, retry_after(error))
         except (SlackClientError, HTTPException, OSError) as error:
-            log.warning("home of %s: Slack did not take it: %s", person, error)
+            log.warning("Home tab of %s: can't send it to Slack: %s", person, error)
             self.book.later(person)
         except Exception:
-            log.exception("home of %s", person)
+            log.exception("Home tab of %s: can't update it", person)
             self.book.later(person)
 
     def _show(self, person: str, team_id: str | None) -> None:

@@ -44,7 +44,7 @@ class KeyFileRemover:
                 self._delete(other)
             self._delete(file.id)
         except (SlackClientError, HTTPException, OSError, ValueError) as error:
-            log.warning("rental %s: its key file isn't removed yet: %s", file.rental_id, error)
+            log.warning("rental %s: can't remove its key file yet: %s", file.rental_id, error)
             self.book.later(file.id)
         else:
             self.book.removed(file.id)

@@ -103,4 +103,4 @@ def _delete(client: WebClient, file_id: str) -> None:
     except SlackApiError as error:
         if error.response.get("error") not in DELETED:
             raise  # it may still be seen: no second key before it is gone
-        log.info("file %s of an earlier try: %s", file_id, error.response.get("error"))
+        log.info("key file %s of an earlier attempt: %s", file_id, error.response.get("error"))

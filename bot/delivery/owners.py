@@ -99,7 +99,7 @@ class Notifier:
                 if ours:
                     self.deliver(rental_id)
         except LeaseLost:
-            log.warning("rental %s: another process delivers it", rental_id)
+            log.warning("rental %s: another process is delivering its messages", rental_id)
         except Exception:
             log.exception("rental %s: delivery failed", rental_id)
             self.outbox.postpone(rental_id)
@@ -118,12 +118,12 @@ class Notifier:
         except SlackApiError as error:
             self._refused(mail, error)
         except (SlackClientError, HTTPException, OSError, ValueError) as error:
-            log.warning("rental %s: Slack did not take it: %s", rental_id, error)
+            log.warning("rental %s: can't send its messages to Slack: %s", rental_id, error)
             self.outbox.postpone(rental_id)
 
     def _refused(self, mail: PendingMessages, error: SlackApiError) -> None:
         code = str(error.response.get("error", "")) if hasattr(error.response, "get") else ""
-        log.warning("rental %s: Slack says %s", mail.rental.id, code or error)
+        log.warning("rental %s: Slack returned %s", mail.rental.id, code or error)
         if code in NO_CHANNEL:
             left = self.directory.has_left(mail.rental.owner)
             if left is False:

@@ -162,7 +162,7 @@ class ChartSender:
                 upload=self._upload,
             )
         except Exception as error:  # the words were said already: a picture that fails costs nobody anything
-            log.warning("no picture for %s: %s", person, error)
+            log.warning("can't send the chart to %s: %s", person, error)
             return False
         return True
 

@@ -22,7 +22,7 @@ GENERAL: dict[str, Advice] = {
     ),
     "out_of_time": (
         N_("The checks didn't finish within {time}."),
-        N_("Something above responds very slowly. Try again with a longer --limit."),
+        N_("One of the services above is very slow. Try again with a longer --limit."),
     ),
     "check_broken": (N_("This check failed. Reference: {ref}."), N_("Report it with the log lines for this reference.")),
     "clock": (N_("The clocks of this machine and {whose} agree."), ""),

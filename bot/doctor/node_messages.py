@@ -41,7 +41,7 @@ NODE: dict[str, Advice] = {
     "role_admin": (N_("KWS has the admin role. It measures hardware and creates missing flavors."), ""),
     "role_member": (
         N_("KWS doesn't have the admin role ({roles}). It can't measure hardware or create flavors."),
-        N_("You can still rent servers. docs/how-to/prepare-a-node.md lists what you miss."),
+        N_("You can still rent servers. docs/how-to/prepare-a-node.md lists what doesn't work."),
     ),
     "role_too_small": (N_("These roles can't create anything: {roles}."), N_("Add the role member in its project.")),
     "service_missing": (N_("{service} isn't in the node's catalog."), N_("Install or register it: openstack service create {type}")),
@@ -76,8 +76,8 @@ NODE: dict[str, Advice] = {
         N_("KWS uses the smaller value. Correct it in nodes.toml."),
     ),
     "sizes_too_large": (
-        N_("Sizes too large for a server on this node: {sizes}. The largest: {largest}."),
-        N_("KWS rejects them if no other node has them. Make them smaller in nodes.toml, or keep them for larger nodes."),
+        N_("Sizes too large for a server on this node: {sizes}. Largest possible: {largest}."),
+        N_("If no other node can run them, KWS rejects them. Make them smaller in nodes.toml, or keep them for larger nodes."),
     ),
     "sizes_nowhere": (
         N_("No node can run a server of these sizes, so KWS rejects them: {sizes}."),

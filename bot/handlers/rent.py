@@ -62,7 +62,7 @@ class Rent:
         self._open(request, Kind.SERVER, request.value)
 
     def _open(self, request: RequestContext, kind: Kind, copy: str | None = None) -> None:
-        """Open the form from the last known catalogue, whatever the nodes are doing."""
+        """Open the form from the last known catalog, whatever the nodes are doing."""
         offer = self.rental_service.offer(request.who)
         if not any(kind in room.kinds for room in offer.rooms):
             raise UserError(ErrorCode.KIND_UNKNOWN)

@@ -57,14 +57,16 @@ class Health:
     def live(self) -> HealthReport:
         """Alive: no loop hangs."""
         hanging = [loop for loop in self._loops if loop.since_turn() > HANGS_AFTER]
-        return HealthReport([f"the {loop.name} hangs since {loop.since_turn():.0f} s" for loop in hanging])
+        return HealthReport(
+            [f"the {loop.name} has been stuck for {loop.since_turn():.0f} s" for loop in hanging]
+        )
 
     def ready(self) -> HealthReport:
         """Well: everything that the work needs."""
         up, wanted = self._connected()
         wrong = ["not connected to Slack"] if wanted and not up else []
         if not self._database_answers():
-            wrong.append("the database does not answer")
+            wrong.append("the database isn't responding")
         late = [loop for loop in self._loops if loop.since_tick() > TICK_WITHIN]
         wrong += [f"the {loop.name} has done nothing for {loop.since_tick():.0f} s" for loop in late]
         return HealthReport(wrong, {"slack_connections": up, "slack_connections_wanted": wanted})

@@ -49,9 +49,9 @@ class OnlySlack:
             return self._bolt({**environ, "wsgi.input": io.BytesIO(body)}, start_response)  # type: ignore[arg-type]
         except Refused as refusal:
             status = str(refusal)
-            log.debug("a request was refused: %s", status)
+            log.debug("rejected a request: %s", status)
         except Exception:
-            log.exception("a signed request could not be served")
+            log.exception("can't serve a signed request")
             status = "400 Bad Request"
         said = f"{status}\n".encode()
         start_response(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(said)))])

@@ -51,7 +51,7 @@ class Metrics:
             collector(registry=self._registry)
         self._slack_errors = Counter(
             "kws_slack_errors",
-            "Calls of Slack's Web API that failed for good, by method and Slack's error code.",
+            "Slack Web API calls that failed after all retries, by method and error code.",
             ["method", "error"],
             registry=self._registry,
         )
@@ -84,16 +84,20 @@ class _Process(Collector):
 
     def collect(self) -> Iterator[Metric]:
         up, wanted = self._connections()
-        yield _gauge("kws_slack_connections", "Socket Mode connections that are up.", up)
-        yield _gauge("kws_slack_connections_wanted", "Socket Mode connections; 0 with --http.", wanted)
+        yield _gauge("kws_slack_connections", "Open Socket Mode connections.", up)
+        yield _gauge(
+            "kws_slack_connections_wanted",
+            "Socket Mode connections that should be open; 0 with --http.",
+            wanted,
+        )
         loops = {(loop.name,): loop.since_tick() for loop in self._loops}
         yield _family(
             "kws_loop_idle_seconds",
-            "Seconds since a loop last did its work; about 1 is well.",
+            "Seconds since the loop last finished a pass; normally about 1.",
             ["loop"],
             loops,
         )
-        yield _family("kws_build_info", "The version that runs.", ["version"], {(_version(),): 1})
+        yield _family("kws_build_info", "Version of KWS.", ["version"], {(_version(),): 1})
 
 
 class _Lab(Collector):
@@ -111,9 +115,9 @@ class _Lab(Collector):
             found = self._read()
         except Exception as error:
             log.warning("can't read values for /metrics: %s", error)
-            yield _gauge("kws_database_up", "Whether the database answered.", 0)
+            yield _gauge("kws_database_up", "Whether the database is responding.", 0)
             return
-        yield _gauge("kws_database_up", "Whether the database answered.", 1)
+        yield _gauge("kws_database_up", "Whether the database is responding.", 1)
         for part in (_rentals, _nodes, _rooms, _mail, _night):
             yield from part(found)
 
@@ -125,7 +129,7 @@ def _rentals(found: Figures) -> Iterator[Metric]:
     yield _family("kws_rentals", "Rentals by kind and state.", ["kind", "state"], states)
     builds = HistogramMetricFamily(
         "kws_build_seconds",
-        "From asking a node for a machine to its being ready, of all rentals ever.",
+        "Seconds from asking the node for a machine until it was ready, over all rentals.",
         labels=["node"],
     )
     for node in _names(found):
@@ -137,21 +141,31 @@ def _rentals(found: Figures) -> Iterator[Metric]:
 def _nodes(found: Figures) -> Iterator[Metric]:
     seen = {(n.room.node,): n.seen_at.timestamp() for n in found.nodes if n.seen_at}
     yield _by_node(
-        found, "kws_node_up", "Whether the node answers.", {n.room.node: n.room.up for n in found.nodes}
+        found, "kws_node_up", "Whether the node is responding.", {n.room.node: n.room.up for n in found.nodes}
     )
-    yield _family("kws_node_seen_timestamp_seconds", "When the node answered last.", ["node"], seen)
+    yield _family("kws_node_seen_timestamp_seconds", "When the node last responded.", ["node"], seen)
     drained = {n.room.node: n.room.drained for n in found.nodes}
-    yield _by_node(found, "kws_node_drained", "Whether the node gets no new rentals.", drained)
+    yield _by_node(
+        found, "kws_node_drained", "Whether the node is in maintenance and gets no new rentals.", drained
+    )
     builds = {n.room.node: n.room.builds for n in found.nodes}
-    yield _by_node(found, "kws_node_builds", "Machines that the node is to build now.", builds)
+    yield _by_node(found, "kws_node_builds", "Machines that the node is creating.", builds)
     yield _by_node(found, "kws_deletions", "Rentals being deleted on the node.", found.deleting)
-    yield _by_node(found, "kws_deletions_stuck", "Those that are for longer than an hour.", found.stuck)
-    yield _by_node(found, "kws_leaks", "Marks on the node that no rental explains.", found.leaks)
+    yield _by_node(
+        found,
+        "kws_deletions_stuck",
+        "Rentals that have been deleting on the node for over an hour.",
+        found.stuck,
+    )
+    yield _by_node(found, "kws_leaks", "Orphaned resources on the node, by ownership tag.", found.leaks)
 
 
 def _rooms(found: Figures) -> Iterator[Metric]:
     """vCPUs, MiB and GiB, as `kws nodes` shows them."""
-    for which, text in (("", "What may be lent on the node."), ("free_", "What is free there.")):
+    for which, text in (
+        ("", "Resources of the node that KWS may allocate."),
+        ("free_", "Resources of the node that are available."),
+    ):
         values = {
             (status.room.node, resource): getattr(status.room, which + resource)
             for status in found.nodes
@@ -163,9 +177,13 @@ def _rooms(found: Figures) -> Iterator[Metric]:
 def _mail(found: Figures) -> Iterator[Metric]:
     boxes: Mapping[str, Waiting] = {"owners": found.outbox, "admins": found.notices}
     waiting = {(box,): float(mail.number) for box, mail in boxes.items()}
-    yield _family("kws_outbox_messages", "Messages that Slack has not taken yet.", ["to"], waiting)
+    yield _family(
+        "kws_outbox_messages", "Messages that haven't been delivered to Slack yet.", ["to"], waiting
+    )
     ages = {(box,): _age(mail.oldest, found.at) for box, mail in boxes.items()}
-    yield _family("kws_outbox_age_seconds", "Age of the oldest of them; 0: none.", ["to"], ages)
+    yield _family(
+        "kws_outbox_age_seconds", "Age of the oldest undelivered message; 0 if there is none.", ["to"], ages
+    )
 
 
 def _night(found: Figures) -> Iterator[Metric]:
@@ -173,16 +191,16 @@ def _night(found: Figures) -> Iterator[Metric]:
     if night.finished_at is not None:
         yield _gauge(
             "kws_night_pass_success_timestamp_seconds",
-            "When the newest night pass was finished.",
+            "When the last nightly cleanup finished.",
             night.finished_at.timestamp(),
         )
     yield _gauge(
         "kws_night_pass_due_seconds",
-        "For how long today's pass has been due and not run; 0: it was run.",
+        "How long today's nightly cleanup is overdue; 0 if it has run.",
         _age(night.due_since, found.at),
     )
-    yield _gauge("kws_night_pass_ended", "Rentals that the newest pass ended.", night.ended)
-    yield _gauge("kws_night_pass_failed", "Rentals that it could not end.", night.failed)
+    yield _gauge("kws_night_pass_ended", "Rentals that the last nightly cleanup ended.", night.ended)
+    yield _gauge("kws_night_pass_failed", "Rentals that the last nightly cleanup couldn't end.", night.failed)
 
 
 def _names(found: Figures) -> list[str]:

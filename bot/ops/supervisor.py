@@ -46,7 +46,7 @@ class Supervisor:
         if alive and self.watchdog:
             lines.append("WATCHDOG=1")
         if not alive:
-            log.error("a loop hangs: %s", status)
+            log.error("a loop is stuck: %s", status)
         if status != self._status:
             self._status = status
             lines.append(f"STATUS={status}")
@@ -62,7 +62,7 @@ class Supervisor:
                 out.connect(address)
                 out.sendall(message.encode())
         except OSError as error:
-            log.warning("systemd can't be told: %s", error)
+            log.warning("can't notify systemd: %s", error)
 
 
 def _watchdog_seconds(env: Mapping[str, str]) -> float:

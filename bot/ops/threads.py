@@ -1,4 +1,4 @@
-"""The threads of one process: that many for each sort of work, and for each node its own."""
+"""The threads of one process: some for each sort of work, and separate ones for each node."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class Directory:
         try:
             return self.texts(self.members.person(user_id))
         except Exception:
-            log.exception("the language of %s can't be looked up", user_id)
+            log.exception("can't look up the language of %s", user_id)
             return texts_for(self._locales.get(user_id), self.context.config.kws.locale)
 
     def _checked(self, person: Person, admin: bool) -> Actor:

@@ -156,7 +156,7 @@ class RequestContext:
         except SlackApiError as error:
             if error.response.get("error") not in TRY_AGAIN:
                 raise
-            log.info("form for %s came too late: %s", self.who.id, error.response.get("error"))
+            log.info("can't open the form for %s in time: %s", self.who.id, error.response.get("error"))
             text = N_("Slack timed out. Enter {command} again.")
             self.say(self.texts(text, command=again))
 
@@ -289,7 +289,7 @@ class Dispatcher:
             text = self.explain(error, self.directory.texts_of(user_id), user_id)
             answer(payload, client, respond, text, [paragraph(text)])
         except Exception:
-            log.exception("could not tell %s that something failed", user_id)
+            log.exception("can't tell %s about the error", user_id)
 
     def explain_plain(self, error: Exception, texts: Texts, what: str) -> str:
         """The same for the field of a form, where nothing is markup."""
@@ -327,7 +327,7 @@ def answer(
     try:
         show(trigger_id=payload.trigger_id or "", view=form_fields.notice(blocks))
     except SlackApiError as error:
-        log.info("%s is answered in the direct message: %s", user_id, error.response.get("error"))
+        log.info("answering %s in a DM: %s", user_id, error.response.get("error"))
         client.chat_postMessage(channel=user_id, text=clip(text, 3000), blocks=blocks)
 
 

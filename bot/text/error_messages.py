@@ -33,7 +33,7 @@ _OWN: dict[ErrorCode, Message] = {
         "The image {image} needs at least {disk} of disk and {ram} of memory. Choose a larger size."
     ),
     ErrorCode.SIZE_LARGE: N_(
-        "No node can run a server of size {size}. The largest possible: {largest}. {fitting}"
+        "No node can run a server of size {size}. Largest possible: {largest}. {fitting}"
     ),
     ErrorCode.FIGURE_LARGE: N_("Enter {most} or less. No node can give a server more."),
     ErrorCode.QUOTA_RENTALS: P_(

@@ -1,4 +1,4 @@
-"""Words in the person's language: gettext catalogues (Babel), English as the message ids.
+"""Words in the person's language: gettext catalogs (Babel), English as the message ids.
 
 Values put into a sentence are escaped for Slack's mrkdwn unless they are :class:`Mrkdwn` already.
 """
@@ -152,7 +152,7 @@ class Texts:
 
 
 def N_(message: str) -> str:
-    """Mark a message for the catalogues where it is not looked up yet."""
+    """Mark a message for the catalogs where it is not looked up yet."""
     return message
 
 

@@ -49,7 +49,7 @@ SENTENCES: dict[ErrorCode, Message] = {
         "{name} is protected on {nodes}. Remove the protection first: unprotect {name}"
     ),
     ErrorCode.IMAGE_IS_PART: N_(
-        "{images} can't boot without {name}. Delete it first, or choose another kernel or ramdisk for it."
+        "Images that can't boot without {name}: {images}. Delete them first, or choose another kernel or ramdisk for them."
     ),
     ErrorCode.IMAGE_NOT_ON_NODE: N_("{node} doesn't have {name}, or isn't responding. Choose another node."),
     ErrorCode.IMAGE_LOGIN_UNKNOWN: N_(

@@ -42,9 +42,6 @@ def ready(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
 
 def warning(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> Mrkdwn:
     """That a rental ends soon, and what can be done."""
-    remaining = format_timedelta(
-        outlook.ends_at - outlook.now, add_direction=True, threshold=1.5, locale=texts.locale
-    )
     return _render(
         "warning.j2",
         texts,
@@ -53,11 +50,18 @@ def warning(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> Mrkdwn:
         late=outlook.ends_at <= outlook.now,
         ends=slack_time(last_minute(outlook.ends_at), texts),
         deleted=slack_time(outlook.deleted_at, texts),
-        remaining=remaining,
+        remaining=_remaining(outlook, texts),
         day=texts.date(rental.ends_on),
         latest=texts.date(outlook.latest),
         hours=lambda number: duration(number, HOURS, texts),
     )
+
+
+def _remaining(outlook: ExpiryInfo, texts: Texts) -> str:
+    """How far away the last minute is: days as a calendar counts them, hours on the last day."""
+    days = (last_minute(outlook.ends_at).date() - outlook.today).days
+    left, threshold = (timedelta(days), days - 0.5) if days > 0 else (outlook.ends_at - outlook.now, 1.5)
+    return format_timedelta(left, add_direction=True, threshold=threshold, locale=texts.locale)
 
 
 def key_message(rental: Rental, days: int, texts: Texts) -> Mrkdwn:

@@ -55,7 +55,7 @@ class Heartbeat:
         if abs(skew) > WRONG_CLOCK:
             seconds = f"{skew.total_seconds():+.0f}"
             raise StoreDown(
-                f"this machine's clock is {seconds} s off the database's: end dates would be wrong"
+                f"this machine's clock and the database's clock differ by {seconds} s; last days would be wrong"
             )
         self._beat()
 

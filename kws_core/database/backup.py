@@ -41,5 +41,5 @@ def back_up(url: str, target: Path) -> int:
         target.unlink(missing_ok=True)
         raise StoreDown(f"the backup failed: {error}") from error
     if verdict != "ok":
-        raise StoreDown(f"the copy is damaged, and so may be the database: {verdict}")
+        raise StoreDown(f"the copy is damaged, and the database may be damaged too: {verdict}")
     return target.stat().st_size

@@ -36,8 +36,8 @@ class SoleProcess:
         except OSError as error:
             file.close()
             raise StoreDown(
-                f"another kws process works on {database}, and SQLite serves one only; "
-                "for several, set KWS_DATABASE_URL to postgresql+psycopg://…"
+                f"another kws process is using {database}, and SQLite supports only one; "
+                "for more, set KWS_DATABASE_URL to postgresql+psycopg://…"
             ) from error
         self._file = file
 

@@ -188,7 +188,7 @@ def spooled(chunks: Iterable[bytes], count: Count = lambda done: None, kind: str
 
 
 def check_room(size: int, more: int) -> None:
-    """Check that that many bytes more have room in the temporary folder.
+    """Check that the temporary folder has space for ``more`` bytes.
 
     Raises:
         UserError: If the image is too large, or the disk would be full.

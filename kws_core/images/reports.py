@@ -59,7 +59,7 @@ class Watch(Protocol):
     """Told how far an image is: ``node`` is empty while it comes to this machine."""
 
     def __call__(self, name: str, node: str, done: int, total: int) -> None:
-        """That many bytes of that many; ``total`` is 0 while nobody knows."""
+        """``done`` of ``total`` bytes are there; ``total`` is 0 while it isn't known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -378,7 +378,7 @@ class Images:
         count = self._counting(watch, stored.name, total=stored.size_bytes)
         with node.shelf.read(stored.id) as chunks, spooled(chunks, count, stored.disk_format) as content:
             if content.digests.fits(stored) is False or content.size != stored.size_bytes:
-                raise NodeRefused(node.name, upload.SPOILED, "other bytes came than it says it has")
+                raise NodeRefused(node.name, upload.SPOILED, "the image doesn't match its own checksum")
             yield content
 
     def _bring(
@@ -456,7 +456,7 @@ class Images:
     def _refresh(self, nodes: Iterable[str]) -> None:
         for name, images in self._each(nodes, lambda node: node.images(), self._patience).items():
             if isinstance(images, NodeError):
-                log.warning("node %s: can't read its images again: %s", name, images)
+                log.warning("node %s: can't refresh its images: %s", name, images)
                 continue
             with self.context.store.write() as session:
                 capacity.note_images(session, name, images)
@@ -491,7 +491,7 @@ def _ask(future: Future[T], ask: Callable[[Node], T], node: Node) -> None:
 
 def _answer(name: str, future: Future[Any]) -> Any:
     if not future.done():
-        return NodeDown(name, Refusal.DOWN, "no answer yet")
+        return NodeDown(name, Refusal.DOWN, "didn't finish in time")
     error = future.exception()
     return error if isinstance(error, NodeError) else future.result()
 

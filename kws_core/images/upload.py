@@ -100,7 +100,7 @@ def _there(node: Node, name: str, digests: Digests) -> bool:
     """Whether the node has that image; NodeRefused when it has another of that name."""
     here = [one for one in node.shelf.list() if one.name == name and usable(one)]
     if any(digests.fits(one) is False for one in here):
-        raise NodeRefused(node.name, TAKEN, f"another image is called {name!r}")
+        raise NodeRefused(node.name, TAKEN, f"another image has the name {name!r}")
     return bool(here)
 
 
@@ -131,7 +131,7 @@ def _fetched(node: Node, image_id: str, content: Content, count: Count, pause: P
             return False
         shelf.fetch(image_id, content.url)
     except NodeRefused as error:
-        log.warning("%s does not fetch %s: %s", node.name, content.url, error)
+        log.warning("%s can't download %s itself: %s", node.name, content.url, error)
         return False
     queued = 0
     for _ in range(MOST_LOOKS):
@@ -141,11 +141,11 @@ def _fetched(node: Node, image_id: str, content: Content, count: Count, pause: P
             count(content.size)
             return True
         if queued > PATIENT_LOOKS:
-            log.warning("%s could not fetch %s", node.name, content.url)
+            log.warning("%s couldn't download %s itself", node.name, content.url)
             return False
         count(0)
         pause(BETWEEN_LOOKS)
-    raise NodeRefused(node.name, SLOW, f"it fetches {content.url} for too long")
+    raise NodeRefused(node.name, SLOW, f"downloading {content.url} took too long")
 
 
 def verify(node: Node, stored: StoredImage, digests: Digests) -> None:
@@ -162,8 +162,14 @@ def verify(node: Node, stored: StoredImage, digests: Digests) -> None:
                 again.update(chunk)
         fits = again.hexdigest() == digests.sha512
     if stored.status != ACTIVE or not fits:
-        log.error("%s: image %s is %s with checksum %s", node.name, stored.id, stored.status, stored.checksum)
-        raise NodeRefused(node.name, SPOILED, "other bytes arrived than were sent")
+        log.error(
+            "%s: image %s isn't what was sent: status %s, checksum %s",
+            node.name,
+            stored.id,
+            stored.status,
+            stored.checksum,
+        )
+        raise NodeRefused(node.name, SPOILED, "the stored image isn't what was sent")
 
 
 def _finish(shelf: ImageStore, image_id: str, name: str, about: About) -> None:

@@ -44,10 +44,10 @@ SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,30}")
 class Verdict(StrEnum):
     """What becomes of a row."""
 
-    TAKEN = "taken"
-    WOULD_TAKE = "would take"  # a dry run
-    BEFORE = "taken before"
-    NOT_TAKEN = "not taken"
+    TAKEN = "imported"
+    WOULD_TAKE = "would import"  # a dry run
+    BEFORE = "already imported"
+    NOT_TAKEN = "not imported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class LegacyImporter:
         node = rental.placement.node if rental.placement else ""
         outcome = ImportOutcome(row, Verdict.BEFORE, "", rental.owner, node, rental.ends_on, rental.id)
         if done or dry_run:
-            return replace(outcome, why="" if rental.live else "it is over")
+            return replace(outcome, why="" if rental.live else "it has ended")
         self._adopt(rental, row)
         return replace(outcome, verdict=Verdict.TAKEN)
 
@@ -157,25 +157,27 @@ class LegacyImporter:
         node = self.terms.node_of(row.node)
         if node not in self.importers:
             raise NotTakenError(
-                f"{row.node} is no node of nodes.toml; --node {row.node}=NAME says which it is"
+                f"{row.node} isn't in nodes.toml. If it has another name there, add --node {row.node}=NAME"
             )
         owner = self.terms.owner_of(row.user)
         if owner is None:
-            raise NotTakenError(f"nobody knows whose Slack id {row.user!r} is: add a line to --owners")
+            raise NotTakenError(
+                f"no Slack user ID is known for {row.user!r}. Add a line to the --owners file"
+            )
         if row.until is None:
-            raise NotTakenError("it has no end")
+            raise NotTakenError("it has no end date")
         if row.kind is Kind.SERVER and row.size is None:
-            raise NotTakenError("its flavor is not in the table of flavors")
+            raise NotTakenError("its flavor isn't in the flavor table")
         name = self._name(row)
         return _Plan(row, owner, node, name, self._until(row.until), self._machine(row, node))
 
     def _name(self, row: LegacyRow) -> str:
         name = row.name.lower()
         if not NAME.fullmatch(name):
-            raise NotTakenError(f"{row.name!r} is no name for a rental")
+            raise NotTakenError(f"{row.name!r} isn't a valid rental name")
         with self.context.store.read() as session:
             if queries.live_by_name(session, name) is not None:
-                raise NotTakenError(f"another rental is called {name}")
+                raise NotTakenError(f"another rental has the name {name}")
         return name
 
     def _until(self, until: date) -> date:
@@ -184,21 +186,21 @@ class LegacyImporter:
     def _moved(self, plan: _Plan) -> str:
         if plan.until == plan.row.until:
             return ""
-        return f"its end was {plan.row.until}"
+        return f"its end date was {plan.row.until}"
 
     def _machine(self, row: LegacyRow, node: str) -> UntaggedMachine:
         """The one that is meant: the table alone is no proof that it is still there."""
         named = [stray for stray in self._look(node, row.kind) if stray.name == row.name]
         if not named:
-            raise NotTakenError(f"{node} has no {row.kind} of that name without an owner in KWS")
+            raise NotTakenError(f"{node} has no {row.kind} with that name, or it's already in KWS")
         found = [stray for stray in named if row.address in stray.addresses]
         if not found:
             seen = ", ".join(sorted({a for stray in named for a in stray.addresses})) or "none"
-            raise NotTakenError(f"on {node} its address is {seen}, not {row.address or 'none'}")
+            raise NotTakenError(f"its address on {node} is {seen}, not {row.address or 'none'}")
         if len(found) > 1:
-            raise NotTakenError(f"{node} has {len(found)} of that name and address")
+            raise NotTakenError(f"{node} has {len(found)} {row.kind}s with that name and address")
         if found[0].state not in USABLE:
-            raise NotTakenError(f"on {node} it is {found[0].state}")
+            raise NotTakenError(f"its state on {node} is {found[0].state}")
         return found[0]
 
     def _look(self, node: str, kind: Kind) -> Sequence[UntaggedMachine]:
@@ -206,11 +208,11 @@ class LegacyImporter:
             try:
                 self._strays[node, kind] = self.importers[node].strays(kind)
             except NodeError as error:
-                log.warning("takeover: %s", error)
+                log.warning("import: %s", error)
                 self._strays[node, kind] = error
         found = self._strays[node, kind]
         if isinstance(found, NodeError):
-            raise NotTakenError(f"{node} did not answer ({found.reason}): repeat it later")
+            raise NotTakenError(f"{node} didn't respond ({found.reason}). Try again later")
         return found
 
     # -- doing
@@ -229,7 +231,7 @@ class LegacyImporter:
                     raise NotTakenError("its machine belongs to another rental")
                 session.add(rental)
         except IntegrityError as error:
-            raise NotTakenError(f"another rental is called {plan.name}") from error
+            raise NotTakenError(f"another rental has the name {plan.name}") from error
         return rental
 
     def _rental(self, plan: _Plan) -> Rental:
@@ -268,7 +270,9 @@ class LegacyImporter:
             )
         except (NodeError, KeyError) as error:
             log.warning("import of %s: %s", row.name, error)
-            raise NotTakenError(f"{held.node} could not mark it: repeat it within the hour") from error
+            raise NotTakenError(
+                f"{held.node} couldn't tag it. Run the command again within an hour"
+            ) from error
         with self.context.store.write() as session:
             fresh = queries.rental(session, rental.id, lock=True)
             assert fresh
@@ -285,7 +289,7 @@ class LegacyImporter:
             rental = queries.rental(session, rental_id, lock=True)
             held = rental.placement if rental and rental.live else None
             if held is None:
-                raise NotTakenError("it was ended meanwhile")
+                raise NotTakenError("it ended in the meantime")
             held.next_check_at, held.missing = self.context.now() + LOOK_LATER, 0
             return held
 

@@ -81,7 +81,7 @@ def _connected(url: str) -> Iterator[Connection]:
             missing = [table for table in _TABLES.tables if not engine.dialect.has_table(connection, table)]
             if missing:
                 raise ConfigError(
-                    [f"{OPTION}: no table {missing[0]!r} there: is it the old system's database?"]
+                    [f"{OPTION}: no table {missing[0]!r}. Is this the previous system's database?"]
                 )
             yield connection
     except SQLAlchemyError as error:
@@ -101,7 +101,9 @@ def _engine(url: str) -> Engine:
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigError([f"{OPTION}: isn't a database URL. Try mysql://user:password@host/kws."]) from error
     except ImportError as error:
-        raise ConfigError([f"{OPTION}: no driver for it is installed; pip install 'kws[mysql]'"]) from error
+        raise ConfigError(
+            [f"{OPTION}: the database driver isn't installed. Run: pip install 'kws[mysql]'"]
+        ) from error
 
 
 def _read_only(url: URL) -> URL:

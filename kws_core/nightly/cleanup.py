@@ -134,14 +134,14 @@ class Nightly:
             try:
                 self._expire(rental_id, done, now)
             except Exception:
-                log.exception("rental %s: could not be ended", rental_id)
+                log.exception("rental %s: can't end it", rental_id)
                 done.failed.append(rental_id)
         if in_ledger:
             with self.context.store.write() as session:
                 job_ledger.finish(
                     session, NIGHT, done.day, self.who, self.context.now(), done.marked, done.failed
                 )
-        log.info("night pass of %s: %d ended, %d waiting, %d failed", done.day, *_counts(done))
+        log.info("nightly cleanup of %s: %d ended, %d waiting, %d failed", done.day, *_counts(done))
         self.context.work.set()
         self.context.mail.set()
         return done

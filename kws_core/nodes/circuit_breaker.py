@@ -219,5 +219,5 @@ class GuardedNode:
     def _refuse(self, until: datetime | None) -> NodeDown:
         when = f"{until.astimezone(UTC):%H:%M:%S} UTC" if until else "now"
         return NodeDown(
-            self.name, self._last_reason, f"not asked, next try at {when}; last: {self.last_error}"
+            self.name, self._last_reason, f"not asked again before {when}; last error: {self.last_error}"
         )

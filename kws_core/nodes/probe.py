@@ -59,12 +59,12 @@ async def _ask(connection: socket.socket, login: Login) -> LoginCheck:
             async with asyncssh.connect(sock=connection, options=options):
                 accepted = True  # it asks for nothing at all
     except asyncssh.KeyExchangeFailed as error:
-        log.info("can only check that it speaks SSH: %s", error)
+        log.info("can't try the login, so checking only that SSH responds: %s", error)
         return LoginCheck(True, True)
     except asyncssh.PermissionDenied:
         accepted = witness.half is None or witness.half.wanted
     except (OSError, asyncssh.Error) as error:
-        log.debug("no SSH server yet: %s", error)
+        log.debug("SSH isn't responding yet: %s", error)
     return LoginCheck(witness.fingerprint is not None, accepted, tuple(filter(None, [witness.fingerprint])))
 
 

@@ -30,7 +30,7 @@ class Search:
     person: str | None = None
     node: str | None = None
     state: Status | None = None
-    within: int | None = None  # ends in that many days, 0 is today
+    within: int | None = None  # days until it ends, 0 is today
     name: str = ""
     page: int = 0
     round: int = 0  # counts how often it was cleared, so that Slack's fields can be emptied

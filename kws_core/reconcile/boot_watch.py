@@ -148,7 +148,7 @@ class BootWatch:
             node, machine = self.nodes[job.placement.node], job.placement.server_id or ""
             lines = node.console(job.rental.kind, machine, LAST_LINES)
         except NodeError as error:
-            log.info("rental %s: its console can't be read: %s", job.rental.id, error)
+            log.info("rental %s: can't read its console: %s", job.rental.id, error)
             return False
         known, since = self._console.get(job.placement.id, ("", now))
         since = now if lines != known else since
@@ -157,7 +157,7 @@ class BootWatch:
 
     def _check_lag(self, placement: Placement) -> None:
         if placement.server_at and self.context.now() - placement.server_at > LAG:
-            raise NodeRefused(placement.node, Refusal.FAILED, "the server is not there any more")
+            raise NodeRefused(placement.node, Refusal.FAILED, "the server no longer exists")
 
     def _printed_keys(self, job: Job, machine: Machine) -> list[str]:
         if job.rental.kind is Kind.CONTAINER:
@@ -165,7 +165,7 @@ class BootWatch:
         try:
             return self.nodes[job.placement.node].host_keys(machine.id)
         except NodeError as error:
-            log.warning("no host keys for rental %s: %s", job.rental.id, error)
+            log.warning("rental %s: can't read its host keys: %s", job.rental.id, error)
             return []
 
     def _ready(self, rental: Rental, placement: Placement, printed: list[str], seen: LoginCheck) -> None:

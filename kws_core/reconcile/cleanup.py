@@ -67,7 +67,7 @@ class ResourceCleaner:
         kinds = ", ".join(remains.kinds())
         self.rows.apply(job, lambda s, r, p: _left(p, kinds))
         if job.placement.tries % 50 == 0:
-            log.warning("rental %s: %s still shows %s", job.rental.id, job.placement.node, remains.kinds())
+            log.warning("rental %s: still on %s: %s", job.rental.id, job.placement.node, remains.kinds())
         return min(RETRY_MOST, POLL * (1 + job.placement.tries // 20))
 
     def _done(self, job: Job) -> timedelta:

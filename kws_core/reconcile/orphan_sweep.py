@@ -87,10 +87,10 @@ class Sweep:
                 try:
                     remains = self._delete(report.node, leak)
                 except NodeDown as error:
-                    log.warning("sweep: %s", error)
+                    log.warning("orphan sweep: %s", error)
                     break
                 except NodeError as error:
-                    log.warning("sweep: %s: %s", leak.mark, error)
+                    log.warning("orphan sweep: %s: %s", leak.mark, error)
                     continue
                 if remains is not None:
                     deleted[leak.mark] = remains
@@ -116,11 +116,9 @@ class Sweep:
         if not report.flavors:
             return
         try:
-            log.info(
-                "node %s: flavors without a server deleted: %s", report.node, self.nodes[report.node].tidy()
-            )
+            log.info("node %s: deleted unused flavors: %s", report.node, self.nodes[report.node].tidy())
         except NodeError as error:
-            log.warning("sweep: %s", error)
+            log.warning("orphan sweep: %s", error)
 
     def _again(self, report: NodeReport, deleted: Mapping[str, RemainingResources]) -> timedelta:
         if report.too_many:

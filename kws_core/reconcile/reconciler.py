@@ -113,7 +113,9 @@ class Reconciler:
             act(name)
         except Exception as error:
             if self._stopping:
-                log.info("node %s: %s is left: %s", name, sort, error)  # the executors have stopped
+                log.info(
+                    "node %s: skipped %s, KWS is stopping: %s", name, sort, error
+                )  # the executors have stopped
             else:
                 log.exception("node %s: %s failed", name, sort)
         finally:
@@ -136,7 +138,7 @@ class Reconciler:
         except NodeError as error:
             return error
         except Exception as error:
-            log.exception("node %s: its list can't be read", name)
+            log.exception("node %s: can't list its machines", name)
             return NodeDown(name, Refusal.DOWN, repr(error))
 
     def _begin(self, placement_id: int) -> bool:
@@ -179,7 +181,7 @@ class Reconciler:
                     work_queue.release_lease(session, placement_id, self.who, self.context.now() + wait)
                 break
             except Exception:
-                log.exception("placement %s: its lease can't be given back", placement_id)
+                log.exception("placement %s: can't release its lease", placement_id)
         self.context.work.set()
 
     def _call_next(self, node: str) -> None:
@@ -194,7 +196,7 @@ class Reconciler:
                 queries.lock_capacity(session)
                 called = build_slots.call_next(session, self.context.config, node, self.context.now())
         except Exception:
-            log.exception("node %s: nobody is called", node)  # they look by themselves soon
+            log.exception("node %s: can't start the next builds", node)  # they look by themselves soon
             return
         if called:
             self.context.work.set()
@@ -221,7 +223,7 @@ class Reconciler:
         with self.context.store.write() as session:
             work_queue.requeue_turned(session, name, machines, now)
             if silent := catalogue.note_answer(session, name, images, capacity, cidrs, now):
-                log.info("node %s answers", name)
+                log.info("node %s is responding", name)
                 node_alerts.tell_up(session, name, silent, now)
                 if now - silent >= OUTAGE:
                     work_queue.resume_all(session, name, now)
@@ -254,6 +256,6 @@ class Reconciler:
             since = catalogue.note_failure(session, name, str(error), now)
             node_alerts.tell_down(session, name, error, since, now)
         if since == now:
-            log.warning("node %s does not answer: %s", name, error.detail or error.reason)
+            log.warning("node %s isn't responding: %s", name, error.detail or error.reason)
         if now - since >= SILENT:
             self.steps.fail_over(name, error)

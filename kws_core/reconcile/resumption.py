@@ -74,7 +74,7 @@ class Resumption:
         try:
             self.nodes[job.placement.node].act(job.rental.kind, machine.id, MachineAction.START)
         except NodeRefused as error:
-            log.info("rental %s: not started yet: %s", job.rental.id, error)
+            log.info("rental %s: can't start it yet: %s", job.rental.id, error)
         return POLL_LOGIN
 
     def _take_turn(self, session: Session, rental: Rental, held: Placement) -> bool:

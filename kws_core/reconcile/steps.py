@@ -211,7 +211,7 @@ class Steps:
         try:
             self._node(job).act(job.rental.kind, machine.id, action)
         except NodeRefused as error:
-            log.info("rental %s: no %s: %s", job.rental.id, action, error)
+            log.info("rental %s: can't %s it yet: %s", job.rental.id, action, error)
 
     def _watch_missing(self, job: Job) -> timedelta:
         """It has to be missing twice."""
@@ -270,7 +270,7 @@ class Steps:
         session.flush()
         place(rental, chosen, self.context.now())
         rental.record(Moved(chosen, refused=held.node, refusal=error.reason), self.context.now())
-        log.info("rental %s: moves from %s to %s (%s)", rental.id, held.node, chosen, error.reason)
+        log.info("rental %s: moving from %s to %s (%s)", rental.id, held.node, chosen, error.reason)
         return True
 
     def _stay_or_fail(self, rental: Rental, held: Placement, error: NodeError) -> timedelta:

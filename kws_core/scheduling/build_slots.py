@@ -140,7 +140,7 @@ def turns_on(session: Session, config: Config, nodes: Iterable[str]) -> dict[str
 def tell(session: Session, config: Config, node: str, now: datetime, new: str | None = None) -> None:
     """Write an event for each who waits and whose position is news, the nearest to their turn first.
 
-    Only that many a minute, except for the rental ``new``, which is told of its place for the first time.
+    At most ``TOLD_A_MINUTE`` a minute, besides the rental ``new``, which gets its position for the first time.
     """
     waiting = turns_on(session, config, [node])
     if not waiting:

@@ -43,7 +43,7 @@ def tell_missed(session: Session, config: Config, now: datetime) -> None:
         if record.name not in missed:
             record.missed_at = None
     for name, lent in missed.items():
-        log.warning("node %s holds rentals but is not in nodes.toml: they stay as they are", name)
+        log.warning("node %s isn't in nodes.toml but has rentals; they won't be changed", name)
         capacity.record_of(session, name)
         session.flush()
         record = session.get_one(NodeRecord, name, with_for_update=True, populate_existing=True)

@@ -12,7 +12,7 @@ from kws_core.tables.base import Base
 
 
 class NodeRecord(Base):
-    """What a node said last: the catalogue and capacity that forms and placement use."""
+    """What a node said last: the catalog and capacity that forms and placement use."""
 
     __tablename__ = "nodes"
 

@@ -31,7 +31,7 @@ class Problems:
 
 
 def is_text_between(value: Any, least: int, most: int) -> bool:
-    """A string with that many characters."""
+    """A string with a length within the limits."""
     return isinstance(value, str) and least <= len(value) <= most
 
 

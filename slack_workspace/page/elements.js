@@ -146,7 +146,8 @@ function picker(type, key) {
       onchange: () => (typing && field.reports ? undefined : tell()),
       onblur: tell,
     });
-    return node;
+    if (!element.placeholder) return node; // a native date field can't show it
+    return h("label", { class: "picker" }, h("span", { class: "faint" }, emojis(element.placeholder.text)), node);
   };
 }
 

@@ -81,7 +81,7 @@ function nodeCard(node, simulated) {
       h("strong", {}, node.name),
       h("span", { class: `state ${node.up ? "up" : "down"}` }, node.up ? _("Responding") : _("Not responding"))),
     meter("vCPU", node.vcpus - node.free_vcpus, node.vcpus, ""),
-    meter("RAM", (node.ram_mb - node.free_ram_mb) / 1024, node.ram_mb / 1024, " GB"),
+    meter(_("Memory"), (node.ram_mb - node.free_ram_mb) / 1024, node.ram_mb / 1024, " GB"),
     h("ul", { class: "machines" }, node.rentals.map((one) =>
       h("li", {}, h("span", { class: `dot ${one.status}` }), h("span", { class: "machine-name" }, one.name),
         h("span", { class: "faint" }, _(STATES[one.status] ?? one.status))))),

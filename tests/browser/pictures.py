@@ -78,7 +78,7 @@ def until(happened: Callable[[], bool]) -> None:
 
 
 def running(demo: Demo, count: int) -> bool:
-    """Tell whether that many servers run."""
+    """Tell whether this number of servers is running."""
     return sum(rental.status is Status.READY for rental in demo.service.rental_queries.all_rentals()) == count
 
 

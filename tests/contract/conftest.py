@@ -7,10 +7,12 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from harness.contract_kit import Clock, Kit, bare_node, config_for
+from harness.node_inside import FakeInside, OpenStackInside
 
 from kws_core.errors import NodeDown
 from kws_core.nodes.fake.node import FakeNode
@@ -62,9 +64,10 @@ def dock_pool() -> Iterator[Pool]:
 def lab(lab_pool: Pool) -> Iterator[Kit]:
     """The real node."""
     node = bare_node(config_for(LAB_CLOUD, ready_check="active"))
-    kit = Kit(node, lambda: time.sleep(0.3), 300)
+    kit = Kit(node, OpenStackInside(node), lambda: time.sleep(0.3), 300)
     yield kit
     kit.release_all()
+    node.close()  # else its connections stay: a Neutron worker takes a hundred, and then no more
 
 
 @pytest.fixture
@@ -77,16 +80,21 @@ def lab_dock(dock_pool: Pool) -> Iterator[Kit]:
         node.cloud.containers.list()
     except NodeDown as error:
         pytest.skip(f"{DOCK_CLOUD}: the container service does not answer ({error.detail}); {DOCK_HINT}")
-    kit = Kit(node, lambda: time.sleep(0.2), 450)
+    kit = Kit(node, OpenStackInside(node), lambda: time.sleep(0.2), 450)
     yield kit
     kit.release_all()
+    node.close()
 
 
 @pytest.fixture
 def fake(clock: Clock) -> Kit:
     """The node in memory."""
-    node = FakeNode("fake", clock, build_seconds=3, boot_seconds=2, delete_seconds=2)
-    return Kit(node, lambda: clock.advance(1), 60)
+    return _fake(clock)
+
+
+def _fake(clock: Clock, **options: Any) -> Kit:
+    node = FakeNode("fake", clock, build_seconds=3, boot_seconds=2, delete_seconds=2, **options)
+    return Kit(node, FakeInside(node), lambda: clock.advance(1), 60)
 
 
 @pytest.fixture(params=["fake", pytest.param("lab", marks=pytest.mark.openstack)])
@@ -107,7 +115,7 @@ def dock(request: pytest.FixtureRequest) -> Kit:
 def bare(request: pytest.FixtureRequest, clock: Clock) -> Kit:
     """Each node without a container service in turn."""
     if request.param == "fake":
-        return Kit(FakeNode("fake", clock, registry=()), lambda: clock.advance(1), 60)
+        return _fake(clock, registry=())
     kit: Kit = request.getfixturevalue("lab")
     assert isinstance(kit.node, OpenStackNode)
     if kit.node.cloud.containers.offered():
@@ -128,7 +136,7 @@ def lab_roomy(lab_dock: Kit) -> Iterator[Kit]:
     clouds = read_clouds()
     clouds.cloud_config["clouds"][DOCK_CLOUD]["auth"]["project_name"] = name
     node = bare_node(config_for(DOCK_CLOUD, ready_check="active", read_timeout=30), clouds)
-    kit = Kit(node, lambda: time.sleep(0.2), 450)
+    kit = Kit(node, OpenStackInside(node), lambda: time.sleep(0.2), 450)
     yield kit
     kit.release_all()
     node.close()
@@ -139,7 +147,9 @@ def lab_roomy(lab_dock: Kit) -> Iterator[Kit]:
 
 
 @pytest.fixture(params=["fake", pytest.param("lab_roomy", marks=pytest.mark.openstack)])
-def roomy(request: pytest.FixtureRequest) -> Kit:
+def roomy(request: pytest.FixtureRequest, clock: Clock) -> Kit:
     """Each node that runs containers in turn, with room for many."""
+    if request.param == "fake":
+        return _fake(clock, vcpus=16)
     found: Kit = request.getfixturevalue(request.param)
     return found

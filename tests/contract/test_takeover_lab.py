@@ -69,7 +69,10 @@ def test_a_server_of_before(
     fill(url, rows)
     terms = ImportOptions({"김민아": MINA.id}, nodes={"node1": LAB_CLOUD})
     takeover = LegacyImporter(context, lab_pool.importers(), terms)
-    assert [o.verdict for o in takeover.run(source.read(url), dry_run=True)] == ["not taken", "would take"]
+    assert [o.verdict for o in takeover.run(source.read(url), dry_run=True)] == [
+        "not imported",
+        "would import",
+    ]
     raw: Any = lab_pool.nodes()[LAB_CLOUD].raw()
     assert raw.compute.get_server(server_id).metadata == {}
     taken = takeover.run(source.read(url), dry_run=False)[1]
@@ -80,7 +83,7 @@ def test_a_server_of_before(
     assert node.marked()[rental.mark].kinds() == ["floating_ip", "port", "server"]
     assert (rental.name, rental.ends_on) == (name.lower(), context.today() + timedelta(days=7))
     again = LegacyImporter(context, lab_pool.importers(), terms).run(source.read(url), dry_run=False)
-    assert [o.verdict for o in again] == ["not taken", "taken before"]
+    assert [o.verdict for o in again] == ["not imported", "already imported"]
     _return(context, lab_pool, rental.id)
     assert rental.mark not in node.marked()
     assert address not in [ip.floating_ip_address for ip in raw.network.ips()]

@@ -154,9 +154,9 @@ def drained(lab: CrashLab) -> list[str]:
 
 
 CASES = (
-    Case("image sync", sync_images, all_have_all, one_image_on_each_node),
+    Case("copy images", sync_images, all_have_all, one_image_on_each_node),
     Case("transfer", hand_over, handed_over, rent_server),
-    Case("restore in grace time", restore, restored, stopped, GRACE),
+    Case("restore in the grace period", restore, restored, stopped, GRACE),
     Case("end by an admin", end, one_ended, rent_server),
-    Case("Node in maintenance", drain, drained, rent_server),
+    Case("node in maintenance", drain, drained, rent_server),
 )

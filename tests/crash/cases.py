@@ -201,9 +201,9 @@ CASES = (
     Case("rent a container", rent_container, one_ready),
     Case("extend", extend, extended, rent_server),
     Case("return", return_rental, one_ended, rent_server),
-    Case("warn", warn, warned, rent_server),
-    Case("night pass", night, all_ended, two_overdue),
-    Case("new key", new_key, rekeyed, rent_server),
-    Case("key saved", key_saved, no_key_in_slack, rent_server),
+    Case("expiry reminder", warn, warned, rent_server),
+    Case("nightly cleanup", night, all_ended, two_overdue),
+    Case("reset the SSH key", new_key, rekeyed, rent_server),
+    Case("confirm that a key is saved", key_saved, no_key_in_slack, rent_server),
     Case("stop", stop, powered_off, rent_server),
 )

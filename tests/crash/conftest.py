@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from harness.tables import Row, recorded, show
 
-COLUMNS = ("use case", "calls", "deaths", "with violations")
+COLUMNS = ("use case", "calls", "crashes", "with violations")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

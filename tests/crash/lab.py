@@ -160,7 +160,7 @@ class CrashLab:
         return due + [f"admins untold: {n.key}" for n in self.service.admin_notices.box.due()]
 
     keys_stay = True  # in Slack
-    old_keys = 0  # of earlier times, which "new key" leaves where they are
+    old_keys = 0  # of earlier times, which a key reset leaves in place
     handed_away: Sequence[dict[str, Any]] = ()  # messages of who had the rental before
 
 

@@ -93,10 +93,10 @@ def full(bench: Bench, when: str) -> None:
 
 
 ROWS = (
-    Row("database is locked (SQLite)", "for 2 s, as the form is submitted", locked, (2.0,), real=True),
-    Row("database is locked (SQLite)", "for 15 s, as the form is submitted", locked, (15.0,), real=True, noisy=True),
-    Row("database is gone for a minute (PostgreSQL)", "as the form is submitted, or during a build", gone,
+    Row("database is locked (SQLite)", "for 2 s, when the form is submitted", locked, (2.0,), real=True),
+    Row("database is locked (SQLite)", "for 15 s, when the form is submitted", locked, (15.0,), real=True, noisy=True),
+    Row("database is gone for a minute (PostgreSQL)", "when the form is submitted, or while creating", gone,
         ("submitted", "building"), real=True, noisy=True, database="postgres"),
-    Row("disk is full for 30 s (SQLite)", "as the form is submitted, during a build, at the return", full,
+    Row("disk is full for 30 s (SQLite)", "when the form is submitted, while creating, at the return", full,
         ("submitted", "building", "returned"), noisy=True, database="disk"),
 )  # fmt: skip

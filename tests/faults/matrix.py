@@ -8,7 +8,7 @@ from pathlib import Path
 from faults import database_rows, node_rows, power_rows, slack_rows
 
 ROWS = (*node_rows.ROWS, *slack_rows.ROWS, *database_rows.ROWS, *power_rows.ROWS)
-COLUMNS = ("fault", "where it strikes", "the person sees", "left", "recovers after")
+COLUMNS = ("fault", "when", "what people see", "result", "recovered")
 DOCUMENT = Path(__file__).parents[2] / "docs/explanation/reliability.md"
 BEGIN, END = "<!-- faults: begin -->\n", "<!-- faults: end -->\n"
 

@@ -20,8 +20,8 @@ MAKES = [
 NOT_DONE = [(method, path, False) for method, path in MAKES]
 UNSAID = [(method, path, True) for method, path in MAKES]
 EVERY_CALL = [UNSAID[0], *NOT_DONE, *UNSAID[1:], *LOOKS]  # the most dangerous first: the samples take that
-AT_CALLS = "each call of a build: not done, or done but unsaid"
-AT_SECONDS = "each second of a build"
+AT_CALLS = "each call while creating: not executed, or executed without a response"
+AT_SECONDS = "each second while creating"
 SECONDS = (0, 1, 2, 3)  # asked for, address, key, server
 READY = (Status.READY,)
 LATER = 30  # seconds until it is over
@@ -233,26 +233,26 @@ SILENCES = (None, OOPS, LATE, BUSY, HALF, PAGE, LIST)
 QUOTAS = ("servers", "ports", "floatingips", "security-groups")
 ROWS = (
     Row("node refuses connections", AT_SECONDS, at_second(refused, listening), SECONDS),
-    Row("node hangs", "as it is asked, or in the middle of a build", hung, (0, 1), real=True),
-    Row("node forgets its tokens: 401", AT_SECONDS, at_second(forgotten, lambda bench: None), SECONDS),
-    Row("node refuses our password: 401", AT_SECONDS, at_second(locked_out, struck), SECONDS),
-    Row("node says 403: quota", "each call that makes something", quota, QUOTAS),
-    Row("node says 403: quota", "the same, no other node", quota, QUOTAS, nodes=1),
-    Row("node says 409", "each call that makes something", answers(CLASH), NOT_DONE),
-    Row("node says 409", "while it is deleted, for 30 s", while_deleted, (CLASH,)),
-    Row("node says 429", AT_CALLS, answers(BUSY), EVERY_CALL),
-    Row("node says 500", AT_CALLS, answers(OOPS), EVERY_CALL),
-    Row("node says 503", AT_CALLS, answers(LATE), EVERY_CALL),
-    Row("half a body", AT_CALLS, answers(HALF), EVERY_CALL),
-    Row("no JSON, or the wrong one", AT_CALLS, lambda bench, strike: answers(strike[0])(bench, strike[1]),
+    Row("node hangs", "at the request, or while creating", hung, (0, 1), real=True),
+    Row("node loses its tokens: 401", AT_SECONDS, at_second(forgotten, lambda bench: None), SECONDS),
+    Row("node rejects the password of KWS: 401", AT_SECONDS, at_second(locked_out, struck), SECONDS),
+    Row("node responds 403: quota", "each create call", quota, QUOTAS),
+    Row("node responds 403: quota", "the same, without another node", quota, QUOTAS, nodes=1),
+    Row("node responds 409", "each create call", answers(CLASH), NOT_DONE),
+    Row("node responds 409", "for 30 s during deletion", while_deleted, (CLASH,)),
+    Row("node responds 429", AT_CALLS, answers(BUSY), EVERY_CALL),
+    Row("node responds 500", AT_CALLS, answers(OOPS), EVERY_CALL),
+    Row("node responds 503", AT_CALLS, answers(LATE), EVERY_CALL),
+    Row("truncated response", AT_CALLS, answers(HALF), EVERY_CALL),
+    Row("unexpected JSON, or none", AT_CALLS, lambda bench, strike: answers(strike[0])(bench, strike[1]),
         list(zip(itertools.cycle((PAGE, LIST)), EVERY_CALL))),
-    Row("half a body", "each call that makes something, done but unsaid, no other node", unsaid, UNSAID, nodes=1),
-    Row("refused, 429, 5xx, half a body, wrong JSON", "30 s of a build, no other node", no_other_node, SILENCES, nodes=1),
-    Row("refused, 429, 5xx, half a body, wrong JSON", "while it is deleted, for 30 s", while_deleted, SILENCES),
-    Row("nodes' clocks are wrong", "2 hours or 2 days, either way", skewed, (-2, 2, -48, 48)),
-    Row("server goes ERROR", "at the end of its build", breaks, (NO_HOST, ABORTED)),
-    Row("server goes ERROR", "the same, no other node", breaks, (NO_HOST, ABORTED), nodes=1),
+    Row("truncated response", "each create call, executed without a response; no other node", unsaid, UNSAID, nodes=1),
+    Row("refused, 429, 5xx, truncated, or wrong JSON", "for 30 s while creating; no other node", no_other_node, SILENCES, nodes=1),
+    Row("refused, 429, 5xx, truncated, or wrong JSON", "for 30 s during deletion", while_deleted, SILENCES),
+    Row("nodes' clocks are wrong", "2 hours or 2 days, ahead or behind", skewed, (-2, 2, -48, 48)),
+    Row("server goes to ERROR", "when the node has created it", breaks, (NO_HOST, ABORTED)),
+    Row("server goes to ERROR", "the same, without another node", breaks, (NO_HOST, ABORTED), nodes=1),
     Row("server is stuck deleting", "for 10 minutes after the return", stuck),
-    Row("floating IPs are exhausted", "since the node was measured", exhausted),
-    Row("floating IPs are exhausted", "the same, no other node", exhausted, nodes=1),
+    Row("floating IPs are exhausted", "after the node's capacity was read", exhausted),
+    Row("floating IPs are exhausted", "the same, without another node", exhausted, nodes=1),
 )  # fmt: skip

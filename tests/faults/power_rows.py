@@ -127,12 +127,12 @@ def kept_file(bench: Bench, fault: dict[str, Any]) -> None:
 
 
 ROWS = (
-    Row("node loses power", "under a server that runs, for 1 or 10 minutes", power_cut, (60, 600)),
-    Row("node loses power", "and refuses to start the server for a minute", start_fails, ANSWERS, noisy=True),
-    Row("server is powered off inside", "while it runs", stopped_behind_our_back),
-    Row("node fails at a click", "Stop: not done, or done but unsaid", pressed,
+    Row("node loses power", "for 1 or 10 minutes, while a server is running", power_cut, (60, 600)),
+    Row("node loses power", "and then refuses to start the server for a minute", start_fails, ANSWERS, noisy=True),
+    Row("server is shut down from inside", "while it is running", stopped_behind_our_back),
+    Row("node fails at a click", "Stop: not executed, or executed without a response", pressed,
         [*((answer, False) for answer in ANSWERS), (HALF, True)]),
-    Row("node fails at a new key", "each call: not done, or done but unsaid", rekeyed,
+    Row("node fails at a key reset", "each call: not executed, or executed without a response", rekeyed,
         list(zip(itertools.cycle(ANSWERS[:3]), KEY_CALLS))),
-    Row("Slack keeps a key's file", "as its removal is asked for, twice", kept_file, REMOVAL),
+    Row("Slack fails to remove a key file", "at the request, twice", kept_file, REMOVAL),
 )  # fmt: skip

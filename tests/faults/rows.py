@@ -56,7 +56,7 @@ class Outcome:
         if self.problems:
             left = f"**VIOLATED ({len(self.problems)})**: {self.problems[0][:150]}"
         unit = "s, real" if self.row.real else "s"
-        worst = f"{max(self.took):.0f} {unit} from its {self.since}" if self.took else "never"
+        worst = f"{max(self.took):.0f} {unit} after its {self.since}" if self.took else "never"
         return [
             cell.replace("|", "\\|").replace("\n", " ")
             for cell in (self.row.fault, self.row.where, seen, left, worst)

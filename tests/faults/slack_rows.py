@@ -14,7 +14,7 @@ METHODS = (
     "files.completeUploadExternal", "chat.postMessage", "chat.update", "conversations.open",
     "files.getUploadURLExternal", "upload",
 )  # fmt: skip
-AT_METHODS = "each call of telling a rental"
+AT_METHODS = "each call that notifies the owner"
 STEPS = (
     ("files.completeUploadExternal", {"drop_after": True}),
     ("files.getUploadURLExternal", {"status": 503}),
@@ -72,7 +72,7 @@ def left(bench: Bench, _: str) -> None:
 
 
 def away(bench: Bench, seconds: int) -> None:
-    """Nothing of Slack answers, after so many seconds of a build."""
+    """Nothing of Slack answers, after this number of seconds of creating."""
     bench.rent()
     bench.pass_time(seconds)
     bench.workspace.down()
@@ -130,20 +130,20 @@ def doubled(bench: Bench, _: str) -> None:
 
 
 ROWS = (
-    Row("Slack says 429 (Retry-After 10)", AT_METHODS, failing(2, status=429, retry_after=10), METHODS),
-    Row("Slack says 429 (Retry-After 120)", AT_METHODS, failing(status=429, retry_after=120), METHODS),
-    Row("Slack says 500", AT_METHODS, failing(2, status=500), METHODS),
-    Row("Slack says 503", AT_METHODS, failing(2, status=503), METHODS),
-    Row("Slack cuts a call off", AT_METHODS + ": not done, or done but unsaid", unheard,
+    Row("Slack responds 429 (Retry-After 10)", AT_METHODS, failing(2, status=429, retry_after=10), METHODS),
+    Row("Slack responds 429 (Retry-After 120)", AT_METHODS, failing(status=429, retry_after=120), METHODS),
+    Row("Slack responds 500", AT_METHODS, failing(2, status=500), METHODS),
+    Row("Slack responds 503", AT_METHODS, failing(2, status=503), METHODS),
+    Row("Slack drops a connection", AT_METHODS + ": not executed, or executed without a response", unheard,
         [(method, how) for how in ("drop_after", "drop_before") for method in METHODS]),
-    Row("Slack is away for a minute", "after 1, 2 or 3 s of a build", away, (1, 2, 3)),
-    Row("Slack's sockets are cut", "one of two, or both, as a command is typed", cut_off, ("all", "one"), real=True),
+    Row("Slack is away for a minute", "after 1, 2, or 3 s of creating", away, (1, 2, 3)),
+    Row("Slack's sockets are cut", "one of two, or both, when a command is sent", cut_off, ("all", "one"), real=True),
     Row("Slack delivers twice", "command, form, clicks, events", doubled),
     Row("Slack delivers 2 s late", "command and form", late, (2.0,), real=True),
     Row("Slack delivers 4 s late", "command and form", late, (4.0,), real=True),
-    Row("closed DM", "cannot_dm_bot or user_disabled, at the first message", closed_dm,
+    Row("DM is unavailable", "cannot_dm_bot or user_disabled, at the first message", closed_dm,
         [("conversations.open", "cannot_dm_bot"), ("conversations.open", "user_disabled"), ("chat.postMessage", "cannot_dm_bot")]),
-    Row("closed DM", "channel_not_found, but the person is there", no_channel),
-    Row("closed DM", "the account is closed before the first message", left),
-    Row("upload of the key fails", "before, in and after each of its three steps", upload, STEPS),
+    Row("DM is unavailable", "channel_not_found, but the person is still a member", no_channel),
+    Row("DM is unavailable", "the account is closed before the first message", left),
+    Row("upload of the key fails", "before, during, and after each of its three steps", upload, STEPS),
 )  # fmt: skip

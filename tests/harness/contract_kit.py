@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from harness.node_inside import NodeInside
 from harness.openstack_stub import Stub
 from openstack.config import OpenStackConfig
 
 from kws_core.config import Config, parse_config
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.nodes import Node
-from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.openstack.driver import OpenStackDriver
 from kws_core.nodes.openstack.node import OpenStackNode
 from kws_core.nodes.pool import Pool
@@ -88,16 +86,13 @@ class Clock:
 class Kit:
     """A node to try, and what differs between a fake and a real one."""
 
-    def __init__(self, node: Node, step: Callable[[], None], steps: int) -> None:
+    def __init__(self, node: Node, inside: NodeInside, step: Callable[[], None], steps: int) -> None:
         self.node = node
+        self._inside = inside
         self._step = step
         self._steps = steps
         self.marks: list[str] = []
         self._containers: list[str] = []
-
-    @property
-    def is_fake(self) -> bool:
-        return isinstance(self.node, FakeNode)
 
     def spec(self, image: str = IMAGE, size: Size | None = None, user_data: str = "") -> ServerSpec:
         """A new rental; whatever is made for it is released after the test."""
@@ -138,26 +133,15 @@ class Kit:
 
     def lets_in_from(self, mark: str) -> set[str]:
         """CIDRs from which the mark's security group lets in everything."""
-        if isinstance(self.node, FakeNode):
-            return {thing.inside for thing in self.node.network if thing.mark == mark and thing.inside}
-        assert isinstance(self.node, OpenStackNode)
-        (group,) = self.node.cloud.security_groups.list(mark)
-        return {rule.source for rule in group.rules if rule.source and not rule.protocol}
+        return self._inside.lets_in_from(mark)
 
     def key_left_for(self, server: str) -> str:
         """What the server's metadata service would say of a new key."""
-        if isinstance(self.node, FakeNode):
-            return self.node.servers[server].key
-        assert isinstance(self.node, OpenStackNode)
-        return self.node.cloud.servers.get(server).metadata.get("kws_key", "")
+        return self._inside.key_left_for(server)
 
     def in_docker(self) -> list[str]:
         """Of the containers that run() made, those that Docker still has, whatever Zun says."""
-        if self.is_fake or not os.environ.get("KWS_TEST_DOCKER"):
-            return []
-        command = ["docker", "-H", os.environ["KWS_TEST_DOCKER"], "ps", "-a", "--format", "{{.Names}}"]
-        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        return [container for container in self._containers if container in shown]
+        return self._inside.running(self._containers)
 
     def machine(self, mark: str) -> Machine | None:
         """What the node shows of the mark's machine."""
@@ -192,20 +176,7 @@ class Kit:
 
     def lose(self, mark: str, kind: str) -> None:
         """Delete the mark's things of one kind behind the node's back."""
-        if isinstance(self.node, FakeNode):
-            self.node.vanish(mark, kind)
-            return
-        assert isinstance(self.node, OpenStackNode)
-        cloud = self.node.cloud
-        deletions = {
-            "floating_ip": cloud.addresses.delete,
-            "port": cloud.ports.delete,
-            "security_group": cloud.security_groups.delete,
-            "container": lambda container: cloud.containers.delete(container, stop=True),
-        }
-        for found, resource_id in self.node.marked()[mark].items:
-            if found == kind:
-                deletions[kind](resource_id)
+        self._inside.lose(mark, kind)
 
     def release_all(self) -> None:
         """Everything that the test made. All at once: a container takes 10 s to stop."""

@@ -39,7 +39,7 @@ def no_burial() -> None:
 
 
 def no_ledger() -> None:
-    """Everybody runs the night pass."""
+    """Everybody runs the nightly cleanup."""
     real = job_ledger.claim
 
     def claim(*args: Any, **more: Any) -> bool:
@@ -54,7 +54,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "no lease on telling": no_lease_on_telling,
     "no lease on placements": no_lease_on_placements,
     "no burial of the dead": no_burial,
-    "no ledger of night passes": no_ledger,
+    "no ledger of nightly cleanups": no_ledger,
 }
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 import pytest
 from harness.message_catalogue import forms, messages, translations
-from harness.source_tree import ROOT
+from house import banned_words
 
-BANNED: dict[str, dict[str, str]] = tomllib.loads((ROOT / "tests/house/banned_words.toml").read_text())
 MOST_WORDS = 20
 ENDINGS = ("니다", "세요", "까요", "주세요")
 ENGLISH = sorted({form for message in messages() for form in forms(message)})
@@ -19,10 +17,9 @@ KOREAN = sorted({form for translated in translations("ko").values() for form in 
 
 
 def found(texts: Iterable[str], language: str) -> Iterator[str]:
-    """Each text with a banned phrase, and what stands instead."""
-    for pattern, instead in BANNED[language].items():
-        banned = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
-        yield from (f"{text!r}: {hit[0]!r} → {instead}" for text in texts if (hit := banned.search(text)))
+    """Each text with a banned phrase, and what to write instead."""
+    for text in texts:
+        yield from (f"{text!r}: {hit.phrase!r} → {hit.instead}" for hit in banned_words.hits(text, language))
 
 
 def sentences(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Documents, docstrings, and comments use no banned phrase: ``banned_words`` has the list."""
+"""Documents, docstrings, and comments use no phrase of ``banned_words.toml``."""
 
 from __future__ import annotations
 

@@ -20,7 +20,14 @@ KILLS = "deaths by SIGKILL on real nodes"
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The table of docs/explanation/reliability.md."""
     if rows := recorded(terminalreporter, KILLS):
-        columns = ("act", "calls", "deaths", "with violations", "until all is told: median", "worst")
+        columns = (
+            "action",
+            "calls",
+            "kills",
+            "with violations",
+            "until everyone is notified: median",
+            "worst",
+        )
         show(terminalreporter, KILLS, columns, rows)
 
 

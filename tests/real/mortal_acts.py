@@ -15,7 +15,13 @@ from mortal_bot import UNTOLD, MortalBot
 
 ZONE = ZoneInfo("Asia/Seoul")
 LAST_DAY = 3  # days from the day of the request: long enough for the policy's warning of the day before
-TELLS = {"rent": "ready", "extend": "extended", "return": "ended", "warn": "warned", "night pass": "expired"}
+TELLS = {
+    "rent": "ready",
+    "extend": "extended",
+    "return": "ended",
+    "expiry reminder": "warned",
+    "nightly cleanup": "expired",
+}
 WHOLE = ["group", "ip", "port", "server"]
 
 
@@ -105,14 +111,19 @@ class Acts:
 
     def prepare(self, act: str) -> None:
         """What goes before it."""
-        if act == "warn":
+        if act == "expiry reminder":
             self._goes_to(self.rented_on + timedelta(days=LAST_DAY - 1), 9)
-        elif act == "night pass":
+        elif act == "nightly cleanup":
             self._goes_to(self.rented_on + timedelta(days=LAST_DAY + 1), 0)
 
     def deed(self, act: str) -> Callable[[], None]:
         """The act of that name."""
-        deeds = {"rent": self.rent, "extend": self.extend, "return": self.return_rental, "warn": self.warn}
+        deeds = {
+            "rent": self.rent,
+            "extend": self.extend,
+            "return": self.return_rental,
+            "expiry reminder": self.warn,
+        }
         return deeds.get(act, self.night)
 
     def last_summary(self, nights: int) -> None:
@@ -137,7 +148,7 @@ class Acts:
         found += self._told(TELLS[act])
         found += aftermath.shown_twice(aftermath.messages(self.bot.workspace))
         there = sorted(entry.split(":")[1] for entry in self.marked(self._row()["id"]))
-        over = act in ("return", "night pass")
+        over = act in ("return", "nightly cleanup")
         if there != ([] if over else WHOLE):
             found.append(f"on the nodes: {there}")
         if not over:

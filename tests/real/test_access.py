@@ -100,7 +100,7 @@ def test_every_way_in(
     joon.command(f"/kws keys add {saved}")
     workspace.wait_for(lambda: "Saved the key laptop" in str(joon.ephemeral()), timeout=10)
     rent(workspace, joon, "made")
-    rent_by(workspace, joon, "saved", "My key laptop")
+    rent_by(workspace, joon, "saved", "Saved key laptop")
     rent_by(workspace, joon, "pasted", "pasted", public_key=pasted)
     rent_by(workspace, joon, "typed", "password", password=PASSWORD)
     for name in NAMES:

@@ -65,7 +65,7 @@ def test_with_a_black_hole_from_the_start(
     workspace.wait_for(lambda: ":large_green_circle:" in card_of(joon, "web01"), timeout=90)
     assert time.monotonic() - begun < USUAL
     assert "node1" in card_of(joon, "web01")
-    workspace.wait_for(lambda: "node2 does not answer" in bot.log.read_text(), timeout=20)
+    workspace.wait_for(lambda: "node2 isn't responding" in bot.log.read_text(), timeout=20)
     begun = time.monotonic()
     assert joon.command("/kws rent").acked
     workspace.wait_for(lambda: joon.open_view, timeout=3)

@@ -24,7 +24,7 @@ from slack_workspace import Workspace
 pytestmark = [pytest.mark.openstack, pytest.mark.timeout(7200)]
 
 KILLS = os.environ.get("KWS_KILLS", "")
-DAY, NIGHT = ("rent", "extend", "return"), ("rent", "warn", "night pass")
+DAY, NIGHT = ("rent", "extend", "return"), ("rent", "expiry reminder", "nightly cleanup")
 SIDES = ("before", "after")
 Life = list[tuple[str, Death | None]]  # acts in their order
 
@@ -41,8 +41,8 @@ SAMPLE: list[Life] = [
     ],
     [
         ("rent", at("after", "chat.postMessage")),  # the card is there, and nobody noted where
-        ("warn", at("after", "chat.postMessage")),
-        ("night pass", at("after", "DELETE compute /servers/*")),
+        ("expiry reminder", at("after", "chat.postMessage")),
+        ("nightly cleanup", at("after", "DELETE compute /servers/*")),
     ],
     [("rent", at("before", "upload")), ("return", at("before", "DELETE network /ports/*"))],
     [("rent", at("after", "files.completeUploadExternal")), ("return", None)],
@@ -70,7 +70,7 @@ class Run:
             begun = time.monotonic()
             self.bot.during(death, self.acts.deed(act))
             took, wrong = time.monotonic() - begun, self.acts.problems(act)
-            self.nights += act == "night pass"
+            self.nights += act == "nightly cleanup"
             where = self.bot.died or ("not reached" if death else "no death")
             print(f"{act} | {where} | {took:.0f} s | {'; '.join(wrong) or 'all is well'}", flush=True)
             self.wrong[act] += [f"{where}: {one}" for one in wrong]

@@ -1,4 +1,4 @@
-"""The night pass on real nodes: sixty overdue rentals, and one of the two nodes is dead."""
+"""The nightly cleanup on real nodes: sixty overdue rentals, and one of the two nodes is dead."""
 
 from __future__ import annotations
 

@@ -31,8 +31,10 @@ def new(clouds: dict[str, Any], node: str, before: dict[str, dict[str, str]]) ->
     return {name for rental, name in servers(clouds, node).items() if rental not in before[node]}
 
 
-def dm(person: Any, text: str) -> list[str]:
-    return [visible_text(message) for message in person.dm() if text in visible_text(message)]
+def dm(person: Any, *parts: str) -> list[str]:
+    """The messages of a person's DM that have all these parts in them, in whatever language and order."""
+    texts = [visible_text(message) for message in person.dm()]
+    return [text for text in texts if all(part in text for part in parts)]
 
 
 def ask(workspace: Workspace, person: Any, command: str, answer: str) -> str:
@@ -121,12 +123,12 @@ def test_a_silent_node_is_told_once_and_so_is_its_return(
     bot.start()
     wait_until(lambda: all(row["up"] for row in json.loads(bot.kws("nodes", "--json"))), 30)
     with node2_hanging():
-        took = wait_until(lambda: dm(admin, ":red_circle: node2"), 120)
+        took = wait_until(lambda: dm(admin, ":red_circle:", "node2"), 120)
         print(f"told {took:.0f} s after it fell silent")
         (row,) = [row for row in json.loads(bot.kws("nodes", "--json")) if row["name"] == "node2"]
         assert (row["state"], bool(row["error"])) == ("down", True)
         ask(workspace, admin, "/kws admin nodes", "node2")
-    took = wait_until(lambda: dm(admin, ":large_green_circle: node2"), 90)
+    took = wait_until(lambda: dm(admin, ":large_green_circle:", "node2"), 90)
     print(f"told {took:.0f} s after it came back")
     (row,) = [row for row in json.loads(bot.kws("nodes", "--json")) if row["name"] == "node2"]
     assert (row["state"], row["error"], bool(row["last_error"])) == ("up", None, True)

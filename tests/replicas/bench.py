@@ -287,8 +287,8 @@ class Bench:
 
     def _nights(self) -> list[str]:
         """Each pass ran to its end once, and the admins were told once."""
-        passes = Counter(re.findall(r"night pass of (\S+):", self.crew.logs()))
-        found = [f"night pass of {day} ran {times} times" for day, times in passes.items() if times > 1]
+        passes = Counter(re.findall(r"nightly cleanup of (\S+):", self.crew.logs()))
+        found = [f"nightly cleanup of {day} ran {times} times" for day, times in passes.items() if times > 1]
         with self.store.read() as session:
             told = session.scalar(select(func.count()).where(AdminAlert.kind == AlertKind.NIGHT)) or 0
             runs = session.scalars(select(JobRun)).all()

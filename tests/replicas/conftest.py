@@ -12,8 +12,8 @@ from sqlalchemy import make_url
 from kws_core.database.store import Store
 
 COLUMNS = (
-    "replicas", "taken for dead after", "kills (-9)", "rentals", "acts on nodes", "with violations",
-    "free again: median", "worst",
+    "replicas", "count as dead after", "kills (-9)", "rentals", "node calls", "with violations",
+    "released: median", "worst",
 )  # fmt: skip
 
 

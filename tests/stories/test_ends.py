@@ -40,7 +40,7 @@ def rented(story: Story, name: str = "web01", days: int = 14, who: str = "joon")
 
 
 def now_is(story: Story, day: date, hour: int = 12) -> None:
-    """Noon in the lab, or another hour; the night pass and the notifier have their turn."""
+    """Noon in the lab, or another hour; the nightly cleanup and the notifier have their turn."""
     zone = story.service.context.config.kws.zone
     story.clock.at = datetime(day.year, day.month, day.day, hour, 1, tzinfo=zone)
     story.night()

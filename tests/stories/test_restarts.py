@@ -28,6 +28,9 @@ from kws_core.people import Actor
 from kws_core.reconcile.reconciler import Reconciler
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.extension import Extensions
+from kws_core.rentals.members import Members
+from kws_core.rentals.queries import RentalQueries
+from kws_core.rentals.service import RentalService
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
@@ -100,6 +103,9 @@ class Bot:
         self.notifier = Notifier(self.context, client, Directory(self.context, client), Inline())
         self.nightly = Nightly(self.context)
         self.terms = Extensions(self.context)
+        self.members = Members(self.context)
+        self.rental_service = RentalService(self.context)
+        self.rental_queries = RentalQueries(self.context)
         self.reconciler = Reconciler(self.context, {node.name: node}, lambda node, sort: Inline())
         self.reconciler.start()
 

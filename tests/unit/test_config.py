@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kws_core.config import load_config, load_environment, parse_config
 from kws_core.errors import ConfigError
+from kws_core.nodes.registry import DRIVERS
 
 NODE = '[[nodes]]\nname = "node1"\ncloud = "node1"\nvcpus = 6\nram_mb = 6144\ndisk_gb = 80\n'
 SIZES = "[sizes]\nsmall = { vcpus = 1, ram_mb = 512, disk_gb = 5 }\n"
@@ -56,9 +57,10 @@ def test_every_mistake_is_told_at_once_with_its_path() -> None:
 
 
 def test_an_unknown_driver_is_told_with_those_that_there_are() -> None:
-    assert problems(GOOD + 'driver = "magic"\n') == [
-        "nodes[0].driver: input should be 'openstack' or 'fake' (it is 'magic')"
-    ]
+    (problem,) = problems(GOOD + 'driver = "magic"\n')
+    assert problem.startswith("nodes[0].driver: input should be ")
+    assert problem.endswith("(found 'magic')")
+    assert all(repr(name) in problem for name in DRIVERS)
 
 
 def test_only_openstack_needs_a_cloud() -> None:
@@ -115,7 +117,7 @@ def test_no_nodes_and_no_sizes_are_told() -> None:
 @pytest.mark.parametrize("text", ["[kws", "a = ", "\x00", "[kws]\n[kws]\n"])
 def test_what_is_not_toml_is_told(text: str) -> None:
     (problem,) = problems(text)
-    assert problem.startswith("not TOML")
+    assert problem.startswith("invalid TOML")
 
 
 @given(st.text())
@@ -127,13 +129,13 @@ def test_no_text_whatever_gives_anything_but_a_config_error(text: str) -> None:
 @pytest.mark.parametrize("zone", ["", "../../etc/passwd", "/etc/passwd", "Seoul", "a b", "ASIA/SEOUL\\u0000"])
 def test_a_time_zone_that_is_none_is_told(zone: str) -> None:
     (problem,) = problems(f'[kws]\ntimezone = "{zone}"\n' + GOOD)
-    assert problem.startswith("kws.timezone: no such time zone")
+    assert problem.startswith("kws.timezone: unknown time zone")
 
 
 @pytest.mark.parametrize("zone", ["Asia", "America/Argentina"])
 def test_a_folder_of_time_zones_is_no_time_zone(zone: str) -> None:
     (problem,) = problems(f'[kws]\ntimezone = "{zone}"\n' + GOOD)
-    assert problem.startswith("kws.timezone: no such time zone")
+    assert problem.startswith("kws.timezone: unknown time zone")
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
@@ -197,7 +199,7 @@ def test_the_api_url_ends_with_a_slash() -> None:
     ("quiet", "problem"),
     [
         ("from = 2026-12-24\nto = 2026-12-23", "'to' is before 'from'"),
-        ("from = 2026-12-24\nto = 2028-12-23", "more than 366 days"),
+        ("from = 2026-12-24\nto = 2028-12-23", "longer than 366 days"),
         ("from = 2026-12-24", "policy.quiet[0].to: missing"),
         ('from = "soon"\nto = 2026-12-23', "policy.quiet[0].from"),
     ],
@@ -219,5 +221,5 @@ def test_a_byte_order_mark_is_passed_over(tmp_path: Path, ends: str) -> None:
 def test_another_encoding_is_told(tmp_path: Path, codec: str) -> None:
     path = tmp_path / "nodes.toml"
     path.write_bytes(("# 연구실\n" if codec != "latin-1" else "# é\n").encode(codec))
-    with pytest.raises(ConfigError, match=r"nodes\.toml: (can't be read: not UTF-8 text|not TOML)"):
+    with pytest.raises(ConfigError, match=r"nodes\.toml: (can't be read: not UTF-8 text|invalid TOML)"):
         load_config(path)

@@ -13,7 +13,7 @@ from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.values import CopySpec, StoredImage
 
 WEB_DOWNLOAD = "web-download"
-ANSWER_TIMES = 4  # storing the last bytes may take that many times longer than a usual answer
+ANSWER_TIMES = 4  # storing the last bytes may take longer than a usual response, by this factor
 
 
 class GlanceImageStore:

@@ -44,7 +44,7 @@ def quota_findings(cloud: Cloud, wanted: Wanted) -> Iterator[Finding]:
 
 
 def _enough(name: str, rentals: int, wanted: Wanted) -> int:
-    """The limit that that many rentals, or all that is lent, take."""
+    """The limit that these rentals need, or everything that nodes.toml allocates."""
     lent = {"cores": wanted.vcpus, "ram": wanted.ram_mb}
     return lent.get(name) or _BASE.get(name, 0) + rentals * PER_MACHINE[name]
 

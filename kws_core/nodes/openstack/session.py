@@ -45,7 +45,7 @@ class NodeSession(Session):
     def _unauthenticated(self, url: str, method: str, **kwargs: Any) -> Response:
         place = urlsplit(url).netloc
         if time.monotonic() < self._silent_until.get(place, 0.0):
-            raise ConnectFailure(f"{place} did not answer a moment ago")
+            raise ConnectFailure(f"{place} didn't respond a moment ago")
         try:
             return super().request(url, method, **kwargs)
         except (ConnectFailure, ConnectTimeout):

@@ -115,7 +115,7 @@ class NodeResumedAlert(AlertDetails):
 
 @dataclass(frozen=True)
 class NodeMissedAlert(AlertDetails):
-    """A node is not in nodes.toml although that many rentals are on it."""
+    """A node isn't in nodes.toml but still has ``rentals``."""
 
     kind = AlertKind.NODE_MISSED
     node: str

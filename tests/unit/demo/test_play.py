@@ -98,7 +98,7 @@ def test_rentals_of_another_kws_are_respected(make_world: Callable[..., World]) 
     with pytest.raises(ConfigError) as refused:
         refuse_company(world.nodes, {rental.mark})
     assert refused.value.problems == [
-        "node1: holds 1 rental(s) of another KWS; the demo needs nodes of its own, or projects of its own without the admin role"
+        "node1: has resources of another KWS (1). The demo needs its own nodes, or its own projects without the admin role"
     ]
 
 

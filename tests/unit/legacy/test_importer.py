@@ -96,7 +96,7 @@ def test_a_dry_run_only_looks(move: Move) -> None:
     one(move, days=-5)
     (outcome,) = move.run(dry_run=True)
     assert (outcome.verdict, outcome.until) == (Verdict.WOULD_TAKE, move.day(7))
-    assert outcome.why == f"its end was {move.day(-5)}"
+    assert outcome.why == f"its end date was {move.day(-5)}"
     assert list(move.world.rental_queries.all_rentals()) == []
     assert move.world.left() == {}
     assert "adopt" not in move.world.nodes["node1"].calls
@@ -151,11 +151,11 @@ def test_an_end_with_time_to_warn_stays_even_beyond_the_policy(move: Move) -> No
 @pytest.mark.parametrize(
     ("plant", "why"),
     [
-        ({}, "node1 has no server of that name without an owner in KWS"),
-        ({"name": "Web01", "address": "192.168.0.9"}, "on node1 its address is 10.9.0.1, 192.168.0.9, not 192.168.0.201"),
-        ({"name": "web01", "address": ADDRESS}, "node1 has no server of that name"),
-        ({"name": "Web01", "address": ADDRESS, "state": MachineState.BROKEN}, "on node1 it is broken"),
-        ({"name": "Web01", "address": ADDRESS, "kind": Kind.CONTAINER}, "node1 has no server of that name"),
+        ({}, "node1 has no server with that name, or it's already in KWS"),
+        ({"name": "Web01", "address": "192.168.0.9"}, "its address on node1 is 10.9.0.1, 192.168.0.9, not 192.168.0.201"),
+        ({"name": "web01", "address": ADDRESS}, "node1 has no server with that name"),
+        ({"name": "Web01", "address": ADDRESS, "state": MachineState.BROKEN}, "its state on node1 is broken"),
+        ({"name": "Web01", "address": ADDRESS, "kind": Kind.CONTAINER}, "node1 has no server with that name"),
     ],
 )  # fmt: skip
 def test_only_what_is_really_there(move: Move, plant: dict[str, object], why: str) -> None:
@@ -170,7 +170,7 @@ def test_only_what_is_really_there(move: Move, plant: dict[str, object], why: st
 def test_two_of_one_name_and_address_are_nobodys(move: Move) -> None:
     one(move)
     move.importers["node1"].plant("Web01", ADDRESS)
-    assert move.run()[0].why == "node1 has 2 of that name and address"
+    assert move.run()[0].why == "node1 has 2 servers with that name and address"
 
 
 def test_each_reason_is_told_and_the_others_are_taken(move: Move) -> None:
@@ -188,10 +188,12 @@ def test_each_reason_is_told_and_the_others_are_taken(move: Move) -> None:
     world.nodes["node2"].go_down()
     found = {outcome.row.name: outcome for outcome in move.run()}
     assert {name for name, o in found.items() if o.verdict is Verdict.TAKEN} == {"good", "sized"}
-    assert found["stranger"].why == "nobody knows whose Slack id '박준' is: add a line to --owners"
-    assert found["far"].why == "node4 is no node of nodes.toml; --node node4=NAME says which it is"
-    assert found["Taken"].why == "another rental is called taken"
-    assert found["silent"].why == "node2 did not answer (down): repeat it later"
+    assert found["stranger"].why == "no Slack user ID is known for '박준'. Add a line to the --owners file"
+    assert (
+        found["far"].why == "node4 isn't in nodes.toml. If it has another name there, add --node node4=NAME"
+    )
+    assert found["Taken"].why == "another rental has the name taken"
+    assert found["silent"].why == "node2 didn't respond (down). Try again later"
     world.nodes["node2"].come_back()
     move.importers["node2"].plant("silent", ADDRESS)
     move.importers["node2"].plant("far", ADDRESS)
@@ -209,7 +211,7 @@ def test_a_machine_of_ours_is_not_taken_twice(move: Move) -> None:
     move.importers["node1"].plant("Web01", ADDRESS)
     move.importers["node1"].plant("web01", "192.168.0.77", Kind.CONTAINER)
     verdicts = [(o.row.kind.value, o.verdict.value) for o in move.run()]
-    assert verdicts == [("container", "taken"), ("server", "not taken")]
+    assert verdicts == [("container", "imported"), ("server", "not imported")]
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -217,7 +219,7 @@ def test_a_node_that_fails_while_it_marks(move: Move, after: bool) -> None:
     one(move)
     move.world.nodes["node1"].fail_next("adopt", NodeDown("node1", Refusal.DOWN, "lost"), after=after)
     (first,) = move.run()
-    assert first.why == "node1 could not mark it: repeat it within the hour"
+    assert first.why == "node1 couldn't tag it. Run the command again within an hour"
     assert move.kinds() == []  # its owner has heard nothing
     (second,) = move.run()
     assert second.verdict is Verdict.TAKEN
@@ -264,7 +266,7 @@ def test_what_was_taken_and_returned_stays_returned(move: Move) -> None:
     move.world.settle()
     assert move.world.left() == {}
     (again,) = move.run()
-    assert (again.verdict, again.why) == (Verdict.BEFORE, "it is over")
+    assert (again.verdict, again.why) == (Verdict.BEFORE, "it has ended")
 
 
 def test_a_stopped_one_stays_stopped(move: Move) -> None:
@@ -292,7 +294,7 @@ def test_a_database_that_is_none(url: str) -> None:
 
 
 def test_another_database_is_refused(world: World, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no table 'server' there"):
+    with pytest.raises(ConfigError, match="no table 'server'"):
         source.read(f"sqlite:///{tmp_path / 'kws.db'}")
 
 

@@ -77,19 +77,19 @@ def whole_story(typed: Typed, world: World, url: str) -> None:
     rows = {row["name"]: row for row in json.loads(out)}
     assert (code, err) == (1, "")
     assert {name: row["result"] for name, row in rows.items()} == {
-        "web1": "would take", "gone1": "not taken", "nginx1": "would take",
+        "web1": "would import", "gone1": "not imported", "nginx1": "would import",
     }  # fmt: skip
     assert world.rental_queries.all_rentals() == []
     code, out, _ = typed(url, "--owners", "owners.csv", "--json")
     rows = {row["name"]: row for row in json.loads(out)}
     assert (code, rows["web1"]["until"], rows["web1"]["owner"]) == (1, "2026-12-24", MINA.id)
-    assert (rows["nginx1"]["result"], rows["nginx1"]["until"]) == ("taken", "2026-12-08")
-    assert rows["nginx1"]["why"] == "its end was 2026-11-02"
-    assert rows["gone1"]["why"].startswith("node1 has no server of that name")
+    assert (rows["nginx1"]["result"], rows["nginx1"]["until"]) == ("imported", "2026-12-08")
+    assert rows["nginx1"]["why"] == "its end date was 2026-11-02"
+    assert rows["gone1"]["why"].startswith("node1 has no server with that name")
     assert sorted(r.name for r in world.rental_queries.all_rentals()) == ["nginx1", "web1"]
     code, out, _ = typed(url, "--owners", "owners.csv")
     assert code == 1
-    assert out.count("taken before") == 2
+    assert out.count("already imported") == 2
 
 
 def test_from_sqlite(typed: Typed, world: World, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_it_asks_on_a_terminal(typed: Typed, terminal: Terminal, world: World, t
     old(url)
     terminal.world.answer = False
     code, out, _ = typed(url, "--owners", "owners.csv")
-    assert (code, out.count("would take")) == (1, 2)
+    assert (code, out.count("would import")) == (1, 2)
     assert world.rental_queries.all_rentals() == []
     assert typed(url, "--owners", "owners.csv", "--yes")[0] == 1
     assert len(world.rental_queries.all_rentals()) == 2

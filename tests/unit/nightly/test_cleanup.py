@@ -1,4 +1,4 @@
-"""The night pass: once per date, whatever the clock, the process and single rentals do."""
+"""The nightly cleanup: once per date, whatever the clock, the process and single rentals do."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_what_ran_is_started_a_few_at_a_time_and_told_once(one: World) -> None:
     assert power(one, *rentals) == {Power.ON}
     for rental in rentals:
         assert told(one, rental) == [
-            ":arrow_forward: node1 is back, and KWS started it again. You can log in."
+            ":arrow_forward: node1 is back, and KWS started the server again. You can log in."
         ]
     assert admins(one) == [
         ":arrow_forward: node1 is back. Servers running again: 5. Servers that didn't start: 0."
@@ -159,7 +159,9 @@ def test_one_that_does_not_start_is_told_to_its_owner_and_the_admins(one: World)
     one.settle(20)
     assert power(one, good) == {Power.ON}
     assert power(one, bad) == {Power.OFF}
-    assert told(one, bad) == [":x: node1 is back, but it didn't start. Try to start it, or contact an admin."]
+    assert told(one, bad) == [
+        ":x: node1 is back, but the server didn't start. Start it yourself, or contact an admin."
+    ]
     assert "again: 1. Servers that didn't start: 1." in admins(one)[0]
 
 

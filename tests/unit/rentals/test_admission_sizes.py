@@ -49,7 +49,7 @@ def test_a_named_size(world: World) -> None:
     assert (name, error.code, more) == ("size", "size_large", [])
     assert plain_sentence(error, Texts("en")) == (
         "No node can run a server of size large (2 vCPU · 2 GB RAM · 20 GB disk)."
-        " The largest possible: node1 1 vCPU · 8 GB RAM · 100 GB disk; node2 1 vCPU · 4 GB RAM · 100 GB disk."
+        " Largest possible: node1 1 vCPU · 8 GB RAM · 100 GB disk; node2 1 vCPU · 4 GB RAM · 100 GB disk."
         " Sizes that fit: small, medium."
     )
     assert "node2 vCPU 1개" in plain_sentence(error, Texts("ko"))

@@ -30,7 +30,7 @@ class Containers:
         self._client = client
 
     def offered(self) -> bool:
-        """Whether the node's catalogue has a container service."""
+        """Whether the node's catalog has a container service."""
         return self._client is not None and self._rest.has(*_TYPES)
 
     def list(self) -> Sequence[Container]:
@@ -81,7 +81,7 @@ class Containers:
         made = self._ask(lambda zun: zun.containers.run(**wanted))
         container_id = getattr(made, "uuid", None)
         if not container_id:
-            raise NodeDown(self._rest.node, Refusal.DOWN, f"POST {_PATH}: no container in the answer")
+            raise NodeDown(self._rest.node, Refusal.DOWN, f"POST {_PATH}: no container in the response")
         return str(container_id)
 
     def services(self) -> Sequence[Json]:
@@ -137,7 +137,7 @@ class Containers:
         page = self._ask(lambda zun: zun.containers.api.json_request("GET", path)[1])
         entries = page.get("containers") if isinstance(page, dict) else None
         if not isinstance(page, dict) or not isinstance(entries, list):
-            raise NodeDown(self._rest.node, Refusal.DOWN, f"GET {path}: no containers in the answer")
+            raise NodeDown(self._rest.node, Refusal.DOWN, f"GET {path}: no containers in the response")
         # Only the query is taken from the link: behind a proxy its host and scheme are often wrong.
         return entries, urlsplit(str(page.get("next") or "")).query
 

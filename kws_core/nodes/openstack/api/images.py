@@ -110,7 +110,7 @@ class Images:
         self._rest.send("image", "POST", f"/images/{image_id}/import", json={"method": dict(method)})
 
     def read(self, image_id: str, chunk: int) -> AbstractContextManager[Iterator[bytes]]:
-        """Its bytes, that many at a time."""
+        """Its bytes, in chunks of this size."""
         return self._rest.stream("image", f"/images/{image_id}/file", chunk)
 
     def change(self, image_id: str, fields: Mapping[str, Any], drop: Collection[str] = ()) -> None:

@@ -96,7 +96,7 @@ class Rest:
             body = self.get(service, path, query, version)
             entries = body.get(key)
             if not isinstance(entries, list):
-                raise NodeDown(self.node, Refusal.DOWN, f"GET {path}: no {key} in the answer")
+                raise NodeDown(self.node, Refusal.DOWN, f"GET {path}: no {key} in the response")
             found += entries
             following = _next_query(body, key)
             if not entries or following is None or following == query:
@@ -123,7 +123,7 @@ class Rest:
             yield from response.iter_content(chunk)
 
     def hosts(self) -> set[str]:
-        """Hosts of the node's interfaces: Keystone's, and those of the catalogue once there was a token."""
+        """Hosts of the node's interfaces: Keystone's, and those of the catalog once there was a token."""
         urls = [str(self._connection.config.get_auth_args().get("auth_url") or "")]
         known = getattr(self._connection.session.auth, "auth_ref", None)  # asks nobody
         catalog = known.service_catalog.catalog if known else ()
@@ -131,7 +131,7 @@ class Rest:
         return {urlsplit(url).hostname or "" for url in urls} - {""}
 
     def has(self, *types: str) -> bool:
-        """Whether the node's catalogue offers one of these service types."""
+        """Whether the node's catalog offers one of these service types."""
         with translated(self.node):
             session: Any = self._connection.session
             catalog = session.auth.get_access(session).service_catalog.catalog  # comes with each new token
@@ -164,7 +164,7 @@ class Rest:
         if empty:
             return {}
         if not isinstance(body, dict):
-            raise NodeDown(self.node, Refusal.DOWN, f"{method} {path}: the answer is not a JSON object")
+            raise NodeDown(self.node, Refusal.DOWN, f"{method} {path}: the response isn't a JSON object")
         return body
 
 
@@ -176,7 +176,7 @@ def inner(rest: Rest, body: Json, key: str) -> Json:
     """
     value = body.get(key)
     if not isinstance(value, dict) or not (value.get("id") or value.get("name")):
-        raise NodeDown(rest.node, Refusal.DOWN, f"no {key} in the answer")
+        raise NodeDown(rest.node, Refusal.DOWN, f"no {key} in the response")
     return value
 
 

@@ -17,7 +17,7 @@ class Volumes:
         self._rest = rest
 
     def offered(self) -> bool:
-        """Whether the node's catalogue has a block-storage service."""
+        """Whether the node's catalog has a block-storage service."""
         return self._rest.has(*_TYPES)
 
     def list(self) -> Sequence[Volume]:

@@ -17,13 +17,13 @@ import yaml
 from kws_core.errors import ConfigError
 
 _HINTS = (  # a part of PyYAML's words: what to do
-    ("mapping values are not allowed", "write each key on a line of its own, and values with ': ' in quotes"),
-    ("'\\t'", "indent with spaces, not with tabs"),
-    ("undefined alias", "put a value that begins with * in quotes"),
-    ("constructor for the tag", "put a value that begins with ! in quotes"),
-    ("cannot start any token", "put a value that begins with a special character in quotes"),
-    ("escape character", "put a value with a backslash in single quotes"),
-    ("expected <block end>", "indent all keys of one entry alike"),
+    ("mapping values are not allowed", "put each key on its own line, and quote values that contain ': '"),
+    ("'\\t'", "indent with spaces, not tabs"),
+    ("undefined alias", "quote values that start with *"),
+    ("constructor for the tag", "quote values that start with !"),
+    ("cannot start any token", "quote values that start with a special character"),
+    ("escape character", "use single quotes for values with a backslash"),
+    ("expected <block end>", "indent all keys of an entry by the same amount"),
     ("could not find expected ':'", "write each key as KEY: VALUE"),
 )
 
@@ -38,7 +38,7 @@ class CloudsFile:
         self._root = _composed(text)
         if not isinstance(self.parsed, dict):
             raise ConfigError(
-                [f"{path}: {'is empty' if self.parsed is None else 'has no keys'}; write: clouds:"]
+                [f"{path}: {'is empty' if self.parsed is None else 'has no keys'}; start it with clouds:"]
             )
         if name := self.twice():
             raise ConfigError([f"{self.at(name)}: {name} is a duplicate; remove one"])
@@ -111,15 +111,15 @@ def _parsed(path: str, text: str) -> Any:
         place = f"{path}, line {mark.line + 1}, column {mark.column + 1}" if mark else path
         hint = next((f": {advice}" for part, advice in _HINTS if part in str(error.problem)), "")
         words = re.sub(r" '[^']{2,}'", "", str(error.problem))  # a piece of a password may stand there
-        raise ConfigError([f"{place}: not YAML ({words}){hint}"]) from None
+        raise ConfigError([f"{place}: invalid YAML ({words}){hint}"]) from None
     except json.JSONDecodeError as error:
-        raise ConfigError([f"{path}, line {error.lineno}: not JSON ({error.msg})"]) from None
+        raise ConfigError([f"{path}, line {error.lineno}: invalid JSON ({error.msg})"]) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, int(error.position)) + 1
-        raise ConfigError([f"{path}, line {line}: has a control character"]) from None
+        raise ConfigError([f"{path}, line {line}: contains a control character"]) from None
     except (ValueError, OverflowError, RecursionError) as error:  # a date in month 13, nesting without end
         raise ConfigError(
-            [f"{path}: not YAML ({type(error).__name__}): put dates and numbers in quotes"]
+            [f"{path}: invalid YAML ({type(error).__name__}): quote dates and numbers"]
         ) from None
 
 

@@ -31,7 +31,7 @@ def entry_problem(clouds: OpenStackConfig, files: Sequence[CloudsFile], cloud: s
     place = _Place(files, cloud)
     entry = clouds.cloud_config["clouds"].get(cloud)
     if not isinstance(entry, Mapping):
-        return place.says("it has nothing below it; write auth: and the rest, indented further")
+        return place.says("the entry is empty; add auth: and the other keys, indented below it")
     auth = entry.get("auth", {})
     if not isinstance(auth, Mapping):
         return place.says("auth must have keys below it, such as auth_url", "auth")
@@ -80,7 +80,7 @@ def _misread(file: CloudsFile, cloud: str) -> Iterator[str]:
             if (keys or key in _TEXTS) and value is not None and not _stays(text, value):
                 secret = _SECRET.search(key)
                 read = f"{key} as another value" if secret else f"{key}: {text} as {_shown(value)}"
-                yield place.says(f"YAML reads {read}; put it in quotes", *keys, key)
+                yield place.says(f"YAML reads {read}; quote it", *keys, key)
 
 
 def _shown(value: object) -> str:
@@ -106,7 +106,7 @@ def _lacking(place: _Place, region: CloudRegion) -> str:
     for key in ("cacert", "cert", "key"):
         path = region.config.get(key)
         if path and region.config.get("verify") is not False and not Path(str(path)).expanduser().exists():
-            return place.says(f"{key}: there is no file {path}", key)
+            return place.says(f"{key}: no such file: {path}", key)
     return ""
 
 
@@ -115,7 +115,7 @@ def _explained(place: _Place, entry: Mapping[str, Any], error: Exception) -> str
     if isinstance(error, TypeError) and unexpected:
         key = unexpected[1]
         if key in " ".join(_BESIDE).split():
-            advice = "move it beside auth, indented like it"
+            advice = "move it out of auth, to the same indentation as auth"
         else:
             near = get_close_matches(key, _options(entry), 1)
             advice = f"did you mean {near[0]}?" if near else "remove it"
@@ -125,14 +125,14 @@ def _explained(place: _Place, entry: Mapping[str, Any], error: Exception) -> str
         return place.says(f"{', '.join(lacking)} is missing under auth", "auth")
     if type(error).__name__ == "NoMatchingPlugin":
         return place.says(
-            f"there is no auth_type {entry.get('auth_type')}; leave it out for a password", "auth_type"
+            f"unknown auth_type {entry.get('auth_type')}; to log in with a password, remove it", "auth_type"
         )
     words = str(error)
     auth = entry.get("auth") or {}
     for key, value in auth.items() if isinstance(auth, Mapping) else ():
         if len(str(value)) >= SHORTEST_SECRET and _SECRET.search(str(key)):
             words = words.replace(str(value), "***")
-    return place.says(f"openstacksdk refuses it ({type(error).__name__}: {words[:200]})")
+    return place.says(f"openstacksdk rejects it ({type(error).__name__}: {words[:200]})")
 
 
 def _options(entry: Mapping[str, Any]) -> list[str]:

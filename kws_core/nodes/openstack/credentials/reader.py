@@ -42,7 +42,7 @@ def read_clouds() -> OpenStackConfig:
         return OpenStackConfig(config_files=paths, secure_files=secure, load_envvars=False)
     except Exception as error:  # whatever the SDK raises for a section that it did not expect
         place = ", ".join([*paths, *secure]) or "clouds.yaml"
-        raise ConfigError([f"{place}: openstacksdk refuses it ({type(error).__name__}: {error})"]) from error
+        raise ConfigError([f"{place}: openstacksdk rejects it ({type(error).__name__}: {error})"]) from error
 
 
 def login_problem(clouds: OpenStackConfig, node: str, cloud: str) -> str:
@@ -61,12 +61,12 @@ def login_problem(clouds: OpenStackConfig, node: str, cloud: str) -> str:
 def unknown_cloud(clouds: OpenStackConfig, node: str, cloud: str) -> str:
     """One line when clouds.yaml has no such entry."""
     if not clouds.config_filename:
-        return f"nodes.{node}.cloud: {cloud!r}: no clouds.yaml found (set {CONFIG_FILE_VARIABLE})"
+        return f"nodes.{node}.cloud: no clouds.yaml found for {cloud!r}; create it, or set {CONFIG_FILE_VARIABLE}"
     known = clouds.get_cloud_names()
     if cloud in known:
         return ""
     if cloud in map(str, known):
-        return f"nodes.{node}.cloud: put the entry's name in quotes in {clouds.config_filename}: '{cloud}':"
+        return f"nodes.{node}.cloud: quote the entry's name in {clouds.config_filename}: '{cloud}':"
     entries = ", ".join(sorted(str(name) for name in known if name != _SDK_ENTRY)) or "none"
     return f"nodes.{node}.cloud: no entry {cloud!r} in {clouds.config_filename}; it has {entries}"
 

@@ -41,7 +41,7 @@ def test_every_mistake_of_nodes_toml_and_of_the_environment_at_once(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("toml", "message"),
-    [(None, "nodes.toml: can't be read"), ("[[nodes", "not TOML"), ("", "sizes: missing")],
+    [(None, "nodes.toml: can't be read"), ("[[nodes", "invalid TOML"), ("", "sizes: missing")],
 )
 def test_a_configuration_that_is_not_there(tmp_path: Path, toml: str | None, message: str) -> None:
     result = kws(tmp_path, "run", toml=toml, **TOKENS)
@@ -73,7 +73,7 @@ VERIFY_IN_AUTH = (
 
 VERIFY_TOLD = "clouds.yaml, line 4, entry 'lab-a': auth has no option verify"
 TWO_KEYS = "clouds:\n  lab-a: auth: x\n"
-TWO_KEYS_TOLD = "clouds.yaml, line 2, column 14: not YAML"
+TWO_KEYS_TOLD = "clouds.yaml, line 2, column 14: invalid YAML"
 
 
 @pytest.mark.parametrize(

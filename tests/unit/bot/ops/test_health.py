@@ -62,11 +62,11 @@ def test_a_database_that_refuses_or_hangs() -> None:
         raise OSError("connection refused: password=hunter2")
 
     report = health([], ask=refuse).ready()
-    assert report.wrong == ["the database does not answer"]  # and not what the driver said
+    assert report.wrong == ["the database isn't responding"]  # and not what the driver said
     hang = threading.Event()
     hung = health([], ask=lambda: hang.wait(20) and None)
-    assert hung.ready().wrong == ["the database does not answer"]
-    assert hung.ready().wrong == ["the database does not answer"]
+    assert hung.ready().wrong == ["the database isn't responding"]
+    assert hung.ready().wrong == ["the database isn't responding"]
     hang.set()
     assert [hung.ready().ok for _ in range(20)][-1]
     hung.close()
@@ -80,7 +80,7 @@ def test_a_loop_that_hangs_and_one_whose_ticks_fail() -> None:
     assert probe.ready().wrong == ["the reconciler has done nothing for 31 s"]
     assert probe.live().ok
     watch.at += HANGS_AFTER
-    assert probe.live().wrong == ["the reconciler hangs since 121 s"]
+    assert probe.live().wrong == ["the reconciler has been stuck for 121 s"]
 
 
 def test_a_tick_that_fails_is_a_turn_but_no_work() -> None:
@@ -129,13 +129,13 @@ def test_ready_watchdog_stopping(systemd: tuple[str, Callable[[], list[str]]]) -
     told.ready("started")
     told.beat(True, "working")
     told.beat(True, "working")
-    told.beat(False, "the reconciler hangs since 100 s")
+    told.beat(False, "the reconciler has been stuck for 100 s")
     told.stopping()
     assert news() == [
         "READY=1\nSTATUS=started",
         "WATCHDOG=1\nSTATUS=working",
         "WATCHDOG=1",
-        "STATUS=the reconciler hangs since 100 s",
+        "STATUS=the reconciler has been stuck for 100 s",
         "STOPPING=1\nSTATUS=stopping",
     ]
 

@@ -64,18 +64,18 @@ def below(*lines: str) -> str:
     ("text", "line", "words"),
     [
         # from the field
-        (auth("username: u", "username: u\n      verify: false"), 6, "auth has no option verify: move it beside auth"),
-        (auth("project_name: p", "project_name: 0001"), 7, "YAML reads project_name: 0001 as 1; put it in quotes"),
-        (auth("p4ss-planted", "01234567"), 6, "YAML reads password as another value; put it in quotes"),
+        (auth("username: u", "username: u\n      verify: false"), 6, "auth has no option verify: move it out of auth"),
+        (auth("project_name: p", "project_name: 0001"), 7, "YAML reads project_name: 0001 as 1; quote it"),
+        (auth("p4ss-planted", "01234567"), 6, "YAML reads password as another value; quote it"),
         # of the same kind
         (auth("username: u", "usernme: u"), 5, "auth has no option usernme: did you mean username?"),
-        (auth("username: u", "username: u\n      region_name: R"), 6, "auth has no option region_name: move it beside"),
-        (auth("username: u", "username: u\n      cacert: /x.pem"), 6, "auth has no option cacert: move it beside"),
+        (auth("username: u", "username: u\n      region_name: R"), 6, "auth has no option region_name: move it out of auth"),
+        (auth("username: u", "username: u\n      cacert: /x.pem"), 6, "auth has no option cacert: move it out of auth"),
         (auth("username: u", "username: u\n      colour: red"), 6, "auth has no option colour: remove it"),
         (auth("username: u", "username: u\n      tenant: x"), 6, "auth has no option tenant"),
-        ("clouds:\n  a:\n", 2, "it has nothing below it"),
-        ("clouds:\n  a: admin\n", 2, "it has nothing below it"),
-        ("clouds:\n  a: [x]\n", 2, "it has nothing below it"),
+        ("clouds:\n  a:\n", 2, "the entry is empty"),
+        ("clouds:\n  a: admin\n", 2, "the entry is empty"),
+        ("clouds:\n  a: [x]\n", 2, "the entry is empty"),
         ("clouds:\n  a:\n    auth:\n", 3, "auth must have keys below it"),
         ("clouds:\n  a:\n    auth: [auth_url, x]\n", 3, "auth must have keys below it"),
         ("clouds:\n  a:\n    auth: http://x\n", 3, "auth must have keys below it"),
@@ -96,13 +96,13 @@ def below(*lines: str) -> str:
         (auth("username: u", "username: u\n      username: v"), 6, "username is a duplicate"),
         (GOOD + GOOD.partition("\n")[2], 10, "a is a duplicate"),
         (below("region_name: 01"), 10, "YAML reads region_name: 01 as 1"),
-        (below("auth_type: nope"), 10, "there is no auth_type nope"),
-        (below("auth_type: 5"), 10, "there is no auth_type 5"),
+        (below("auth_type: nope"), 10, "unknown auth_type nope"),
+        (below("auth_type: 5"), 10, "unknown auth_type 5"),
         (below("auth_type: v3applicationcredential"), 2, "application credential ID"),
-        (below("cacert: /nope.pem"), 10, "cacert: there is no file /nope.pem"),
-        (below("api_timeout: soon"), 2, "openstacksdk refuses it"),
-        (below("networks: x"), 2, "openstacksdk refuses it"),
-        (below("regions: [{a: 1}]"), 2, "openstacksdk refuses it"),
+        (below("cacert: /nope.pem"), 10, "cacert: no such file: /nope.pem"),
+        (below("api_timeout: soon"), 2, "openstacksdk rejects it"),
+        (below("networks: x"), 2, "openstacksdk rejects it"),
+        (below("regions: [{a: 1}]"), 2, "openstacksdk rejects it"),
     ],
 )  # fmt: skip
 def test_an_entry_that_nobody_can_log_in_with(path: Path, text: str, line: int, words: str) -> None:
@@ -122,15 +122,15 @@ def test_an_entry_that_nobody_can_log_in_with(path: Path, text: str, line: int, 
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("clouds:\n  a: auth: x\n", 2, "write each key on a line of its own"),
-        ("clouds:\n\ta: 1\n", 2, "indent with spaces, not with tabs"),
-        ("clouds:\n  a:\n    password: @home\n", 3, "in quotes"),
-        ("clouds:\n  a:\n    password: *planted\n", 3, "begins with * in quotes"),
-        ("clouds:\n  a:\n    password: !planted\n", 3, "begins with ! in quotes"),
-        ('clouds:\n  a:\n    password: "pl\\qanted"\n', 3, "in single quotes"),
+        ("clouds:\n  a: auth: x\n", 2, "put each key on its own line"),
+        ("clouds:\n\ta: 1\n", 2, "indent with spaces, not tabs"),
+        ("clouds:\n  a:\n    password: @home\n", 3, "quote values"),
+        ("clouds:\n  a:\n    password: *planted\n", 3, "quote values that start with *"),
+        ("clouds:\n  a:\n    password: !planted\n", 3, "quote values that start with !"),
+        ('clouds:\n  a:\n    password: "pl\\qanted"\n', 3, "use single quotes"),
         ("clouds:\n  a: 1\n b: 2\n", 3, "indent all keys"),
-        ("clouds: [unclosed", 1, "not YAML"),
-        ("clouds:\n  a: 'unclosed\n", 3, "not YAML"),
+        ("clouds: [unclosed", 1, "invalid YAML"),
+        ("clouds:\n  a: 'unclosed\n", 3, "invalid YAML"),
         ("clouds:\n  a: \x07\n", 2, "control character"),
         ("clouds:\n- a\n", 1, "must have an entry for each node"),
         ("clouds:\n", 1, "must have an entry for each node"),
@@ -139,8 +139,8 @@ def test_an_entry_that_nobody_can_log_in_with(path: Path, text: str, line: int, 
         ("", 0, "is empty"),
         ("# nothing yet\n", 0, "is empty"),
         ("- clouds\n", 0, "has no keys"),
-        ("clouds:\n  a: 2026-13-45\n", 0, "put dates and numbers in quotes"),
-        ("cache: x\n" + GOOD, 0, "openstacksdk refuses it"),
+        ("clouds:\n  a: 2026-13-45\n", 0, "quote dates and numbers"),
+        ("cache: x\n" + GOOD, 0, "openstacksdk rejects it"),
     ],
 )
 def test_a_file_that_can_not_be_read(path: Path, text: str, line: int, words: str) -> None:
@@ -219,7 +219,7 @@ def test_json_is_read_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     )
     assert Pool(config_of("a")).check() == []
     path.write_text('{"clouds": {"a": {\n"auth": }}}')
-    assert problems_of(Pool(config_of("a"))) == [f"{path}, line 2: not JSON (Expecting value)"]
+    assert problems_of(Pool(config_of("a"))) == [f"{path}, line 2: invalid JSON (Expecting value)"]
 
 
 def test_the_password_may_stand_in_secure_yaml(
@@ -232,7 +232,7 @@ def test_the_password_may_stand_in_secure_yaml(
     assert Pool(config_of("a")).check() == []
     secure.write_text("clouds: {a: {auth: {password: 007}}}\n")
     assert problems_of(Pool(config_of("a"))) == [
-        f"nodes.n1.cloud: {secure}, line 1, entry 'a': YAML reads password as another value; put it in quotes"
+        f"nodes.n1.cloud: {secure}, line 1, entry 'a': YAML reads password as another value; quote it"
     ]
     secure.write_text("clouds: [\n")
     assert problems_of(Pool(config_of("a")))[0].startswith(str(secure))
@@ -252,9 +252,7 @@ def test_one_unusable_entry_leaves_the_other_nodes_alone(path: Path) -> None:
 
 def test_a_number_as_the_name_of_an_entry(path: Path) -> None:
     path.write_text(GOOD.replace("  a:", "  1:"))
-    assert problems_of(Pool(config_of("1"))) == [
-        f"nodes.n1.cloud: put the entry's name in quotes in {path}: '1':"
-    ]
+    assert problems_of(Pool(config_of("1"))) == [f"nodes.n1.cloud: quote the entry's name in {path}: '1':"]
 
 
 def test_who_mends_the_file_need_not_start_anew(path: Path) -> None:
