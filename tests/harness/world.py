@@ -27,6 +27,7 @@ from kws_core.rentals.members import Members
 from kws_core.rentals.queries import RentalQueries
 from kws_core.rentals.service import RentalService
 from kws_core.scheduling import work_queue
+from kws_core.tables.base import table_of
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -107,7 +108,10 @@ class Inline(Executor):
         return future
 
 
-NEXT_TRY = select(func.min(Event.next_try_at)).where(Event.delivered_at.is_(None))
+EVENTS = table_of(Event).c
+NEXT_TRY = select(func.min(EVENTS.next_try_at)).where(
+    EVENTS.delivered_at.is_(None), EVENTS.next_try_at > bindparam("now")
+)
 KEYLESS = (
     select(Rental)
     .where(
@@ -122,7 +126,7 @@ KEYLESS = (
 def next_due(store: Store, now: datetime) -> datetime:
     """The next second in which a node or Slack may have something to do; a silent node is asked every five."""
     with store.read() as session:
-        looks = [*work_queue.next_checks(session, now).values(), session.scalar(NEXT_TRY)]
+        looks = [*work_queue.next_checks(session, now).values(), session.scalar(NEXT_TRY, {"now": now})]
     return max(now + SECOND, min([now + REFRESH_DOWN, *filter(None, looks)]))
 
 
