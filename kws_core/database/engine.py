@@ -5,11 +5,12 @@ Every write says for itself whether it waits for the disk (``hasty``), as connec
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from kws_core.errors import ConfigError
 
@@ -55,7 +56,10 @@ def _sqlite_begin(connection: Connection) -> None:
         driver_of(connection).execute("BEGIN")  # waits for no lock, so there is no error to translate
         return
     driver_of(connection).execute(f"PRAGMA synchronous={SYNCHRONOUS[options.get('hasty', False)]}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        driver_of(connection).execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:  # the driver spares each write the way through SQLAlchemy
+        raise OperationalError("BEGIN IMMEDIATE", None, error) from error
 
 
 def driver_of(connection: Connection) -> Any:

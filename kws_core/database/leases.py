@@ -108,7 +108,11 @@ class Leases:
 
 def free(what: ColumnElement[str]) -> ColumnElement[bool]:
     """A condition with the parameters ``who`` and ``now``: nobody but ``who`` holds it."""
-    return ~exists().where(Lease.what == what, Lease.who != bindparam("who"), Lease.until > bindparam("now"))
+    holder = _TABLE.c
+    others = exists().where(
+        holder.what == what, holder.who != bindparam("who"), holder.until > bindparam("now")
+    )
+    return ~others
 
 
 def release_leases(session: Session, who: str | None = None) -> int:

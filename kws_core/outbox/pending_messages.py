@@ -36,18 +36,18 @@ RETRY_MOST = timedelta(minutes=5)
 MOST = 200  # at once
 
 # asked every second: put together once
+_RENTALS, _EVENTS = table_of(Rental), table_of(Event)
 _DUE = (
-    select(Event.rental_id)
+    select(_EVENTS.c.rental_id)
     .where(
-        Event.delivered_at.is_(None),
-        or_(Event.next_try_at.is_(None), Event.next_try_at <= bindparam("now")),
-        free(MAIL + Event.rental_id),
+        _EVENTS.c.delivered_at.is_(None),
+        or_(_EVENTS.c.next_try_at.is_(None), _EVENTS.c.next_try_at <= bindparam("now")),
+        free(MAIL + _EVENTS.c.rental_id),
     )
-    .group_by(Event.rental_id)
-    .order_by(func.min(Event.id))
+    .group_by(_EVENTS.c.rental_id)
+    .order_by(func.min(_EVENTS.c.id))
     .limit(MOST)
 )
-_RENTALS, _EVENTS = table_of(Rental), table_of(Event)
 _THE_RENTAL = update(_RENTALS).where(_RENTALS.c.id == bindparam("rental"))
 _KEEP_CHANNEL = _THE_RENTAL.values(dm_channel=bindparam("channel"))
 _KEEP_CARD = _THE_RENTAL.values(card_ts=bindparam("card"))

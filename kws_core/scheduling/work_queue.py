@@ -15,11 +15,12 @@ from kws_core.tables.states import HOLDING, PlacementState, Status
 from kws_core.values import owner_tag
 
 # asked every second, or at every step: put together once
-_UNLEASED = or_(Placement.leased_until.is_(None), Placement.leased_until < bindparam("now"))
+_TABLE = table_of(Placement)  # the row itself is told of faster than its object
+_UNLEASED = or_(_TABLE.c.leased_until.is_(None), _TABLE.c.leased_until < bindparam("now"))
 _NEXT_CHECKS = (
-    select(Placement.node, func.min(Placement.next_check_at))
-    .where(Placement.state.in_(HOLDING), _UNLEASED)
-    .group_by(Placement.node)
+    select(_TABLE.c.node, func.min(_TABLE.c.next_look_at))
+    .where(_TABLE.c.state.in_(HOLDING), _UNLEASED)
+    .group_by(_TABLE.c.node)
 )
 _DUE = (
     select(Placement)
@@ -33,7 +34,6 @@ _DUE = (
     .with_for_update(skip_locked=True, of=Placement)
     .options(joinedload(Placement.rental, innerjoin=True))
 )
-_TABLE = table_of(Placement)
 _POKED = _TABLE.c.next_look_at < _TABLE.c.leased_until  # since it was leased
 _RELEASE = (
     update(_TABLE)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from slack_sdk.errors import SlackObjectFormationError
@@ -13,6 +15,25 @@ from slack_workspace.errors import Json
 
 # Empty strings that Slack takes and the models leave out.
 MAY_BE_EMPTY = {"private_metadata", "callback_id", "external_id", "initial_value", "value", "description"}
+
+
+def opinion_of(block: Json) -> tuple[str | None, tuple[str, ...]]:
+    """Why slack_sdk would not send the block, or None, and what it would drop of it; the same block is judged once."""
+    try:
+        text = json.dumps(block)
+    except (TypeError, ValueError, RecursionError):  # no JSON
+        return _judged(block)
+    return _judged_text(text)
+
+
+@lru_cache(maxsize=4096)
+def _judged_text(text: str) -> tuple[str | None, tuple[str, ...]]:
+    return _judged(json.loads(text))
+
+
+def _judged(block: Json) -> tuple[str | None, tuple[str, ...]]:
+    refusal = sdk_refusal(block)
+    return refusal, () if refusal else tuple(dropped_fields(block))
 
 
 def sdk_refusal(thing: Json, *, whole_view: bool = False) -> str | None:

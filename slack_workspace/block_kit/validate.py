@@ -10,7 +10,7 @@ from typing import Any
 
 from slack_workspace.block_kit.block_rules import check_block
 from slack_workspace.block_kit.element_rules import Problems, check_text, is_text_between
-from slack_workspace.block_kit.sdk_opinion import dropped_fields, sdk_refusal
+from slack_workspace.block_kit.sdk_opinion import opinion_of, sdk_refusal
 from slack_workspace.errors import Json
 
 VIEW_FIELDS = {
@@ -127,9 +127,9 @@ def _sdk_view(view: Json) -> list[str]:
 def _sdk_blocks(blocks: list[Json], at: str) -> list[str]:
     problems = Problems()
     for number, block in enumerate(blocks):
-        if refusal := sdk_refusal(block):
+        refusal, dropped = opinion_of(block)
+        if refusal:
             problems.add(f"{at}/{number}", refusal)
-            continue
-        for where in dropped_fields(block):
+        for where in dropped:
             problems.add(f"{at}/{number}{where}", "unknown or empty field")
     return problems.found

@@ -36,7 +36,9 @@ def test_a_file_outlives_its_server(
     address = address_of(bot, "first")
     first = f"debian@{address}"
     assert desk.ssh(first, "echo the thesis > thesis.txt && sync", key=old_key).returncode == 0
-    instance = desk.ssh(first, "cat /run/cloud-init/instance-data.json | grep -m1 instance_id", key=old_key).stdout
+    instance = desk.ssh(
+        first, "cat /run/cloud-init/instance-data.json | grep -m1 instance_id", key=old_key
+    ).stdout
     host_keys = host_keys_shown(address)
 
     notes.begin()
@@ -64,12 +66,16 @@ def test_a_file_outlives_its_server(
     assert desk.ssh(second, "cat thesis.txt", key=new_key).stdout == "the thesis\n"
     assert not desk.gets_in(second, key=old_key), "the old key still opens it"
     assert host_keys_shown(second_address).isdisjoint(host_keys), "the same host keys"
-    again = desk.ssh(second, "cat /run/cloud-init/instance-data.json | grep -m1 instance_id", key=new_key).stdout
+    again = desk.ssh(
+        second, "cat /run/cloud-init/instance-data.json | grep -m1 instance_id", key=new_key
+    ).stdout
     assert again and again != instance, "cloud-init takes it for the same machine"
     assert desk.ssh(second, "hostname", key=new_key).stdout.strip() == "second"
     took = time.monotonic() - begun
     assert took < BOOT
-    notes.row("looked inside second", "—", "thesis.txt is there; old key, host keys and instance are not", took)
+    notes.row(
+        "looked inside second", "—", "thesis.txt is there; old key, host keys and instance are not", took
+    )
 
     joon.command("/kws copies")
     click_answer(workspace, joon, "copy_delete")

@@ -53,6 +53,17 @@ def end(handlers: list[SocketModeHandler], workspace: Workspace) -> None:
         handler.client.close()
 
 
+def hang_up(clients: list[SocketModeClient], workspace: Workspace) -> None:
+    """The workspace cuts the sessions, and nobody comes back: a client that is then closed waits for no select().
+
+    Closed without that, slack_sdk looks a thousand times a second for the ten seconds that its select() lasts.
+    """
+    for client in clients:
+        client.auto_reconnect_enabled = client.default_auto_reconnect_enabled = False
+        client.current_session_runner.event.set()
+    workspace.disconnect(abrupt=True)
+
+
 def _ended(handler: SocketModeHandler) -> threading.Event:
     """Set when the client has noticed the end of its session, after which it does not come back."""
     event, client = threading.Event(), handler.client

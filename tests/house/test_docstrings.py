@@ -43,10 +43,16 @@ def raised(function: Function) -> set[str]:
     return found
 
 
+def names_in(annotation: ast.expr) -> set[str]:
+    """Return the names that a type is told with."""
+    return {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
+
+
 def untold(function: Function) -> Iterator[str]:
     """Yield each exception that the section ``Raises:`` of the docstring doesn't name."""
-    _, section, told = (ast.get_docstring(function) or "").partition("Raises:\n")
-    for name in sorted(raised(function)):
+    names = sorted(raised(function))
+    _, section, told = (ast.get_docstring(function) or "" if names else "").partition("Raises:\n")
+    for name in names:
         if not section or name not in told:
             yield f"{function.name}, line {function.lineno}: raises {name or 'something'}, and its docstring doesn't say so"
 
@@ -54,12 +60,8 @@ def untold(function: Function) -> Iterator[str]:
 def without_unit(function: Function) -> Iterator[str]:
     """Yield the function if it takes or returns a bare float and nothing says in which unit."""
     arguments = [*function.args.args, *function.args.kwonlyargs]
-    floats = [
-        one.arg
-        for one in arguments
-        if one.annotation and re.search(r"\bfloat\b", ast.unparse(one.annotation))
-    ]
-    returned = ast.unparse(function.returns) if function.returns else ""
+    floats = [one.arg for one in arguments if one.annotation and "float" in names_in(one.annotation)]
+    returned = ast.unparse(function.returns) if isinstance(function.returns, ast.Name | ast.BinOp) else ""
     if floats or re.fullmatch(r"float( \| None)?", returned):
         said = " ".join([ast.get_docstring(function) or "", function.name, *floats])
         if not UNIT.search(said):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 import pytest
 from harness.message_catalogue import forms, messages, translations
@@ -12,8 +13,14 @@ from house import banned_words
 
 MOST_WORDS = 20
 ENDINGS = ("니다", "세요", "까요", "주세요")
-ENGLISH = sorted({form for message in messages() for form in forms(message)})
-KOREAN = sorted({form for translated in translations("ko").values() for form in translated})
+
+
+@cache
+def texts_in(language: str) -> list[str]:
+    """Each form of each message; read when a test asks, since every worker collects every test."""
+    if language == "english":
+        return sorted({form for message in messages() for form in forms(message)})
+    return sorted({form for translated in translations("ko").values() for form in translated})
 
 
 def found(texts: Iterable[str], language: str) -> Iterator[str]:
@@ -37,17 +44,17 @@ def plain(text: str) -> str:
     return re.sub(r"[^\w{} ]", "", text).lower().strip()
 
 
-@pytest.mark.parametrize(("texts", "language"), [(ENGLISH, "english"), (KOREAN, "korean")])
-def test_no_message_has_a_banned_phrase(texts: list[str], language: str) -> None:
-    assert list(found(texts, language)) == []
+@pytest.mark.parametrize("language", ["english", "korean"])
+def test_no_message_has_a_banned_phrase(language: str) -> None:
+    assert list(found(texts_in(language), language)) == []
 
 
 def test_a_sentence_has_at_most_twenty_words() -> None:
-    assert [text for text in ENGLISH if too_long(text)] == []
+    assert [text for text in texts_in("english") if too_long(text)] == []
 
 
 def test_korean_sentences_are_polite() -> None:
-    told = [one for text in KOREAN for one in sentences(text)]
+    told = [one for text in texts_in("korean") for one in sentences(text)]
     assert [one for one in told if re.search(r"[가-힣]\.$", one) and not one[:-1].endswith(ENDINGS)] == []
 
 

@@ -54,14 +54,19 @@ FOREIGN = {  # of Linux, Prometheus, OpenStack and the previous system
 }  # fmt: skip
 
 
+@cache
+def naming_fields(sort: type[ast.AST]) -> tuple[str, ...]:
+    """Which fields of such a node are names: there are a million nodes, of some sixty sorts."""
+    said = ("module",) if sort is ast.ImportFrom else ("id", "attr", "name", "arg", "asname")
+    return tuple(field for field in sort.__match_args__ if field in said)
+
+
 def names_in(node: ast.AST) -> Iterator[str]:
     """The names that one node of the syntax tree says."""
-    for field in ("id", "attr", "name", "arg", "asname"):
-        value = getattr(node, field, None)
+    for field in naming_fields(type(node)):
+        value = getattr(node, field)
         if isinstance(value, str):
             yield from value.split(".")
-    if isinstance(node, ast.ImportFrom):
-        yield from (node.module or "").split(".")
 
 
 def docstring(node: ast.AST) -> ast.Constant | None:
@@ -80,8 +85,9 @@ def known() -> frozenset[str]:
         words.update(module_of(path).split("."))
         for node in ast.walk(tree_of(path)):  # whose a docstring is comes before it
             words.update(names_in(node))
-            prose.add(id(docstring(node)))
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            if isinstance(node, OWNERS):
+                prose.add(id(docstring(node)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
                 words.update(WORD.findall(node.value))
     for path in OTHER:
         words.update(WORD.findall(path.read_text()))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.sockets import hang_up
 from harness.world import Clock, make_config
 from security.bench import ADMINS, Bench, make_bench, with_admins
 
@@ -28,6 +29,7 @@ def make_module_bench(
 
     yield make
     for bench in benches:
+        hang_up([socket.client for socket in bench.service.sockets], bench.workspace)
         bench.service.stop()
         bench.workspace.stop()
         assert bench.workspace.violations == []

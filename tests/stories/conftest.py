@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from harness.by_hand import PICTURE, begin, parts_by_hand
+from harness.sockets import hang_up
 from harness.storybook import SIGNING_SECRET, Story
 from harness.world import Clock, make_config
 
@@ -59,6 +60,7 @@ def make_story(
 
     yield make
     for story in stories:
+        hang_up([socket.client for socket in story.service.sockets], story.workspace)
         story.service.stop()
         story.workspace.stop()
         assert story.workspace.violations == []

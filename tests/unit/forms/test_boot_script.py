@@ -26,6 +26,7 @@ from kws_core.forms import boot_script, ssh_keys
 OLD, NEW = ssh_keys.generate("kws-web01").public, ssh_keys.generate("kws-web01").public
 MINE = ssh_keys.generate("mina@laptop").public
 OTHERS = ssh_keys.generate("kws-web012").public  # another server's: not exactly ours
+PYTHON = Path(sys.executable).resolve()  # without the environment's packages, which the script can't have
 USERS = """
 import os, pwd, runpy, sys
 home, uid, script = sys.argv[1], int(sys.argv[2]), sys.argv[-1]
@@ -78,7 +79,7 @@ class Guest:
     def _interpreter(self, path: Path) -> None:
         """Python in which getpwnam() knows the user, in the place of the machine's own."""
         path.write_text(
-            f'#!/bin/sh\n[ "$1" = -I ] || exit 9\nexec {sys.executable} -I {self.folder}/users.py {self.home} {self.uid} "$@"\n'
+            f'#!/bin/sh\n[ "$1" = -I ] || exit 9\nexec {PYTHON} -I -S {self.folder}/users.py {self.home} {self.uid} "$@"\n'
         )
         path.chmod(0o755)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from harness.cards import NOW, event, hostile
 from harness.cards import rental as made
+from harness.sampling import THOROUGH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,7 +80,7 @@ searches = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=100 if THOROUGH else 8, deadline=None)
 @given(
     rentals(25), rentals(PAGE), hostile, searches, st.sampled_from(LOCALES), st.booleans(), st.sampled_from(EventKind)
 )  # fmt: skip
