@@ -40,6 +40,7 @@ def begin(
     copy = Copy(
         id=new_id(),
         rental_id=rental.id,
+        rental=rental,  # its name is asked for when the session has ended
         owner=rental.owner,
         state=CopyState.WANTED,
         node=rental.placement.node,

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kws_core.images.boot import TAGS, Index, differing, same
-from kws_core.nodes.image_store import ACTIVE, COPY, LOGIN, TITLE, UPLOAD
-from kws_core.nodes.offered_images import NotOffered, is_hidden, part_ids, why_not_offered
+from kws_core.nodes.image_store import ACTIVE, LOGIN, TITLE, UPLOAD
+from kws_core.nodes.offered_images import NotOffered, copy_mark, is_hidden, part_ids, why_not_offered
 from kws_core.nodes.values import StoredImage
 from kws_core.tables.rental import Rental
-from kws_core.values import owner_tag
 
 
 class Difference(StrEnum):
@@ -106,7 +105,9 @@ def tabulate(
 ) -> Table:
     """The table of what the nodes said."""
     per_node = {node: list(images) for node, images in found.items()}
-    images = [one for here in per_node.values() for one in here if not is_copy(one)]  # those are people's own
+    images = [
+        one for here in per_node.values() for one in here if not copy_mark(one, uploads=True)
+    ]  # those are people's own
     names = sorted({_name(one) for one in images}, key=str.lower)
     indexes = {node: {one.id: one for one in here} for node, here in per_node.items()}
     rentals, wholes = list(rentals), _wholes(per_node)
@@ -167,12 +168,6 @@ def differences(
 
 def _differ(values: Iterable[object]) -> bool:
     return len(set(values)) > 1
-
-
-def is_copy(stored: StoredImage) -> bool:
-    """Whether it is a copy of a server, or the upload of one."""
-    copy = stored.properties.get(COPY, "")
-    return bool(copy) and _name(stored) == owner_tag(copy)
 
 
 def _name(stored: StoredImage) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from enum import StrEnum
 
-from kws_core.nodes.image_store import COPY, HIDDEN, LOGIN, TITLE
+from kws_core.nodes.image_store import COPY, HIDDEN, LOGIN, TITLE, UPLOAD
 from kws_core.nodes.values import Image, StoredImage
 from kws_core.values import TAG_PREFIX, owner_tag
 
@@ -88,13 +88,14 @@ def _is_seven(name: str, os_version: str) -> bool:
     return version.split(".")[0] == "7"
 
 
-def copy_mark(stored: StoredImage) -> str:
-    """The mark of the copy that an image is, "" of any other image.
+def copy_mark(stored: StoredImage, *, uploads: bool = False) -> str:
+    """The mark of the copy that an image is, "" of any other image; ``uploads``: also of what is to become one.
 
     A node hands an image's properties on to images that are made of its servers: only the name says that it is ours.
     """
     mark = owner_tag(stored.properties.get(COPY, ""))
-    return mark if stored.name == mark != TAG_PREFIX else ""
+    names = {stored.name, stored.properties.get(UPLOAD)} if uploads else {stored.name}
+    return mark if mark in names and mark != TAG_PREFIX else ""
 
 
 def is_hidden(stored: StoredImage) -> bool:

@@ -19,7 +19,7 @@ from kws_core.copies.lifecycle import EXPIRED, NO_SERVER, SLOW, VANISHED
 from kws_core.database import queries
 from kws_core.errors import NodeDown, NodeError, NodeRefused, Refusal
 from kws_core.nodes import Node
-from kws_core.nodes.image_store import ACTIVE, UPLOAD
+from kws_core.nodes.image_store import ACTIVE
 from kws_core.nodes.offered_images import copy_mark
 from kws_core.nodes.values import CopySpec, StoredImage
 from kws_core.rentals.lifecycle import end
@@ -246,9 +246,4 @@ def _server_of(copy: Copy) -> str | None:
 
 def _images_of(node: Node, copy: Copy, *, uploads: bool = False) -> list[StoredImage]:
     """Its images on a node; with ``uploads`` also what is left of one that broke off."""
-    marks = {copy.mark, *([f"{UPLOAD}:{copy.mark}"] if uploads else [])}
-    return [
-        image
-        for image in node.shelf.list()
-        if copy_mark(image) in marks or f"{UPLOAD}:{image.properties.get(UPLOAD)}" in marks
-    ]
+    return [image for image in node.shelf.list() if copy_mark(image, uploads=uploads) == copy.mark]

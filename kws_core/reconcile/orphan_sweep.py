@@ -161,9 +161,9 @@ class Sweep:
 
 
 def _delete_copies(node: Node, mark: str) -> None:
-    """A copy of a server is an image, which no pass of deletion takes."""
+    """A copy of a server is an image, which no pass of deletion takes; so is an upload of one that broke off."""
     for image in node.shelf.list():
-        if copy_mark(image) == mark:
+        if copy_mark(image, uploads=True) == mark:
             node.shelf.delete(image.id)
 
 

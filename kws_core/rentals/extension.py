@@ -11,10 +11,11 @@ from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.rentals.lifecycle import allowed
+from kws_core.tables.copy import Copy
 from kws_core.tables.details.events import Extended, Restored, Transferred
 from kws_core.tables.event import Event
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import Status
+from kws_core.tables.states import ON_DISK, Status
 
 
 class Extensions:
@@ -71,7 +72,7 @@ class Extensions:
     def transfer(
         self, who: Actor, rental_id: str, to: str, *, via: str = "notice", note: str | None = None
     ) -> Rental:
-        """Transfer the rental to another person, who gets a card; it keeps its end date.
+        """Transfer the rental, and the copies of it, to another person, who gets a card; it keeps its end date.
 
         Raises:
             UserError: If the actor isn't an admin, or the rental has ended.
@@ -87,6 +88,8 @@ class Extensions:
                 session.flush()
                 told = update(Event).where(Event.rental_id == rental.id)
                 session.execute(told.values(ts=None, key=None))  # the new owner was warned of nothing yet
+                kept = update(Copy).where(Copy.rental_id == rental.id, Copy.state.in_(ON_DISK))
+                session.execute(kept.values(owner=to))  # whom the messages about them reach
         self.context.mail.set()
         return rental
 

@@ -11,6 +11,7 @@ import pytest
 from harness.sampling import every
 from harness.world import ADMIN, Inline, World
 
+from kws_core.copies.service import Copies
 from kws_core.errors import FormError, UserError
 from kws_core.forms import ssh_keys
 from kws_core.nodes.values import MachineAction
@@ -24,14 +25,15 @@ from kws_core.rentals.machine_actions import Operations
 from kws_core.rentals.saved_keys import KeyRing
 from kws_core.scheduling.node_maintenance import NodeMaintenance
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import Access
+from kws_core.tables.states import Access, CopyState
 
 ROOT = Path(__file__).parents[2]
 MINA, JOON = Actor("U0MINA00001"), Actor("U0JOON00001")
 EVERYBODY = {"owner": MINA, "other": JOON, "admin": ADMIN}
 OWN, OWNER, KEEPERS, ADMINS = {"owner", "other", "admin"}, {"owner"}, {"owner", "admin"}, {"admin"}
 
-Case = Callable[[World, Actor, Rental, int], Any]  # the person asks for mina's rental, and her saved key
+# the person asks for mina's rental, her saved key, or her copy
+Case = Callable[[World, Actor, Rental, int], Any]
 
 
 def _operations(world: World) -> Operations:
@@ -40,6 +42,21 @@ def _operations(world: World) -> Operations:
 
 def _form(world: World, **more: Any) -> RentForm:
     return RentForm("web02", "debian-12", "small", world.day(1), **more)
+
+
+def _copies(world: World) -> tuple[Copies, str]:
+    """The use cases of copies, and the id of mina's."""
+    return Copies(world.context), Copies(world.context).of(MINA)[0].id
+
+
+def _on_copy(name: str) -> Case:
+    """What is done with mina's copy."""
+
+    def act(world: World, who: Actor, _rental: Rental, _key: int) -> Any:
+        use_cases, copy = _copies(world)
+        return getattr(use_cases, name)(who, copy)
+
+    return act
 
 
 USE_CASES: dict[str, tuple[set[str], Case]] = {
@@ -57,6 +74,20 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
         OWNER,
         lambda w, who, r, k: w.rental_service.request(who, _form(w, network=r.network_id), "x"),
     ),
+    "service.request, her copy": (
+        OWNER,
+        lambda w, who, r, k: w.rental_service.request(who, _form(w, copy=_copies(w)[1]), "x"),
+    ),
+    "service.request, a copy of her server": (
+        KEEPERS,
+        lambda w, who, r, k: _copies(w)[0].request(who, r.id),
+    ),
+    "service.terms": (KEEPERS, lambda w, who, r, k: _copies(w)[0].terms(who, r.id)),
+    "service.plan": (KEEPERS, lambda w, who, r, k: _copies(w)[0].plan(who, r.id, True)),
+    "service.of": (OWN, lambda w, who, r, k: _copies(w)[0].of(who)),
+    "service.get": (KEEPERS, _on_copy("get")),
+    "service.prolong": (KEEPERS, _on_copy("prolong")),
+    "service.delete": (KEEPERS, _on_copy("delete")),
     "queries.my_rentals": (OWN, lambda w, who, r, k: w.rental_queries.my_rentals(who)),
     "queries.rental": (KEEPERS, lambda w, who, r, k: w.rental_queries.rental(who, r.id)),
     "queries.rental_named": (OWNER, lambda w, who, r, k: w.rental_queries.rental_named(who, r.name)),
@@ -103,7 +134,7 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
     ),
     "admission.examine": (OWN, lambda w, who, r, k: w.rental_service.request(who, _form(w), "second")),
 }
-REFUSALS = {"rental_gone", "rental_unknown", "saved_key_gone", "saved_key_unknown", "network_gone", "node_unknown", "admins_only"}  # fmt: skip
+REFUSALS = {"rental_gone", "rental_unknown", "saved_key_gone", "saved_key_unknown", "network_gone", "node_unknown", "admins_only", "copy_gone"}  # fmt: skip
 
 
 def _unless(act: Callable[..., Any], code: str, *args: Any) -> Any:
@@ -122,6 +153,8 @@ def test_a_use_case_asks_who_it_is(world: World, name: str) -> None:
     network = {"network": "new", "network_name": "mina-net", "cidr": "10.77.0.0/24"}
     rental = world.ready(who=MINA, **network)
     key = KeyRing(world.context).add(MINA, "laptop", ssh_keys.generate("laptop").public)
+    Copies(world.context).request(MINA, rental.id)
+    world.settle()
     before = world.kinds(rental)
     for role in sorted(EVERYBODY.keys() - may):
         with pytest.raises(UserError) as refused:
@@ -130,6 +163,7 @@ def test_a_use_case_asks_who_it_is(world: World, name: str) -> None:
         codes = {one.code for one in error.fields.values()} if isinstance(error, FormError) else {error.code}
         assert codes <= REFUSALS, (role, codes)
         assert world.kinds(rental) == before and len(KeyRing(world.context).list(MINA)) == 1
+        assert [copy.state for copy in Copies(world.context).of(MINA)] == [CopyState.KEPT]
     role = "owner" if "owner" in may else sorted(may)[0]
     act(world, EVERYBODY[role], rental, key.id)
 
@@ -137,11 +171,15 @@ def test_a_use_case_asks_who_it_is(world: World, name: str) -> None:
 def test_what_is_ones_own_is_all_that_one_is_shown(world: World) -> None:
     rental = world.ready(who=MINA, network="new", network_name="mina-net", cidr="10.77.0.0/24")
     KeyRing(world.context).add(MINA, "laptop", ssh_keys.generate("laptop").public)
+    Copies(world.context).request(MINA, rental.id)
+    world.settle()
     for who in (JOON, ADMIN):
         offer = world.rental_service.offer(who)
-        assert (offer.mine, offer.keys, offer.networks) == ([], [], [])
+        assert (offer.mine, offer.keys, offer.networks, offer.copies) == ([], [], [], [])
+        assert Copies(world.context).of(who) == []
         assert world.rental_queries.my_rentals(who) == [] and KeyRing(world.context).list(who) == []
-    assert [r.id for r in world.rental_service.offer(MINA).mine] == [rental.id]
+    offer = world.rental_service.offer(MINA)
+    assert ([r.id for r in offer.mine], [c.name for c in offer.copies]) == ([rental.id], [rental.name])
 
 
 def test_every_use_case_that_takes_a_person_has_a_row() -> None:

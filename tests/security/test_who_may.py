@@ -12,6 +12,7 @@ from security.bench import Bench
 from security.who_may import AS, ROLES, TABLE, Row
 from sqlalchemy import select
 
+from kws_core.copies.service import Copies
 from kws_core.forms import ssh_keys
 from kws_core.people import Actor
 from kws_core.rentals.admission import RentForm
@@ -20,7 +21,7 @@ from kws_core.rentals.service import RentalService
 from kws_core.tables.act import Act
 from kws_core.tables.event import Event
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import Status
+from kws_core.tables.states import CopyState, Status
 from slack_workspace import visible_text
 
 REFUSED = (  # the words of every refusal: a person who may not is told so, and no more
@@ -55,7 +56,7 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def stage(make_module_bench: Callable[..., Bench]) -> Iterator[Stage]:
-    """Mina has a server that is ready, a saved key and a network of her own; everybody was seen once."""
+    """Mina has a server that is ready, a copy of it, a saved key and a network of her own; everybody was seen once."""
     bench = make_module_bench(policy="grace_hours = 48")
     for name in AS.values():
         bench.send(bench.command(bench.person(name), "help"))
@@ -69,8 +70,15 @@ def stage(make_module_bench: Callable[..., Bench]) -> Iterator[Stage]:
     )
     bench.settle()
     assert bench.rental("web01").status is Status.READY
+    kept = Copies(context).request(who, bench.rental("web01").id)
+    bench.settle()
+    assert Copies(context).get(who, kept.id).state is CopyState.KEPT
     stage = Stage(bench)
     stage.save("ready")
+    with bench.service.store.write() as session:
+        rental = session.scalars(select(Rental)).one()
+        rental.copy_at_end = True
+    stage.save("planned")
     with bench.service.store.write() as session:
         rental = session.scalars(select(Rental)).one()
         rental.status, rental.stopped_at = Status.STOPPED, bench.clock()

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from bot.views import ids
 from bot.views.ids import Action, View
 from kws_core.forms import ssh_keys
+from kws_core.tables.copy import Copy
 from kws_core.tables.network import Network
 from kws_core.tables.saved_key import SavedKey
 from slack_workspace import Person
@@ -45,7 +46,7 @@ class Row:
     covers: tuple[str, ...]
     sends: Callable[[Bench, Person], Json]
     seen: str
-    needs: str = "ready"  # the state of mina's rental: ready, stopped
+    needs: str = "ready"  # the state of mina's rental: ready, planned (a copy at its end), stopped
 
     def __str__(self) -> str:
         return self.what
@@ -125,14 +126,15 @@ def _home(bench: Bench, person: Person) -> Json:
 
 
 def _things(bench: Bench) -> dict[str, Any]:
-    """What the payloads name: mina's rental, her key and network, and days to come."""
+    """What the payloads name: mina's rental, her key, network and copy, and days to come."""
     rental, context = bench.rental("web01"), bench.service.context
     with bench.service.store.read() as session:
         key = session.scalars(select(SavedKey.id).where(SavedKey.owner == rental.owner)).first()
         network = session.scalars(select(Network.id).where(Network.owner == rental.owner)).first()
+        copy = session.scalars(select(Copy.id).where(Copy.owner == rental.owner)).first()
     return {
         "id": rental.id, "name": rental.name, "until": (rental.ends_on + timedelta(days=1)).isoformat(),
-        "end": (context.today() + timedelta(days=3)).isoformat(), "key": key, "network": network,
+        "end": (context.today() + timedelta(days=3)).isoformat(), "key": key, "network": network, "copy": copy,
         "fresh": f"web-{len(bench.answers)}", "line": ssh_keys.generate("fresh").public, "to": bench.person("joon").id,
     }  # fmt: skip
 
@@ -160,6 +162,7 @@ TABLE: tuple[Row, ...] = (
     _typed("rent {fresh} debian-12 small", "event:requested", MEMBERS),
     _typed("list", "said:rentals", MEMBERS),
     _typed("status", "said:Available now", MEMBERS),
+    _typed("copies", "said:Your copies", MEMBERS),
     _typed("keys", "said:saved", MEMBERS),
     _typed("keys add {line}", "act:key_saved", MEMBERS, "keys:add"),
     _button(Action.OPEN_RENT, "form:rent", MEMBERS),
@@ -180,12 +183,16 @@ TABLE: tuple[Row, ...] = (
     _typed("extend {name}", "form:extend", OWNERS),
     _typed("extend {name} {until}", "event:extended", OWNERS),
     _typed("return {name}", "said:You can't undo this", OWNERS),
+    _typed("copy {name}", "said:Keep a copy of", OWNERS),
     _typed("keys remove laptop", "act:key_removed", OWNERS, "keys:remove"),
     _button(Action.REMOVE_KEY, "act:key_removed", OWNERS, value="{key}"),
     _submitted(" with mina's saved key", View.RENT, "server", "event:requested", OWNERS,
                **RENTED, access={"option": "saved:{key}"}),
     _submitted(" in mina's network", View.RENT, "server more", "event:requested", OWNERS,
                **RENTED, network={"option": "{network}"}),
+    _submitted(" with mina's copy", View.RENT, "server", "event:requested", OWNERS,
+               **{**RENTED, "image": {"option": "copy:{copy}"}}),
+    _button(Action.BRING_BACK, "form:rent", OWNERS, value="{copy}"),
     _button(Action.KEY_SAVED, "said:from Slack", OWNERS, value="{id}"),
     _button(Action.RETURN, "event:returned", KEEPERS, value="{id}"),
     _button(Action.KEEP, "said:wasn't changed", KEEPERS, value="{id}"),
@@ -199,6 +206,13 @@ TABLE: tuple[Row, ...] = (
     _button(f"{Action.EXTEND_TO}:7", "event:extended", KEEPERS, value="{id}|{until}"),
     _button(Action.EXTEND_UNTIL, "event:extended", KEEPERS, block=f"{ids.EXTENSION}{{id}}",
             type="datepicker", selected_date="{until}"),
+    _button(Action.COPY_ASK, "said:Keep a copy of", KEEPERS, value="{id}"),
+    _button(Action.COPY, "event:copy_wanted", KEEPERS, value="{id}"),
+    _button(Action.COPY_AT_END, "event:copy_planned", KEEPERS, block=f"{ids.EXTENSION}{{id}}", value="{id}"),
+    _button(Action.NO_COPY_AT_END, "event:copy_planned", KEEPERS, "planned", block=f"{ids.EXTENSION}{{id}}",
+            value="{id}"),
+    _button(Action.COPY_PROLONG, "said:is kept until", KEEPERS, value="{copy}"),
+    _button(Action.COPY_DELETE, "said:Deleting the copy", KEEPERS, value="{copy}"),
     _button(Action.RESTORE, "event:restored", KEEPERS, "stopped", value="{id}"),
     _submitted("", View.EXTEND, "%(id)s", "event:extended", KEEPERS, ends_on={"date": "{until}"}),
     # admins

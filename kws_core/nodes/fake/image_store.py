@@ -194,8 +194,8 @@ class FakeImageStore:
         return found is not None and found.status == ACTIVE
 
     def copies(self) -> Sequence[tuple[str, str]]:
-        """Mark and id of every copy."""
-        marks = ((copy_mark(kept.stored), image_id) for image_id, kept in self._kept.items())
+        """Mark and id of every copy, and of what was to become one."""
+        marks = ((copy_mark(kept.stored, uploads=True), image_id) for image_id, kept in self._kept.items())
         return [(mark, image_id) for mark, image_id in marks if mark]
 
     def hosts(self) -> set[str]:

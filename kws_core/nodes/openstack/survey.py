@@ -58,7 +58,9 @@ def survey(cloud: Cloud, workers: Workers, *, copies: bool = False) -> Survey:
     ]
     if copies:
         looks.append(
-            lambda: [Item(mark, "image", i.id) for i in cloud.images.list() if (mark := copy_mark(i))]
+            lambda: [
+                Item(mark, "image", i.id) for i in cloud.images.list() if (mark := copy_mark(i, uploads=True))
+            ]
         )
     if cloud.containers.offered():
         looks.append(lambda: _containers(cloud))

@@ -60,6 +60,7 @@ def test_a_copy_is_asked_for_made_and_kept(world: World) -> None:
     assert (terms.disk_gb, terms.free_gb, terms.keep_until) == (5, 20, world.day(30))
     copy = copies(world).request(MINA, rental.id, via="card")
     assert (copy.state, images(node)) == (CopyState.WANTED, []), "a row first"
+    assert copy.name == "web01"
     world.settle()
     copy = copies(world).get(MINA, copy.id)
     assert (copy.state, copy.node, copy.keep_until) == (CopyState.KEPT, node.name, world.day(30))
@@ -93,6 +94,15 @@ def test_nobody_else_sees_or_rents_from_it(world: World) -> None:
     with pytest.raises(UserError):
         world.rent("other", JOON, image=copy.mark)
     assert copies(world).delete(ADMIN, copy.id).state is CopyState.DELETING, "admins may"
+
+
+def test_a_copy_goes_with_its_server_to_its_new_owner(world: World) -> None:
+    rental, copy = copied(world)
+    Extensions(world.context).transfer(ADMIN, rental.id, JOON.id)
+    assert [c.id for c in copies(world).of(JOON)] == [copy.id], "who is warned of its end can keep it longer"
+    assert copies(world).of(MINA) == []
+    with pytest.raises(UserError):
+        copies(world).prolong(MINA, copy.id)
 
 
 def test_what_cant_be_copied_says_why(world: World) -> None:

@@ -121,6 +121,30 @@ def test_a_way_that_breaks_is_gone_again(lab: Lab) -> None:
     assert images(lab, other) == [copy.mark]
 
 
+def test_what_broke_off_on_a_node_that_was_down_is_swept(lab: Lab) -> None:
+    copy = lab.copied()
+    other = next(name for name in lab.world.nodes if name != copy.node)
+    drain(lab, copy.node)
+    rental = lab.bring_back(copy)
+    node = lab.world.nodes[other]
+    node.fail_next("image_fill", NodeDown(other, Refusal.DOWN, "cable"))
+    lab.world.settle(5)
+    lab.carrier.tick()
+    assert [kept.stored.name for kept in node.shelf.everything().values()][-1] == f"kws-upload-{copy.mark}"
+    lab.world.rental_service.return_rental(MINA, rental.id)
+    lab.world.settle(30)
+    sweep = lab.world.reconciler.sweep
+    assert sweep.survey(other).leaks == [], "its copy explains it"
+    node.go_down()
+    Copies(lab.world.context).delete(MINA, copy.id)
+    lab.world.settle(30)
+    node.come_back()
+    sweep.sweep(other)
+    lab.world.clock.advance(minutes=11)
+    sweep.sweep(other)
+    assert images(lab, other) == []
+
+
 def test_a_node_that_takes_no_more_images_is_left(make_world: Any) -> None:
     lab = Lab(make_world(3))
     copy = lab.copied()
