@@ -199,7 +199,7 @@ def test_a_clock_that_is_wrong_by_more_than_seconds_is_refused(
     clock.advance(seconds=20)
     life.pulse.start()
     clock.advance(seconds=20)
-    with pytest.raises(StoreDown, match=r"clock is \+40 s off"):
+    with pytest.raises(StoreDown, match=r"clock differ by \+40 s"):
         life.pulse.start()
 
 

@@ -51,7 +51,7 @@ def test_sqlite_lets_one_process_in(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path / 'kws.db'}")
     first, second = SoleProcess(store), SoleProcess(store)
     first.claim()
-    with pytest.raises(StoreDown, match=r"another kws process works on .*kws\.db.*postgresql"):
+    with pytest.raises(StoreDown, match=r"another kws process is using .*kws\.db.*postgresql"):
         second.claim()
     first.release()
     second.claim()
@@ -72,7 +72,7 @@ def test_a_second_kws_run_on_sqlite_says_why_it_does_not(tmp_path: Path) -> None
     )  # fmt: skip
     said = second.communicate(timeout=60)[0]
     assert second.returncode == 1, said
-    assert "another kws process works on" in said
+    assert "another kws process is using" in said
     assert "Traceback" not in said
     first.release()
     store.close()
