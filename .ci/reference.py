@@ -36,7 +36,7 @@ from kws_core import config  # noqa: E402
 from kws_core.reports.metrics import Figures, Night, Waiting  # noqa: E402
 from kws_core.scheduling.capacity import NodeStatus  # noqa: E402
 from kws_core.scheduling.placement import NodeCapacity  # noqa: E402
-from kws_core.tables.states import mermaid  # noqa: E402
+from kws_core.tables.states import TRANSITIONS, Status  # noqa: E402
 
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n)(.*?)(<!-- generated: end -->)", re.S)
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -187,6 +187,14 @@ def _toml(value: Any) -> str:
     if isinstance(value, Enum):
         return f'"{value.value}"'
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def mermaid() -> str:
+    """Draw ``TRANSITIONS`` as the state diagram of the documents, between the fences that Markdown wants."""
+    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {Status.REQUESTED}"]
+    for status, targets in TRANSITIONS.items():
+        lines += [f"    {status} --> {target}" for target in sorted(targets, key=list(Status).index)]
+    return "\n".join([*lines, f"    {Status.ENDED} --> [*]", "```"])
 
 
 def keys_of(model: type[BaseModel]) -> Callable[[], str]:

@@ -39,14 +39,6 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
 }
 
 
-def mermaid() -> str:
-    """Draw ``TRANSITIONS`` as the state diagram of the documents, between the fences that Markdown wants."""
-    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {Status.REQUESTED}"]
-    for status, targets in TRANSITIONS.items():
-        lines += [f"    {status} --> {target}" for target in sorted(targets, key=list(Status).index)]
-    return "\n".join([*lines, f"    {Status.ENDED} --> [*]", "```"])
-
-
 LIVE = frozenset({Status.REQUESTED, Status.BUILDING, Status.READY, Status.STOPPED})
 
 

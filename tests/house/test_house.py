@@ -14,14 +14,7 @@ from babel.messages.pofile import read_po
 from harness.message_catalogue import KEYWORDS, forms, messages
 from harness.source_tree import ROOT, SOURCES, tree_of
 
-from kws_core.tables.states import mermaid
 from kws_core.values import LOCALES
-
-
-@pytest.mark.parametrize("name", ["README.md", "README.ko.md", "docs/explanation/architecture/rentals.md"])
-def test_the_state_diagram_is_fresh(name: str) -> None:
-    text = (ROOT / name).read_text()
-    assert mermaid() in text, "run: make reference"
 
 
 @pytest.mark.parametrize("locale", sorted({*LOCALES} - {"en"}))

@@ -27,6 +27,11 @@ def test_the_generated_blocks_are_fresh(reference: Any) -> None:
     assert reference.stale() == [], "run: make reference"
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.ko.md", "docs/explanation/architecture/rentals.md"])
+def test_the_state_diagram_is_fresh(reference: Any, name: str) -> None:
+    assert reference.mermaid() in (ROOT / name).read_text(), "run: make reference"
+
+
 def test_every_block_has_its_place(reference: Any) -> None:
     used = [found[2] for page in reference.PAGES for found in reference.BLOCK.finditer(page.read_text())]
     assert sorted(used) == sorted(reference.MAKERS)
