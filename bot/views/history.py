@@ -72,6 +72,10 @@ BY_OTHERS = frozenset(  # lines that don't say by themselves who it was
         EventKind.REBOOTED,
         EventKind.SWITCHED_OFF,
         EventKind.SWITCHED_ON,
+        EventKind.COPY_WANTED,
+        EventKind.COPY_PLANNED,
+        EventKind.COPY_PROLONGED,
+        EventKind.COPY_DELETED,
     }
 )
 

@@ -343,7 +343,7 @@ def should_notify(rental: Rental, event: Event) -> bool:
     if event.kind in COPY_NEWS:
         return True
     if isinstance(event.details, CopyDeleted):
-        return event.details.why != DELETED
+        return event.details.why != DELETED or event.actor != rental.owner
     if event.kind is EventKind.ENDED:
         return rental.reason in (Reason.RETURNED, Reason.ADMIN)
     if event.kind is EventKind.NODE_DRAINED:

@@ -21,7 +21,7 @@ from kws_core.people import Actor
 from kws_core.rentals.lifecycle import allowed
 from kws_core.scheduling.capacity import load_capacity, record_of
 from kws_core.tables.copy import Copy
-from kws_core.tables.details.events import CopyPlanned, CopyProlonged
+from kws_core.tables.details.events import CopyDeleted, CopyPlanned, CopyProlonged
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import CopyState, Status
 from kws_core.values import Kind
@@ -117,8 +117,10 @@ class Copies:
             if copies.wanted_on(session, copy.id):
                 raise UserError(ErrorCode.COPY_IN_USE, name=copy.name)
             if copy.state is not CopyState.DELETING:
+                now, deleted = self.context.now(), CopyDeleted(copy.id, copy.node, DELETED, via=via)
                 copy.failure = DELETED
-                copy.move_to(CopyState.DELETING, self.context.now())
+                copy.move_to(CopyState.DELETING, now)
+                copy.rental.record(deleted, now, actor=who.id)
         self._changed()
         return copy
 

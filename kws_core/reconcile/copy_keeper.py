@@ -203,7 +203,9 @@ class CopyKeeper:
         now = self.context.now()
         copy.gone_at = now
         copy.move_to(CopyState.GONE, now)
-        if copy.kept_at is not None or copy.failure == lifecycle.DELETED:
+        if (
+            copy.kept_at is not None and copy.failure != lifecycle.DELETED
+        ):  # that was told as it was asked for
             rental = queries.rental(session, copy.rental_id, lock=True)
             assert rental
             rental.record(CopyDeleted(copy.id, copy.node, copy.failure or EXPIRED), now)

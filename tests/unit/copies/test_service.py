@@ -16,6 +16,7 @@ from kws_core.people import Actor
 from kws_core.rentals.extension import Extensions
 from kws_core.tables.copy import Copy
 from kws_core.tables.details.events import CopyFailed, CopyKept
+from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import CopyState, Reason, Status
 from kws_core.values import Kind
@@ -93,7 +94,11 @@ def test_nobody_else_sees_or_rents_from_it(world: World) -> None:
     assert copy.mark not in {image.name for image in world.rental_service.offer(JOON).images}
     with pytest.raises(UserError):
         world.rent("other", JOON, image=copy.mark)
-    assert copies(world).delete(ADMIN, copy.id).state is CopyState.DELETING, "admins may"
+    assert copies(world).delete(ADMIN, copy.id, via="card").state is CopyState.DELETING, "admins may"
+    deleted = world.last_event(world.look(copy.rental))
+    assert (deleted.kind, deleted.actor, deleted.via) == (EventKind.COPY_DELETED, ADMIN.id, "card")
+    world.settle(60)
+    assert world.kinds(copy.rental).count("copy_deleted") == 1, "told as it is asked for, not again"
 
 
 def test_a_copy_goes_with_its_server_to_its_new_owner(world: World) -> None:
