@@ -283,10 +283,13 @@ class CopyEnds:
         half = copy.keep_set_at + (self._ends.midnight(copy.keep_until + A_DAY) - copy.keep_set_at) / 2
         return now >= max(at, half)  # a copy that is kept for few days is warned of after half of them
 
+    def has_ended(self, copy: Copy, now: datetime) -> bool:
+        """Whether its last day has ended."""
+        return copy.keep_until < self._ends.day_of(now)
+
     def may_delete(self, copy: Copy, events: Iterable[Event], now: datetime) -> bool:
         """Whether it may go now: its last day has ended, and its owner was told that long before."""
-        today = self._ends.day_of(now)
-        if today <= copy.keep_until or self._ends.quiet(today):
+        if not self.has_ended(copy, now) or self._ends.quiet(self._ends.day_of(now)):
             return False
         told = next((event for event in events if event.key == copy_key(copy)), None)
         if told is None or told.undeliverable:

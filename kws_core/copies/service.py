@@ -19,9 +19,10 @@ from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.rentals.lifecycle import allowed
-from kws_core.scheduling.capacity import load_capacity, record_of
+from kws_core.scheduling.capacity import load_capacity
 from kws_core.tables.copy import Copy
 from kws_core.tables.details.events import CopyDeleted, CopyPlanned, CopyProlonged
+from kws_core.tables.node import NodeRecord
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import CopyState, Status
 from kws_core.values import Kind
@@ -50,7 +51,7 @@ class Copies:
         Raises:
             UserError: If it can't be copied now, with why.
         """
-        with self.context.store.write() as session:
+        with self.context.store.read() as session:
             return self._terms(session, allowed(queries.rental(session, rental_id), who))
 
     def request(self, who: Actor, rental_id: str, *, via: str | None = None) -> Copy:
@@ -169,7 +170,7 @@ class Copies:
     def _free_gb(self, session: Session, node: str, lent: int) -> int:
         """What is left for copies on the node, above the floor of what it has free at all."""
         free = lent - copies.taken_gb(session, node)
-        measured = load_capacity(record_of(session, node))
+        measured = load_capacity(session.get(NodeRecord, node))
         if measured is not None and measured.disk_gb is not None:
             free = min(
                 free, measured.disk_gb - measured.used_disk_gb - self.context.config.policy.copy_floor_gb

@@ -7,7 +7,7 @@ one replica, after a midnight that was missed as well, is the ledger's doing, no
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -242,35 +242,37 @@ class Nightly:
 
     def remind_of_copies(self, now: datetime) -> None:
         """Tell owners of copies that are deleted soon, each once for a last day."""
-        for copy in self._kept_copies():
-            if self.copy_ends.due(copy, now):
+        with self.context.store.read() as session:
+            due = [copy for copy in copies.kept(session) if self.copy_ends.due(copy, now)]
+            told = job_ledger.told_once(session, [copy.rental_id for copy in due])
+        for copy in due:
+            if (copy.rental_id, copy_key(copy)) not in told:
                 with self.context.store.write() as session:
-                    fresh = copies.copy(session, copy.id, lock=True)
-                    if fresh and fresh.state is CopyState.KEPT and self.copy_ends.due(fresh, now):
-                        self._warn_of_copy(session, fresh, now)
+                    self._warn_of_copy(session, copy.id, now)
 
-    def _warn_of_copy(self, session: Session, copy: Copy, now: datetime) -> None:
-        rental = queries.rental(session, copy.rental_id, lock=True)
-        key = copy_key(copy)
+    def _warn_of_copy(self, session: Session, copy_id: str, now: datetime) -> None:
+        copy = copies.copy(session, copy_id, lock=True)
+        if copy is None or copy.state is not CopyState.KEPT or not self.copy_ends.due(copy, now):
+            return
+        rental, key = queries.rental(session, copy.rental_id, lock=True), copy_key(copy)
         if rental and (rental.id, key) not in job_ledger.told_once(session, [rental.id]):
             rental.record(CopyWarned(copy.id, copy.keep_until), now, key=key)
 
     def drop_copies(self, now: datetime) -> None:
         """Delete copies past their last day, of which their owner was told in time."""
-        for copy in self._kept_copies():
-            with self.context.store.write() as session:
-                fresh = copies.copy(session, copy.id, lock=True)
-                if fresh is None or fresh.state is not CopyState.KEPT:
-                    continue
-                if copies.wanted_on(session, fresh.id):
-                    continue
-                if self.copy_ends.may_delete(fresh, queries.history(session, fresh.rental_id), now):
-                    fresh.failure = EXPIRED
-                    fresh.move_to(CopyState.DELETING, now)
-
-    def _kept_copies(self) -> Sequence[Copy]:
         with self.context.store.read() as session:
-            return copies.kept(session)
+            over = [copy.id for copy in copies.kept(session) if self._is_over(session, copy, now)]
+        for copy_id in over:
+            with self.context.store.write() as session:
+                copy = copies.copy(session, copy_id, lock=True)
+                if copy and copy.state is CopyState.KEPT and self._is_over(session, copy, now):
+                    copy.failure = EXPIRED
+                    copy.move_to(CopyState.DELETING, now)
+
+    def _is_over(self, session: Session, copy: Copy, now: datetime) -> bool:
+        if not self.copy_ends.has_ended(copy, now) or copies.wanted_on(session, copy.id):
+            return False
+        return self.copy_ends.may_delete(copy, queries.history(session, copy.rental_id), now)
 
     # -- afterwards
 

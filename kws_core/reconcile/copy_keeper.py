@@ -157,22 +157,7 @@ class CopyKeeper:
 
     def _check(self, node: Node, copy: Copy) -> None:
         """Whether it is still there; it has to be missing twice."""
-        there = bool(_images_of(node, copy))
-        self._elsewhere(copy)
-        self._apply(copy, self._seen if there else self._missed)
-
-    def _elsewhere(self, copy: Copy) -> None:
-        """Take away what was brought to other nodes, once no rental there is being created from it."""
-        with self.context.store.read() as session:
-            wanted = copies.wanted_on(session, copy.id)
-        for name, node in self.nodes.items():
-            if name == copy.node or name in wanted:
-                continue
-            try:
-                for image in _images_of(node, copy, uploads=True):
-                    node.shelf.delete(image.id)
-            except NodeError as error:
-                log.warning("copy %s: %s", copy.id, error)  # looked at again with the next check
+        self._apply(copy, self._seen if _images_of(node, copy) else self._missed)
 
     def _seen(self, _: Session, copy: Copy) -> None:
         copy.missing, copy.next_check_at = 0, self.context.now() + KEPT_CHECK
@@ -190,7 +175,6 @@ class CopyKeeper:
         """Gone is believed only when the node shows nothing; what was asked for and never answered may still appear."""
         for image in _images_of(node, copy):
             node.shelf.delete(image.id)
-        self._elsewhere(copy)
         unanswered = copy.image_id is None and copy.asked_at is not None
         if _images_of(node, copy) or (
             unanswered and copy.asked_at and self.context.now() - copy.asked_at < LINGER
@@ -246,6 +230,5 @@ def _server_of(copy: Copy) -> str | None:
     return next((p.server_id for p in here if p.server_id), None)
 
 
-def _images_of(node: Node, copy: Copy, *, uploads: bool = False) -> list[StoredImage]:
-    """Its images on a node; with ``uploads`` also what is left of one that broke off."""
-    return [image for image in node.shelf.list() if copy_mark(image, uploads=uploads) == copy.mark]
+def _images_of(node: Node, copy: Copy) -> list[StoredImage]:
+    return [image for image in node.shelf.list() if copy_mark(image) == copy.mark]

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from kws_core.context import Context
+from kws_core.copies.queries import wanted_on
 from kws_core.database import queries
 from kws_core.database.alerts import alert_admins
 from kws_core.errors import NodeDown, NodeError
@@ -24,6 +25,7 @@ from kws_core.reconcile import orphans
 from kws_core.reconcile.orphans import SEEN_AGAIN, NodeReport, Orphan
 from kws_core.tables.details.alerts import LeaksAlert
 from kws_core.tables.orphan import OrphanCandidate
+from kws_core.values import TAG_PREFIX
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,7 @@ class Sweep:
             if report.too_many:
                 self._warn(session, report)
         deleted = {} if report.too_many else self._delete_due(report)
+        self._drop_carried(report)
         self._tidy(report)
         with self.context.store.write() as session:
             self._tell(session, name)
@@ -110,6 +113,18 @@ class Sweep:
                 if row is not None:
                     row.gone_at = self.context.now()
         return remains
+
+    def _drop_carried(self, report: NodeReport) -> None:
+        """A copy of a server that was brought here, and from which no rental is being created here any longer."""
+        for one in report.elsewhere:
+            if one.kinds == (IMAGE,):
+                with self.context.store.read() as session:
+                    wanted = report.node in wanted_on(session, one.mark.removeprefix(TAG_PREFIX))
+                try:
+                    if not wanted:
+                        _delete_copies(self.nodes[report.node], one.mark)
+                except NodeError as error:
+                    log.warning("sweep: %s: %s", one.mark, error)
 
     def _tidy(self, report: NodeReport) -> None:
         """Flavors are made again when they are wanted again, so these need no second sight."""
