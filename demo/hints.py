@@ -15,6 +15,8 @@ HINTS = (
     ("list", "", N_("list and manage your rentals")),
     ("extend", "NAME", N_("extend a rental")),
     ("return", "NAME", N_("return a rental")),
+    ("copy", "NAME", N_("keep a copy of a server")),
+    ("copies", "", N_("manage your copies of servers")),
     ("status", "", N_("check available resources")),
     ("keys", "", N_("manage your public keys")),
     ("help", "", N_("show all commands")),

@@ -23,12 +23,13 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 
 from demo.clock import DemoClock  # noqa: E402
 from demo.play import Demo, Pace, simulated  # noqa: E402
-from kws_core.tables.states import Status  # noqa: E402
+from kws_core.copies.service import Copies  # noqa: E402
+from kws_core.tables.states import CopyState, Status  # noqa: E402
 
 FOLDER = ROOT / "docs/pictures"
 MORNING = datetime(2026, 12, 1, 1, 30, tzinfo=UTC)  # 10:30 in Seoul
 SIZE = {"width": 1240, "height": 760}
-PERSON = "mina"  # her time zone is the lab's
+PERSON, ADMIN = "mina", "admin"  # their time zone is the lab's
 LANGUAGES = ("en", "ko")
 PATIENCE = 90  # seconds
 
@@ -54,6 +55,24 @@ class Scene:
         field.fill(name)
         self.page.locator("#modals dialog [data-block=image] select").select_option("debian-12")
         return field
+
+    def fill_form_again(self, name: str) -> Any:
+        """Write another name into the form that is open; return its field."""
+        field = self.page.locator("#modals dialog [data-block=name] input")
+        field.fill(name)
+        return field
+
+    def leave_form(self) -> None:
+        """Close the form without sending it."""
+        self.page.keyboard.press("Escape")
+        if self.page.locator("dialog.confirm").count():
+            self.page.locator("dialog.confirm button").last.click()
+        self.page.locator("#modals dialog").wait_for(state="detached")
+
+    def to_the_end(self) -> None:
+        """Scroll to the newest message, once the page has drawn it."""
+        self.page.wait_for_timeout(1500)
+        self.page.evaluate("document.querySelector('#messages').scrollTop = 1e9")
 
     def shoot(self, name: str) -> None:
         """Save a picture once the page has settled."""
@@ -88,20 +107,36 @@ def act(scene: Scene) -> None:
     scene.fill_form("web01").press("Enter")
     until(lambda: running(demo, 1))
     scene.page.locator("#messages .message").filter(has_text="web01").first.wait_for()
+    scene.to_the_end()
+    scene.shoot("demo-card")
     scene.fill_form("train-gpu")
     scene.shoot("demo-form")
-    page.keyboard.press("Escape")
-    if page.locator("dialog.confirm").count():
-        page.locator("dialog.confirm button").last.click()
-    page.locator("#modals dialog").wait_for(state="detached")
+    scene.fill_form_again("Train GPU!").press("Enter")
+    page.locator("#modals dialog .error").first.wait_for()
+    scene.shoot("demo-error")
+    scene.leave_form()
+    copies(scene)
     demo.stage.act("clock", {"step": "week"})
     until(lambda: demo.clock.skipped > 0 and not demo.stage.panel()["travelling"])
-    page.wait_for_timeout(1500)
-    page.evaluate("document.querySelector('#messages').scrollTop = 1e9")
+    scene.to_the_end()
     scene.shoot("demo-warning")
-    page.goto(f"{demo.workspace.page_url}#{PERSON}/home")
-    page.wait_for_timeout(1500)
-    scene.shoot("demo-home")
+    for person, name in ((PERSON, "demo-home"), (ADMIN, "demo-admin")):
+        page.goto(f"{demo.workspace.page_url}#{person}/home")
+        page.wait_for_timeout(1500)
+        scene.shoot(name)
+
+
+def copies(scene: Scene) -> None:
+    """Keep a copy of the server, and look at the list."""
+    scene.type("/kws copy web01")
+    scene.page.locator('button[data-focus$="/rental_copy"]').first.click()
+    until(
+        lambda: any(copy.state is CopyState.KEPT for copy in Copies(scene.demo.service.context).everybodys())
+    )
+    scene.type("/kws copies")
+    scene.page.locator('button[data-focus$="/copy_bring_back"]').first.wait_for()
+    scene.to_the_end()
+    scene.shoot("demo-copies")
 
 
 def main() -> int:
@@ -115,7 +150,8 @@ def main() -> int:
         browser = driver.chromium.launch(executable_path=chromium)
         for language in LANGUAGES:
             with simulated(clock=DemoClock(MORNING), pace=Pace(0.1, 0.1, 0.1)) as demo:
-                demo.stage.act("language", {"user": PERSON, "locale": language})
+                for person in (PERSON, ADMIN):
+                    demo.stage.act("language", {"user": person, "locale": language})
                 context = browser.new_context(viewport=SIZE, color_scheme="light", reduced_motion="reduce")
                 page = context.new_page()
                 page.set_default_timeout(PATIENCE * 1000)
