@@ -22,11 +22,13 @@ from kws_core.nodes.values import CopySpec
 from kws_core.outbox.pending_messages import Outbox
 from kws_core.reconcile import resumption
 from kws_core.reconcile.cleanup import ResourceCleaner
-from kws_core.reconcile.copy_keeper import CopyKeeper
+from kws_core.reconcile.copy_keeper import KEPT_CHECK, CopyKeeper
+from kws_core.reconcile.orphan_sweep import Sweep
 from kws_core.reconcile.power_watch import PowerWatch
 from kws_core.reconcile.resumption import Resumption
 from kws_core.reconcile.steps import Steps
 from kws_core.rentals.key_files import KeyFiles
+from kws_core.tables.copy import Copy
 from kws_core.values import TAG_PREFIX
 
 SERVER_UNSAID = ("POST", "/servers$", True)
@@ -96,11 +98,14 @@ def without_looking_for_the_copy(patch: pytest.MonkeyPatch) -> None:
 
 
 def without_a_second_sight_of_copies(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(CopyKeeper, "_missed", CopyKeeper._seen)
+    def believing(self: CopyKeeper, _: Any, copy: Copy) -> None:
+        copy.next_check_at = self.context.now() + KEPT_CHECK
+
+    patch.setattr(CopyKeeper, "_missed", believing)
 
 
 def without_taking_away_what_was_brought(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(CopyKeeper, "_elsewhere", lambda self, copy: None)
+    patch.setattr(Sweep, "_drop_carried", lambda self, report: None)
 
 
 def without_noting_that_a_node_is_full(patch: pytest.MonkeyPatch) -> None:
