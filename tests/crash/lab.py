@@ -22,6 +22,7 @@ from bot.slack import files
 from bot.slack.retries import SlackRetryHandler
 from kws_core.config import Environment
 from kws_core.nodes.fake.node import FakeNode
+from kws_core.tables.copy import Copy
 from kws_core.tables.rental import Rental
 from slack_workspace import Workspace
 
@@ -47,6 +48,8 @@ class CrashLab:
             database_url=f"sqlite:///{folder / 'kws.db'}",
         )
         self.births = 0
+        self.watch: Callable[[], list[str]] = list  # what is wrong right now, asked every second
+        self.broken: set[str] = set()  # all that it ever said
         self.service = self.born()
 
     def close(self) -> None:
@@ -111,6 +114,7 @@ class CrashLab:
         calm = 0
         while calm < rounds:
             calm += self.guarded(self._beat)
+            self.broken |= set(self.watch())
             self.clock.advance(seconds=1)
 
     def _beat(self) -> None:
@@ -119,6 +123,7 @@ class CrashLab:
         self.service.admin_notices.deliver_due()
         self.service.image_jobs.close_broken()
         self.service.key_files.remove_due()
+        self.service.carrier.tick()
 
     def night(self) -> None:
         """The minute's tick, and what follows from it."""
@@ -137,6 +142,11 @@ class CrashLab:
         with self.service.store.read() as session:
             return list(session.scalars(select(Rental).order_by(Rental.name)))
 
+    def copies(self) -> list[Copy]:
+        """All copies that there ever were."""
+        with self.service.store.read() as session:
+            return list(session.scalars(select(Copy).order_by(Copy.requested_at)))
+
     def rental(self, name: str = "web01") -> Rental:
         """The one of that name."""
         return next(r for r in self.rentals() if r.name == name)
@@ -146,7 +156,7 @@ class CrashLab:
         rentals = self.rentals()
         once = [message for message in self.messages() if message not in self.handed_away]
         return [
-            *aftermath.on_nodes(rentals, self.nodes), *aftermath.shown_twice(once), *self._untold(),
+            *sorted(self.broken), *aftermath.on_nodes(rentals, self.nodes, self.copies()), *aftermath.shown_twice(once), *self._untold(),
             *(aftermath.wrong_keys(rentals, self.workspace, self.nodes, self.old_keys) if self.keys_stay else ()),
             *(f"Slack: {v}" for v in self.workspace.violations),
         ]  # fmt: skip

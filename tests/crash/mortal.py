@@ -23,7 +23,7 @@ NODE_CALLS = frozenset(
         "release", "marked", "tidy", "act", "console", "put_key", "check_login", "host_keys",
     }
 )  # fmt: skip
-SHELF_CALLS = frozenset({"list", "look", "create", "fetches", "fetch", "change", "delete"})
+SHELF_CALLS = frozenset({"list", "look", "create", "fetches", "fetch", "change", "delete", "ensure_copy"})
 
 
 class Killed(BaseException):

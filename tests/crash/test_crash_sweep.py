@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from crash.admin_cases import CASES as ADMIN_CASES
 from crash.cases import CASES, Case
+from crash.copy_cases import CASES as COPY_CASES
 from crash.lab import CrashLab, patched
 from crash.mortal import Fate
 
@@ -44,7 +45,9 @@ def played(
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("case", [*CASES, *ADMIN_CASES], ids=lambda case: case.name.replace(" ", "-"))
+@pytest.mark.parametrize(
+    "case", [*CASES, *ADMIN_CASES, *COPY_CASES], ids=lambda case: case.name.replace(" ", "-")
+)
 def test_a_death_at_any_call_breaks_nothing(
     case: Case,
     fate: Fate,

@@ -9,24 +9,57 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
 
 from kws_core.nodes.fake.node import FakeNode
+from kws_core.nodes.image_store import ACTIVE, UPLOAD
+from kws_core.nodes.offered_images import copy_mark
+from kws_core.tables.copy import Copy
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import Status
+from kws_core.tables.states import CopyState, Status
 from kws_core.values import Kind
 from slack_workspace import Workspace
 
 UNIQUE = ("card-", "notice-", "admin-notice-", "image-sync-")  # first blocks of what is shown once
 SETTLED = (Status.READY, Status.STOPPED, Status.ENDED)
+SETTLED_COPIES = (CopyState.KEPT, CopyState.GONE)
 
 
-def on_nodes(rentals: Sequence[Rental], nodes: Mapping[str, FakeNode]) -> list[str]:
-    """Orphans, doubles, lost machines, and rentals that got stuck."""
+def on_nodes(
+    rentals: Sequence[Rental], nodes: Mapping[str, FakeNode], copies: Sequence[Copy] = ()
+) -> list[str]:
+    """Orphans, doubles, lost machines, and rentals that got stuck; of ``copies``, all there ever were, the same."""
+    images = {name: copy_images(node) for name, node in nodes.items()}
+    known = {mark for found in images.values() for mark in found}
     wanted = {r.mark for r in rentals if r.status in (Status.READY, Status.STOPPED)}
-    held = [mark for node in nodes.values() for mark in node.resources()]
+    held = [mark for node in nodes.values() for mark in node.resources() if mark not in known]
     found = [f"{mark} on two nodes" for mark, count in Counter(held).items() if count > 1]
     found += [f"orphan {mark}" for mark in set(held) - wanted]
     found += [f"lost machine {mark}" for mark in wanted - set(held)]
     found += [f"double {double}" for node in nodes.values() for double in node.duplicates()]
+    found += wrong_copies(copies, images)
     return found + [f"{r.name} is {r.status.value}" for r in rentals if r.status not in SETTLED]
+
+
+def copy_images(node: FakeNode) -> dict[str, list[str]]:
+    """By mark, what each image of a copy on the node is: its status, or "upload" of what broke off."""
+    found: dict[str, list[str]] = {}
+    for kept in node.shelf.everything().values():
+        if mark := copy_mark(kept.stored, uploads=True):
+            whole = UPLOAD not in kept.stored.properties
+            found.setdefault(mark, []).append(kept.stored.status if whole else "upload")
+    return found
+
+
+def wrong_copies(copies: Iterable[Copy], images: Mapping[str, Mapping[str, list[str]]]) -> list[str]:
+    """Copies that got stuck, were lost or are there twice, and images that no copy explains."""
+    copies, found = list(copies), []
+    home = {copy.mark: copy.node for copy in copies if copy.state is CopyState.KEPT}
+    for node, shown in images.items():
+        for mark, there in shown.items():
+            if home.get(mark) != node:
+                found.append(f"orphan image {mark} on {node}: {there}")
+            elif there != [ACTIVE]:
+                found.append(f"image {mark} on {node}: {there}")
+    found += [f"lost copy {mark}" for mark, node in home.items() if mark not in images[node]]
+    return found + [f"copy {c.id} is {c.state.value}" for c in copies if c.state not in SETTLED_COPIES]
 
 
 def messages(workspace: Workspace) -> list[dict[str, Any]]:
