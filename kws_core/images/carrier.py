@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from sqlalchemy import select
 
 from kws_core.context import Context
-from kws_core.errors import NodeDown, NodeError, UserError
+from kws_core.errors import ErrorCode, NodeDown, NodeError, NodeRefused, Refusal, UserError
 from kws_core.images.service import Images
 from kws_core.images.table import usable
 from kws_core.nodes import Node
@@ -75,7 +75,10 @@ class Carrier:
         return run
 
     def _carry(self, placement: int, target: str, copy: str, source: str) -> None:
-        """What a node says no to is kept, so that the rental moves; a node that is not responding is waited for."""
+        """What a node says no to is kept, so that the rental moves; a node that is not responding is waited for.
+
+        So is kept what can't be brought over this machine: a copy that is too large for it, or for its disk.
+        """
         try:
             if not self._is_there(target, copy):
                 self.images.carry(owner_tag(copy), source, target)
@@ -85,6 +88,12 @@ class Carrier:
         except NodeError as error:
             log.warning("copy %s: %s", copy, error)
             self._note(placement, error)
+            return
+        except UserError as error:
+            if error.code is ErrorCode.IMAGES_STOPPED:
+                raise
+            log.warning("copy %s can't be brought to %s: %s", copy, target, error)
+            self._note(placement, NodeRefused(target, Refusal.FAILED, error.code))
             return
         self._note(placement, None)
 

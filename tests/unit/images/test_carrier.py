@@ -10,6 +10,7 @@ from harness.world import JOON, MINA, World
 
 from kws_core.copies.service import Copies
 from kws_core.errors import ErrorCode, FormError, NodeDown, NodeRefused, Refusal, UserError
+from kws_core.images import files
 from kws_core.images.carrier import Carrier
 from kws_core.images.service import Images
 from kws_core.nodes.values import ServerSpec
@@ -173,6 +174,19 @@ def test_when_no_node_can_take_it_the_rental_ends_with_the_reason(lab: Lab) -> N
     ended = lab.world.look(rental)
     assert (ended.status, ended.reason) == (Status.ENDED, Reason.NO_NODE)
     assert Copies(lab.world.context).get(MINA, copy.id).state is CopyState.KEPT
+
+
+def test_what_does_not_fit_through_this_machine_is_not_tried_for_ever(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = lab.copied()
+    drain(lab, copy.node)
+    rental = lab.bring_back(copy)
+    monkeypatch.setattr(files, "MOST_BYTES", 100)
+    lab.settle(120)
+    ended = lab.world.look(rental)
+    assert (ended.status, ended.reason) == (Status.ENDED, Reason.NO_NODE)
+    assert lab.world.nodes[copy.node].calls.count("image_read") == 1
 
 
 def test_what_is_chosen_is_checked(lab: Lab) -> None:
