@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from harness import aftermath
@@ -27,9 +28,11 @@ from sqlalchemy import select
 from bot.service import Parts, Service
 from faults.sights import Sights
 from kws_core.config import Environment
+from kws_core.copies.service import Copies
 from kws_core.nodes.openstack.driver import OpenStackDriver
 from kws_core.nodes.pool import Pool
 from kws_core.people import Actor
+from kws_core.tables.copy import Copy
 from kws_core.tables.event import Event
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Status
@@ -46,6 +49,12 @@ SETTINGS = {"ready_check": "active", "connect_timeout": 1.0, "read_timeout": 1.0
 
 class TooLongError(Exception):
     """It did not happen in time."""
+
+
+def at_once(target: Callable[[], object], name: str) -> Thread:
+    """What a thread of its own would do, done now."""
+    target()
+    return Thread(name=name)
 
 
 class Errors(logging.Handler):
@@ -114,7 +123,7 @@ class Bench:
 
     def _parts(self) -> Parts:
         """All work is done by whoever lets time pass; what Slack's client waits, passes."""
-        return parts_by_hand(lambda seconds: self.clock.advance(seconds=seconds))
+        return parts_by_hand(lambda seconds: self.clock.advance(seconds=seconds), spawn=at_once)
 
     def _animate(self) -> None:
         begin(self.service)
@@ -181,9 +190,11 @@ class Bench:
         """What the loops do now, errors included."""
         for loop in self.service.loops[:2]:
             loop.turn()
+        self._chore(self.service.carrier.tick)
         if self.now() >= self._chores_at:
             self._chores_at = self.now() + CHORES
-            self._chores()
+            self._chore(self.service.admin_notices.deliver_due)
+            self._chore(self.service.key_files.remove_due)
         self.look()
 
     def advance(self, most: float) -> None:
@@ -198,10 +209,9 @@ class Bench:
             log.info("nobody knows what is due: %s", error)
         return self.clock.at + SECOND
 
-    def _chores(self) -> None:
+    def _chore(self, act: Callable[[], object]) -> None:
         try:
-            self.service.admin_notices.deliver_due()
-            self.service.key_files.remove_due()
+            act()
         except Exception:
             logging.getLogger("apscheduler").exception("a chore failed")  # as the scheduler does
 
@@ -226,6 +236,12 @@ class Bench:
             if rental.live:
                 self.service.rental_service.return_rental(Actor(rental.owner), rental.id)
 
+    def delete_copies(self) -> None:
+        """Every copy that is left, by an admin."""
+        for copy in self.copies():
+            if copy.on_disk:
+                Copies(self.service.context).delete(Actor("U0ADMIN001", admin=True), copy.id)
+
     def look(self) -> None:
         """Remembers what people see now."""
         self.sights.look(self.joon)
@@ -237,6 +253,11 @@ class Bench:
         """All rentals that there ever were."""
         with self.service.store.read() as session:
             return list(session.scalars(select(Rental).order_by(Rental.name)))
+
+    def copies(self) -> list[Copy]:
+        """All copies that there ever were."""
+        with self.service.store.read() as session:
+            return list(session.scalars(select(Copy).order_by(Copy.requested_at)).unique())
 
     def placements(self) -> list[Placement]:
         """All placements."""
@@ -263,13 +284,15 @@ class Bench:
 
     def at_rest(self) -> bool:
         """Settled, and everybody has been told, the admins too."""
-        return self.settled() and not self.undelivered() and not self.service.admin_notices.box.due()
+        copied = all(copy.state in aftermath.SETTLED_COPIES for copy in self.copies())
+        told = not self.undelivered() and not self.service.admin_notices.box.due()
+        return self.settled() and copied and told
 
     def problems(self, quiet: bool) -> list[str]:
         """Every rule that is broken now that all has settled; ``quiet``: errors in the log count."""
         rentals = self.rentals()
         found = [
-            *aftermath.on_nodes(rentals, self.clouds), *aftermath.shown_twice(aftermath.messages(self.workspace)),
+            *aftermath.on_nodes(rentals, self.clouds, self.copies()), *aftermath.shown_twice(aftermath.messages(self.workspace)),
             *([] if self.keys_saved else aftermath.wrong_keys(rentals, self.workspace, self.clouds, self.old_keys)),
             *(f"untold: {rental}" for rental in self.undelivered()),
             *(f"admins untold: {notice.key}" for notice in self.service.admin_notices.box.due()),

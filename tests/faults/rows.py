@@ -102,14 +102,31 @@ def play(
 
 
 def _after_all(bench: Bench, rest: float) -> list[str]:
-    """Everything is returned: then nothing may be left on any node."""
+    """Everything is returned, and its copies are deleted: then nothing may be left on any node."""
     bench.return_rental()
+    bench.delete_copies()
     try:
         bench.until(lambda: not bench.rentals() or (bench.told(Status.ENDED) and bench.settled()), rest)
         bench.until(lambda: not bench.leftovers(), rest)
     except TooLongError as error:
         return [f"after its return: {error} {bench.leftovers()}"]
     return []
+
+
+def keep_a_copy(bench: Bench) -> None:
+    """Joon asks for one from his card, through the question."""
+    before = len(bench.copies())
+    bench.joon.click("rental_copy_ask", where="message")
+    bench.workspace.wait_for(lambda: "'rental_copy'" in str(bench.joon.ephemeral()), 10)
+    bench.joon.click("rental_copy", message=bench.joon.ephemeral()[-1]["ts"])
+    bench.workspace.wait_for(lambda: len(bench.copies()) > before, 10)
+
+
+def list_copies(bench: Bench) -> str:
+    """What /kws copies shows Joon; the time stamp of the answer."""
+    bench.joon.command("/kws copies")
+    bench.workspace.wait_for(lambda: "copy_bring_back" in str(bench.joon.ephemeral()), 10)
+    return str(bench.joon.ephemeral()[-1]["ts"])
 
 
 def usual_sights(folder: Path, database: Path) -> Sights:
@@ -124,6 +141,11 @@ def usual_sights(folder: Path, database: Path) -> Sights:
             bench.rent()
             bench.until(lambda bench=bench: bench.told(Status.READY), 60)  # type: ignore[misc]
             bench.look()
+            if not bench.real:
+                keep_a_copy(bench)
+                bench.until(bench.at_rest, 60)
+                list_copies(bench)
+                bench.look()
             bench.return_rental()
             bench.until(lambda bench=bench: bench.told(Status.ENDED) and bench.settled(), 60)  # type: ignore[misc]
             bench.look()

@@ -11,18 +11,23 @@ import pytest
 
 from bot.delivery import keys
 from bot.slack.messages import MessageClient
-from faults import node_rows, power_rows, slack_rows
+from faults import copy_rows, node_rows, power_rows, slack_rows
 from faults.rows import Outcome, Row, play
 from faults.sights import Sights
+from kws_core.images import carrier
 from kws_core.nodes.circuit_breaker import CircuitBreaker
+from kws_core.nodes.openstack import actions
 from kws_core.nodes.openstack.node import OpenStackNode
+from kws_core.nodes.values import CopySpec
 from kws_core.outbox.pending_messages import Outbox
 from kws_core.reconcile import resumption
 from kws_core.reconcile.cleanup import ResourceCleaner
+from kws_core.reconcile.copy_keeper import CopyKeeper
 from kws_core.reconcile.power_watch import PowerWatch
 from kws_core.reconcile.resumption import Resumption
 from kws_core.reconcile.steps import Steps
 from kws_core.rentals.key_files import KeyFiles
+from kws_core.values import TAG_PREFIX
 
 SERVER_UNSAID = ("POST", "/servers$", True)
 POST_UNSAID = ("chat.postMessage", "drop_after")
@@ -32,7 +37,7 @@ def row(plays: Callable[..., Any], nodes: int = 2) -> Row:
     """The row of that play and so many nodes."""
     return next(
         r
-        for r in (*node_rows.ROWS, *power_rows.ROWS, *slack_rows.ROWS)
+        for r in (*node_rows.ROWS, *power_rows.ROWS, *slack_rows.ROWS, *copy_rows.ROWS)
         if r.play is plays and r.nodes == nodes
     )
 
@@ -82,6 +87,31 @@ def without_a_second_removal(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(KeyFiles, "later", lambda self, file_id: self.removed(file_id))
 
 
+def without_looking_for_the_copy(patch: pytest.MonkeyPatch) -> None:
+    def blindly(cloud: Any, machine_id: str, spec: CopySpec) -> str:
+        copy = spec.mark.removeprefix(TAG_PREFIX)
+        return str(cloud.servers.create_image(machine_id, spec.mark, {"kws_copy": copy}))
+
+    patch.setattr(actions, "ensure_copy", blindly)
+
+
+def without_a_second_sight_of_copies(patch: pytest.MonkeyPatch) -> None:
+    later = timedelta(hours=1)
+    patch.setattr(
+        CopyKeeper,
+        "_missed",
+        lambda self, _, copy: setattr(copy, "next_check_at", self.context.now() + later),
+    )
+
+
+def without_taking_away_what_was_brought(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(CopyKeeper, "_elsewhere", lambda self, copy: None)
+
+
+def without_noting_that_a_node_is_full(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(carrier.Carrier, "_note", lambda self, placement, error: None)
+
+
 PLANTED = [
     (without_look, row(node_rows.unsaid, 1), SERVER_UNSAID, "not within"),
     (without_moving_on, row(node_rows.exhausted), "", "['ended']"),
@@ -93,6 +123,15 @@ PLANTED = [
     (without_starting_again, row(power_rows.power_cut), 60, "not within"),
     (without_a_second_start, row(power_rows.start_fails), node_rows.OOPS, "not within"),
     (without_a_look_at_power, row(power_rows.stopped_behind_our_back), "", "not within"),
+    (without_looking_for_the_copy, row(copy_rows.unanswered), (node_rows.HALF, True), "['active', 'active']"),
+    (without_a_second_sight_of_copies, row(copy_rows.deleted), "kept", "not within"),
+    (
+        without_taking_away_what_was_brought,
+        row(copy_rows.broken_off),
+        copy_rows.ON_THE_WAY[0],
+        "orphan image",
+    ),
+    (without_noting_that_a_node_is_full, row(copy_rows.full, 3), copy_rows.NO_ROOM[1], "not within"),
     (without_a_second_removal, row(power_rows.kept_file), power_rows.REMOVAL[1], "not within"),
 ]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
+from harness.cloud_server import CloudServer
 
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.image_store import ACTIVE, UPLOAD
@@ -38,8 +39,10 @@ def on_nodes(
     return found + [f"{r.name} is {r.status.value}" for r in rentals if r.status not in SETTLED]
 
 
-def copy_images(node: FakeNode) -> dict[str, list[str]]:
+def copy_images(node: FakeNode | CloudServer) -> dict[str, list[str]]:
     """By mark, what each image of a copy on the node is: its status, or "upload" of what broke off."""
+    if not isinstance(node, FakeNode):
+        return node.copy_images()
     found: dict[str, list[str]] = {}
     for kept in node.shelf.everything().values():
         if mark := copy_mark(kept.stored, uploads=True):

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from harness.cloud_glance import NoImageError, copy_of
 from harness.cloud_routes import ROUTES
 from harness.cloud_stock import PROJECT, Refusal, Stock, Times
 from harness.openstack_stub import SERVICES, Answer, Stub, write_clouds
@@ -155,6 +156,15 @@ class CloudServer(Stub):
         with self.lock:
             return self.stock.duplicates()
 
+    def copy_images(self) -> dict[str, list[str]]:
+        """By mark, what each image of a copy is: its status, or "upload" of what broke off."""
+        found: dict[str, list[str]] = {}
+        with self.lock:
+            for image in self.stock.glance.images:
+                if mark := copy_of(image):
+                    found.setdefault(mark, []).append("upload" if "kws_upload" in image else image["status"])
+        return found
+
     def opens(self, mark: str, public_key: str) -> bool:
         """Whether the mark's server lets that key in."""
         with self.lock:
@@ -206,12 +216,14 @@ class CloudServer(Stub):
         if versions:
             return self._usual(method, path)
         asked = {name: values[0] for name, values in parse_qs(query).items()}
-        body = json.loads(sent) if sent else None
+        body = sent if path.endswith("/file") else json.loads(sent) if sent else None
         for verb, pattern, respond in ROUTES:
             found = re.fullmatch(pattern, path) if verb == method else None
             if found:
                 try:
                     status, answer = respond(self.stock, found.groups(), asked, body)
+                except NoImageError as missing:
+                    return Answer(404, f"No image found with ID {missing}")
                 except Refusal as no:
                     return Answer(no.status, json.loads(json.dumps(no.body)))
                 return Answer(status, json.loads(json.dumps(answer)))  # a copy: it is sent outside the lock

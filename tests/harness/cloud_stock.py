@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from harness.cloud_glance import Glance, copy_of
+
 from kws_core.nodes.values import RemainingResources
 from kws_core.values import owner_tag
 
@@ -51,10 +53,11 @@ def neutron_no(status: int, kind: str, message: str) -> Refusal:
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds until a server is ACTIVE, and until a deleted one is gone."""
+    """Seconds until a server is ACTIVE, until a deleted one is gone, and until the image of a server is active."""
 
     build: float = 3.0
     delete: float = 2.0
+    copy: float = 2.0
 
 
 @dataclass
@@ -109,7 +112,7 @@ class Stock:
         self.servers: dict[str, Server] = {}
         self.ever: list[Server] = []
         self.flavors: dict[str, Json] = {}
-        self.images = [self._image(name) for name in images]
+        self.glance = Glance(now, images)
         self.network: dict[str, dict[str, Json]] = {
             kind: {} for kind in ("ports", "floatingips", "security-groups")
         }
@@ -130,6 +133,9 @@ class Stock:
         for server in self.servers.values():
             if server.mark:
                 found[server.mark].add(("server", server.id))
+        for image in self.glance.images:
+            if mark := copy_of(image):
+                found[mark].add(("image", image["id"]))
         return {mark: RemainingResources(frozenset(items)) for mark, items in found.items()}
 
     def duplicates(self) -> list[str]:
@@ -186,7 +192,7 @@ class Stock:
         flavor = self.flavors.get(str(wanted.get("flavorRef")))
         if flavor is None:
             raise nova_no(400, f"Flavor {wanted.get('flavorRef')} could not be found.")
-        if wanted.get("imageRef") not in [image["id"] for image in self.images]:
+        if wanted.get("imageRef") not in [image["id"] for image in self.glance.images]:
             raise nova_no(400, "Can not find requested image")
         server = Server(secrets.token_hex(8), wanted, flavor, self.now())
         ports = [self.network["ports"].get(port) for port in server.ports]
@@ -224,6 +230,10 @@ class Stock:
         server = self.server(server_id)
         if "os-getConsoleOutput" in action:
             return {"output": f"{server.wanted['name']} login:"}
+        if "createImage" in action:
+            disk = f"disk of {server.mark}".ljust(4096)
+            wanted = action["createImage"]
+            return {"image_id": self.glance.copy(wanted["name"], wanted["metadata"], disk, self.times.copy)}
         if "os-stop" in action or "os-start" in action:
             if server.off == ("os-stop" in action):
                 raise nova_no(409, "Cannot do that while it is in this vm_state")
@@ -326,7 +336,3 @@ class Stock:
             "security_group_rule": 0,
         }
         return {name: {"limit": limit, "used": used[name], "reserved": 0} for name, limit in limits.items()}
-
-    def _image(self, name: str) -> Json:
-        made = "2026-01-01T00:00:00Z"
-        return {"id": f"i-{name}", "name": name, "status": "active", "size": 3 << 20, "created_at": made}
