@@ -22,13 +22,12 @@ from kws_core.nodes.values import CopySpec
 from kws_core.outbox.pending_messages import Outbox
 from kws_core.reconcile import resumption
 from kws_core.reconcile.cleanup import ResourceCleaner
-from kws_core.reconcile.copy_keeper import KEPT_CHECK, CopyKeeper
+from kws_core.reconcile.copy_keeper import CopyKeeper
 from kws_core.reconcile.orphan_sweep import Sweep
 from kws_core.reconcile.power_watch import PowerWatch
 from kws_core.reconcile.resumption import Resumption
 from kws_core.reconcile.steps import Steps
 from kws_core.rentals.key_files import KeyFiles
-from kws_core.tables.copy import Copy
 from kws_core.values import TAG_PREFIX
 
 SERVER_UNSAID = ("POST", "/servers$", True)
@@ -98,10 +97,12 @@ def without_looking_for_the_copy(patch: pytest.MonkeyPatch) -> None:
 
 
 def without_a_second_sight_of_copies(patch: pytest.MonkeyPatch) -> None:
-    def believing(self: CopyKeeper, _: Any, copy: Copy) -> None:
-        copy.next_check_at = self.context.now() + KEPT_CHECK
-
-    patch.setattr(CopyKeeper, "_missed", believing)
+    later = timedelta(hours=1)
+    patch.setattr(
+        CopyKeeper,
+        "_missed",
+        lambda self, _, copy: setattr(copy, "next_check_at", self.context.now() + later),
+    )
 
 
 def without_taking_away_what_was_brought(patch: pytest.MonkeyPatch) -> None:

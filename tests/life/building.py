@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from harness.aftermath import copy_images
 from harness.world import ADMIN, JOON, MINA
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -153,7 +154,10 @@ class Building(RuleBasedStateMachine):
     def machine_vanishes(self, number: int, which: int, kind: str) -> None:
         assert self.lab
         node = self.node(number)
-        marks = list(node.resources())  # in the order in which they were made
+        copies = copy_images(node)
+        marks = [
+            mark for mark in node.resources() if mark not in copies
+        ]  # in the order in which they were made
         if marks:
             mark = marks[which % len(marks)]
             node.vanish(mark, kind)

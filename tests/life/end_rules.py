@@ -32,6 +32,7 @@ class TtlCache:
     judged: set[int] = field(default_factory=set)  # ends, by event
     asked: dict[str, date] = field(default_factory=dict)  # the end that was asked for first, by rental
     promised: dict[str, date] = field(default_factory=dict)  # the end that a person was told is accepted
+    copies: set[int] = field(default_factory=set)  # events of copies and ends that were judged
     nights: dict[date, datetime] = field(default_factory=dict)  # when the pass of a date was finished
 
 

@@ -6,24 +6,28 @@ import logging
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from math import ceil
 from pathlib import Path
 
 from harness.world import SECOND, Clock, World, make_config, next_due
-from life import end_rules, rules
+from life import copy_rules, end_rules, rules
 from life.process import Acting, Killed, Process, Transactions
 from life.slack import Slack
 from sqlalchemy import select, text
 
+from kws_core.copies.service import Copies
 from kws_core.database.store import Store
+from kws_core.errors import UserError
 from kws_core.forms import ssh_keys
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.people import Actor
+from kws_core.tables.copy import Copy
 from kws_core.tables.event import Event
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import Status
+from kws_core.tables.states import CopyState, Status
 
 MORNING = time(9)
 
@@ -158,8 +162,7 @@ class Lab(World):
     def tick(self) -> None:
         """What is due at the nodes; keys are brought by ``deliver_keys`` alone."""
         for process in self.awake():
-            process.beat()
-            process.reconciler.tick()
+            process.work()
 
     def deliver_keys(self) -> None:
         """Everything that people are to be told."""
@@ -217,6 +220,11 @@ class Lab(World):
         with self.store.read() as session:
             return list(session.scalars(select(Rental).order_by(text("rentals.rowid"))))
 
+    def every_copy(self) -> list[Copy]:
+        """Also those that are gone."""
+        with self.store.read() as session:
+            return list(session.scalars(select(Copy).order_by(text("copies.rowid"))).unique())
+
     def every_event(self) -> dict[str, list[Event]]:
         """Every rental's history, oldest first."""
         found: defaultdict[str, list[Event]] = defaultdict(list)
@@ -236,6 +244,7 @@ class Lab(World):
         rules.check_histories(rentals, events)
         rules.check_the_dead(self)
         end_rules.check(self, rentals, events)
+        copy_rules.check(self, rentals, events)
         twice = [shown for shown in (*self.slack.posted.values(), *self.slack.warned.values()) if shown > 1]
         assert twice == [], "a message is shown twice"
 
@@ -254,9 +263,19 @@ class Lab(World):
             self.rental_service.return_rental(Actor(rental.owner), rental.id)
         for number in range(80):
             self.tick()
-            if not self.left() and all(rental.status is Status.ENDED for rental in self.every_rental()):
+            self._delete_copies()
+            over = all(rental.status is Status.ENDED for rental in self.every_rental())
+            if over and not self.left() and all(not copy.on_disk for copy in self.every_copy()):
                 break
             self.clock.advance(seconds=1 if number % 3 else 61)
         self.check()
         assert self.left() == {}
+        assert {copy.state for copy in self.every_copy()} <= {CopyState.GONE}
         assert {rental.status for rental in self.every_rental()} <= {Status.ENDED}
+
+    def _delete_copies(self) -> None:
+        """Everybody deletes theirs."""
+        for copy in self.every_copy():
+            if copy.state is not CopyState.GONE:
+                with suppress(UserError):  # a server is being created from it
+                    Copies(self.context).delete(Actor(copy.owner), copy.id)

@@ -11,7 +11,8 @@ from datetime import timedelta
 from harness.world import ADMIN, JOON, MINA
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
-from life.building import LENGTHS, NAMES, Building
+from life.building import LENGTHS, NAMES
+from life.copying import Copying
 from life.lab import Lab
 from life.process import Process
 
@@ -20,10 +21,12 @@ from kws_core.people import Actor
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 
-GAPS = ("read", "uploaded", "posted", "ensure_server", "ensure_address", "release")
+GAPS = (
+    "read", "uploaded", "posted", "ensure_server", "ensure_address", "release", "image ensure_copy", "image delete",
+)  # fmt: skip
 
 
-class Life(Building):
+class Life(Copying):
     """One life of one lab."""
 
     @initialize(
@@ -196,7 +199,6 @@ class Life(Building):
     def _works(self, process: Process) -> None:
         assert self.lab
         self.lab.clock.advance(seconds=1)
-        process.beat()
-        process.reconciler.tick()
+        process.work()
         self.lab.slack.tell_all(process)
         process.nightly.tick()

@@ -14,11 +14,13 @@ from sqlalchemy import false, update
 
 from kws_core import expiry
 from kws_core.cluster import heartbeat
+from kws_core.copies import lifecycle
 from kws_core.database import job_ledger, queries
 from kws_core.database.leases import Leases
 from kws_core.errors import NodeError
-from kws_core.expiry import ExpiryPolicy
+from kws_core.expiry import CopyEnds, ExpiryPolicy
 from kws_core.nightly.cleanup import Nightly
+from kws_core.nodes.fake.image_store import FakeImageStore
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.values import RemainingResources
 from kws_core.outbox.pending_messages import Outbox, PendingMessages
@@ -218,6 +220,38 @@ def the_new_owner_counts_as_warned(patch: pytest.MonkeyPatch) -> None:
 @mutant(scenarios.a_grace_time)
 def the_grace_time_is_cut_short(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ExpiryPolicy, "grace_over", lambda self, rental: rental.stopped_at + timedelta(hours=3))
+
+
+# -- copies
+
+
+@mutant(scenarios.killed_after_the_copy_was_made)
+def a_copy_is_made_without_a_look(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(FakeImageStore, "called", lambda self, name: None)
+
+
+@mutant(scenarios.returned_as_soon_as_a_copy_is_wanted)
+def a_server_goes_while_its_copy_is_wanted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Steps, "_is_being_copied", lambda self, job: False)
+
+
+@mutant(scenarios.a_copy_at_the_end)
+def the_end_does_not_wait_for_its_copy(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Nightly, "_copies_first", lambda self, session, rental, over: False)
+
+
+@mutant(scenarios.a_copy_that_fails_each_night)
+def a_copy_that_fails_once_is_given_up(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(lifecycle, "MOST_NIGHTS", 1)
+
+
+@mutant(scenarios.nobody_hears_of_a_copys_end)
+def a_copy_goes_although_nobody_was_warned(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        CopyEnds,
+        "may_delete",
+        lambda self, copy, events, now: now.date() > copy.keep_until + timedelta(days=1),
+    )
 
 
 # -- several processes

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any
 
 from harness.world import Clock, Inline
@@ -19,6 +20,8 @@ from kws_core.cluster.heartbeat import Heartbeat
 from kws_core.config import Config
 from kws_core.context import Context
 from kws_core.database.store import Store
+from kws_core.images.carrier import Carrier
+from kws_core.images.service import Images
 from kws_core.nightly.cleanup import Nightly
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.outbox.pending_messages import Outbox
@@ -30,6 +33,7 @@ NODE_CALLS = frozenset(
     {"ping", "images", "capacity", "ensure_address", "ensure_server", "machines", "release", "check_login", "host_keys",
      "put_key", "act"}
 )  # fmt: skip
+SHELF_CALLS = frozenset({"list", "look", "create", "fill", "change", "delete", "ensure_copy"})
 ON_ONE = frozenset({"ensure_address", "ensure_server", "release", "put_key"})  # of one rental each
 
 
@@ -136,6 +140,11 @@ class MortalNode:
     def __init__(self, node: FakeNode, fate: Fate, acting: Acting, who: str) -> None:
         self._node, self._fate, self._acting, self._who = node, fate, acting, who
 
+    @property
+    def shelf(self) -> MortalShelf:
+        """Its images."""
+        return MortalShelf(self._node, self._fate)
+
     def __getattr__(self, name: str) -> Any:
         if name not in NODE_CALLS:
             return getattr(self._node, name)
@@ -157,6 +166,33 @@ class MortalNode:
         return result
 
 
+class MortalShelf:
+    """The same for the images of a node."""
+
+    def __init__(self, node: FakeNode, fate: Fate) -> None:
+        self._shelf, self._fate = node.shelf, fate
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._shelf, name)
+        if name not in SHELF_CALLS:
+            return found
+
+        def call(*args: Any, **more: Any) -> Any:
+            self._fate.point(f"image {name}?")
+            result = found(*args, **more)
+            self._fate.gap(f"image {name}")
+            self._fate.point(f"image {name} done")
+            return result
+
+        return call
+
+
+def at_once(target: Callable[[], object], name: str) -> Thread:
+    """What a thread of its own would do, done now."""
+    target()
+    return Thread(name=name)
+
+
 class Process:
     """The core's parts, as a process has them. ``number`` stays, ``who`` is another after each start."""
 
@@ -175,7 +211,7 @@ class Process:
     ) -> None:
         self.number, self.fate = number, Fate()
         self.store = MortalStore(url, self.fate, transactions, alone)
-        self.context = Context(config, self.store, clock)
+        self.context = Context(config, self.store, clock, at_once)
         self.who = self.context.who
         reached = {name: MortalNode(node, self.fate, acting, self.who) for name, node in nodes.items()}
         self.outbox, self.terms, self.nightly = (
@@ -185,6 +221,8 @@ class Process:
         )
         self.pulse = Heartbeat(self.context, lambda: literal(clock(), UtcDateTime()))
         self.reconciler = Reconciler(self.context, reached, lambda node, sort: Inline())  # type: ignore[arg-type]
+        images = Images(self.context, reached, pause=lambda _: None)  # type: ignore[arg-type]
+        self.carrier = Carrier(self.context, reached, images)  # type: ignore[arg-type]
 
     def start(self) -> None:
         """As the service starts."""
@@ -195,3 +233,9 @@ class Process:
         """The pulse's tick, where there is one."""
         if not self.store.single_process:
             self.pulse.tick()
+
+    def work(self) -> None:
+        """What is due at the nodes."""
+        self.beat()
+        self.reconciler.tick()
+        self.carrier.tick()

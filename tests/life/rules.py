@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import yaml
+from harness.aftermath import copy_images
 from sqlalchemy import select
 
 from kws_core.nodes.fake.machines import FakeMachine
@@ -37,7 +38,7 @@ TOLD_STATUS = {
     "expired": Status.ENDING,
     "ended": Status.ENDED,
 }
-AT_ANY_TIME = re.compile("key_.*|warned|extended|transferred|powered_.*|host_keys|slow_boot")
+AT_ANY_TIME = re.compile("key_.*|copy_.*|warned|extended|transferred|powered_.*|host_keys|slow_boot")
 HISTORY = re.compile(  # what TRANSITIONS allow, told in events
     r"requested (placed ((moved|waiting|queued|building) )*(ready (stopped restored )*(stopped )?)?)?"
     r"((returned|failed|vanished|expired) (ended )?)?"
@@ -84,7 +85,7 @@ def check_machines(lab: Lab, rentals: Sequence[Rental], events: Histories) -> No
     """Whatever a node shows is known; a machine has the one key that its owner holds."""
     marks = {rental.mark: rental for rental in rentals}
     for name, node in lab.nodes.items():
-        for mark in node.resources():
+        for mark in node.resources().keys() - copy_images(node):
             assert mark in marks, f"{name} shows {mark}, which nobody knows"
             here = [p for p in marks[mark].placements if p.node == name]
             assert [p.state for p in here if p.state is not PlacementState.DELETED], (

@@ -11,10 +11,11 @@ from harness.world import ADMIN, JOON, MINA
 from life.lab import Lab
 from life.process import Killed, Process
 
-from kws_core.errors import NodeRefused, Refusal, UserError
+from kws_core.copies.service import Copies
+from kws_core.errors import NodeDown, NodeRefused, Refusal, UserError
 from kws_core.people import Actor
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import Status
+from kws_core.tables.states import CopyState, Status
 
 MakeLab = Callable[..., Lab]
 Scenario = Callable[[MakeLab], None]
@@ -248,13 +249,85 @@ def a_grace_time(make: MakeLab) -> None:
     assert lab.look(rental).status is Status.ENDED
 
 
+# -- copies
+
+
+def _copied(make: MakeLab) -> tuple[Lab, Rental]:
+    """A server of which a copy was asked for; the node needs a minute for it."""
+    lab = make(1)
+    rental = _ready(lab, 14)
+    lab.nodes["node1"].shelf.copy_time = timedelta(minutes=1)
+    Copies(lab.context).request(MINA, rental.id)
+    return lab, rental
+
+
+def killed_after_the_copy_was_made(make: MakeLab) -> None:
+    lab, _ = _copied(make)
+    _dies_at(lab, "image ensure_copy done")
+    lab.settle(90)
+    lab.check()
+    assert [copy.state for copy in lab.every_copy()] == [CopyState.KEPT]
+    lab.end_well()
+
+
+def returned_as_soon_as_a_copy_is_wanted(make: MakeLab) -> None:
+    lab, rental = _copied(make)
+    node = lab.nodes["node1"]
+    node.fail_next("image_copy", NodeDown(node.name, Refusal.DOWN, "timeout"), times=2)
+    lab.rental_service.return_rental(MINA, rental.id)
+    for _ in range(30):
+        lab.settle(5)
+        lab.check()
+    assert [copy.state for copy in lab.every_copy()] == [CopyState.KEPT]
+    lab.end_well()
+
+
+def a_copy_at_the_end(make: MakeLab) -> None:
+    lab = make(1)
+    rental = _ready(lab)
+    Copies(lab.context).plan(MINA, rental.id, True)
+    lab.nodes["node1"].shelf.copy_time = timedelta(minutes=1)
+    for _ in range(4):
+        assert lab.look(rental).status is Status.READY
+        _goes_to(lab, 1)
+    lab.settle(90)
+    lab.check()
+    assert lab.look(rental).status is Status.ENDED
+    assert [copy.state for copy in lab.every_copy()] == [CopyState.KEPT]
+
+
+def a_copy_that_fails_each_night(make: MakeLab) -> None:
+    lab = make(1)
+    rental = _ready(lab)
+    Copies(lab.context).plan(MINA, rental.id, True)
+    node = lab.nodes["node1"]
+    node.fail_next("image_copy", NodeRefused(node.name, Refusal.QUOTA, "full"), times=9)
+    for _ in range(6):
+        assert lab.look(rental).status is Status.READY
+        _goes_to(lab, 1)
+    _goes_to(lab, 1)
+    assert lab.look(rental).status is Status.ENDED, "the fourth night is the last"
+
+
+def nobody_hears_of_a_copys_end(make: MakeLab) -> None:
+    lab, _ = _copied(make)
+    lab.settle(90)
+    lab.slack.silent = True
+    for _ in range(35):
+        _goes_to(lab, 1)
+    assert [copy.state for copy in lab.every_copy()] == [CopyState.KEPT]
+    lab.slack.silent = False
+    for _ in range(3):
+        _goes_to(lab, 1)
+    assert [copy.state for copy in lab.every_copy()] == [CopyState.GONE]
+
+
 # -- two processes
 
 
 def _works(lab: Lab, process: Process) -> None:
     lab.clock.advance(seconds=1)
-    process.beat()
-    process.reconciler.tick()
+    process.work()
     lab.slack.tell_all(process)
     process.nightly.tick()
 

@@ -18,7 +18,8 @@ from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.states import Status
 
 SPEAKS = frozenset(
-    {EventKind.READY, EventKind.EXTENDED, EventKind.RESTORED, EventKind.WARNED, EventKind.STOPPED, EventKind.EXPIRED}
+    {EventKind.READY, EventKind.EXTENDED, EventKind.RESTORED, EventKind.WARNED, EventKind.STOPPED, EventKind.EXPIRED,
+     EventKind.COPY_KEPT, EventKind.COPY_WARNED}
 )  # fmt: skip
 
 
@@ -112,4 +113,5 @@ def _asks(process: Process, mail: PendingMessages, one: Event) -> bool:
 
 def _seen(mail: PendingMessages, one: Event, process: Process, *, given_up: bool = False) -> Seen:
     rental = mail.rental
-    return Seen(rental.id, rental.owner, one.kind, one.data.get("last_day"), process.context.now(), given_up)
+    last_day = one.data.get("last_day") or one.data.get("until")
+    return Seen(rental.id, rental.owner, one.kind, last_day, process.context.now(), given_up)

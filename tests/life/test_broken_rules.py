@@ -34,7 +34,8 @@ SELDOM = frozenset(  # what drawn lives come upon too seldom; the scenario notic
         "the_grace_time_is_cut_short", "there_is_no_lease_on_placements", "there_is_no_lease_on_telling",
         "the_dead_are_not_buried", "the_night_of_a_dead_process_is_nobodys",
         "a_night_under_way_is_taken_from_the_living", "who_was_buried_goes_on",
-        "what_changed_meanwhile_is_overwritten",
+        "what_changed_meanwhile_is_overwritten", "a_copy_is_made_without_a_look",
+        "a_server_goes_while_its_copy_is_wanted", "a_copy_goes_although_nobody_was_warned",
     }
 )  # fmt: skip
 
@@ -43,6 +44,7 @@ OF_DAYS = frozenset(  # what takes days, or a second process, to be noticed
     {
         "a_rental_ends_a_day_early", "the_night_takes_whom_nobody_warned",
         "a_warning_counts_although_it_was_not_delivered", "the_ledger_of_nights_is_ignored",
+        "the_end_does_not_wait_for_its_copy", "a_copy_that_fails_once_is_given_up",
     }
 )  # fmt: skip
 
