@@ -55,10 +55,13 @@ class MyRentals:
         if not rental.live:
             request.say(request.texts(N_("{name} is already being deleted."), name=rental.name))
             return
-        text = request.texts(
-            N_("Return {name}? It will be deleted now, along with all its data. You can't undo this."),
-            name=rental.name,
-        )
+        question = N_("Return {name}? It will be deleted now, along with all its data. You can't undo this.")
+        if rental.copy_at_end:
+            question = N_(
+                "Return {name}? It will be deleted now, along with all its data, and the copy you planned won't be made. "
+                "You can't undo this."
+            )
+        text = request.texts(question, name=rental.name)
         request.say(text, [paragraph(text), ActionsBlock(elements=self._question(request, rental))])
 
     def _question(self, request: RequestContext, rental: Rental) -> list[ButtonElement]:

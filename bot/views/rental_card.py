@@ -60,6 +60,10 @@ REBOOT = (N_("Reboot server"), N_("Reboot container"))
 RETURN = (N_("Return server"), N_("Return container"))
 LOG = (N_("View console log"), N_("View logs"))
 SAVED = N_("I saved the key")
+RETURN_NOW = N_("It will be deleted now, along with all its data. You can't undo this.")
+RETURN_PLANNED = N_(
+    "It will be deleted now, along with all its data, and the copy you planned won't be made. You can't undo this."
+)
 TURNED = (EventKind.SWITCHED_OFF, EventKind.SWITCHED_ON, EventKind.POWERED_OFF, EventKind.POWERED_ON)
 COPY_NEWS = frozenset({EventKind.COPY_KEPT, EventKind.COPY_FAILED, EventKind.COPY_WARNED})
 ON_A_MESSAGE = frozenset({"warning", "restore"})  # where the clicked message itself says what happened
@@ -226,9 +230,7 @@ def return_button(rental: Rental, texts: Texts, *, confirmed: bool = False) -> B
     label = texts.plain(_of(rental, RETURN))
     confirm = ConfirmObject(
         title=PlainTextObject(text=clip(texts.plain(N_("Return {name}?"), name=rental.name), 100)),
-        text=PlainTextObject(
-            text=texts.plain(N_("It will be deleted now, along with all its data. You can't undo this."))
-        ),
+        text=PlainTextObject(text=texts.plain(RETURN_PLANNED if rental.copy_at_end else RETURN_NOW)),
         confirm=PlainTextObject(text=label),
         deny=PlainTextObject(text=texts.plain(N_("Cancel"))),
         style="danger",

@@ -157,3 +157,12 @@ def test_who_asked_for_a_new_key_is_said_when_it_was_somebody_else() -> None:
     own, others = (event(EventKind.KEY_WANTED, actor=actor) for actor in ("U0MINA00001", "U0ADMIN001"))
     assert "<@" not in str(card(rental(), [own]))
     assert "<@U0ADMIN001> reset the SSH key" in str(card(rental(), [others]))
+
+
+def test_who_returns_a_server_hears_that_the_planned_copy_is_not_made() -> None:
+    buttons = [
+        rental_card.return_button(rental(copy_at_end=planned), Texts("en")) for planned in (False, True)
+    ]
+    said = [button.to_dict()["confirm"]["text"]["text"] for button in buttons]
+    assert ["copy you planned" in text for text in said] == [False, True]
+    assert all(text.endswith("You can't undo this.") for text in said)
