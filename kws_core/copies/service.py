@@ -92,7 +92,7 @@ class Copies:
         """Keep the copy for the policy's days, counted from today.
 
         Raises:
-            UserError: If there is none of that person, or it is not kept.
+            UserError: If that person has no such copy, or it isn't kept.
         """
         with self.context.store.write() as session:
             copy = self._mine(copies.copy(session, copy_id, lock=True), who)
@@ -111,7 +111,7 @@ class Copies:
         """Delete the copy; one that is still being made is not made. Done twice it is done once.
 
         Raises:
-            UserError: If there is none of that person, or a server is being created from it.
+            UserError: If that person has no such copy, or a server is being created from it.
         """
         with self.context.store.write() as session:
             copy = self._mine(copies.copy(session, copy_id, lock=True), who)

@@ -121,8 +121,7 @@ class CopyKeeper:
         copy.size_bytes, copy.kept_at = image.size_bytes, now
         copy.move_to(CopyState.KEPT, now)
         copy.next_check_at = now + KEPT_CHECK
-        rental = queries.rental(session, copy.rental_id, lock=True)
-        assert rental
+        rental = _rental_of(session, copy)
         rental.record(CopyKept(copy.id, copy.node, copy.keep_until, image.size_bytes), now)
         if copy.at_end and self._has_ended(rental):  # it was not extended or restored meanwhile
             rental.copy_at_end = False
@@ -148,8 +147,7 @@ class CopyKeeper:
         self._apply(copy, lambda session, fresh: self._failed(session, fresh, why, detail))
 
     def _failed(self, session: Session, copy: Copy, why: str, detail: str) -> None:
-        rental = queries.rental(session, copy.rental_id, lock=True)
-        assert rental
+        rental = _rental_of(session, copy)
         nights = 1 + len(copies.failed_at_end(session, rental.id, self.context.expiry.over_at(rental)))
         lifecycle.fail(session, copy, rental, why, detail, self.context.now(), nights)
 
@@ -175,24 +173,21 @@ class CopyKeeper:
         """Gone is believed only when the node shows nothing; what was asked for and never answered may still appear."""
         for image in _images_of(node, copy):
             node.shelf.delete(image.id)
-        unanswered = copy.image_id is None and copy.asked_at is not None
-        if _images_of(node, copy) or (
-            unanswered and copy.asked_at and self.context.now() - copy.asked_at < LINGER
-        ):
+        if _images_of(node, copy) or self._may_appear(copy):
             self._later(copy, RETRY)
         else:
             self._apply(copy, self._gone)
+
+    def _may_appear(self, copy: Copy) -> bool:
+        asked_at = copy.asked_at if copy.image_id is None else None  # never answered
+        return asked_at is not None and self.context.now() - asked_at < LINGER
 
     def _gone(self, session: Session, copy: Copy) -> None:
         now = self.context.now()
         copy.gone_at = now
         copy.move_to(CopyState.GONE, now)
-        if (
-            copy.kept_at is not None and copy.failure != lifecycle.DELETED
-        ):  # that was told as it was asked for
-            rental = queries.rental(session, copy.rental_id, lock=True)
-            assert rental
-            rental.record(CopyDeleted(copy.id, copy.node, copy.failure or EXPIRED), now)
+        if copy.kept_at and copy.failure != lifecycle.DELETED:  # that was told as it was asked for
+            _rental_of(session, copy).record(CopyDeleted(copy.id, copy.node, copy.failure or EXPIRED), now)
 
     # -- shared
 
@@ -220,6 +215,13 @@ STEPS: Mapping[CopyState, Callable[[CopyKeeper, Node, Copy], None]] = {
     CopyState.KEPT: CopyKeeper._check,
     CopyState.DELETING: CopyKeeper._delete,
 }
+
+
+def _rental_of(session: Session, copy: Copy) -> Rental:
+    """The rental that it is of, locked: its history is about to get a line."""
+    rental = queries.rental(session, copy.rental_id, lock=True)
+    assert rental  # the row is never deleted
+    return rental
 
 
 def _server_of(copy: Copy) -> str | None:

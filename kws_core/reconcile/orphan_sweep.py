@@ -124,7 +124,7 @@ class Sweep:
                     if not wanted:
                         _delete_copies(self.nodes[report.node], one.mark)
                 except NodeError as error:
-                    log.warning("sweep: %s: %s", one.mark, error)
+                    log.warning("orphan sweep: %s: %s", one.mark, error)
 
     def _tidy(self, report: NodeReport) -> None:
         """Flavors are made again when they are wanted again, so these need no second sight."""
