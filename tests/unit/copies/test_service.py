@@ -10,6 +10,7 @@ from harness.world import ADMIN, JOON, MINA, World
 
 from kws_core.copies.service import Copies
 from kws_core.errors import ErrorCode, NodeDown, NodeRefused, Refusal, UserError
+from kws_core.expiry import CopyEnds
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.values import MachineAction
 from kws_core.people import Actor
@@ -302,6 +303,18 @@ def test_a_copy_that_is_kept_longer_is_warned_of_again(world: World) -> None:
     world.midnight(18)
     world.nightly.tick()
     assert world.kinds(rental).count("copy_warned") == 2
+
+
+def test_a_copy_told_of_in_time_still_has_its_last_day(world: World) -> None:
+    rental, copy = copied(world)
+    world.midnight(28)
+    world.nightly.tick()
+    world.deliver_all()
+    events, ends = world.rental_queries.history(rental.id), CopyEnds(world.context.expiry)
+    world.midnight(2)
+    assert not ends.may_delete(copy, events, world.clock())
+    world.midnight(1)
+    assert ends.may_delete(copy, events, world.clock())
 
 
 # -- at the end
