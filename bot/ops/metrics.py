@@ -182,7 +182,10 @@ def _mail(found: Figures) -> Iterator[Metric]:
     )
     ages = {(box,): _age(mail.oldest, found.at) for box, mail in boxes.items()}
     yield _family(
-        "kws_outbox_age_seconds", "Age of the oldest undelivered message; 0 if all are delivered.", ["to"], ages
+        "kws_outbox_age_seconds",
+        "Age of the oldest undelivered message; 0 if all are delivered.",
+        ["to"],
+        ages,
     )
 
 
