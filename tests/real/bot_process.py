@@ -183,6 +183,19 @@ def rent(workspace: Workspace, person: Any, name: str, **fields: Any) -> None:
     assert outcome.errors == {} and outcome.acked, outcome
 
 
+def ask_to_return(workspace: Workspace, person: Any, name: str) -> None:
+    """Type the command and click the button of the question that names this rental.
+
+    The question of an earlier return may go from the screen at any time, so counting messages tells nothing.
+    """
+
+    def asked() -> list[str]:
+        return [m["ts"] for m in person.ephemeral() if name in str(m) and "rental_return" in str(m)]
+
+    person.command(f"/kws return {name}")
+    person.click("rental_return", message=workspace.wait_for(asked, timeout=30)[-1])
+
+
 def cards(person: Any) -> list[dict[str, Any]]:
     """The progress messages in a person's DM."""
     return [

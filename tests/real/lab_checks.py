@@ -7,7 +7,7 @@ import sqlite3
 from typing import Any
 
 import yaml
-from bot_process import BotProcess, card_of
+from bot_process import BotProcess, ask_to_return, card_of
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
 
 from slack_workspace import Workspace
@@ -56,11 +56,7 @@ def assert_key_matches(person: Any, clouds: dict[str, Any], bot: BotProcess, nam
 
 def return_rental(workspace: Workspace, person: Any, name: str) -> None:
     """Returns it by command and waits until the card says that it is gone."""
-    person.command(f"/kws return {name}")
-    workspace.wait_for(
-        lambda: any(name in str(m) and "rental_return" in str(m) for m in person.ephemeral()), timeout=10
-    )
-    person.click("rental_return", message=person.ephemeral()[-1]["ts"])
+    ask_to_return(workspace, person, name)
     workspace.wait_for(lambda: ":white_circle:" in card_of(person, name), timeout=READY)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from bot_process import BotProcess, card_of, node2_hanging, rent
+from bot_process import BotProcess, ask_to_return, card_of, node2_hanging, rent
 
 from slack_workspace import Workspace
 
@@ -91,7 +91,5 @@ def test_a_node_that_hangs_while_the_bot_runs(
         assert time.monotonic() - begun < 2 * USUAL
         assert all("node1" in card_of(mina, name) for name in ("one", "two"))
     for name in ("one", "two", "before"):
-        mina.command(f"/kws return {name}")
-        workspace.wait_for(lambda n=name: n in str(mina.ephemeral()[-1:]), timeout=10)
-        mina.click("rental_return", message=mina.ephemeral()[-1]["ts"])
+        ask_to_return(workspace, mina, name)
         workspace.wait_for(lambda n=name: ":white_circle:" in card_of(mina, n), timeout=150)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bot_process import BotProcess, node2_hanging, wait_until
+from bot_process import BotProcess, ask_to_return, node2_hanging, wait_until
 
 from slack_workspace import Workspace, visible_text
 
@@ -57,10 +57,7 @@ def rent(person: Any, bot: BotProcess, *names: str) -> None:
 def return_rental(workspace: Workspace, person: Any, bot: BotProcess) -> None:
     """Everything, by buttons."""
     for name in rentals(bot):
-        seen = len(person.ephemeral())
-        person.command(f"/kws return {name}")
-        workspace.wait_for(lambda seen=seen: "rental_return" in str(person.ephemeral()[seen:]), timeout=10)
-        person.click("rental_return", message=person.ephemeral()[-1]["ts"])
+        ask_to_return(workspace, person, name)
     wait_until(lambda: not rentals(bot), 200)
 
 

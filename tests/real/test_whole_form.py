@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from bot_process import BotProcess, card_of
+from bot_process import BotProcess, ask_to_return, card_of
 
 from slack_workspace import Workspace
 
@@ -68,16 +68,9 @@ def ready(workspace: Workspace, person: Any, name: str) -> str:
     return card_of(person, name)
 
 
-def asking(person: Any, name: str) -> list[str]:
-    """ts of the questions whether to return it."""
-    return [m["ts"] for m in person.ephemeral() if name in str(m) and "rental_return" in str(m)]
-
-
 def return_rental(workspace: Workspace, person: Any, *names: str) -> None:
     for name in names:
-        person.command(f"/kws return {name}")
-        asked = workspace.wait_for(lambda n=name: asking(person, n), timeout=30)
-        person.click("rental_return", message=asked[-1])
+        ask_to_return(workspace, person, name)
     for name in names:
         workspace.wait_for(lambda n=name: ":white_circle:" in card_of(person, n), timeout=WAIT)
 
