@@ -21,6 +21,7 @@ from kws_core.nodes.values import (
     LoginCheck,
     Machine,
     MachineAction,
+    Rebuild,
     RemainingResources,
     ServerSpec,
 )
@@ -104,6 +105,19 @@ class Node(Protocol):
         Repeat-safe: a machine that is already so, or on its way, is fine. A reboot starts a stopped one.
         NodeRefused ``missing`` when there is no such machine with a KWS mark, ``invalid`` when its state
         does not allow it now (still building, broken, paused, another action under way).
+        """
+
+    def rebuild(self, again: Rebuild, address: Address) -> str | None:
+        """Make the mark's machine once more from its image, on the same address. What is on its disk is lost.
+
+        Repeat-safe, also after an ambiguous failure: one that carries the ``number`` is not made again. Returns
+        its id from when machines() shows the new one; None while an earlier container is still being taken
+        away: call again. A server keeps its id and the user data that it was born with, with ``public_key`` in
+        the place of KWS's earlier key where the node lets it be read; it takes the key at its first boot in any
+        case. One that was stopped may be left so.
+
+        NodeRefused ``no_image``, ``missing`` when there is no such server, and ``invalid`` when its state does
+        not allow it now; then nothing was changed.
         """
 
     def console(self, kind: Kind, machine_id: str, lines: int) -> str:

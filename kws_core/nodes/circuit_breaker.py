@@ -22,6 +22,7 @@ from kws_core.nodes.values import (
     LoginCheck,
     Machine,
     MachineAction,
+    Rebuild,
     RemainingResources,
     ServerSpec,
 )
@@ -156,6 +157,10 @@ class GuardedNode:
     def act(self, kind: Kind, machine_id: str, action: MachineAction) -> None:
         """See Node."""
         self._guard(lambda: self._node.act(kind, machine_id, action))
+
+    def rebuild(self, again: Rebuild, address: Address) -> str | None:
+        """See Node."""
+        return self._guard(lambda: self._node.rebuild(again, address))
 
     def console(self, kind: Kind, machine_id: str, lines: int) -> str:
         """See Node."""

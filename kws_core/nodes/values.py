@@ -111,6 +111,15 @@ class ContainerSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Rebuild:
+    """A machine to make once more from its image. ``number`` tells this time from the earlier ones of its mark."""
+
+    spec: ServerSpec | ContainerSpec
+    number: int
+    public_key: str = ""  # a key that KWS made, which the server takes in the place of earlier ones
+
+
+@dataclass(frozen=True, slots=True)
 class CopySpec:
     """A copy to make of a server's disk. ``mark`` identifies it, and is what its image is called."""
 
@@ -159,6 +168,8 @@ class Machine:
     fault: str = ""  # the node's own words, for the log only; of a stopped container how it ended
     refusal: Refusal | None = None  # for BROKEN: what kind of failure the fault is
     created_at: datetime | None = None
+    command: Sequence[str] = ()  # of a container, as is the next: what it was made with
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import pytest
 from harness.contract_kit import BUSYBOX, IMAGE, Kit
 
 from kws_core.errors import NodeRefused, Refusal
-from kws_core.nodes.values import MachineAction, MachineState
+from kws_core.nodes.values import MachineAction, MachineState, Rebuild
 from kws_core.values import Kind
 
 T = TypeVar("T")
@@ -282,3 +282,36 @@ def test_a_node_without_containers(bare: Kit) -> None:
     assert refused.value.reason == Refusal.MISSING
     bare.until(lambda: not bare.node.release(container.mark))
     assert IMAGE in {image.name for image in bare.node.images()}
+
+
+def test_a_container_is_made_again_on_its_address(dock: Kit) -> None:
+    spec = dock.container(BUSYBOX, SLEEP, {"COLOR": "blue"})
+    address = dock.node.ensure_address(spec)
+    first = dock.run(spec)
+    shown = dock.until_state(spec.mark, MachineState.ACTIVE)
+    assert (tuple(shown.command), shown.environment["COLOR"]) == (SLEEP, "blue"), "all that KWS forgets"
+    again = Rebuild(spec, 1)
+    assert dock.node.rebuild(again, address) is None, "what was there is taken away first"
+    second = dock.rebuild(again, address)
+    assert second != first
+    assert dock.until_state(spec.mark, MachineState.ACTIVE).id == second
+    assert dock.node.rebuild(again, address) == second
+    assert dock.node.ensure_address(spec) == address
+    assert dock.count(spec.mark) == ONE_SET
+
+
+def test_a_container_is_made_again_once_by_four_threads(dock: Kit) -> None:
+    spec = dock.container(BUSYBOX, SLEEP)
+    address = dock.node.ensure_address(spec)
+    dock.run(spec)
+    dock.until_state(spec.mark, MachineState.ACTIVE)
+    made: set[str | None] = set()
+
+    def all_agree() -> bool:
+        made.clear()
+        made.update(four_times(lambda: dock.node.rebuild(Rebuild(spec, 1), address)))
+        return None not in made
+
+    dock.until(all_agree)
+    assert len(made) == 1
+    assert dock.count(spec.mark) == ONE_SET

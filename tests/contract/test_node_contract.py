@@ -21,6 +21,7 @@ from kws_core.nodes.values import (
     MachineAction,
     MachineState,
     NetworkSpec,
+    Rebuild,
     RemainingResources,
 )
 from kws_core.values import Kind, Size
@@ -245,3 +246,79 @@ def test_no_copy_of_a_server_that_is_not_there(kit: Kit) -> None:
     with pytest.raises(NodeRefused) as error:
         kit.node.shelf.ensure_copy("00000000-0000-0000-0000-000000000000", wanted)
     assert error.value.reason == Refusal.MISSING
+
+
+def test_a_server_is_rebuilt_once_for_each_number(kit: Kit) -> None:
+    spec = kit.spec()
+    address = kit.node.ensure_address(spec)
+    server = kit.node.ensure_server(spec, address)
+    kit.until_state(spec.mark, MachineState.ACTIVE)
+    assert kit.rebuilds(server) == 0
+    for number in (1, 2):
+        again = Rebuild(spec, number)
+        assert kit.rebuild(again, address) == server
+        assert kit.node.rebuild(again, address) == server, "while it is under way"
+        kit.until_state(spec.mark, MachineState.ACTIVE)
+        assert kit.node.rebuild(again, address) == server, "when it is done"
+        assert kit.rebuilds(server) == number
+    kit.until(lambda: kit.node.check_login(address, LOGIN).accepted)
+    assert kit.node.ensure_address(spec) == address
+    assert kit.count(spec.mark) == ONE_ADDRESS + Counter({"server": 1})
+    assert kit.user_data_of(server) == spec.user_data
+    assert kit.key_left_for(server) == ""
+
+
+def test_a_server_is_rebuilt_once_by_four_threads(kit: Kit) -> None:
+    spec = kit.spec()
+    address = kit.node.ensure_address(spec)
+    server = kit.node.ensure_server(spec, address)
+    kit.until_state(spec.mark, MachineState.ACTIVE)
+    assert four_times(lambda: kit.node.rebuild(Rebuild(spec, 1), address)) == [server] * 4
+    kit.until_state(spec.mark, MachineState.ACTIVE)
+    assert kit.rebuilds(server) == 1
+
+
+def test_a_rebuilt_server_has_the_new_key_and_the_rest_of_its_user_data(kit: Kit) -> None:
+    old, new = (ssh_keys.generate("kws-web").public for _ in range(2))
+    other = ssh_keys.generate("kws-web-2").public
+    born = f"#cloud-config\nssh_authorized_keys: [{old}, {other}]\nruncmd: [ls]\n"
+    spec = kit.spec(user_data=born)
+    address = kit.node.ensure_address(spec)
+    server = kit.node.ensure_server(spec, address)
+    kit.until_state(spec.mark, MachineState.ACTIVE)
+    kit.rebuild(Rebuild(spec, 1, new), address)
+    kit.until_state(spec.mark, MachineState.ACTIVE)
+    assert kit.user_data_of(server) == born.replace(old, new)
+    assert kit.key_left_for(server) == new
+
+
+def test_a_server_that_is_stopped_is_rebuilt_too(kit: Kit) -> None:
+    spec = kit.spec()
+    address = kit.node.ensure_address(spec)
+    server = kit.node.ensure_server(spec, address)
+    kit.act(kit.until_state(spec.mark, MachineState.ACTIVE), MachineAction.STOP)
+    kit.until_state(spec.mark, MachineState.STOPPED)
+    assert kit.rebuild(Rebuild(spec, 1), address) == server
+    kit.until_state(spec.mark, MachineState.STOPPED)
+    kit.act(kit.node.machines()[spec.mark], MachineAction.START)
+    kit.until_state(spec.mark, MachineState.ACTIVE)
+    assert kit.rebuilds(server) == 1
+
+
+def test_a_rebuild_from_an_image_that_is_gone_is_refused_and_changes_nothing(kit: Kit) -> None:
+    spec = kit.spec()
+    address = kit.node.ensure_address(spec)
+    server = kit.node.ensure_server(spec, address)
+    kit.until_state(spec.mark, MachineState.ACTIVE)
+    with pytest.raises(NodeRefused) as refused:
+        kit.node.rebuild(Rebuild(replace(spec, image="no-such-image"), 1), address)
+    assert refused.value.reason == Refusal.NO_IMAGE
+    assert (kit.rebuilds(server), kit.node.machines()[spec.mark].state) == (0, MachineState.ACTIVE)
+
+
+def test_what_is_not_there_is_not_rebuilt(kit: Kit) -> None:
+    spec = kit.spec()
+    with pytest.raises(NodeRefused) as refused:
+        kit.node.rebuild(Rebuild(spec, 1), kit.node.ensure_address(spec))
+    assert refused.value.reason == Refusal.MISSING
+    assert kit.count(spec.mark) == ONE_ADDRESS

@@ -20,7 +20,15 @@ from kws_core.nodes import Node
 from kws_core.nodes.openstack.driver import OpenStackDriver
 from kws_core.nodes.openstack.node import OpenStackNode
 from kws_core.nodes.pool import Pool
-from kws_core.nodes.values import ContainerSpec, Machine, MachineAction, MachineState, ServerSpec
+from kws_core.nodes.values import (
+    Address,
+    ContainerSpec,
+    Machine,
+    MachineAction,
+    MachineState,
+    Rebuild,
+    ServerSpec,
+)
 from kws_core.values import PortRange, Size
 
 IMAGE = "debian-12"
@@ -134,6 +142,31 @@ class Kit:
     def lets_in_from(self, mark: str) -> set[str]:
         """CIDRs from which the mark's security group lets in everything."""
         return self._inside.lets_in_from(mark)
+
+    def rebuild(self, again: Rebuild, address: Address) -> str:
+        """Ask for it until nothing else is under way there, and what was there is gone."""
+        made: list[str | None] = []
+
+        def asked() -> bool:
+            try:
+                made.append(self.node.rebuild(again, address))
+            except NodeRefused as error:
+                if error.reason != Refusal.INVALID:
+                    raise
+            return bool(made and made[-1])
+
+        self.until(asked)
+        if isinstance(again.spec, ContainerSpec):
+            self._containers.append(str(made[-1]))
+        return str(made[-1])
+
+    def rebuilds(self, server: str) -> int:
+        """How often the node rebuilt that server."""
+        return self._inside.rebuilds(server)
+
+    def user_data_of(self, server: str) -> str:
+        """What a first boot of the server would find."""
+        return self._inside.user_data_of(server)
 
     def key_left_for(self, server: str) -> str:
         """What the server's metadata service would say of a new key."""

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.openstack.node import OpenStackNode
+from kws_core.nodes.values import ServerSpec
 
 
 class NodeInside(Protocol):
@@ -22,6 +23,12 @@ class NodeInside(Protocol):
 
     def key_left_for(self, server: str) -> str:
         """The public key in the server's metadata, "" if there is none."""
+
+    def rebuilds(self, server: str) -> int:
+        """How often the server was rebuilt."""
+
+    def user_data_of(self, server: str) -> str:
+        """The user data that its next first boot would find."""
 
     def lose(self, mark: str, kind: str) -> None:
         """Delete the mark's resources of one kind."""
@@ -42,6 +49,14 @@ class FakeInside:
     def key_left_for(self, server: str) -> str:
         return self._node.servers[server].key
 
+    def rebuilds(self, server: str) -> int:
+        return sum(mark == self._node.servers[server].spec.mark for mark, _ in self._node.rebuilt)
+
+    def user_data_of(self, server: str) -> str:
+        spec = self._node.servers[server].spec
+        assert isinstance(spec, ServerSpec)
+        return spec.user_data
+
     def lose(self, mark: str, kind: str) -> None:
         self._node.vanish(mark, kind)
 
@@ -61,6 +76,13 @@ class OpenStackInside:
 
     def key_left_for(self, server: str) -> str:
         return self._node.cloud.servers.get(server).metadata.get("kws_key", "")
+
+    def rebuilds(self, server: str) -> int:
+        actions = self._node.raw().compute.get(f"/servers/{server}/os-instance-actions").json()
+        return sum(one["action"] == "rebuild" for one in actions["instanceActions"])
+
+    def user_data_of(self, server: str) -> str:
+        return self._node.cloud.servers.user_data(server)
 
     def lose(self, mark: str, kind: str) -> None:
         cloud = self._node.cloud

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from kws_core.errors import Refusal
 from kws_core.nodes.offered_images import login_of
+from kws_core.nodes.user_data import with_key
 from kws_core.nodes.values import (
     Capacity,
     ContainerSpec,
@@ -19,6 +20,7 @@ from kws_core.nodes.values import (
     Machine,
     MachineAction,
     MachineState,
+    Rebuild,
     ServerSpec,
 )
 from kws_core.values import HostCapacity, Kind, Size
@@ -45,6 +47,7 @@ CLOUD_INIT_ENDS = timedelta(
     seconds=20
 )  # after the SSH server has begun to answer; a real one takes up to a minute
 RUNNING = (MachineState.ACTIVE, MachineState.STOPPED)
+CONSOLE = "FAKE CONSOLE OUTPUT\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +75,31 @@ class FakeMachine:
     stopping_at: datetime | None = None  # since when it is being stopped by an action
     started_at: datetime | None = None  # by an action, since it was made
     ending: str = ""  # of a container that ended by itself, Docker's words
-    output: str = "FAKE CONSOLE OUTPUT\n"
+    output: str = CONSOLE
     key: str = ""  # in its metadata, by put_key()
     taken: str = ""  # what was there when it booted last
+    number: int = 0  # of its last rebuild
+    rebuilt_at: datetime | None = None
 
     @property
     def kind(self) -> Kind:
         return Kind.CONTAINER if isinstance(self.spec, ContainerSpec) else Kind.SERVER
 
+    @property
+    def made_at(self) -> datetime:
+        """Since when it has this disk."""
+        return self.rebuilt_at or self.created_at
+
+    @property
+    def host_key(self) -> str:
+        """The fingerprint of the host key on this disk."""
+        return host_key(f"{self.id}.{self.number}" if self.number else self.id)
+
     def state(self, now: datetime, times: Times) -> MachineState:
         """Its state at this time."""
         if self.deleted_at is not None:
             return MachineState.DELETING
-        if now < self.created_at + times.build:
+        if now < self.made_at + times.build:
             return MachineState.BUILDING
         if self.broken:
             return MachineState.BROKEN
@@ -97,7 +112,7 @@ class FakeMachine:
 
     def answers(self, now: datetime, times: Times) -> bool:
         """Whether it is up and has booted."""
-        up_since = self.started_at or self.created_at + times.build
+        up_since = self.started_at or self.made_at + times.build
         return self.state(now, times) is MachineState.ACTIVE and now >= up_since + times.boot
 
     def has_printed_keys(self, now: datetime, times: Times) -> bool:
@@ -109,7 +124,7 @@ class FakeMachine:
         if not self.answers(now, times):
             return LoginCheck()
         accepted = login.public_key is None or self.opens(login.public_key)
-        return LoginCheck(True, accepted, (host_key(self.id),))
+        return LoginCheck(True, accepted, (self.host_key,))
 
     def after(self, action: MachineAction, now: datetime, times: Times) -> FakeMachine | None:
         """What it is after the action; None when its state does not allow it."""
@@ -125,6 +140,22 @@ class FakeMachine:
     def again(self, now: datetime) -> FakeMachine:
         """Booted again."""
         return replace(self, stopped=False, stopping_at=None, ending="", started_at=now, taken=self.key)
+
+    def rebuilt(
+        self, again: Rebuild, now: datetime, times: Times, broken: Refusal | None
+    ) -> FakeMachine | None:
+        """With a new disk, stopped if it was; None when its state does not allow it."""
+        state = self.state(now, times)
+        if state not in (*RUNNING, MachineState.BROKEN) or (
+            self.stopping_at and state is MachineState.ACTIVE
+        ):
+            return None
+        spec, key = self.spec, again.public_key or self.key
+        if isinstance(spec, ServerSpec) and again.public_key:
+            spec = replace(spec, user_data=with_key(spec.user_data, again.public_key))
+        stopped = state is MachineState.STOPPED
+        fresh = FakeMachine(self.id, spec, self.port_id, self.created_at, broken, stopped=stopped)
+        return replace(fresh, key=key, taken=key, number=again.number, rebuilt_at=now)
 
     def with_key(self, public_key: str, now: datetime, times: Times) -> FakeMachine | None:
         """With that key in its metadata; None when it takes none, now or of that length."""
@@ -151,6 +182,8 @@ class FakeMachine:
             fault=fault,
             refusal=refusal,
             created_at=self.created_at,
+            command=self.spec.command if isinstance(self.spec, ContainerSpec) else (),
+            environment=self.spec.environment if isinstance(self.spec, ContainerSpec) else {},
         )
 
 

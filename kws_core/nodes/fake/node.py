@@ -27,7 +27,6 @@ from kws_core.nodes.fake.machines import (
     Times,
     capacity_left,
     fits,
-    host_key,
     image_called,
     verdict,
 )
@@ -42,6 +41,7 @@ from kws_core.nodes.values import (
     Machine,
     MachineAction,
     MachineState,
+    Rebuild,
     RemainingResources,
     ServerSpec,
 )
@@ -96,6 +96,7 @@ class FakeNode(FakeChecks):
         self.network = FakeNetwork(name, addresses, self._new_id)
         self.servers: dict[str, FakeMachine] = {}  # by id; containers too
         self.ever: list[FakeMachine] = []
+        self.rebuilt: list[tuple[str, int]] = []  # mark and number of each rebuild that was carried out
         self.faults: defaultdict[str, deque[tuple[NodeError, bool]]] = defaultdict(deque)  # error, after
         self.breaks: deque[Refusal] = deque()
         self._down = False
@@ -159,6 +160,10 @@ class FakeNode(FakeChecks):
         """See Node."""
         self._call("act", lambda: self._act(kind, machine_id, action))
 
+    def rebuild(self, again: Rebuild, address: Address) -> str | None:
+        """See Node."""
+        return self._call("rebuild", lambda: self._rebuild(again, address))
+
     def console(self, kind: Kind, machine_id: str, lines: int) -> str:
         """See Node. What write() has put there."""
         return self._call("console", lambda: self._console(kind, machine_id, lines))
@@ -199,10 +204,11 @@ class FakeNode(FakeChecks):
             return {mark: RemainingResources(frozenset(items)) for mark, items in found.items()}
 
     def duplicates(self) -> list[str]:
-        """Mark for which more than one machine was ever made; those that broke don't count."""
+        """Marks for which more than one machine was ever made for the same request; those that broke don't count."""
         with self._lock:
-            made = Counter(one.spec.mark for one in self.ever if one.broken is None)
-        return sorted(mark for mark, number in made.items() if number > 1)
+            made = Counter((one.spec.mark, one.number) for one in self.ever if one.broken is None)
+            made += Counter(self.rebuilt)
+        return sorted({mark for (mark, _), number in made.items() if number > 1})
 
     def spec(self, mark: str) -> ServerSpec | ContainerSpec:
         """Return the spec of the mark's newest machine, even if it is gone.
@@ -324,16 +330,52 @@ class FakeNode(FakeChecks):
             raise NodeRefused(self._name, Refusal.MISSING, "no container service")
         for one in self._of(spec.mark):
             return one.id
+        return self._run(spec, address)
+
+    def _run(self, spec: ContainerSpec, address: Address, number: int = 0) -> str:
         if address.port_id not in self.network:
             raise NodeRefused(self._name, Refusal.MISSING, f"no port {address.port_id!r}")
         has_room = fits(replace(spec.size, disk_gb=0), self._capacity())
-        return self._add(spec, address, verdict(spec, self._registry, has_room))
+        return self._add(spec, address, verdict(spec, self._registry, has_room), number)
 
-    def _add(self, spec: ServerSpec | ContainerSpec, address: Address, broken: Refusal | None = None) -> str:
+    def _rebuild(self, again: Rebuild, address: Address) -> str | None:
+        spec = again.spec
+        if isinstance(spec, ContainerSpec):
+            return self._run_again(spec, address, again.number)
+        for one in self._of(spec.mark):
+            if one.number == again.number:
+                return one.id
+            if spec.image not in {image.name for image in self.offered}:
+                raise NodeRefused(self._name, Refusal.NO_IMAGE, f"no image {spec.image!r}")
+            fresh = one.rebuilt(again, self._now(), self.times, self.breaks[0] if self.breaks else None)
+            if fresh is None:
+                raise NodeRefused(self._name, Refusal.INVALID, "cannot rebuild while it is not there to run")
+            if self.breaks:
+                self.breaks.popleft()
+            self._put(fresh if self.boot_scripts else replace(fresh, taken=""))
+            self.rebuilt.append((spec.mark, again.number))
+            return one.id
+        raise NodeRefused(self._name, Refusal.MISSING, f"no server of {spec.mark}")
+
+    def _run_again(self, spec: ContainerSpec, address: Address, number: int) -> str | None:
+        for one in self._of(spec.mark):
+            if one.number == number:
+                return one.id
+            self._put(replace(one, deleted_at=one.deleted_at or self._now()))
+        self._pass_time()
+        return None if self._of(spec.mark) else self._run(spec, address, number)
+
+    def _add(
+        self,
+        spec: ServerSpec | ContainerSpec,
+        address: Address,
+        broken: Refusal | None = None,
+        number: int = 0,
+    ) -> str:
         kind = CONTAINER if isinstance(spec, ContainerSpec) else SERVER
         if self.breaks:
             broken = self.breaks.popleft()
-        machine = FakeMachine(self._new_id(kind), spec, address.port_id, self._now(), broken)
+        machine = FakeMachine(self._new_id(kind), spec, address.port_id, self._now(), broken, number=number)
         self.servers[machine.id] = machine
         self.ever.append(machine)
         return machine.id
@@ -381,7 +423,7 @@ class FakeNode(FakeChecks):
 
     def _host_keys(self, machine_id: str) -> list[str]:
         machine = self._find(Kind.SERVER, machine_id)
-        return [host_key(machine_id)] if machine.has_printed_keys(self._now(), self.times) else []
+        return [machine.host_key] if machine.has_printed_keys(self._now(), self.times) else []
 
     def _console(self, kind: Kind, machine_id: str, lines: int) -> str:
         machine = self._find(kind, machine_id)

@@ -11,6 +11,7 @@ from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.types import Server
 from kws_core.nodes.openstack.faults import OpenStackRefused, status_of
 from kws_core.nodes.openstack.translation import (
+    NUMBER_KEY,
     OWNER_KEY,
     container_is_gone,
     container_state,
@@ -18,7 +19,8 @@ from kws_core.nodes.openstack.translation import (
     mark_of_container,
     mark_of_server,
 )
-from kws_core.nodes.values import CopySpec, MachineAction, MachineState
+from kws_core.nodes.user_data import with_key
+from kws_core.nodes.values import CopySpec, MachineAction, MachineState, Rebuild
 from kws_core.values import GUEST_KEY, TAG_PREFIX, Kind
 
 # Nova's and Zun's words for being on the way to what the action is for
@@ -70,6 +72,23 @@ def put_key(cloud: Cloud, machine_id: str, public_key: str) -> None:
     """See Node.put_key(). Looks first: Nova takes no metadata while it reboots the server."""
     if _our_server(cloud, machine_id).metadata.get(GUEST_KEY) != public_key:
         cloud.servers.set_metadata(machine_id, {GUEST_KEY: public_key})
+
+
+def rebuild(cloud: Cloud, server: Server, image_id: str, again: Rebuild) -> None:
+    """Have Nova make the server's disk once more, unless it is that of this time already.
+
+    The number gets into the metadata in the transaction in which Nova accepts, so that whoever looks knows
+    whether it was done.
+    """
+    if server.metadata.get(NUMBER_KEY) == str(again.number):
+        return
+    metadata, user_data = {**server.metadata, NUMBER_KEY: str(again.number)}, ""
+    if again.public_key:
+        metadata[GUEST_KEY] = again.public_key
+        born = cloud.servers.user_data(server.id)
+        changed = with_key(born, again.public_key)
+        user_data = changed if changed != born else ""
+    cloud.servers.rebuild(server.id, image_id, metadata, user_data)
 
 
 def ensure_copy(cloud: Cloud, machine_id: str, spec: CopySpec) -> str:

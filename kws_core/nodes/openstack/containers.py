@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from kws_core.errors import Refusal
@@ -14,6 +14,7 @@ from kws_core.nodes.openstack.api.containers import GRACE_SECONDS
 from kws_core.nodes.openstack.api.types import Container
 from kws_core.nodes.openstack.faults import OpenStackRefused, status_of
 from kws_core.nodes.openstack.translation import (
+    NUMBER_KEY,
     OWNER_KEY,
     RENTAL_KEY,
     container_is_gone,
@@ -68,6 +69,23 @@ class ContainerDriver:
             self.end(cloud, double)
         return found[0].id
 
+    def again(self, cloud: Cloud, spec: ContainerSpec, address: Address, number: int) -> str | None:
+        """Return the mark's container of that number, made where the earlier one was; None until that is gone.
+
+        Raises:
+            OpenStackRefused: If the node has no container service.
+        """
+        if not cloud.containers.offered():
+            raise OpenStackRefused(self._node, Refusal.MISSING, "no container service in the catalogue")
+        found = find_containers(cloud, spec.mark)
+        made = [container for container in found if container.labels.get(NUMBER_KEY) == str(number)]
+        for other in found:
+            if other not in made[:1]:
+                self.end(cloud, other)
+        if made:
+            return made[0].id
+        return None if found else self._run(cloud, spec, address, {NUMBER_KEY: str(number)})
+
     def end(self, cloud: Cloud, container: Container) -> bool:
         """Ask for the next step towards its end; whether it is certainly gone.
 
@@ -109,8 +127,10 @@ class ContainerDriver:
         since = self._busy.get((container.id, container.status), self._clock)
         return self._clock() - since
 
-    def _run(self, cloud: Cloud, spec: ContainerSpec, address: Address) -> str:
-        labels = {RENTAL_KEY: spec.mark.removeprefix(TAG_PREFIX), OWNER_KEY: spec.owner}
+    def _run(
+        self, cloud: Cloud, spec: ContainerSpec, address: Address, more: Mapping[str, str] | None = None
+    ) -> str:
+        labels = {RENTAL_KEY: spec.mark.removeprefix(TAG_PREFIX), OWNER_KEY: spec.owner, **(more or {})}
         name = spec.name if _NAME.fullmatch(spec.name) else spec.mark
         size = spec.size
         try:

@@ -55,6 +55,7 @@ from kws_core.nodes.values import (
     MachineAction,
     MachineState,
     NetworkSpec,
+    Rebuild,
     RemainingResources,
     ServerSpec,
     StoredImage,
@@ -144,11 +145,7 @@ class OpenStackNode:
     def ensure_server(self, spec: ServerSpec, address: Address) -> str:
         """See Node."""
         with self._marks.of(spec.mark):
-            found = [
-                server
-                for server in self._listing.get(self.cloud.servers.list)
-                if mark_of_server(server) == spec.mark and server.status != "DELETED"
-            ]
+            found = self._found(spec.mark)
             return self._keep_one(found) if found else self._create(spec, address)
 
     def ensure_container(self, spec: ContainerSpec, address: Address) -> str:
@@ -190,6 +187,21 @@ class OpenStackNode:
         with self._marks.of(machine_id):  # Nova answers two at once with a 500
             actions.act(self.cloud, kind, machine_id, action)
 
+    def rebuild(self, again: Rebuild, address: Address) -> str | None:
+        """See Node."""
+        spec = again.spec
+        with self._marks.of(spec.mark):
+            if isinstance(spec, ContainerSpec):
+                return self._dock.again(self.cloud, spec, address, again.number)
+            found = self._found(spec.mark)
+            if not found:
+                raise OpenStackRefused(self._name, Refusal.MISSING, f"no server of {spec.mark}")
+            server = _ranked(found)[0]
+            self._memory.drop(_IMAGES)  # it is rare, and an image of that name may be another one by now
+            with self._marks.of(server.id):  # as act()
+                actions.rebuild(self.cloud, server, self._image_id(spec.image), again)
+            return server.id
+
     def console(self, kind: Kind, machine_id: str, lines: int) -> str:
         """See Node."""
         return actions.console(self.cloud, kind, machine_id, lines)
@@ -227,6 +239,11 @@ class OpenStackNode:
             self._cloud_once = None
         self._workers.close()
         self._connection.close()
+
+    def _found(self, mark: str) -> list[Server]:
+        """The mark's servers that are not deleted yet."""
+        listed = self._listing.get(self.cloud.servers.list)
+        return [one for one in listed if mark_of_server(one) == mark and one.status != "DELETED"]
 
     def _servers(self) -> dict[str, Machine]:
         found: dict[str, list[Server]] = {}

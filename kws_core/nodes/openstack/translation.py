@@ -11,6 +11,7 @@ from kws_core.values import TAG_PREFIX, Kind, owner_tag
 
 RENTAL_KEY = "kws_rental"  # metadata of a server, label of a container: the rental's id
 OWNER_KEY = "kws_owner"
+NUMBER_KEY = "kws_reset"  # which rebuild it is the machine of; a machine that was never rebuilt has none
 
 _STATES = {
     "ACTIVE": MachineState.ACTIVE,
@@ -143,4 +144,6 @@ def container_machine(container: Container) -> Machine:
         fault=container.reason or (container.detail if state is MachineState.STOPPED else ""),
         refusal=container_refusal(container.reason) if state is MachineState.BROKEN else None,
         created_at=container.created_at,
+        command=container.command,
+        environment=container.environment,
     )

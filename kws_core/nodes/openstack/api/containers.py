@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -160,6 +161,11 @@ def _mib(memory: Any) -> int:
     return int(found[0]) if found else 0
 
 
+def _words(command: Any) -> tuple[str, ...]:
+    """Zun's list of words, and the text of older ones."""
+    return tuple(shlex.split(command) if isinstance(command, str) else map(str, command or ()))
+
+
 def _container(entry: Json) -> Container:
     return Container(
         id=str(entry["uuid"]),
@@ -170,6 +176,8 @@ def _container(entry: Json) -> Container:
         reason=str(entry.get("status_reason") or ""),
         detail=str(entry.get("status_detail") or ""),
         image=str(entry.get("image") or ""),
+        command=_words(entry.get("command")),
+        environment={str(key): str(value) for key, value in (entry.get("environment") or {}).items()},
         vcpus=math.ceil(float(entry.get("cpu") or 0)),
         ram_mb=_mib(entry.get("memory")),
         addresses=addresses_of(entry),

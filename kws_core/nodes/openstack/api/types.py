@@ -40,6 +40,8 @@ class Container:
     reason: str = ""
     detail: str = ""  # Docker's words, e.g. "Exited(3) 5 mins ago"; as old as Zun's last check
     image: str = ""
+    command: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
     vcpus: int = 0  # a part of one counts as one
     ram_mb: int = 0
     addresses: tuple[str, ...] = ()
