@@ -154,6 +154,8 @@ class Copies:
         ready = rental.status in (Status.READY, Status.STOPPED)
         if not ready or placement is None or placement.server_id is None:
             raise UserError(ErrorCode.NOT_READY, name=rental.name)
+        if rental.reset_at is not None:
+            raise UserError(ErrorCode.RESET_UNDER_WAY, name=rental.name)
         if copies.under_way(session, rental.id):
             raise UserError(ErrorCode.COPY_UNDER_WAY, name=rental.name)
         node = self.context.config.node(placement.node)

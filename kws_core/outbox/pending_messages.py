@@ -19,11 +19,11 @@ from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.database.alerts import alert_admins
 from kws_core.database.leases import free
-from kws_core.rentals import key_rotation
+from kws_core.rentals import key_rotation, reset
 from kws_core.rentals.lifecycle import end
 from kws_core.tables.base import table_of
 from kws_core.tables.details.alerts import UnreachableAlert
-from kws_core.tables.details.events import Failed, KeyDropped, KeySent
+from kws_core.tables.details.events import Failed, KeyDropped, KeySent, ResetFailed
 from kws_core.tables.event import Event
 from kws_core.tables.person import Person
 from kws_core.tables.rental import Rental
@@ -208,6 +208,8 @@ class Outbox:
                 end(rental, Failed(Reason.NO_KEY, why=why), now)
             elif rental.rekey is not None and rental.key_sent_at is None:
                 key_rotation.drop(rental, KeyDropped(why=why), now)
+                if rental.reset_at is not None:
+                    reset.drop(rental, ResetFailed(why=why), now)
             session.flush()
             session.execute(
                 update(Event)

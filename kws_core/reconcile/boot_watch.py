@@ -68,14 +68,17 @@ class BootWatch:
         elif machine.state is MachineState.ACTIVE:
             if job.placement.active_at is None:
                 self.rows.apply(job, lambda s, r, p: setattr(p, "active_at", self.context.now()))
-            seen = self._check_login(job)
+            seen = self.check_login(job)
             if seen.accepted:
                 return self._let_in(job, machine, seen)
         return self._wait(job, machine, seen)
 
     def gets_in(self, job: Job) -> bool:
         """Whether the owner of a machine that runs gets in; of one taken over only that it answers is known."""
-        seen = self._check_login(job)
+        return self.lets_in(job, self.check_login(job))
+
+    def lets_in(self, job: Job, seen: LoginCheck) -> bool:
+        """The same of a check that was made."""
         return seen.answers if job.rental.access is Access.NONE else seen.accepted
 
     def overdue(self, placement: Placement) -> bool:
@@ -89,25 +92,26 @@ class BootWatch:
     def _waited(self, placement: Placement) -> timedelta:
         return self.context.now() - (placement.server_at or placement.held_at)
 
-    def _check_login(self, job: Job) -> LoginCheck:
-        """A container that runs is ready: nobody knows what its ports speak."""
+    def check_login(self, job: Job) -> LoginCheck:
+        """What its SSH server shows. A container that runs is ready: nobody knows what its ports speak."""
         if job.rental.kind is Kind.CONTAINER:
             return LoginCheck(answers=True, accepted=True)
         return self.nodes[job.placement.node].check_login(address_of(job.placement), login_of(job.rental))
 
     def look_for_host_keys(self, job: Job, machine: Machine) -> timedelta | None:
         """When to look again for what the guest prints, None when nothing more is expected."""
-        late = self.context.now() - (job.rental.ready_at or NEVER) > PRINTED
+        booted = max(job.rental.ready_at or NEVER, job.placement.rebuilt_at or NEVER)
+        late = self.context.now() - booted > PRINTED
         if late or job.rental.host_keys_from is not HostKeySource.NETWORK:
             return None
-        printed = self._printed_keys(job, machine)
+        printed = self.printed_keys(job, machine)
         if not printed:
             return POLL_PRINTED
         self.rows.apply(job, lambda s, r, p: self._keep_printed(r, printed))
         return None
 
     def _let_in(self, job: Job, machine: Machine, seen: LoginCheck) -> timedelta:
-        printed = self._printed_keys(job, machine)
+        printed = self.printed_keys(job, machine)
         self.rows.apply(job, lambda s, r, p: self._ready(r, p, printed, seen))
         self._console.pop(job.placement.id, None)
         return POLL_READY if printed or not seen.host_keys else POLL_PRINTED
@@ -159,7 +163,8 @@ class BootWatch:
         if placement.server_at and self.context.now() - placement.server_at > LAG:
             raise NodeRefused(placement.node, Refusal.FAILED, "the server no longer exists")
 
-    def _printed_keys(self, job: Job, machine: Machine) -> list[str]:
+    def printed_keys(self, job: Job, machine: Machine) -> list[str]:
+        """The host keys that a server printed as it booted, [] as long as there are none."""
         if job.rental.kind is Kind.CONTAINER:
             return []
         try:
@@ -171,12 +176,17 @@ class BootWatch:
     def _ready(self, rental: Rental, placement: Placement, printed: list[str], seen: LoginCheck) -> None:
         now = self.context.now()
         rental.ready_at = now
-        if printed or seen.host_keys:
-            rental.host_keys = printed or list(seen.host_keys)
-            rental.host_keys_from = HostKeySource.CONSOLE if printed else HostKeySource.NETWORK
+        keep_host_keys(rental, printed, seen)
         placement.tries, placement.down_since = 0, None
         rental.move_to(Status.READY, now, event=Ready(placement.node))
 
     def _keep_printed(self, rental: Rental, printed: list[str]) -> None:
         rental.host_keys, rental.host_keys_from = printed, HostKeySource.CONSOLE
         rental.record(HostKeysPrinted(), self.context.now())
+
+
+def keep_host_keys(rental: Rental, printed: list[str], seen: LoginCheck) -> None:
+    """What is known of them: printed on the console, otherwise seen over the network."""
+    if printed or seen.host_keys:
+        rental.host_keys = printed or list(seen.host_keys)
+        rental.host_keys_from = HostKeySource.CONSOLE if printed else HostKeySource.NETWORK

@@ -39,6 +39,8 @@ class KeyRotator:
         A crash before the mark is cleared does it again: at most one reboot more.
         """
         rental, machine = job.rental, job.placement.server_id
+        if rental.reset_at is not None:  # it takes the key with its new disk
+            return None
         if rental.rekey is None or rental.key_sent_at is None or not rental.public_key or not machine:
             return None
         node = self.nodes[job.placement.node]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kws_core.forms import cloud_init
-from kws_core.nodes.values import Address, ContainerSpec, Login, NetworkSpec, ServerSpec
+from kws_core.nodes.values import Address, ContainerSpec, Login, NetworkSpec, Rebuild, ServerSpec
 from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.states import Access
 from kws_core.values import Kind, PortRange, owner_tag
 
 
@@ -33,6 +36,12 @@ def spec_of(rental: Rental) -> ServerSpec | ContainerSpec:
         open_ports=ports,
         network=_network(rental),
     )
+
+
+def rebuild_of(rental: Rental) -> Rebuild:
+    """The rental as its node makes it once more: from its own image, also when it was made from a copy."""
+    key = rental.public_key if rental.access is Access.GENERATED else None
+    return Rebuild(replace(spec_of(rental), image=rental.image), rental.reset_number, key or "")
 
 
 def login_of(rental: Rental) -> Login:

@@ -50,6 +50,7 @@ _TO_BE_THERE = (
         Placement.server_id.is_not(None),
         Rental.status.in_((Status.READY, Status.STOPPED)),
         Rental.ready_at <= bindparam("asked_at"),
+        Rental.reset_at.is_(None),  # a container is not shown while it is made again
     )
     .order_by(Rental.name)
 )

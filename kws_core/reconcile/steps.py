@@ -25,6 +25,7 @@ from kws_core.reconcile.guarded_update import Job, Rows
 from kws_core.reconcile.key_rotation import KeyRotator
 from kws_core.reconcile.node_specs import address_of, spec_of
 from kws_core.reconcile.power_watch import PowerWatch
+from kws_core.reconcile.rebuilder import Rebuilder
 from kws_core.reconcile.resumption import Resumption
 from kws_core.rentals.lifecycle import end, place
 from kws_core.scheduling import build_slots, capacity, work_queue
@@ -74,6 +75,7 @@ class Steps:
         self.releaser = ResourceCleaner(context, nodes, self.rows)
         self.boots = BootWatch(context, nodes, self.rows)
         self.renewer = KeyRotator(context, nodes, self.rows, self.boots)
+        self.rebuilder = Rebuilder(context, nodes, self.rows, self.boots)
         resumption = Resumption(context, nodes, self.rows, self.boots)
         self.power = PowerWatch(context, self.rows, self.boots, resumption)
         self._heard: dict[str, datetime] = {}  # when each node last said that it is there
@@ -176,6 +178,8 @@ class Steps:
 
     def _watch_lent(self, job: Job, machine: Machine | None) -> timedelta:
         """Ready or past its end: it runs or not, as it should; if it was deleted behind our back, it has ended."""
+        if (wait := self.rebuilder.reset(job, machine)) is not None:
+            return wait
         if machine is None:
             return self._watch_missing(job)
         if job.placement.missing or job.placement.tries:

@@ -42,15 +42,20 @@ def ask(context: Context, who: Actor, rental_id: str, *, via: str | None = None)
             or rental.placement.server_id is None
         ):
             raise UserError(ErrorCode.NOT_READY, name=rental.name)
+        if rental.reset_at is not None:
+            raise UserError(ErrorCode.RESET_UNDER_WAY, name=rental.name)
         if rental.rekey is not None:
             return False
-        _wish(rental)
+        want(rental)
         rental.record(KeyWanted(via=via), context.now(), actor=who.id)
     context.mail.set()
     return True
 
 
-def _wish(rental: Rental) -> None:
+def want(rental: Rental) -> None:
+    """Have a new key delivered, and keep what held before; nothing if one is on its way."""
+    if rental.rekey is not None:
+        return
     sent_at = rental.key_sent_at and rental.key_sent_at.isoformat()
     kept = {name: getattr(rental, name) for name in KEPT}
     rental.rekey = {**kept, "access": rental.access.value, "key_sent_at": sent_at}

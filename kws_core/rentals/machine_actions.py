@@ -108,6 +108,8 @@ class Operations:
             or rental.placement.server_id is None
         ):
             raise UserError(ErrorCode.NOT_READY, name=rental.name)
+        if rental.reset_at is not None:
+            raise UserError(ErrorCode.RESET_UNDER_WAY, name=rental.name)
         return rental
 
     def _submit(self, rental: Rental, ask: Callable[[Node, str], str], done: Done) -> None:

@@ -22,7 +22,11 @@ def forget(context: Context) -> int:
     A cloud-config, an environment or a command is needed until the machine is made; the hash of a password too.
     """
     Deliveries(context).forget_old_deliveries()
-    built = and_(Rental.ready_at.is_not(None), Rental.ready_at < context.now() - BUILT_FOR)
+    built = and_(
+        Rental.ready_at.is_not(None),
+        Rental.ready_at < context.now() - BUILT_FOR,
+        Rental.reset_at.is_(None),  # a container is made from them again
+    )
     some = [cast(column, String) != "{}" for column in (Rental.cloud_init, Rental.environment)]
     some += [cast(Rental.command, String) != "[]", Rental.password_hash.is_not(None)]
     placeholder: dict[str, Any] = {"cloud_init": {}, "environment": {}, "command": [], "password_hash": None}

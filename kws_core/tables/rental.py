@@ -84,6 +84,9 @@ class Rental(Base):
         default=list
     )  # comments of KWS's keys on the disk of that copy
     copy_at_end: Mapped[bool] = mapped_column(default=False)  # before it ends a copy is made
+    reset_number: Mapped[int] = mapped_column(default=0)  # of the last rebuild that was wanted of a node
+    reset_at: Mapped[datetime | None]  # since when it is being reset, None while it is not
+    reset_tries: Mapped[int] = mapped_column(default=0)  # rebuilds for this reset that came to nothing
     host_keys: Mapped[list[str]] = mapped_column(default=list)
     host_keys_from: Mapped[HostKeySource | None]
     created_at: Mapped[datetime]
@@ -132,6 +135,8 @@ class Rental(Base):
     def power(self) -> Power:
         """What its machine does, as its node shows it; of use while it is ready."""
         held = self.placement
+        if self.reset_at is not None:
+            return Power.RESETTING
         if held is None or not (held.powered_off or held.act_at):
             return Power.ON
         if held.act_at is None:
@@ -224,6 +229,8 @@ class Placement(Base):
     missing: Mapped[int] = mapped_column(default=0)  # looks in a row at a ready machine that found none
     powered_off: Mapped[bool] = mapped_column(default=False)  # the node shows that it is stopped
     act_at: Mapped[datetime | None]  # when a start, stop or reboot was asked for that is not seen yet
+    rebuild_at: Mapped[datetime | None]  # since when its node is asked to rebuild the machine
+    rebuilt_at: Mapped[datetime | None]  # since when the node has the rebuilt one
     resume_at: Mapped[datetime | None]  # since when its node is back, which may have lost what ran there
     next_check_at: Mapped[datetime] = mapped_column("next_look_at")
     leased_until: Mapped[datetime | None]
@@ -240,4 +247,5 @@ class Placement(Base):
     def ambiguous(self) -> bool:
         """Whether the node was asked for something and nobody knows what came of it."""
         unanswered = self.refusal is None and self.server_at is not None and self.server_id is None
-        return self.refusal == Refusal.DOWN or unanswered
+        rebuilding = self.rebuild_at is not None and self.rebuilt_at is None
+        return self.refusal == Refusal.DOWN or unanswered or rebuilding

@@ -104,6 +104,7 @@ class Power(StrEnum):
     STOPPING = "stopping"  # asked for, and not seen yet
     OFF = "off"  # stopped: by its owner, from inside, or on its node
     STARTING = "starting"  # asked for; nobody gets in yet
+    RESETTING = "resetting"  # it gets a new disk; nobody gets in yet
 
 
 class IllegalMoveError(RuntimeError):

@@ -193,6 +193,34 @@ class KeyDropped(EventDetails):
 
 
 @dataclass(frozen=True)
+class ResetWanted(EventDetails):
+    """Its owner or an admin had it reset to its image."""
+
+    kind = EventKind.RESET_WANTED
+    new_key: bool | None = None
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class ResetDone(EventDetails):
+    """It has a new disk, and its owner gets in."""
+
+    kind = EventKind.RESET_DONE
+    node: str
+
+
+@dataclass(frozen=True)
+class ResetFailed(EventDetails):
+    """It was not reset."""
+
+    kind = EventKind.RESET_FAILED
+    node: str | None = None
+    refusal: str | None = None
+    lost: bool | None = None  # what was on its disk is gone all the same
+    why: str | None = None  # Slack's error, when the new key could not be delivered
+
+
+@dataclass(frozen=True)
 class Returned(EventDetails):
     """Its owner or an admin ended it."""
 
