@@ -27,6 +27,7 @@ from bot.handlers import (
     my_rentals,
     nodes,
     rent,
+    reset,
     status,
 )
 from bot.handlers.admin import AdminCommands
@@ -94,6 +95,7 @@ def _register(app: App, parts: AppParts) -> None:
     home.register(app, dispatcher, homes, admin)
     admin_rentals.register(app, dispatcher, homes, extensions)
     copies.register(app, dispatcher, commands)
+    reset.register(app, dispatcher, commands)
     commands.register(app)
 
 

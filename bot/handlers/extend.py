@@ -12,7 +12,7 @@ from bot.handlers.my_rentals import MyRentals
 from bot.handlers.rent_words import day_meant
 from bot.slack.dispatcher import Dispatcher, RequestContext, Submission
 from bot.text.i18n import N_
-from bot.views import extend_form, ids
+from bot.views import ids, rental_forms
 from kws_core.errors import ErrorCode, UserError
 from kws_core.rentals.extension import Extensions
 from kws_core.tables.rental import Rental
@@ -74,14 +74,14 @@ class Extend:
 
     def submitted(self, form: Submission) -> None:
         """Extends, or says at the field why not."""
-        rental_id, until = extend_form.parse(form.view)
+        rental_id, until = rental_forms.parse_extension(form.view)
         self.terms.extend(form.authorize(), rental_id, until, via="form")
 
     def _open(self, request: RequestContext, rental: Rental) -> None:
         if not rental.live:
             raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
         outlook = self.context.expiry.outlook(rental, (), self.context.now())
-        view = extend_form.build(rental, outlook, request.texts)
+        view = rental_forms.extension(rental, outlook, request.texts)
         request.open_form(view, f"/kws extend {rental.name}")
 
     def _until(self, rental: Rental, word: str) -> date:

@@ -116,6 +116,12 @@ _OWN: dict[ErrorCode, Message] = {
     ErrorCode.NUMBER_RANGE: N_("Enter a whole number from {least} to {most}."),
     ErrorCode.WORD_NEAR: N_("Unknown option: {word}. Did you mean {near}?"),
     ErrorCode.WORD_UNKNOWN: N_("Unknown option: {word}. Available: {known}"),
+    ErrorCode.RESET_UNDER_WAY: N_("KWS is resetting {name}. You'll get a DM when it's running."),
+    ErrorCode.RESET_NAME: N_("That isn't the name. Type {name}."),
+    ErrorCode.RESET_STALE: N_("{name} was reset since you opened this form. Open a new one: /kws reset"),
+    ErrorCode.RESET_NO_IMAGE: N_(
+        "{node} no longer has the image {image}, so KWS can't reset the server. Contact an admin."
+    ),
     ErrorCode.COPIES_OFF: N_("KWS doesn't keep copies on {node}. Save your data elsewhere."),
     ErrorCode.COPIES_FULL: P_(
         "You can keep {maximum} copy. Delete it first: /kws copies",

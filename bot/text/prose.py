@@ -84,6 +84,20 @@ def last_minute(ends_at: datetime) -> datetime:
     return (ends_at.astimezone(UTC) - timedelta(minutes=1)).astimezone(ends_at.tzinfo)
 
 
+def entrance(rental: Rental) -> str:
+    """What to type, or where to connect."""
+    if rental.kind is Kind.CONTAINER:
+        return (rental.placement.floating_ip if rental.placement else None) or ""
+    return ssh_command(rental)
+
+
+def ssh_command(rental: Rental) -> str:
+    """What to type to get in."""
+    address = rental.placement.floating_ip if rental.placement else None
+    key = "" if rental.key_file is None else f"-i ~/.ssh/{key_name(rental)} "
+    return f"ssh {key}{rental.login}@{address}"
+
+
 def key_name(rental: Rental) -> str:
     """The private key's file name; safe as one, since the name is an RFC 1123 label.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from bot.text import prose
 from bot.text.i18n import N_, Message, Texts, code
 from bot.text.units import MINUTES, duration, file_size
 from bot.views import history
@@ -28,6 +29,9 @@ from kws_core.tables.details.events import (
     NodeDrained,
     PoweredOff,
     PoweredOn,
+    ResetDone,
+    ResetFailed,
+    ResetWanted,
     Restored,
     SlowBoot,
     WaitingForNode,
@@ -35,6 +39,7 @@ from kws_core.tables.details.events import (
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
+from kws_core.values import Kind
 
 REFUSALS = {
     "down": N_("not responding"),
@@ -79,6 +84,11 @@ LINES: dict[EventKind, Message] = {
     EventKind.KEY_WANTED: N_(":key: The new SSH key will arrive in this thread, then the server reboots."),
     EventKind.KEY_RENEWED: N_(":key: Rebooting. The new key replaces earlier KWS keys in 1–2 minutes."),
     EventKind.KEY_DROPPED: N_(":x: Couldn't deliver the new key. Your current login still works."),
+    EventKind.RESET_WANTED: N_(":sparkles: Resetting it to its image. All its data will be lost."),
+    EventKind.RESET_DONE: N_(
+        ":sparkles: Reset, and running again: {entrance}. If SSH warns about a changed host key: {forget}"
+    ),
+    EventKind.RESET_FAILED: N_(":x: {node} couldn't reset it: {why}. Nothing was changed."),
     EventKind.VANISHED: N_(
         ":ghost: It's no longer on {node}: someone deleted it there. The rental has ended."
     ),
@@ -116,6 +126,16 @@ NOT_TAKEN = N_(
     ":x: The server rebooted but doesn't accept the new key: its image doesn't run KWS's boot script. Your current "
     "login still works. Delete the new key file."
 )
+RESET_KEY = N_(
+    ":sparkles: Resetting it to its image. The new SSH key will arrive in this thread first. Then all its data will be "
+    "lost."
+)
+CONTAINER_RESET = N_(":sparkles: Reset, and running again: {entrance}.")
+RESET_LOST = N_(
+    ":x: {node} couldn't finish the reset: {why}. Its data is lost, and nobody can log in. Reset it again, or contact an "
+    "admin."
+)
+RESET_NO_KEY = N_(":x: Couldn't deliver the new key, so it wasn't reset. Nothing was changed.")
 COPY_WHY = {  # beside REFUSALS
     lifecycle.NO_SERVER: N_("the server is no longer there"),
     lifecycle.SLOW: N_("it took too long"),
@@ -176,6 +196,8 @@ def line(event: Event, rental: Rental, texts: Texts) -> str | None:
     if event.kind not in LINES:
         return None
     words = _words(event.details, texts)
+    if isinstance(event.details, ResetDone):
+        words |= _way_in(rental)
     line = texts(_sentence(event, rental), actor=history.person(event.actor), **words)
     return line + history.by_another(event, rental, texts)
 
@@ -192,6 +214,8 @@ def _sentence(event: Event, rental: Rental) -> Message:
             return OVERDUE
         case PoweredOff() | PoweredOn():
             return _of_power(event.details)
+        case ResetWanted() | ResetDone() | ResetFailed():
+            return _of_reset(event.details, rental)
         case Extended(via="night"):
             return UNBUILT
         case CopyWanted() | CopyPlanned() | CopyFailed() | CopyDeleted():
@@ -221,6 +245,19 @@ def _of_copy(details: EventDetails) -> Message:
     return LINES[details.kind]
 
 
+def _of_reset(details: EventDetails, rental: Rental) -> Message:
+    match details:
+        case ResetWanted(new_key=True):
+            return RESET_KEY
+        case ResetDone() if rental.kind is Kind.CONTAINER:
+            return CONTAINER_RESET
+        case ResetFailed(lost=True):
+            return RESET_LOST
+        case ResetFailed(why=str()):
+            return RESET_NO_KEY
+    return LINES[details.kind]
+
+
 def _of_power(turned: PoweredOff | PoweredOn) -> Message:
     if isinstance(turned, PoweredOn):
         if turned.outage:
@@ -242,7 +279,7 @@ def _words(details: EventDetails, texts: Texts) -> dict[str, object]:
     """What a sentence may name, as people read it."""
     words: dict[str, object] = dict(vars(details))
     match details:
-        case Moved() | WaitingForNode() | KeyRenewed() | KeyDropped():
+        case Moved() | WaitingForNode() | KeyRenewed() | KeyDropped() | ResetFailed():
             words["why"] = texts(REFUSALS.get(details.refusal or "", REFUSALS["failed"]))
         case SlowBoot(minutes=minutes):
             words["time"] = duration(minutes, MINUTES, texts)
@@ -259,6 +296,12 @@ def _words(details: EventDetails, texts: Texts) -> dict[str, object]:
         case Adopted(until=until, was=was):
             words |= {"day": _day(until, texts), "was": _day(was, texts)}
     return words
+
+
+def _way_in(rental: Rental) -> dict[str, object]:
+    """What to type to get in, and to make SSH forget the host keys of the old disk."""
+    address = (rental.placement and rental.placement.floating_ip) or ""
+    return {"entrance": code(prose.entrance(rental)), "forget": code(f"ssh-keygen -R {address}")}
 
 
 def _day(day: date | None, texts: Texts) -> str:

@@ -16,6 +16,7 @@ class View(StrEnum):
     RENT = "rent"
     KEY = "key"
     EXTEND = "extend"
+    RESET = "reset"
     DRAIN = "drain"
     IMAGE = "image"
     DESK = "desk"
@@ -72,6 +73,7 @@ class Action(StrEnum):
     CONSOLE = "rental_console"
     NEW_KEY = "rental_new_key"
     KEY_SAVED = "rental_key_saved"
+    RESET = "rental_reset"  # opens the form
     KEEP = "rental_keep"
     COPY_ASK = "rental_copy_ask"  # asks whether to keep a copy
     COPY = "rental_copy"  # keeps it

@@ -51,12 +51,14 @@ POWER = {  # of one that is ready: an icon, and what is said instead of that
     Power.STOPPING: (":hourglass_flowing_sand:", N_("Stopping")),
     Power.OFF: (":black_square_for_stop:", N_("Stopped")),
     Power.STARTING: (":hourglass_flowing_sand:", N_("Starting")),
+    Power.RESETTING: (":hourglass_flowing_sand:", N_("Resetting")),
 }
 
 
 START = (N_("Start server"), N_("Start container"))  # of a server, of a container
 STOP = (N_("Stop server"), N_("Stop container"))
 REBOOT = (N_("Reboot server"), N_("Reboot container"))
+RESET = (N_("Reset server…"), N_("Reset container…"))
 RETURN = (N_("Return server"), N_("Return container"))
 LOG = (N_("View console log"), N_("View logs"))
 SAVED = N_("I saved the key")
@@ -112,7 +114,7 @@ def notification(rental: Rental, event: Event, texts: Texts) -> Message:
         text = texts(
             N_(":large_green_circle: {name} is running: {command}"),
             name=rental.name,
-            command=code(entrance(rental)),
+            command=code(prose.entrance(rental)),
         )
     else:
         text = Mrkdwn(f"*{texts('{name}', name=rental.name)}* {event_lines.line(event, rental, texts)}")
@@ -162,7 +164,7 @@ def list_entry(
     """A rental in ``/kws list``; ``turn`` when it waits to be built."""
     text = f"{headline(rental, texts, turn)}\n{_facts(rental, ends_at, texts)}"
     if rental.status is Status.READY and not _is_off(rental):
-        text += f"\n{code(entrance(rental))}"
+        text += f"\n{code(prose.entrance(rental))}"
     blocks: list[Block] = [SectionBlock(text=_md(text, 3000))]
     if rental.live:
         blocks.append(ActionsBlock(elements=buttons(rental, texts)))
@@ -172,7 +174,8 @@ def list_entry(
 def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
     """What can be done with it now; what can hurt asks first."""
     elements: list[ButtonElement] = []
-    if rental.status is Status.READY:
+    resetting = rental.status is Status.READY and rental.power is Power.RESETTING
+    if rental.status is Status.READY and not resetting:
         elements.append(_button(ids.Action.CONSOLE, _of(rental, LOG), rental, texts))
         if rental.kind is Kind.SERVER and rental.rekey is None and rental.access is not Access.NONE:
             warning = OFF_REKEY if rental.power is Power.OFF else REKEY
@@ -196,8 +199,9 @@ def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
                     N_("Running processes will end. The disk is kept."),
                 ),
             ]
+        elements.append(_button(ids.Action.RESET, _of(rental, RESET), rental, texts))
     if rental.status in (Status.READY, Status.STOPPED):
-        if rental.kind is Kind.SERVER:
+        if rental.kind is Kind.SERVER and not resetting:
             elements.append(_button(ids.Action.COPY_ASK, N_("Keep a copy…"), rental, texts))
         elements.append(_button(ids.Action.EXTEND, N_("Extend…"), rental, texts))
     elements.append(_button(ids.Action.HISTORY, N_("View history"), rental, texts))
@@ -266,10 +270,12 @@ def state_of(rental: Rental) -> tuple[str, str]:
 
 def _is_off(rental: Rental) -> bool:
     """Whether nobody gets in now, although it is in use."""
-    return rental.power in (Power.OFF, Power.STARTING)
+    return rental.power in (Power.OFF, Power.STARTING, Power.RESETTING)
 
 
 def _kept(rental: Rental, texts: Texts) -> Mrkdwn:
+    if rental.power is Power.RESETTING:
+        return texts(N_("Resetting. This card will show how to log in."))
     if rental.power is Power.STARTING:
         return texts(N_("Starting. This card will show how to log in."))
     return texts(
@@ -313,20 +319,6 @@ def _queued(rental: Rental, events: Sequence[Event]) -> Event | None:
     return told[-1] if told else None
 
 
-def entrance(rental: Rental) -> str:
-    """What to type, or where to connect."""
-    if rental.kind is Kind.CONTAINER:
-        return (rental.placement.floating_ip if rental.placement else None) or ""
-    return ssh_command(rental)
-
-
-def ssh_command(rental: Rental) -> str:
-    """What to type to get in."""
-    address = rental.placement.floating_ip if rental.placement else None
-    key = "" if rental.key_file is None else f"-i ~/.ssh/{prose.key_name(rental)} "
-    return f"ssh {key}{rental.login}@{address}"
-
-
 def _facts(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
     node = rental.placement.node if rental.placement else None
     until = texts(N_("until {moment}"), moment=slack_time(prose.last_minute(ends_at), texts))
@@ -344,6 +336,10 @@ def should_notify(rental: Rental, event: Event) -> bool:
         return rental.status is Status.READY and _is_news(rental, event.details)
     if event.kind in COPY_NEWS:
         return True
+    if event.kind in (EventKind.RESET_DONE, EventKind.RESET_FAILED):
+        return rental.status is Status.READY and rental.reset_at is None
+    if event.kind is EventKind.RESET_WANTED:
+        return event.actor != rental.owner
     if isinstance(event.details, CopyDeleted):
         return event.details.why != DELETED or event.actor != rental.owner
     if event.kind is EventKind.ENDED:

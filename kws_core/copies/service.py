@@ -18,7 +18,7 @@ from kws_core.copies.lifecycle import DELETED, begin, lasts_until
 from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
-from kws_core.rentals.lifecycle import allowed
+from kws_core.rentals.access import allowed
 from kws_core.scheduling.capacity import load_capacity
 from kws_core.tables.copy import Copy
 from kws_core.tables.details.events import CopyDeleted, CopyPlanned, CopyProlonged

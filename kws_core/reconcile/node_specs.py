@@ -39,7 +39,7 @@ def spec_of(rental: Rental) -> ServerSpec | ContainerSpec:
 
 
 def rebuild_of(rental: Rental) -> Rebuild:
-    """The rental as its node makes it once more: from its own image, also when it was made from a copy."""
+    """The rental as its node makes it once more: from its image, also when it was made from a copy."""
     key = rental.public_key if rental.access is Access.GENERATED else None
     return Rebuild(replace(spec_of(rental), image=rental.image), rental.reset_number, key or "")
 

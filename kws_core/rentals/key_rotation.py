@@ -15,7 +15,7 @@ from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
-from kws_core.rentals.lifecycle import allowed
+from kws_core.rentals.access import allowed
 from kws_core.tables.details.events import KeyDropped, KeyWanted
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Access, Status

@@ -4,23 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from kws_core.errors import ErrorCode, UserError
-from kws_core.people import Actor
 from kws_core.tables.base import SYSTEM
 from kws_core.tables.details.events import Ended, Ending
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Reason, Status
-
-
-def allowed(rental: Rental | None, who: Actor) -> Rental:
-    """Return the rental, if this person may act on it.
-
-    Raises:
-        UserError: If there is none or it is another person's; the same error for both.
-    """
-    if rental is None or (rental.owner != who.id and not who.admin):
-        raise UserError(ErrorCode.RENTAL_GONE)
-    return rental
 
 
 def place(rental: Rental, node: str, now: datetime) -> Placement:

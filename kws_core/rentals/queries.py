@@ -9,7 +9,7 @@ from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
-from kws_core.rentals.lifecycle import allowed
+from kws_core.rentals.access import allowed
 from kws_core.scheduling import build_slots, capacity
 from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.tables.event import Event

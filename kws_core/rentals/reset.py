@@ -17,7 +17,7 @@ from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.rentals import key_rotation
-from kws_core.rentals.lifecycle import allowed
+from kws_core.rentals.access import allowed
 from kws_core.scheduling.capacity import load_images
 from kws_core.tables.details.events import ResetFailed, ResetWanted
 from kws_core.tables.node import NodeRecord

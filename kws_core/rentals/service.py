@@ -16,8 +16,9 @@ from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.forms.ssh_keys import fingerprint as key_fingerprint
 from kws_core.nodes.values import Image
 from kws_core.people import Actor
+from kws_core.rentals.access import allowed
 from kws_core.rentals.admission import CUSTOM, RentForm, ValidatedRequest, examine
-from kws_core.rentals.lifecycle import allowed, end, place
+from kws_core.rentals.lifecycle import end, place
 from kws_core.scheduling import capacity
 from kws_core.scheduling.placement import NodeCapacity, PlacementDecision, PlacementRequest, choose
 from kws_core.tables.base import new_id

@@ -73,6 +73,7 @@ class Server:
     stuck: bool = False
     off: bool = False
     new_key: str = ""  # taken from its metadata as it started last
+    rebuilt: int = 0  # how often
 
     @property
     def mark(self) -> str:
@@ -234,6 +235,8 @@ class Stock:
             disk = f"disk of {server.mark}".ljust(4096)
             wanted = action["createImage"]
             return {"image_id": self.glance.copy(wanted["name"], wanted["metadata"], disk, self.times.copy)}
+        if "rebuild" in action:
+            return self._rebuild(server, action["rebuild"])
         if "os-stop" in action or "os-start" in action:
             if server.off == ("os-stop" in action):
                 raise nova_no(409, "Cannot do that while it is in this vm_state")
@@ -241,6 +244,18 @@ class Stock:
         if "reboot" in action or "os-start" in action:
             server.new_key = (server.wanted.get("metadata") or {}).get("kws_key", "")
         return {}
+
+    def _rebuild(self, server: Server, wanted: Json) -> Json:
+        """As Nova: metadata takes the place of all there is, user data stays unless there is new; off stays off."""
+        if wanted["imageRef"] not in [image["id"] for image in self.glance.images]:
+            raise nova_no(400, "Cannot find image for rebuild")
+        if self.shown(server)["OS-EXT-STS:task_state"]:
+            raise nova_no(409, "Cannot 'rebuild' instance while it is in task_state")
+        server.wanted = {**server.wanted, **wanted}
+        server.made_at, server.rebuilt = self.now(), server.rebuilt + 1
+        server.broken = self.next_faults.pop(0) if self.next_faults else ""
+        server.new_key = (wanted.get("metadata") or {}).get("kws_key", "")
+        return {"server": {"id": server.id}}
 
     def used(self) -> tuple[int, int, int]:
         """vCPUs, memory and disk of all servers."""

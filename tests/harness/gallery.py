@@ -24,7 +24,6 @@ from bot.views import (
     admin_notice,
     end_notices,
     event_lines,
-    extend_form,
     history,
     home,
     ids,
@@ -34,6 +33,7 @@ from bot.views import (
     nodes_list,
     rent_form,
     rental_card,
+    rental_forms,
 )
 from bot.views import (
     copies as copy_views,
@@ -45,6 +45,7 @@ from kws_core.expiry import ExpiryInfo
 from kws_core.images.table import tabulate
 from kws_core.nodes.values import Capacity, Image, StoredImage
 from kws_core.outbox.admin_queries import PAGE, Entry, Found, Search
+from kws_core.rentals.reset import ResetTerms
 from kws_core.rentals.service import FormOptions
 from kws_core.scheduling.capacity import AllocatedCapacity, NodeStatus
 from kws_core.scheduling.fair_queue import QueuePosition
@@ -56,7 +57,7 @@ from kws_core.tables.details.alerts import Alert, NightRental
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.saved_key import SavedKey
-from kws_core.tables.states import CopyState, Power, Reason, Status
+from kws_core.tables.states import Access, CopyState, Power, Reason, Status
 from kws_core.values import Kind, Locale, Size
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -190,7 +191,16 @@ def _forms(texts: Texts) -> Iterator[Exhibit]:
         yield _view("Forms", f"Rent {title}", view)
     empty = FormOptions([], SIZES, [UP], TODAY, TODAY, TODAY)
     yield _view("Forms", "Rent, no images yet", rent_form.build(empty, Policy(), texts))
-    yield _view("Forms", "Extend", extend_form.build(rental(), _outlook(), texts))
+    yield _view("Forms", "Extend", rental_forms.extension(rental(), _outlook(), texts))
+    for title, terms in (
+        ("a server", ResetTerms(rental(), may_change_key=True, may_copy=True)),
+        (
+            "a server that was made from a copy",
+            ResetTerms(rental(copy_id="c1", access=Access.PASSWORD), may_change_key=False, may_copy=True),
+        ),
+        ("a container", ResetTerms(rental(kind=Kind.CONTAINER), may_change_key=False, may_copy=False)),
+    ):
+        yield _view("Forms", f"Reset {title}", rental_forms.reset(terms, "U0ADMIN0001", texts))
     yield _view("Forms", "Add a key", keys_form.build(keys_form.Origin(None, False), texts))
 
 
@@ -206,13 +216,30 @@ def _cards(texts: Texts) -> Iterator[Exhibit]:
             made.placements[0].act_at = None if power is Power.OFF else NOW
             assert made.power is power
             yield _card(f"{kind}, {power}", made, [EventKind.READY], ends, texts)
+        made = rental(kind=kind, reset_at=NOW)
+        assert made.power is Power.RESETTING
+        yield _card(f"{kind}, {made.power}", made, [EventKind.READY, EventKind.RESET_WANTED], ends, texts)
     with_password = rental(password_hash="$6$x", key_file=None, host_keys=[])
     yield _card("server with a password", with_password, [EventKind.READY], ends, texts)
     yield _message("Cards", "the private key", _said(prose.key_message(rental(), 7, texts)))
     for actor in ("U0MINA00001", "U0ADMIN0001"):
         lines = [(kind, event_lines.line(event(kind, actor=actor), rental(), texts)) for kind in EventKind]
         told = [f"`{kind}` {line}" for kind, line in lines if line]
-        yield _message("Cards", f"every line, by {actor}", _said("\n".join(told)))
+        half = len(told) // 2
+        said = _said("\n".join(told[:half]), "\n".join(told[half:]))
+        yield _message("Cards", f"every line, by {actor}", said)
+    resets = (
+        {"new_key": True, "via": "form"},
+        {"node": "node2", "refusal": "failed", "lost": True},
+        {"why": "user_disabled"},
+    )
+    kinds = (EventKind.RESET_WANTED, EventKind.RESET_FAILED, EventKind.RESET_FAILED)
+    others = [
+        event_lines.line(event(kind, **data), rental(), texts)
+        for kind, data in zip(kinds, resets, strict=True)
+    ]
+    others.append(event_lines.line(event(EventKind.RESET_DONE), rental(kind=Kind.CONTAINER), texts))
+    yield _message("Cards", "resets", _said("\n".join(str(line) for line in others)))
     reasons = [
         event_lines.line(event(EventKind.FAILED, reason=why), rental(), texts) for why in event_lines.FAILURES
     ]

@@ -16,11 +16,11 @@ from kws_core.errors import FormError, UserError
 from kws_core.forms import ssh_keys
 from kws_core.nodes.values import MachineAction
 from kws_core.people import Actor
-from kws_core.rentals import key_rotation
+from kws_core.rentals import key_rotation, reset
+from kws_core.rentals.access import allowed
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.extension import Extensions
 from kws_core.rentals.key_files import KeyFiles
-from kws_core.rentals.lifecycle import allowed
 from kws_core.rentals.machine_actions import Operations
 from kws_core.rentals.saved_keys import KeyRing
 from kws_core.scheduling.node_maintenance import NodeMaintenance
@@ -92,7 +92,7 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
     "queries.rental": (KEEPERS, lambda w, who, r, k: w.rental_queries.rental(who, r.id)),
     "queries.rental_named": (OWNER, lambda w, who, r, k: w.rental_queries.rental_named(who, r.name)),
     "service.return_rental": (KEEPERS, lambda w, who, r, k: w.rental_service.return_rental(who, r.id)),
-    "lifecycle.allowed": (KEEPERS, lambda w, who, r, k: allowed(r, who)),
+    "access.allowed": (KEEPERS, lambda w, who, r, k: allowed(r, who)),
     "extension.extend": (
         KEEPERS,
         lambda w, who, r, k: Extensions(w.context).extend(who, r.id, w.day(20), via="x"),
@@ -115,6 +115,8 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
         lambda w, who, r, k: _operations(w).console(who, r.id, lambda _: None),
     ),
     "key_rotation.ask": (KEEPERS, lambda w, who, r, k: key_rotation.ask(w.context, who, r.id)),
+    "reset.terms": (KEEPERS, lambda w, who, r, k: reset.terms(w.context, who, r.id)),
+    "reset.ask": (KEEPERS, lambda w, who, r, k: reset.ask(w.context, who, r.id, 0, r.name)),
     "saved_keys.list": (OWN, lambda w, who, r, k: KeyRing(w.context).list(who)),
     "saved_keys.get": (OWNER, lambda w, who, r, k: KeyRing(w.context).get(who, k)),
     "saved_keys.named": (OWNER, lambda w, who, r, k: KeyRing(w.context).named(who, "laptop")),

@@ -184,6 +184,7 @@ TABLE: tuple[Row, ...] = (
     _typed("extend {name} {until}", "event:extended", OWNERS),
     _typed("return {name}", "said:You can't undo this", OWNERS),
     _typed("copy {name}", "said:Keep a copy of", OWNERS),
+    _typed("reset {name}", "form:reset", OWNERS),
     _typed("keys remove laptop", "act:key_removed", OWNERS, "keys:remove"),
     _button(Action.REMOVE_KEY, "act:key_removed", OWNERS, value="{key}"),
     _submitted(" with mina's saved key", View.RENT, "server", "event:requested", OWNERS,
@@ -214,6 +215,8 @@ TABLE: tuple[Row, ...] = (
     _button(Action.COPY_PROLONG, "said:is kept until", KEEPERS, value="{copy}"),
     _button(Action.COPY_DELETE, "said:Deleting the copy", KEEPERS, value="{copy}"),
     _button(Action.RESTORE, "event:restored", KEEPERS, "stopped", value="{id}"),
+    _button(Action.RESET, "form:reset", KEEPERS, value="{id}"),
+    _submitted("", View.RESET, '["%(id)s", 0]', "event:reset_wanted", KEEPERS, name="{name}"),
     _submitted("", View.EXTEND, "%(id)s", "event:extended", KEEPERS, ends_on={"date": "{until}"}),
     # admins
     _submitted(" on a chosen node", View.RENT, "server more", "event:requested", ADMINS,

@@ -28,7 +28,7 @@ from bot.slack import payloads
 from bot.slack.dispatcher import Dispatcher
 from bot.slack.payloads import SentUser, SlashCommand, ViewSubmission
 from bot.text.i18n import Texts
-from bot.views import extend_form, ids, rent_form, rental_card
+from bot.views import ids, rent_form, rental_card, rental_forms
 from bot.views.form_fields import SentView
 from kws_core.errors import FormError, NodeDown, NodeRefused, Refusal, UserError
 from kws_core.forms import ssh_keys
@@ -87,9 +87,9 @@ def test_fault_06_dates_shift_by_a_day_in_korea_before_nine(world: World) -> Non
     assert rental.ends_on == date(2026, 12, 16)
     assert world.context.expiry.ends_at(rental).isoformat() == "2026-12-17T00:00:00+09:00"
     outlook = world.context.expiry.outlook(rental, (), world.clock())
-    proposed, view = _picked(extend_form.build(rental, outlook, texts))
+    proposed, view = _picked(rental_forms.extension(rental, outlook, texts))
     assert proposed == "2026-12-23"
-    _, until = extend_form.parse(view)
+    _, until = rental_forms.parse_extension(view)
     assert Extensions(world.context).extend(MINA, rental.id, until, via="form").ends_on == date(2026, 12, 23)
     assert world.rent("today", ends_on=date(2026, 12, 2))
     with pytest.raises(FormError):

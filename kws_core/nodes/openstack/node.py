@@ -188,7 +188,11 @@ class OpenStackNode:
             actions.act(self.cloud, kind, machine_id, action)
 
     def rebuild(self, again: Rebuild, address: Address) -> str | None:
-        """See Node."""
+        """See Node.
+
+        Raises:
+            OpenStackRefused: If there is no such server, or no such image.
+        """
         spec = again.spec
         with self._marks.of(spec.mark):
             if isinstance(spec, ContainerSpec):

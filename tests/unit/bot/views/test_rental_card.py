@@ -121,14 +121,14 @@ def test_the_ready_text_has_all_that_is_needed_to_get_in() -> None:
 
 def test_ones_own_key_needs_no_file_in_the_ssh_command() -> None:
     made = rental(key_file=None, access=Access.OWN_KEY)
-    assert rental_card.ssh_command(made) == "ssh debian@203.0.113.10"
+    assert prose.ssh_command(made) == "ssh debian@203.0.113.10"
     assert "IdentityFile" not in prose.ready(made, NOW, Texts("en"))
 
 
 def test_a_later_key_has_a_name_of_its_own_that_no_rentals_key_has() -> None:
     names = [prose.key_name(rental(key_number=number)) for number in (None, 1, 2, 13)]
     assert names == ["kws-web01", "kws-web01", "kws-web01_2", "kws-web01_13"]
-    assert rental_card.ssh_command(rental(key_number=2)) == "ssh -i ~/.ssh/kws-web01_2 debian@203.0.113.10"
+    assert prose.ssh_command(rental(key_number=2)) == "ssh -i ~/.ssh/kws-web01_2 debian@203.0.113.10"
 
 
 def test_a_new_key_for_a_server_with_a_password_shows_both() -> None:

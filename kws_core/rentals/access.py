@@ -1,0 +1,18 @@
+"""Who may act on a rental: its owner, and admins."""
+
+from __future__ import annotations
+
+from kws_core.errors import ErrorCode, UserError
+from kws_core.people import Actor
+from kws_core.tables.rental import Rental
+
+
+def allowed(rental: Rental | None, who: Actor) -> Rental:
+    """Return the rental, if this person may act on it.
+
+    Raises:
+        UserError: If there is none or it is another person's; the same error for both.
+    """
+    if rental is None or (rental.owner != who.id and not who.admin):
+        raise UserError(ErrorCode.RENTAL_GONE)
+    return rental
