@@ -53,9 +53,7 @@ def ask(context: Context, who: Actor, rental_id: str, *, via: str | None = None)
 
 
 def want(rental: Rental) -> None:
-    """Have a new key delivered, and keep what held before; nothing if one is on its way."""
-    if rental.rekey is not None:
-        return
+    """Have a new key delivered, and keep what held before."""
     sent_at = rental.key_sent_at and rental.key_sent_at.isoformat()
     kept = {name: getattr(rental, name) for name in KEPT}
     rental.rekey = {**kept, "access": rental.access.value, "key_sent_at": sent_at}

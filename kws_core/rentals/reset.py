@@ -82,7 +82,8 @@ def ask(
         placement = _check(session, rental)
         if rental.reset_number != number:
             raise UserError(ErrorCode.RESET_STALE, name=rental.name)
-        now, with_key = context.now(), new_key and rental.access is Access.GENERATED
+        generated = rental.access is Access.GENERATED
+        now, with_key = context.now(), new_key and generated and rental.rekey is None
         rental.reset_number += 1
         rental.reset_at, rental.reset_tries = now, 0
         placement.rebuild_at, placement.next_check_at = None, now

@@ -158,6 +158,34 @@ def rekeyed(lab: CrashLab) -> list[str]:
     return one_ready(lab) + ([] if rental.rekey is None else ["the new key is not there"])
 
 
+def reset(lab: CrashLab, **fields: str) -> None:
+    """From the card's button through the form."""
+    joon = person(lab)
+
+    def deed() -> None:
+        if joon.open_view is None:
+            joon.click("rental_reset")
+        if joon.open_view is not None and not lab.line.killed:
+            joon.fill_form({"name": "web01", **fields})
+            joon.submit()
+
+    lab.do(deed, lambda: joon.open_view is None and told_of(lab, EventKind.RESET_WANTED, 1) == [])
+    lab.settle(60)
+
+
+def reset_with_a_key(lab: CrashLab) -> None:
+    lab.old_keys = 1
+    reset(lab, access="new")
+
+
+def reset_once(lab: CrashLab) -> list[str]:
+    rebuilt = [number for node in lab.nodes.values() for _, number in node.rebuilt]
+    wrong = [] if rebuilt in ([1], []) else [f"rebuilt: {rebuilt}"]
+    wrong += [] if lab.rental().power is Power.ON else [f"its power is {lab.rental().power}"]
+    wrong += told_of(lab, EventKind.RESET_WANTED, 1) + told_of(lab, EventKind.RESET_DONE, 1)
+    return wrong + one_ready(lab)
+
+
 def stop(lab: CrashLab) -> None:
     """The button is there for as long as the node shows that it runs."""
     lab.do(lambda: person(lab).click("rental_stop", confirm=True), lambda: asked_to_stop(lab))
@@ -204,6 +232,9 @@ CASES = (
     Case("expiry reminder", warn, warned, rent_server),
     Case("nightly cleanup", night, all_ended, two_overdue),
     Case("reset the SSH key", new_key, rekeyed, rent_server),
+    Case("reset a server", reset, reset_once, rent_server),
+    Case("reset a server with a new key", reset_with_a_key, reset_once, rent_server),
+    Case("reset a container", reset, reset_once, rent_container),
     Case("confirm that a key is saved", key_saved, no_key_in_slack, rent_server),
     Case("stop", stop, powered_off, rent_server),
 )

@@ -20,7 +20,7 @@ from kws_core.nodes.image_store import Body
 NODE_CALLS = frozenset(
     {
         "ping", "images", "cidrs", "capacity", "ensure_address", "ensure_server", "ensure_container", "machines",
-        "release", "marked", "tidy", "act", "console", "put_key", "check_login", "host_keys",
+        "release", "marked", "tidy", "act", "console", "put_key", "rebuild", "check_login", "host_keys",
     }
 )  # fmt: skip
 SHELF_CALLS = frozenset({"list", "look", "create", "fetches", "fetch", "change", "delete", "ensure_copy"})

@@ -22,14 +22,22 @@ from life.process import Process
 from kws_core.errors import NodeDown, NodeRefused, Refusal, UserError
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.people import Actor
-from kws_core.rentals import key_rotation
+from kws_core.rentals import key_rotation, reset
 from kws_core.rentals.admission import RentForm
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 
-BREAKABLE = ("ensure_address", "ensure_server", "machines", "release", "put_key", "act")
+BREAKABLE = ("ensure_address", "ensure_server", "machines", "release", "put_key", "act", "rebuild")
 NAMES = [f"web0{number}" for number in range(6)]
-POINTS = ("committed", "uploaded", "posted", "ensure_server done", "ensure_address done", "release done")
+POINTS = (
+    "committed",
+    "uploaded",
+    "posted",
+    "ensure_server done",
+    "ensure_address done",
+    "release done",
+    "rebuild done",
+)
 LENGTHS = (0, 1, 3, 14)  # days of a rental
 
 
@@ -105,6 +113,22 @@ class Building(RuleBasedStateMachine):
         rental = self.one(number, Status.READY)
         if rental:
             lab.mortal(lambda: key_rotation.ask(lab.context, Actor(rental.owner), rental.id), die_in)
+
+    @rule(number=st.integers(0, 9), new_key=st.booleans(), die_in=st.none() | st.integers(1, 12))
+    def has_it_reset(self, number: int, new_key: bool, die_in: int | None) -> None:
+        assert self.lab
+        lab, rental = self.lab, self.one(number, Status.READY)
+        if rental is None:
+            return
+
+        def ask() -> None:
+            with suppress(UserError):
+                who, before = Actor(rental.owner), rental.reset_number
+                reset.ask(lab.context, who, rental.id, before, rental.name, new_key=new_key)
+
+        if lab.mortal(ask, die_in):
+            ask()  # the same form again
+        lab.mortal(lambda: lab.settle(4), die_in)
 
     @rule(times=st.integers(1, 3))
     def tick(self, times: int) -> None:

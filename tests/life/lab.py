@@ -13,7 +13,7 @@ from math import ceil
 from pathlib import Path
 
 from harness.world import SECOND, Clock, World, make_config, next_due
-from life import copy_rules, end_rules, rules
+from life import copy_rules, end_rules, reset_rules, rules
 from life.process import Acting, Killed, Process, Transactions
 from life.slack import Slack
 from sqlalchemy import select, text
@@ -245,6 +245,7 @@ class Lab(World):
         rules.check_the_dead(self)
         end_rules.check(self, rentals, events)
         copy_rules.check(self, rentals, events)
+        reset_rules.check(self, rentals, events)
         twice = [shown for shown in (*self.slack.posted.values(), *self.slack.warned.values()) if shown > 1]
         assert twice == [], "a message is shown twice"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,8 +28,9 @@ from kws_core.outbox.pending_messages import Outbox, PendingMessages
 from kws_core.reconcile import cleanup, steps
 from kws_core.reconcile.guarded_update import Rows
 from kws_core.reconcile.node_specs import spec_of
+from kws_core.reconcile.rebuilder import Rebuilder
 from kws_core.reconcile.steps import Steps
-from kws_core.rentals import extension
+from kws_core.rentals import extension, reset
 from kws_core.scheduling import work_queue
 from kws_core.scheduling.placement import PlacementRequest
 from kws_core.tables.rental import Placement, Rental
@@ -252,6 +254,50 @@ def a_copy_goes_although_nobody_was_warned(patch: pytest.MonkeyPatch) -> None:
         "may_delete",
         lambda self, copy, events, now: now.date() > copy.keep_until + timedelta(days=1),
     )
+
+
+# -- resets
+
+
+@mutant(scenarios.killed_after_the_rebuild)
+def a_server_is_rebuilt_without_a_look(patch: pytest.MonkeyPatch) -> None:
+    rebuild = FakeNode._rebuild
+
+    def blindly(self: FakeNode, again: Any, address: Any) -> str | None:
+        self.servers = {key: replace(one, number=-1) for key, one in self.servers.items()}
+        self.times, times = replace(self.times, build=timedelta(0)), self.times
+        try:
+            return rebuild(self, again, address)
+        finally:
+            self.times = times
+
+    patch.setattr(FakeNode, "_rebuild", blindly)
+
+
+@mutant(scenarios.reset_while_slack_brings_no_key)
+def a_disk_goes_before_its_new_key_is_there(patch: pytest.MonkeyPatch) -> None:
+    may_begin = Rebuilder._may_begin
+
+    def hasty(self: Rebuilder, session: Any, rental: Rental, held: Any, machine: Any) -> bool:
+        sent, rental.key_sent_at = rental.key_sent_at, self.context.now()
+        try:
+            return may_begin(self, session, rental, held, machine)
+        finally:
+            rental.key_sent_at = sent
+
+    patch.setattr(Rebuilder, "_may_begin", hasty)
+
+
+@mutant(scenarios.a_form_of_a_reset_comes_late)
+def a_form_is_good_for_every_reset(patch: pytest.MonkeyPatch) -> None:
+    ask = reset.ask
+
+    def lax(context: Any, who: Any, rental_id: str, number: int, typed: str, **more: Any) -> Rental:
+        with context.store.read() as session:
+            rental = queries.rental(session, rental_id)
+        return ask(context, who, rental_id, rental.reset_number if rental else 0, typed, **more)
+
+    patch.setattr(reset, "ask", lax)
 
 
 # -- several processes

@@ -31,10 +31,10 @@ from kws_core.tables.base import UtcDateTime
 
 NODE_CALLS = frozenset(
     {"ping", "images", "capacity", "ensure_address", "ensure_server", "machines", "release", "check_login", "host_keys",
-     "put_key", "act"}
+     "put_key", "act", "rebuild"}
 )  # fmt: skip
 SHELF_CALLS = frozenset({"list", "look", "create", "fill", "change", "delete", "ensure_copy"})
-ON_ONE = frozenset({"ensure_address", "ensure_server", "release", "put_key"})  # of one rental each
+ON_ONE = frozenset({"ensure_address", "ensure_server", "release", "put_key", "rebuild"})  # of one rental each
 
 
 class Killed(BaseException):
@@ -153,7 +153,8 @@ class MortalNode:
             self._fate.point(f"{name}?")
             if name not in ON_ONE:
                 return self._called(name, *args, **more)
-            mark = args[0] if isinstance(args[0], str) else getattr(args[0], "mark", str(args[0]))
+            first = getattr(args[0], "spec", args[0])
+            mark = first if isinstance(first, str) else getattr(first, "mark", str(first))
             with self._acting.at(self._node.name, mark, self._who):
                 return self._called(name, *args, **more)
 

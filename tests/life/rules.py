@@ -16,6 +16,7 @@ from kws_core.nodes.fake.machines import FakeMachine
 from kws_core.nodes.values import ServerSpec
 from kws_core.reconcile import steps
 from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.job_run import JobRun
 from kws_core.tables.lease import Lease
 from kws_core.tables.rental import Placement, Rental
@@ -38,7 +39,7 @@ TOLD_STATUS = {
     "expired": Status.ENDING,
     "ended": Status.ENDED,
 }
-AT_ANY_TIME = re.compile("key_.*|copy_.*|warned|extended|transferred|powered_.*|host_keys|slow_boot")
+AT_ANY_TIME = re.compile("key_.*|copy_.*|reset_.*|warned|extended|transferred|powered_.*|host_keys|slow_boot")
 HISTORY = re.compile(  # what TRANSITIONS allow, told in events
     r"requested (placed ((moved|waiting|queued|building) )*(ready (stopped restored )*(stopped )?)?)?"
     r"((returned|failed|vanished|expired) (ended )?)?"
@@ -97,15 +98,34 @@ def check_machines(lab: Lab, rentals: Sequence[Rental], events: Histories) -> No
         for server in node.servers.values():
             if server.deleted_at is None:
                 rental = marks[server.spec.mark]
-                check_key(lab, rental, server, words(events[rental.id]))
+                check_key(lab, rental, server, events[rental.id])
 
 
-def check_key(lab: Lab, rental: Rental, server: FakeMachine, history: list[str]) -> None:
+def keys_wanted(events: Sequence[Event]) -> int:
+    """How often a new key was asked for, by itself or with a reset."""
+    with_reset = [e for e in events if e.kind is EventKind.RESET_WANTED and e.data.get("new_key")]
+    return len(with_reset) + words(events).count("key_wanted")
+
+
+def key_is_open(events: Sequence[Event]) -> bool:
+    """Whether the last new key that was asked for is neither in use nor given up."""
+    still = False
+    for event in events:
+        if event.kind is EventKind.KEY_WANTED or event.data.get("new_key"):
+            still = True
+        lost = event.kind is EventKind.RESET_FAILED and event.data.get("lost")
+        if lost or event.kind in (EventKind.KEY_RENEWED, EventKind.KEY_DROPPED, EventKind.RESET_DONE):
+            still = False
+    return still
+
+
+def check_key(lab: Lab, rental: Rental, server: FakeMachine, events: Sequence[Event]) -> None:
     """The key in the machine is one that was handed over; the last one, unless a newer one is on its way."""
     assert isinstance(server.spec, ServerSpec)
     born = yaml.load(server.spec.user_data, yaml.CSafeLoader)["users"][1]["ssh_authorized_keys"]
+    history = words(events)
     handed_over = list(lab.slack.files[rental.id].values())
-    wanted, moved = history.count("key_wanted"), history.count("transferred")
+    wanted, moved = keys_wanted(events), history.count("transferred")
     own = rental.access is Access.OWN_KEY
     assert rental.key_settled
     assert len(handed_over) <= wanted + moved + (not own or wanted > 0), f"{rental.name}: too many keys"
@@ -124,9 +144,8 @@ def check_histories(rentals: Sequence[Rental], events: Histories) -> None:
         history = words(events[rental.id])
         told_words = "".join(f"{kind} " for kind in history if not AT_ANY_TIME.fullmatch(kind))
         assert HISTORY.fullmatch(told_words), f"{rental.name}: {history}"
-        assert history.count("key_sent") <= 1 + history.count("key_wanted")
-        over = history.count("key_renewed") + history.count("key_dropped")
-        assert history.count("key_wanted") - over == (rental.rekey is not None)
+        assert history.count("key_sent") <= 1 + keys_wanted(events[rental.id])
+        assert key_is_open(events[rental.id]) == (rental.rekey is not None)
         told = [TOLD_STATUS[kind] for kind in history if kind in TOLD_STATUS]
         assert told[-1] is rental.status
         untouched = "placed" not in history

@@ -14,6 +14,7 @@ from life.process import Killed, Process
 from kws_core.copies.service import Copies
 from kws_core.errors import NodeDown, NodeRefused, Refusal, UserError
 from kws_core.people import Actor
+from kws_core.rentals import reset
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import CopyState, Status
 
@@ -344,6 +345,45 @@ def _meanwhile(lab: Lab, gap: str, what: Callable[[], object]) -> None:
     while not done:
         lab.settle(1)
     lab.check()
+
+
+def _reset(lab: Lab, rental: Rental, *, new_key: bool = False) -> None:
+    reset.ask(lab.context, MINA, rental.id, 0, rental.name, new_key=new_key)
+
+
+def killed_after_the_rebuild(make: MakeLab) -> None:
+    lab = make(1, build=3)
+    rental = _ready(lab, 14)
+    _reset(lab, rental)
+    _dies_at(lab, "rebuild done")
+    lab.settle(20)
+    lab.check()
+    assert lab.look(rental).reset_at is None
+    lab.end_well()
+
+
+def reset_while_slack_brings_no_key(make: MakeLab) -> None:
+    lab = make(1)
+    rental = _ready(lab, 14)
+    lab.slack.silent = True
+    _reset(lab, rental, new_key=True)
+    lab.settle(40)
+    lab.check()
+    lab.slack.silent = False
+    lab.settle(60)
+    lab.check()
+    assert lab.look(rental).reset_at is None
+
+
+def a_form_of_a_reset_comes_late(make: MakeLab) -> None:
+    lab = make(1)
+    rental = _ready(lab, 14)
+    _reset(lab, rental)
+    lab.settle(20)
+    with suppress(UserError):
+        _reset(lab, rental)
+    lab.settle(20)
+    assert len(lab.nodes["node1"].rebuilt) == 1, "the form of before a reset asks for another one"
 
 
 def both_work_at_once(make: MakeLab) -> None:
