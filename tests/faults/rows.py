@@ -122,6 +122,15 @@ def keep_a_copy(bench: Bench) -> None:
     bench.workspace.wait_for(lambda: len(bench.copies()) > before, 10)
 
 
+def reset(bench: Bench, **fields: str) -> None:
+    """Joon has his server reset from its card."""
+    bench.joon.click("rental_reset", where="message")
+    bench.workspace.wait_for(lambda: bench.joon.open_view, 10)
+    bench.joon.fill_form({"name": "web01", **fields})
+    bench.sights.form(bench.joon.submit())
+    bench.workspace.wait_for(lambda: any(rental.reset_number for rental in bench.rentals()), 10)
+
+
 def list_copies(bench: Bench) -> str:
     """What /kws copies shows Joon; the time stamp of the answer."""
     bench.joon.command("/kws copies")
@@ -146,6 +155,9 @@ def usual_sights(folder: Path, database: Path) -> Sights:
                 bench.until(bench.at_rest, 60)
                 list_copies(bench)
                 bench.look()
+                reset(bench)
+                bench.until(lambda bench=bench: all(r.reset_at is None for r in bench.rentals()), 60)  # type: ignore[misc]
+                bench.until(bench.at_rest, 60)
             bench.return_rental()
             bench.until(lambda bench=bench: bench.told(Status.ENDED) and bench.settled(), 60)  # type: ignore[misc]
             bench.look()

@@ -11,7 +11,7 @@ import pytest
 
 from bot.delivery import keys
 from bot.slack.messages import MessageClient
-from faults import copy_rows, node_rows, power_rows, slack_rows
+from faults import copy_rows, node_rows, power_rows, reset_rows, slack_rows
 from faults.rows import Outcome, Row, play
 from faults.sights import Sights
 from kws_core.images import carrier
@@ -20,11 +20,12 @@ from kws_core.nodes.openstack import actions
 from kws_core.nodes.openstack.node import OpenStackNode
 from kws_core.nodes.values import CopySpec
 from kws_core.outbox.pending_messages import Outbox
-from kws_core.reconcile import resumption
+from kws_core.reconcile import rebuilder, resumption
 from kws_core.reconcile.cleanup import ResourceCleaner
 from kws_core.reconcile.copy_keeper import CopyKeeper
 from kws_core.reconcile.orphan_sweep import Sweep
 from kws_core.reconcile.power_watch import PowerWatch
+from kws_core.reconcile.rebuilder import Rebuilder
 from kws_core.reconcile.resumption import Resumption
 from kws_core.reconcile.steps import Steps
 from kws_core.rentals.key_files import KeyFiles
@@ -38,7 +39,7 @@ def row(plays: Callable[..., Any], nodes: int = 2) -> Row:
     """The row of that play and so many nodes."""
     return next(
         r
-        for r in (*node_rows.ROWS, *power_rows.ROWS, *slack_rows.ROWS, *copy_rows.ROWS)
+        for r in (*node_rows.ROWS, *power_rows.ROWS, *slack_rows.ROWS, *copy_rows.ROWS, *reset_rows.ROWS)
         if r.play is plays and r.nodes == nodes
     )
 
@@ -113,6 +114,30 @@ def without_noting_that_a_node_is_full(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(carrier.Carrier, "_note", lambda self, placement, error: None)
 
 
+def without_looking_for_the_rebuild(patch: pytest.MonkeyPatch) -> None:
+    def blindly(cloud: Any, server: Any, image_id: str, again: Any) -> None:
+        cloud.servers.rebuild(server.id, image_id, {**server.metadata, "kws_reset": str(again.number)})
+
+    patch.setattr(actions, "rebuild", blindly)
+
+
+def without_a_second_rebuild(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(rebuilder, "TRIES", 1)
+
+
+def without_waiting_for_the_new_key(patch: pytest.MonkeyPatch) -> None:
+    may_begin = Rebuilder._may_begin
+
+    def hasty(self: Rebuilder, session: Any, rental: Any, held: Any, machine: Any) -> bool:
+        sent, rental.key_sent_at = rental.key_sent_at, self.context.now()
+        try:
+            return may_begin(self, session, rental, held, machine)
+        finally:
+            rental.key_sent_at = sent
+
+    patch.setattr(Rebuilder, "_may_begin", hasty)
+
+
 PLANTED = [
     (without_look, row(node_rows.unsaid, 1), SERVER_UNSAID, "not within"),
     (without_moving_on, row(node_rows.exhausted), "", "['ended']"),
@@ -133,6 +158,9 @@ PLANTED = [
         "orphan image",
     ),
     (without_noting_that_a_node_is_full, row(copy_rows.full, 3), copy_rows.NO_ROOM[1], "not within"),
+    (without_looking_for_the_rebuild, row(reset_rows.unanswered), (node_rows.HALF, True), "rebuilt 2 times"),
+    (without_a_second_rebuild, row(reset_rows.breaks), 1, "not within"),
+    (without_waiting_for_the_new_key, row(reset_rows.no_key), 60, "before its key"),
     (without_a_second_removal, row(power_rows.kept_file), power_rows.REMOVAL[1], "not within"),
 ]
 

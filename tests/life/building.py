@@ -111,8 +111,14 @@ class Building(RuleBasedStateMachine):
         assert self.lab
         lab = self.lab
         rental = self.one(number, Status.READY)
-        if rental:
-            lab.mortal(lambda: key_rotation.ask(lab.context, Actor(rental.owner), rental.id), die_in)
+        if rental is None:
+            return
+
+        def ask() -> None:
+            with suppress(UserError):  # it is being reset
+                key_rotation.ask(lab.context, Actor(rental.owner), rental.id)
+
+        lab.mortal(ask, die_in)
 
     @rule(number=st.integers(0, 9), new_key=st.booleans(), die_in=st.none() | st.integers(1, 12))
     def has_it_reset(self, number: int, new_key: bool, die_in: int | None) -> None:
