@@ -116,11 +116,15 @@ class Servers:
 
         ``metadata`` takes the place of all that it has, in the transaction in which Nova accepts. Without
         ``user_data`` (plain text) it keeps what it has.
+
+        Raises:
+            NodeDown: If the answer has no server, so nobody knows whether it was Nova's.
         """
         wanted: dict[str, Any] = {"imageRef": image_id, "metadata": dict(metadata)}
         if user_data:
             wanted["user_data"] = _encoded(user_data)
-        self._act(server_id, {"rebuild": wanted})
+        answer = self._rest.post("compute", f"/servers/{server_id}/action", {"rebuild": wanted}, NOVA)
+        inner(self._rest, answer, "server")
 
     def reboot(self, server_id: str) -> None:
         """Ask for a soft reboot; refused (409) unless it runs."""
