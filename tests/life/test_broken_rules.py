@@ -36,7 +36,7 @@ SELDOM = frozenset(  # what drawn lives come upon too seldom; the scenario notic
         "a_night_under_way_is_taken_from_the_living", "who_was_buried_goes_on",
         "what_changed_meanwhile_is_overwritten", "a_copy_is_made_without_a_look",
         "a_server_goes_while_its_copy_is_wanted", "a_copy_goes_although_nobody_was_warned",
-        "a_form_is_good_for_every_reset",
+        "a_form_is_good_for_every_reset", "a_server_is_rebuilt_without_a_look", "a_disk_goes_before_its_new_key_is_there",
     }
 )  # fmt: skip
 

@@ -24,7 +24,7 @@ def test_the_key_is_another_one_everywhere_and_all_else_stays() -> None:
     assert theirs in with_key(born(old), new)
 
 
-@pytest.mark.parametrize("old", [None, ssh_keys.generate("mina@laptop").public])
+@pytest.mark.parametrize("old", [None, ssh_keys.generate("mina@laptop").public], ids=["password", "own key"])
 def test_a_server_that_was_born_with_no_key_of_kws_keeps_what_it_has(old: str | None) -> None:
     text = cloud_init.user_data("r1", "web", "debian", old, password_hash=None if old else HASH)
     assert with_key(text, ssh_keys.generate("kws-web").public) == text
