@@ -69,11 +69,11 @@ class Rebuilder:
     def _begin(self, job: Job, machine: Machine | None) -> timedelta | None:
         if machine is None or job.rental.status is not Status.READY:
             return None
-        if not self.rows.apply(job, lambda s, r, p: self._may_begin(s, r, p, machine)):
+        if not self.rows.apply(job, lambda s, r, p: self.may_begin(s, r, p, machine)):
             return POLL_KEY if job.rental.rekey is not None else POLL_COPY
         return self._ask(job)
 
-    def _may_begin(self, session: Session, rental: Rental, held: Placement, machine: Machine) -> bool:
+    def may_begin(self, session: Session, rental: Rental, held: Placement, machine: Machine) -> bool:
         """Not before the owner has the new key, nor before a copy that was promised is made."""
         if rental.reset_at is None or rental.status is not Status.READY:
             return False

@@ -126,7 +126,7 @@ def without_a_second_rebuild(patch: pytest.MonkeyPatch) -> None:
 
 
 def without_waiting_for_the_new_key(patch: pytest.MonkeyPatch) -> None:
-    may_begin = Rebuilder._may_begin
+    may_begin = Rebuilder.may_begin
 
     def hasty(self: Rebuilder, session: Any, rental: Any, held: Any, machine: Any) -> bool:
         sent, rental.key_sent_at = rental.key_sent_at, self.context.now()
@@ -135,7 +135,7 @@ def without_waiting_for_the_new_key(patch: pytest.MonkeyPatch) -> None:
         finally:
             rental.key_sent_at = sent
 
-    patch.setattr(Rebuilder, "_may_begin", hasty)
+    patch.setattr(Rebuilder, "may_begin", hasty)
 
 
 PLANTED = [

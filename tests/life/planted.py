@@ -261,7 +261,7 @@ def a_copy_goes_although_nobody_was_warned(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.killed_after_the_rebuild)
 def a_server_is_rebuilt_without_a_look(patch: pytest.MonkeyPatch) -> None:
-    rebuild = FakeNode._rebuild
+    rebuild = FakeNode.rebuild
 
     def blindly(self: FakeNode, again: Any, address: Any) -> str | None:
         self.servers = {key: replace(one, number=-1) for key, one in self.servers.items()}
@@ -271,12 +271,12 @@ def a_server_is_rebuilt_without_a_look(patch: pytest.MonkeyPatch) -> None:
         finally:
             self.times = times
 
-    patch.setattr(FakeNode, "_rebuild", blindly)
+    patch.setattr(FakeNode, "rebuild", blindly)
 
 
 @mutant(scenarios.reset_while_slack_brings_no_key)
 def a_disk_goes_before_its_new_key_is_there(patch: pytest.MonkeyPatch) -> None:
-    may_begin = Rebuilder._may_begin
+    may_begin = Rebuilder.may_begin
 
     def hasty(self: Rebuilder, session: Any, rental: Rental, held: Any, machine: Any) -> bool:
         sent, rental.key_sent_at = rental.key_sent_at, self.context.now()
@@ -285,7 +285,7 @@ def a_disk_goes_before_its_new_key_is_there(patch: pytest.MonkeyPatch) -> None:
         finally:
             rental.key_sent_at = sent
 
-    patch.setattr(Rebuilder, "_may_begin", hasty)
+    patch.setattr(Rebuilder, "may_begin", hasty)
 
 
 @mutant(scenarios.a_form_of_a_reset_comes_late)

@@ -77,8 +77,8 @@ def put_key(cloud: Cloud, machine_id: str, public_key: str) -> None:
 def rebuild(cloud: Cloud, server: Server, image_id: str, again: Rebuild) -> None:
     """Have Nova make the server's disk once more, unless it is that of this time already.
 
-    The number gets into the metadata in the transaction in which Nova accepts, so that a look shows whether it
-    was done.
+    The number gets into the metadata in the transaction in which Nova accepts, so that whether it was done can be
+    read there.
     """
     if server.metadata.get(NUMBER_KEY) == str(again.number):
         return
