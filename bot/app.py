@@ -24,6 +24,7 @@ from bot.handlers import (
     images,
     keys,
     machine_actions,
+    moves,
     my_rentals,
     nodes,
     rent,
@@ -96,6 +97,7 @@ def _register(app: App, parts: AppParts) -> None:
     admin_rentals.register(app, dispatcher, homes, extensions)
     copies.register(app, dispatcher, commands)
     reset.register(app, dispatcher, commands)
+    moves.register(app, dispatcher, commands)
     commands.register(app)
 
 

@@ -228,6 +228,14 @@ class ErrorCode(StrEnum):
     COPY_GONE = "copy_gone"
     COPY_IN_USE = "copy_in_use"
     COPY_NOT_KEPT = "copy_not_kept"
+    BUSY = "busy"
+    MOVING = "moving"
+    MOVE_CONTAINER = "move_container"
+    MOVE_FOREIGN = "move_foreign"
+    MOVE_NETWORK = "move_network"
+    MOVE_NO_ROOM = "move_no_room"
+    DISK_SHRINKS = "disk_shrinks"
+    SIZE_SAME = "size_same"
 
 
 class UserError(KwsError):

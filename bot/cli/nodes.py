@@ -67,6 +67,9 @@ def drain(
         str | None,
         typer.Option("--tell", metavar="DATE", help="Tell owners that it may shut down from this date."),
     ] = None,
+    move: Annotated[
+        bool, typer.Option("--move", help="Also move their servers to other nodes at 03:00 on that date.")
+    ] = False,
     reason: Annotated[str, typer.Option(help="Reason to tell owners.")] = "",
     config: Config = None,
 ) -> None:
@@ -77,7 +80,7 @@ def drain(
     until = _day("--tell", tell) if tell is not None else None
     told = _refusals(
         lambda: NodeMaintenance(lab).drain(
-            who_types(), name, tell=until is not None, until=until, reason=reason, where="cli"
+            who_types(), name, tell=until is not None, move=move, until=until, reason=reason, where="cli"
         )
     )
     typer.echo(f"{name} is in maintenance and won't get new rentals.")

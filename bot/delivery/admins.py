@@ -16,10 +16,12 @@ from kws_core.context import Context
 from kws_core.database.leases import LeaseLost
 from kws_core.outbox.alert_outbox import AlertOutbox
 from kws_core.tables.alert import AdminAlert
+from kws_core.tables.details.alerts import NodeEmptyingAlert
 
 log = logging.getLogger(__name__)
 
 TRYING = "trying"
+UNREACHED = "unreachable"
 NOBODY = frozenset(
     {"user_disabled", "cannot_dm_bot", "user_not_found", "users_not_found", "user_not_visible", "channel_not_found",
      "not_in_channel", "is_archived"}
@@ -68,6 +70,8 @@ class AdminNotices:
         for target in [channel] if channel else self.directory.admins():
             if notice.reached.get(target) in (None, TRYING):
                 self._reach(notice, target)
+            elif isinstance(notice.details, NodeEmptyingAlert):  # it says something else by now
+                self._edit(notice, target)
         self.box.delivered(notice.id)
 
     def _reach(self, notice: AdminAlert, target: str) -> None:
@@ -85,7 +89,13 @@ class AdminNotices:
             if error.response.get("error") not in NOBODY:
                 raise
             log.warning("alert %s: can't reach %s: %s", notice.key, target, error.response.get("error"))
-            self.box.note(notice.id, target, "unreachable")
+            self.box.note(notice.id, target, UNREACHED)
+
+    def _edit(self, notice: AdminAlert, target: str) -> None:
+        ts = notice.reached[target]
+        if ts != UNREACHED:
+            drawn = admin_notice.message(notice, (), self.texts(target))
+            self.post.edit(self._channel(target), ts, drawn)
 
     def _posted(self, channel: str, notice: AdminAlert) -> str | None:
         """Where an earlier try arrived. None too where we may not look: then rather twice than never."""

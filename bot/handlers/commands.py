@@ -26,6 +26,8 @@ ALIASES = {
     "사본": "copies",
     "복사": "copy",
     "초기화": "reset",
+    "이동": "move",
+    "사양": "resize",
     "도움말": "help",
     "ls": "list",
     "delete": "return",

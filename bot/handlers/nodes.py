@@ -88,13 +88,19 @@ class Nodes:
     def submitted(self, form: Submission) -> Later:
         """Check the fields; then, with the time to ask Slack who is an admin, the node is drained."""
         wanted = nodes_list.parse(form.view)
-        self.fleet.check(wanted.until, wanted.reason, tell=wanted.tell)
+        self.fleet.check(wanted.until, wanted.reason, tell=wanted.tell or wanted.move)
         return Later(lambda request: self._drain(request, wanted), wanted.origin.response_url)
 
     def _drain(self, request: RequestContext, form: nodes_list.DrainForm) -> None:
         node = form.origin.node
         told = self.fleet.drain(
-            request.who, node, tell=form.tell, until=form.until, reason=form.reason, where=request.via
+            request.who,
+            node,
+            tell=form.tell,
+            move=form.move,
+            until=form.until,
+            reason=form.reason,
+            where=request.via,
         )
         text = P_(
             "{node} is in maintenance and won't get new rentals. Notified owners of {count} rental.",

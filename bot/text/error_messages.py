@@ -138,6 +138,20 @@ _OWN: dict[ErrorCode, Message] = {
     ErrorCode.COPY_GONE: N_("This copy was deleted or isn't yours. Open your copies again: /kws copies"),
     ErrorCode.COPY_IN_USE: N_("A server is being created from the copy of {name}. Try again later."),
     ErrorCode.COPY_NOT_KEPT: N_("The copy of {name} isn't finished. Try again later."),
+    ErrorCode.BUSY: N_("KWS is still busy with {name}. Try again in a few minutes."),
+    ErrorCode.MOVING: N_("{name} is being moved. Its card shows the progress."),
+    ErrorCode.MOVE_CONTAINER: N_(
+        "{name} is a container, so KWS can't move it. Rent it again from its image, then return this one."
+    ),
+    ErrorCode.MOVE_FOREIGN: N_("{name} was imported, so KWS can't move it. Contact an admin."),
+    ErrorCode.MOVE_NETWORK: N_(
+        "{name} shares its network with {others}, so KWS can't move it alone. Return the others first, or contact an admin."
+    ),
+    ErrorCode.MOVE_NO_ROOM: N_(
+        "No other node has room for {name} with the size {size} now. Try again later."
+    ),
+    ErrorCode.DISK_SHRINKS: N_("The disk of {size} is too small. Choose a size with at least {disk}."),
+    ErrorCode.SIZE_SAME: N_("{name} already has the size {size}. Choose another one."),
     ErrorCode.NOT_READY: N_("{name} isn't running. Try again later."),
     ErrorCode.CONTAINER_KEY: N_(
         "{name} is a container, so it has no SSH key. To see its output, select *View logs*."
@@ -219,6 +233,8 @@ def _data(error: UserError, texts: Texts) -> dict[str, object]:
         data["known"] = ", ".join(cast(Iterable[str], error.data["known"]))
     if "nodes" in error.data:
         data["nodes"] = ", ".join(cast(Iterable[str], error.data["nodes"]))
+    if error.code is ErrorCode.MOVE_NETWORK:
+        data["others"] = ", ".join(cast(Iterable[str], error.data["others"]))
     if "images" in error.data:
         data["images"] = ", ".join(cast(Iterable[str], error.data["images"]))
     if "users" in error.data:
@@ -238,6 +254,8 @@ def _amounts(error: UserError, texts: Texts) -> dict[str, object]:
     if error.code is ErrorCode.SIZE_SMALL:
         least = cast(int, error.data["ram_mb"])
         return {"disk": disk(cast(int, error.data["disk_gb"]), texts), "ram": memory(least, texts, up=True)}
+    if error.code is ErrorCode.DISK_SHRINKS:
+        return {"disk": disk(cast(int, error.data["disk_gb"]), texts)}
     if error.code is ErrorCode.COPY_NO_ROOM:
         return {
             "disk": disk(cast(int, error.data["disk_gb"]), texts),

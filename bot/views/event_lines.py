@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from bot.text import prose
-from bot.text.i18n import N_, Message, Texts, code
+from bot.text.i18n import N_, Message, Texts, code, slack_time
 from bot.text.units import MINUTES, duration, file_size
-from bot.views import history
+from bot.views import history, moves
 from kws_core.copies import lifecycle
 from kws_core.tables.details import events
 from kws_core.tables.details.events import (
@@ -26,9 +26,12 @@ from kws_core.tables.details.events import (
     KeyRenewed,
     KeySent,
     Moved,
+    MoveFailed,
+    MovePlanned,
     NodeDrained,
     PoweredOff,
     PoweredOn,
+    Requested,
     ResetDone,
     ResetFailed,
     ResetWanted,
@@ -106,6 +109,15 @@ LINES: dict[EventKind, Message] = {
     EventKind.COPY_WARNED: N_(":alarm_clock: The copy will be deleted after {day}. Do you still need it?"),
     EventKind.COPY_PROLONGED: N_(":floppy_disk: The copy is kept until {day}."),
     EventKind.COPY_DELETED: N_(":wastebasket: The copy was deleted."),
+    EventKind.MOVE_PLANNED: N_(":calendar: KWS will move it to another node at {moment}."),
+    EventKind.MOVE_STARTED: N_(
+        ":truck: Moving to {node} ({size}). It's stopped, copied, and created there. Then this server is deleted."
+    ),
+    EventKind.MOVE_FAILED: N_(":x: Couldn't move it: {why}. It stays where it is."),
+    EventKind.MOVE_CANCELED: N_(":x: The move was canceled. Deleting this server; the other one stays."),
+    EventKind.MOVE_DONE: N_(
+        ":truck: Moved to {node}. The new address is {address}. Deleting the old server."
+    ),
     EventKind.ENDED: N_(":white_check_mark: Deleted. Nothing remains."),
 }
 
@@ -136,6 +148,12 @@ RESET_LOST = N_(
     "admin."
 )
 RESET_NO_KEY = N_(":x: Couldn't deliver the new key, so it wasn't reset. Nothing was changed.")
+MOVE_UNPLANNED = N_(":calendar: KWS won't move it. Save your data before the maintenance begins.")
+MOVE_UNDONE = N_(
+    ":x: The move failed: {why}. No data is lost: the server is starting again at its old address."
+)
+NO_SUCCESSOR = N_(":x: KWS couldn't create it, so the move was canceled. The other server stays.")
+MOVED_HERE = N_(":truck: Replaces {name} on {moved_from}: the same files, login, and last day.")
 COPY_WHY = {  # beside REFUSALS
     lifecycle.NO_SERVER: N_("the server is no longer there"),
     lifecycle.SLOW: N_("it took too long"),
@@ -189,6 +207,10 @@ BY_OTHERS = {  # what is said instead when an admin did it: without a reason, an
 def line(event: Event, rental: Rental, texts: Texts) -> str | None:
     """An event as a line of the card's history; None for what the card says otherwise."""
     match event.details:
+        case Failed() if rental.replaces is not None:
+            return str(texts(NO_SUCCESSOR))
+        case Requested(moved_from=str(node)):
+            return str(texts(MOVED_HERE, name=rental.name, moved_from=node))
         case Failed(reason=reason):
             return ":x: " + texts(FAILURES.get(reason, FAILURES["no_node"]))
         case NodeDrained() as drained:
@@ -218,6 +240,8 @@ def _sentence(event: Event, rental: Rental) -> Message:
             return _of_reset(event.details, rental)
         case Extended(via="night"):
             return UNBUILT
+        case MovePlanned() | MoveFailed():
+            return _of_move(event.details)
         case CopyWanted() | CopyPlanned() | CopyFailed() | CopyDeleted():
             return _of_copy(event.details)
     if event.actor != rental.owner:
@@ -242,6 +266,15 @@ def _of_copy(details: EventDetails) -> Message:
             return COPY_AGAIN
         case CopyDeleted(why=why) if why in COPY_GONE:
             return COPY_GONE[why]
+    return LINES[details.kind]
+
+
+def _of_move(details: EventDetails) -> Message:
+    match details:
+        case MovePlanned(at=None):
+            return MOVE_UNPLANNED
+        case MoveFailed(started=True):
+            return MOVE_UNDONE
     return LINES[details.kind]
 
 
@@ -275,6 +308,11 @@ def copy_failure(why: str, texts: Texts) -> str:
     return texts((COPY_WHY | REFUSALS).get(why, REFUSALS["failed"]))
 
 
+def move_failure(why: str, texts: Texts) -> str:
+    """Why a server was not moved."""
+    return texts((REFUSALS | COPY_WHY | moves.WHY).get(why, REFUSALS["failed"]))
+
+
 def _words(details: EventDetails, texts: Texts) -> dict[str, object]:
     """What a sentence may name, as people read it."""
     words: dict[str, object] = dict(vars(details))
@@ -285,6 +323,10 @@ def _words(details: EventDetails, texts: Texts) -> dict[str, object]:
             words["time"] = duration(minutes, MINUTES, texts)
         case KeySent(fingerprint=fingerprint):
             words["print"] = code(fingerprint or "")
+        case MoveFailed():
+            words["why"] = move_failure(details.why, texts)
+        case MovePlanned(at=datetime() as at):
+            words["moment"] = slack_time(at, texts)
         case CopyFailed():
             words["why"] = copy_failure(details.refusal, texts)
         case CopyKept(until=until, size_bytes=size):

@@ -68,6 +68,11 @@ HAPPENED = {
     EventKind.COPY_WARNED: N_("Copy reminder sent"),
     EventKind.COPY_PROLONGED: N_("Copy kept longer"),
     EventKind.COPY_DELETED: N_("Copy deleted"),
+    EventKind.MOVE_PLANNED: N_("Move planned"),
+    EventKind.MOVE_STARTED: N_("Move started"),
+    EventKind.MOVE_FAILED: N_("Move failed"),
+    EventKind.MOVE_CANCELED: N_("Move canceled"),
+    EventKind.MOVE_DONE: N_("Moved to a new server"),
     EventKind.ENDED: N_("Ended"),
 }
 BY_OTHERS = frozenset(  # lines that don't say by themselves who it was
@@ -99,7 +104,9 @@ def by_another(event: Event, rental: Rental, texts: Texts) -> str:
 
 
 def drained(word: NodeDrained, texts: Texts) -> str:
-    """That the rental's node goes into maintenance."""
+    """That the rental's node goes into maintenance, and when KWS moves what is left there."""
+    moved = N_("KWS moves it to another node at {moment}, unless you choose something else.")
+    later = " " + texts(moved, moment=slack_time(word.move_at, texts)) if word.move_at else ""
     sentence = N_(
         ":construction: {node} goes into maintenance on {day} and may shut down without notice. Back up your data. To "
         "keep working, rent on another node."
@@ -110,7 +117,7 @@ def drained(word: NodeDrained, texts: Texts) -> str:
             "up your data. To keep working, rent on another node."
         )
     day = texts.date(word.until) if word.until else "?"
-    return texts(sentence, node=word.node, day=day, reason=word.reason.rstrip("."))
+    return texts(sentence, node=word.node, day=day, reason=word.reason.rstrip(".")) + later
 
 
 def of_rental(events: Sequence[Event], sentences: Iterable[str | None], texts: Texts) -> Mrkdwn:

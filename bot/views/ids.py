@@ -17,6 +17,7 @@ class View(StrEnum):
     KEY = "key"
     EXTEND = "extend"
     RESET = "reset"
+    SIZE = "size"
     DRAIN = "drain"
     IMAGE = "image"
     DESK = "desk"
@@ -74,6 +75,11 @@ class Action(StrEnum):
     NEW_KEY = "rental_new_key"
     KEY_SAVED = "rental_key_saved"
     RESET = "rental_reset"  # opens the form
+    MOVE_ASK = "rental_move_ask"  # asks whether to move it
+    MOVE = "rental_move"  # moves it
+    MOVE_TONIGHT = "rental_move_tonight"
+    MOVE_MYSELF = "rental_move_myself"
+    SIZE = "rental_size"  # opens the form
     KEEP = "rental_keep"
     COPY_ASK = "rental_copy_ask"  # asks whether to keep a copy
     COPY = "rental_copy"  # keeps it
@@ -124,6 +130,7 @@ NOTICE = "notice-"  # block_id of a message about one event: NOTICE + event id
 ADMIN_NOTICE = "admin-notice-"  # block_id of a message to the admins: ADMIN_NOTICE + notice id
 IMAGE_SYNC = "image-sync-"  # block_id of how far a copy of images is: IMAGE_SYNC + its id
 EXTENSION = "extend-"
+MOVE_REST = "move"  # option beside TELL
 ALL = "*"  # no image can be called so
 HANDOVER = "transfer-"
 

@@ -60,6 +60,7 @@ class DrainForm(NamedTuple):
     until: date | None
     reason: str
     tell: bool
+    move: bool
 
 
 def listing(
@@ -180,7 +181,11 @@ def drain_form(origin: DrainOrigin, rentals: int, today: date, texts: Texts) -> 
         value=ids.Field.TELL,
         text=PlainTextObject(text=texts.plain(N_("Notify the owners of rentals on this node"))),
     )
-    people = CheckboxesElement(action_id=ids.Action.VALUE, options=[option])
+    mover = Option(
+        value=ids.MOVE_REST,
+        text=PlainTextObject(text=texts.plain(N_("Also move them to other nodes at 03:00 that day"))),
+    )
+    people = CheckboxesElement(action_id=ids.Action.VALUE, options=[option, mover])
     in_a_week = (today + timedelta(days=7)).isoformat()
     day = DatePickerElement(action_id=ids.Action.VALUE, initial_date=in_a_week)
     reason = PlainTextInputElement(action_id=ids.Action.VALUE, max_length=LONGEST_REASON)
@@ -207,6 +212,7 @@ def parse(view: SentView) -> DrainForm:
         until=view.state.day(ids.Field.UNTIL),
         reason=view.state.text(ids.Field.REASON) or "",
         tell=bool(view.state.options(ids.Field.TELL)),
+        move=ids.MOVE_REST in view.state.options(ids.Field.TELL),
     )
 
 

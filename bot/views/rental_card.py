@@ -20,7 +20,7 @@ from slack_sdk.models.blocks import (
 from bot.text import prose
 from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.text.units import clip, size_line, spoken
-from bot.views import event_lines, ids
+from bot.views import event_lines, ids, moves
 from kws_core.copies.lifecycle import DELETED
 from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.tables.base import SYSTEM
@@ -47,6 +47,7 @@ STATES = {
     Status.ENDING: N_("Deleting"),
     Status.ENDED: N_("Ended"),
 }
+MOVING = (":truck:", N_("Moving"))
 POWER = {  # of one that is ready: an icon, and what is said instead of that
     Power.STOPPING: (":hourglass_flowing_sand:", N_("Stopping")),
     Power.OFF: (":black_square_for_stop:", N_("Stopped")),
@@ -121,6 +122,8 @@ def notification(rental: Rental, event: Event, texts: Texts) -> Message:
     blocks: list[Block] = [SectionBlock(block_id=f"{ids.NOTICE}{event.id}", text=_md(text, 3000))]
     if isinstance(event.details, CopyWarned):
         blocks.append(ActionsBlock(elements=_copy_buttons(event.details.copy, rental, texts)))
+    if event.kind is EventKind.NODE_DRAINED and rental.movable:
+        blocks.append(ActionsBlock(elements=moves.maintenance_buttons(rental, texts)))
     return Message(text, blocks)
 
 
@@ -174,8 +177,10 @@ def list_entry(
 def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
     """What can be done with it now; what can hurt asks first."""
     elements: list[ButtonElement] = []
-    resetting = rental.status is Status.READY and rental.power is Power.RESETTING
-    if rental.status is Status.READY and not resetting:
+    if rental.replaces is not None:  # until it has taken the other one's place, people act on that one
+        return [_button(ids.Action.HISTORY, N_("View history"), rental, texts)]
+    settled = not rental.moving and rental.power is not Power.RESETTING
+    if rental.status is Status.READY and settled:
         elements.append(_button(ids.Action.CONSOLE, _of(rental, LOG), rental, texts))
         if rental.kind is Kind.SERVER and rental.rekey is None and rental.access is not Access.NONE:
             warning = OFF_REKEY if rental.power is Power.OFF else REKEY
@@ -199,9 +204,11 @@ def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
                     N_("Running processes will end. The disk is kept."),
                 ),
             ]
+        if rental.movable:
+            elements.append(_button(ids.Action.SIZE, N_("Change size…"), rental, texts))
         elements.append(_button(ids.Action.RESET, _of(rental, RESET), rental, texts))
     if rental.status in (Status.READY, Status.STOPPED):
-        if rental.kind is Kind.SERVER and not resetting:
+        if rental.kind is Kind.SERVER and (settled or rental.status is Status.STOPPED):
             elements.append(_button(ids.Action.COPY_ASK, N_("Keep a copy…"), rental, texts))
         elements.append(_button(ids.Action.EXTEND, N_("Extend…"), rental, texts))
     elements.append(_button(ids.Action.HISTORY, N_("View history"), rental, texts))
@@ -264,16 +271,20 @@ def headline(rental: Rental, texts: Texts, turn: QueuePosition | None = None) ->
 
 def state_of(rental: Rental) -> tuple[str, str]:
     """Its icon, and the message that names its state."""
+    if rental.moving:
+        return MOVING
     usual = ICONS[rental.status], STATES[rental.status]
     return POWER.get(rental.power, usual) if rental.status is Status.READY else usual
 
 
 def _is_off(rental: Rental) -> bool:
     """Whether nobody gets in now, although it is in use."""
-    return rental.power in (Power.OFF, Power.STARTING, Power.RESETTING)
+    return rental.moving or rental.power in (Power.OFF, Power.STARTING, Power.RESETTING)
 
 
 def _kept(rental: Rental, texts: Texts) -> Mrkdwn:
+    if rental.moving:
+        return texts(N_("It's stopped while it moves. The card of the new server shows how to log in."))
     if rental.power is Power.RESETTING:
         return texts(N_("Resetting. This card will show how to log in."))
     if rental.power is Power.STARTING:
@@ -330,6 +341,8 @@ def _facts(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
 
 def should_notify(rental: Rental, event: Event) -> bool:
     """Whether an event gets a message of its own: what people wait for, as long as it is still true."""
+    if rental.replaces is not None:  # of a move that fails, the other one tells
+        return event.kind is EventKind.READY
     if event.kind in (EventKind.READY, EventKind.KEY_RENEWED, EventKind.KEY_DROPPED):
         return rental.status is Status.READY
     if isinstance(event.details, PoweredOff | PoweredOn):
@@ -342,6 +355,8 @@ def should_notify(rental: Rental, event: Event) -> bool:
         return event.actor != rental.owner
     if isinstance(event.details, CopyDeleted):
         return event.details.why != DELETED or event.actor != rental.owner
+    if event.kind is EventKind.MOVE_FAILED:
+        return rental.live
     if event.kind is EventKind.ENDED:
         return rental.reason in (Reason.RETURNED, Reason.ADMIN)
     if event.kind is EventKind.NODE_DRAINED:

@@ -32,10 +32,14 @@ def begin(
     keep_until: date,
     *,
     at_end: bool = False,
+    for_move: bool = False,
     actor: str = SYSTEM,
     via: str | None = None,
 ) -> Copy:
-    """A copy that is wanted, of the server as it is on its node now. To be added to the session."""
+    """A copy that is wanted, of the server as it is on its node now. To be added to the session.
+
+    ``for_move``: it is made when the server has stopped, and nothing is told of it.
+    """
     assert rental.placement
     copy = Copy(
         id=new_id(),
@@ -45,6 +49,7 @@ def begin(
         state=CopyState.WANTED,
         node=rental.placement.node,
         at_end=at_end,
+        for_move=for_move,
         size_bytes=0,
         keys=sorted({comment(rental.name), *rental.old_keys}),
         requested_at=now,
@@ -53,8 +58,9 @@ def begin(
         missing=0,
         next_check_at=now,
     )
-    wanted = CopyWanted(copy.id, copy.node, at_end=at_end or None, via=via)
-    rental.record(wanted, now, actor=actor)
+    if not for_move:
+        wanted = CopyWanted(copy.id, copy.node, at_end=at_end or None, via=via)
+        rental.record(wanted, now, actor=actor)
     return copy
 
 
@@ -68,6 +74,8 @@ def fail(
     """
     copy.failure, copy.detail = why, detail[:2000]
     copy.move_to(CopyState.DELETING, now)
+    if copy.for_move:
+        return  # what that means for the move is decided with it (reconcile/relocation.py)
     if not copy.at_end or not rental.live:
         rental.record(CopyFailed(copy.id, copy.node, why), now)
         return

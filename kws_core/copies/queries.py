@@ -20,7 +20,9 @@ _DUE = (
     .where(Copy.state.in_(ON_DISK), Copy.node == bindparam("node"), Copy.next_check_at <= bindparam("now"))
     .order_by(Copy.next_check_at)
 )
-_OF_OWNER = select(Copy).where(Copy.owner == bindparam("person"), Copy.state.in_(ON_DISK))
+_OF_OWNER = select(Copy).where(
+    Copy.owner == bindparam("person"), Copy.state.in_(ON_DISK), Copy.for_move.is_(False)
+)
 _UNDER_WAY = select(Copy.id).where(Copy.rental_id == bindparam("rental"), Copy.state.in_(UNDER_WAY))
 _LOCK = select(Copy.id).where(Copy.id == bindparam("copy")).with_for_update()
 _ONE = select(Copy).where(Copy.id == bindparam("copy"))
@@ -56,8 +58,9 @@ def everybodys(session: Session) -> Sequence[Copy]:
 
 
 def kept(session: Session) -> Sequence[Copy]:
-    """Every copy that is kept."""
-    return session.scalars(select(Copy).where(Copy.state == CopyState.KEPT).order_by(Copy.id)).unique().all()
+    """Every copy that somebody keeps."""
+    query = select(Copy).where(Copy.state == CopyState.KEPT, Copy.for_move.is_(False))
+    return session.scalars(query.order_by(Copy.id)).unique().all()
 
 
 def under_way(session: Session, rental_id: str) -> bool:

@@ -18,7 +18,7 @@ from kws_core.copies.lifecycle import DELETED, begin, lasts_until
 from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
-from kws_core.rentals.access import allowed
+from kws_core.rentals.access import allowed, check_settled
 from kws_core.scheduling.capacity import load_capacity
 from kws_core.tables.copy import Copy
 from kws_core.tables.details.events import CopyDeleted, CopyPlanned, CopyProlonged
@@ -150,6 +150,7 @@ class Copies:
         policy = self.context.config.policy
         if rental.kind is Kind.CONTAINER:
             raise UserError(ErrorCode.COPY_CONTAINER, name=rental.name)
+        check_settled(rental)
         placement = rental.placement
         ready = rental.status in (Status.READY, Status.STOPPED)
         if not ready or placement is None or placement.server_id is None:
@@ -163,22 +164,22 @@ class Copies:
             raise UserError(ErrorCode.COPIES_OFF, node=placement.node)
         if len(copies.of_owner(session, rental.owner)) >= policy.max_copies_per_user:
             raise UserError(ErrorCode.COPIES_FULL, maximum=policy.max_copies_per_user)
-        free = self._free_gb(session, node.name, node.copy_disk_gb)
+        free = node.copy_disk_gb - copies.taken_gb(session, node.name)
+        measured = free_gb(session, node.name, policy.copy_floor_gb)
+        free = max(0, free if measured is None else min(free, measured))
         if rental.disk_gb > free:
             raise UserError(ErrorCode.COPY_NO_ROOM, node=node.name, disk_gb=rental.disk_gb, free_gb=free)
         until = lasts_until(self.context.today(), policy.copy_days)
         return CopyTerms(rental, node.name, rental.disk_gb, free, until)
 
-    def _free_gb(self, session: Session, node: str, lent: int) -> int:
-        """What is left for copies on the node, above the floor of what it has free at all."""
-        free = lent - copies.taken_gb(session, node)
-        measured = load_capacity(session.get(NodeRecord, node))
-        if measured is not None and measured.disk_gb is not None:
-            free = min(
-                free, measured.disk_gb - measured.used_disk_gb - self.context.config.policy.copy_floor_gb
-            )
-        return max(0, free)
-
     def _changed(self) -> None:
         self.context.work.set()
         self.context.mail.set()
+
+
+def free_gb(session: Session, node: str, floor: int) -> int | None:
+    """What the node has free above that floor, as it measured last; None if it doesn't say."""
+    measured = load_capacity(session.get(NodeRecord, node))
+    if measured is None or measured.disk_gb is None:
+        return None
+    return max(0, int(measured.disk_gb - measured.used_disk_gb - floor))

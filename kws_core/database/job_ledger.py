@@ -28,7 +28,7 @@ _UNTOLD = (
     .order_by(JobRun.day)
 )
 _READY_UNTIL = queries.RENTALS.where(
-    Rental.status == Status.READY, Rental.ends_on <= bindparam("day")
+    Rental.status == Status.READY, Rental.ends_on <= bindparam("day"), Rental.replaces.is_(None)
 ).order_by(Rental.ends_on, Rental.id)
 _STOPPED = queries.RENTALS.where(Rental.status == Status.STOPPED)
 _TOLD = select(Event.rental_id, Event.key).where(
@@ -104,7 +104,9 @@ def untold(session: Session, job: str) -> Sequence[JobRun]:
 def maybe_overdue(session: Session, today: date) -> Sequence[str]:
     """Ids of rentals whose end date is past; deletion freezes may give them longer."""
     running = (Status.REQUESTED, Status.BUILDING, Status.READY)
-    query = select(Rental.id).where(Rental.status.in_(running), Rental.ends_on < today)
+    query = select(Rental.id).where(
+        Rental.status.in_(running), Rental.ends_on < today, Rental.replaces.is_(None)
+    )
     return session.scalars(query.order_by(Rental.ends_on, Rental.id)).all()
 
 

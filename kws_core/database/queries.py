@@ -39,9 +39,11 @@ _RENTAL = RENTALS.where(Rental.id == bindparam("rental"))
 _FRESH_RENTAL = _RENTAL.execution_options(populate_existing=True)
 _LOCK_RENTAL = select(Rental.id).where(Rental.id == bindparam("rental")).with_for_update()
 _BY_REQUEST = select(Rental).where(Rental.request_key == bindparam("form"))
-_LIVE_BY_NAME = select(Rental).where(Rental.name == bindparam("named"), Rental.status.in_(LIVE))
+_LIVE_BY_NAME = select(Rental).where(
+    Rental.name == bindparam("named"), Rental.status.in_(LIVE), Rental.replaces.is_(None)
+)
 _NOT_OVER = RENTALS.where(Rental.status.in_(NOT_OVER)).order_by(Rental.ends_on, Rental.created_at)
-_OF_OWNER = _NOT_OVER.where(Rental.owner == bindparam("person"))
+_OF_OWNER = _NOT_OVER.where(Rental.owner == bindparam("person"), Rental.replaces.is_(None))
 _NODES = select(NodeRecord).order_by(NodeRecord.name)
 _LOCK_NODES = select(NodeRecord.name).order_by(NodeRecord.name).with_for_update()
 _PERSON = select(Person).where(Person.id == bindparam("person"))
@@ -123,7 +125,7 @@ def live_by_name(session: Session, name: str) -> Rental | None:
 
 
 def rentals_of(session: Session, owner: str) -> Sequence[Rental]:
-    """A person's rentals that have not ended, by end date."""
+    """A person's rentals that have not ended, by end date; one that is being moved is listed once."""
     return session.scalars(_OF_OWNER, {"person": owner}).unique().all()
 
 
@@ -134,14 +136,14 @@ def copy_of(session: Session, owner: str, copy_id: str) -> Copy:
         UserError: If there is none with that ID, or it is another person's; the same error for both.
     """
     copy = session.get(Copy, copy_id)
-    if copy is None or copy.owner != owner or copy.state is not CopyState.KEPT:
+    if copy is None or copy.owner != owner or copy.for_move or copy.state is not CopyState.KEPT:
         raise UserError(ErrorCode.COPY_GONE)
     return copy
 
 
 def kept_copies(session: Session, owner: str) -> Sequence[Copy]:
     """A person's copies from which a server can be made, the newest first."""
-    kept = select(Copy).where(Copy.owner == owner, Copy.state == CopyState.KEPT)
+    kept = select(Copy).where(Copy.owner == owner, Copy.state == CopyState.KEPT, Copy.for_move.is_(False))
     return session.scalars(kept.order_by(Copy.kept_at.desc(), Copy.id)).unique().all()
 
 

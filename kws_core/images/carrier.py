@@ -19,7 +19,7 @@ from kws_core.nodes import Node
 from kws_core.nodes.offered_images import copy_mark
 from kws_core.tables.copy import Copy
 from kws_core.tables.rental import Placement, Rental
-from kws_core.tables.states import PlacementState, Status
+from kws_core.tables.states import CopyState, PlacementState, Status
 from kws_core.values import owner_tag
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ _WAITING = (
         Placement.image_at.is_(None),
         Placement.image_refusal.is_(None),
         Rental.status == Status.BUILDING,
+        Copy.state == CopyState.KEPT,
     )
     .order_by(Placement.id)
 )

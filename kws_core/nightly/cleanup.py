@@ -20,6 +20,8 @@ from kws_core.copies.lifecycle import begin as begin_copy
 from kws_core.database import job_ledger, queries
 from kws_core.database.alerts import alert_admins
 from kws_core.expiry import CopyEnds, copy_key
+from kws_core.moves.emptying import Emptying
+from kws_core.moves.service import Moves
 from kws_core.rentals.lifecycle import end
 from kws_core.tables.copy import Copy
 from kws_core.tables.details.alerts import NightAlert, NightRental
@@ -55,6 +57,8 @@ class Nightly:
         self.context = context
         self.ends = context.expiry
         self.copy_ends = CopyEnds(context.expiry)
+        self.moves = Moves(context)
+        self.emptying = Emptying(context)
         self.who = who or context.who
 
     def tick(self) -> None:
@@ -64,6 +68,8 @@ class Nightly:
             self.remind,
             self.run_if_due,
             self.end_grace,
+            self.moves.start_due,
+            self.emptying.note,
             self.remind_of_copies,
             self.drop_copies,
             self.sum_up,

@@ -34,6 +34,7 @@ COPY = "copy:"  # the lease on a copy's next step, by its id
 POLL = timedelta(seconds=3)
 RETRY = timedelta(seconds=20)
 KEPT_CHECK = timedelta(hours=1)
+MOVE_CHECK = timedelta(minutes=1)
 MISSING_CHECK = timedelta(minutes=10)  # it has to be missing twice
 LONGEST = timedelta(hours=2)  # that a node may take
 PATIENCE = timedelta(minutes=10)  # how long a "not now" of the node is taken for one
@@ -62,7 +63,10 @@ class CopyKeeper:
         if copy is None or not copy.on_disk or copy.next_check_at > self.context.now():
             return
         try:
-            STEPS[copy.state](self, node, copy)
+            if copy.for_move and not copy.rental.moving and copy.state is not CopyState.DELETING:
+                self._fail(copy, NO_SERVER)
+            else:
+                STEPS[copy.state](self, node, copy)
         except NodeDown as error:
             log.warning("copy %s: %s", copy_id, error)
             self._later(copy, RETRY)
@@ -77,7 +81,9 @@ class CopyKeeper:
 
     def _begin(self, node: Node, copy: Copy) -> None:
         """Commit that the node is about to be asked, then ask."""
-        if self._apply(copy, self._asking):
+        if copy.for_move and not _is_off(copy):
+            self._later(copy, POLL)
+        elif self._apply(copy, self._asking):
             self._make(node, copy)
 
     def _asking(self, session: Session, copy: Copy) -> None:
@@ -120,7 +126,9 @@ class CopyKeeper:
         now = self.context.now()
         copy.size_bytes, copy.kept_at = image.size_bytes, now
         copy.move_to(CopyState.KEPT, now)
-        copy.next_check_at = now + KEPT_CHECK
+        copy.next_check_at = now + (MOVE_CHECK if copy.for_move else KEPT_CHECK)
+        if copy.for_move:
+            return
         rental = _rental_of(session, copy)
         rental.record(CopyKept(copy.id, copy.node, copy.keep_until, image.size_bytes), now)
         if copy.at_end and self._has_ended(rental):  # it was not extended or restored meanwhile
@@ -158,7 +166,8 @@ class CopyKeeper:
         self._apply(copy, self._seen if _images_of(node, copy) else self._missed)
 
     def _seen(self, _: Session, copy: Copy) -> None:
-        copy.missing, copy.next_check_at = 0, self.context.now() + KEPT_CHECK
+        copy.missing = 0
+        copy.next_check_at = self.context.now() + (MOVE_CHECK if copy.for_move else KEPT_CHECK)
 
     def _missed(self, _: Session, copy: Copy) -> None:
         copy.missing += 1
@@ -186,7 +195,8 @@ class CopyKeeper:
         now = self.context.now()
         copy.gone_at = now
         copy.move_to(CopyState.GONE, now)
-        if copy.kept_at and copy.failure != lifecycle.DELETED:  # that was told as it was asked for
+        told = copy.for_move or copy.failure == lifecycle.DELETED  # by the move, or as it was asked for
+        if copy.kept_at and not told:
             _rental_of(session, copy).record(CopyDeleted(copy.id, copy.node, copy.failure or EXPIRED), now)
 
     # -- shared
@@ -230,6 +240,11 @@ def _server_of(copy: Copy) -> str | None:
         p for p in copy.rental.placements if p.node == copy.node and p.state is not PlacementState.DELETED
     )
     return next((p.server_id for p in here if p.server_id), None)
+
+
+def _is_off(copy: Copy) -> bool:
+    held = copy.rental.placement
+    return held is not None and held.powered_off
 
 
 def _images_of(node: Node, copy: Copy) -> list[StoredImage]:

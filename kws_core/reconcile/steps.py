@@ -26,6 +26,7 @@ from kws_core.reconcile.key_rotation import KeyRotator
 from kws_core.reconcile.node_specs import address_of, spec_of
 from kws_core.reconcile.power_watch import PowerWatch
 from kws_core.reconcile.rebuilder import Rebuilder
+from kws_core.reconcile.relocation import Relocator
 from kws_core.reconcile.resumption import Resumption
 from kws_core.rentals.lifecycle import end, place
 from kws_core.scheduling import build_slots, capacity, work_queue
@@ -51,7 +52,7 @@ POLL_KEY = timedelta(seconds=30)  # key_sent wakes it at once; this is only the 
 KEY_DEADLINE = timedelta(hours=24)  # Slack may be away for hours; capacity is not held for ever
 POLL_START = timedelta(seconds=5)
 POLL_STOPPED = timedelta(minutes=1)
-START_TRIES = timedelta(minutes=10)  # after a restore; then it is its owner's to start
+START_TRIES = timedelta(minutes=10)  # after a restore or a move that failed; then it is its owner's to start
 POLL_COPY = timedelta(seconds=3)
 POLL_MISSING = timedelta(seconds=10)
 GIVE_UP_NODE = timedelta(seconds=45)  # a node unresponsive for so long in the middle of a build is left
@@ -78,6 +79,7 @@ class Steps:
         self.rebuilder = Rebuilder(context, nodes, self.rows, self.boots)
         resumption = Resumption(context, nodes, self.rows, self.boots)
         self.power = PowerWatch(context, self.rows, self.boots, resumption)
+        self.moves = Relocator(context, nodes, self.rows)
         self._heard: dict[str, datetime] = {}  # when each node last said that it is there
 
     def step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
@@ -88,6 +90,8 @@ class Steps:
         """
         if job.placement.state is PlacementState.DELETING:
             return POLL_COPY if self._is_being_copied(job) else self.releaser.release(job, machines)
+        if self.moves.cancel(job) or (job.rental.moving and self.moves.decide(job)):
+            return AT_ONCE
         if job.rental.status is Status.REQUESTED and not self.rows.apply(job, self._begin):
             return AT_ONCE
         if job.placement.floating_ip is None:
@@ -184,6 +188,8 @@ class Steps:
             return self._watch_missing(job)
         if job.placement.missing or job.placement.tries:
             self.rows.apply(job, _seen)
+        if job.rental.moving:
+            return self.moves.stop(job, machine)
         if job.rental.status is Status.STOPPED:
             return self._keep_off(job, machine)
         if job.rental.to_start:
@@ -203,7 +209,7 @@ class Steps:
 
     def _start(self, job: Job, machine: Machine) -> timedelta:
         """A node that is still busy with stopping it says no for a while."""
-        late = self.context.now() - job.rental.end_set_at > START_TRIES
+        late = self.context.now() - (job.placement.act_at or NEVER) > START_TRIES
         if machine.state is not MachineState.ACTIVE and not late:
             self._switch(job, machine, MachineAction.START)
             return POLL_START

@@ -16,3 +16,15 @@ def allowed(rental: Rental | None, who: Actor) -> Rental:
     if rental is None or (rental.owner != who.id and not who.admin):
         raise UserError(ErrorCode.RENTAL_GONE)
     return rental
+
+
+def check_settled(rental: Rental) -> None:
+    """Check that KWS itself is at nothing for which its machine must be left alone.
+
+    Raises:
+        UserError: If it is being moved, or reset.
+    """
+    if rental.moving:
+        raise UserError(ErrorCode.MOVING, name=rental.name)
+    if rental.reset_at is not None:
+        raise UserError(ErrorCode.RESET_UNDER_WAY, name=rental.name)

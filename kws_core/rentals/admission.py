@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from kws_core.config import Config
+from kws_core.config import Config, Policy
 from kws_core.database import queries
 from kws_core.database.queries import saved_key
 from kws_core.errors import ErrorCode, FormError, UserError
@@ -192,7 +192,7 @@ class _Examination:
             return size
         image = self._source()
         if (image is None or self._large_enough(size, image)) and self._possible(size):
-            self._quota(size)
+            check_quota(self.session, self.config.policy, self.who.id, size)
         return size
 
     def _possible(self, size: Size) -> bool:
@@ -248,18 +248,6 @@ class _Examination:
                 self.errors[name] = UserError(ErrorCode.NUMBER_RANGE, least=least, most=most)
         return Size(CUSTOM, self.form.vcpus or 1, self.form.ram_mb or 1, self.form.disk_gb or 1)
 
-    def _quota(self, size: Size) -> None:
-        policy = self.config.policy
-        mine = [rental for rental in queries.rentals_of(self.session, self.who.id) if rental.live]
-        used = {
-            "rentals": (len(mine) + 1, policy.max_rentals_per_user),
-            "vcpus": (sum(r.vcpus for r in mine) + size.vcpus, policy.max_vcpus_per_user),
-            "ram_mb": (sum(r.ram_mb for r in mine) + size.ram_mb, policy.max_ram_mb_per_user),
-        }
-        for what, (wanted, limit) in used.items():
-            if wanted > limit:
-                raise UserError(ErrorCode(f"quota_{what}"), wanted=wanted, limit=limit)
-
     def _ports(self) -> tuple[PortRange, ...]:
         if self.form.ports is None:
             return self.config.policy.open_port_ranges()
@@ -309,3 +297,22 @@ class _Examination:
             return
         if not self.who.admin or self.config.node(self.form.node) is None:
             raise UserError(ErrorCode.NODE_UNKNOWN)
+
+
+def check_quota(
+    session: Session, policy: Policy, owner: str, size: Size, *, instead_of: str | None = None
+) -> None:
+    """Check that the person may have a server of that size more; or in the place of one, by its id.
+
+    Raises:
+        UserError: If the policy allows less.
+    """
+    mine = [one for one in queries.rentals_of(session, owner) if one.live and one.id != instead_of]
+    used = {
+        "rentals": (len(mine) + 1, policy.max_rentals_per_user),
+        "vcpus": (sum(r.vcpus for r in mine) + size.vcpus, policy.max_vcpus_per_user),
+        "ram_mb": (sum(r.ram_mb for r in mine) + size.ram_mb, policy.max_ram_mb_per_user),
+    }
+    for what, (wanted, limit) in used.items():
+        if wanted > limit:
+            raise UserError(ErrorCode(f"quota_{what}"), wanted=wanted, limit=limit)

@@ -10,7 +10,7 @@ from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
-from kws_core.rentals.access import allowed
+from kws_core.rentals.access import allowed, check_settled
 from kws_core.tables.copy import Copy
 from kws_core.tables.details.events import Extended, Restored, Transferred
 from kws_core.tables.event import Event
@@ -83,6 +83,7 @@ class Extensions:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.live:
                 raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
+            check_settled(rental)
             if rental.owner != to:
                 self._hand_over(rental, who, to, via, note)
                 session.flush()

@@ -15,7 +15,7 @@ from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
-from kws_core.rentals.access import allowed
+from kws_core.rentals.access import allowed, check_settled
 from kws_core.tables.details.events import KeyDropped, KeyWanted
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Access, Status
@@ -36,6 +36,7 @@ def ask(context: Context, who: Actor, rental_id: str, *, via: str | None = None)
             raise UserError(ErrorCode.CONTAINER_KEY, name=rental.name)
         if rental.access is Access.NONE:  # it was not born with the script that takes keys
             raise UserError(ErrorCode.FOREIGN_KEY, name=rental.name)
+        check_settled(rental)
         if (
             rental.status is not Status.READY
             or rental.placement is None

@@ -15,6 +15,7 @@ from kws_core.errors import ErrorCode, NodeError, NodeRefused, Refusal, UserErro
 from kws_core.nodes import Node
 from kws_core.nodes.values import MachineAction
 from kws_core.people import Actor
+from kws_core.rentals.access import check_settled
 from kws_core.rentals.queries import RentalQueries
 from kws_core.tables.details.events import Rebooted, SwitchedOff, SwitchedOn
 from kws_core.tables.rental import Rental
@@ -102,14 +103,13 @@ class Operations:
 
     def _ready(self, who: Actor, rental_id: str) -> Rental:
         rental = self.rental_queries.rental(who, rental_id)
+        check_settled(rental)
         if (
             rental.status is not Status.READY
             or rental.placement is None
             or rental.placement.server_id is None
         ):
             raise UserError(ErrorCode.NOT_READY, name=rental.name)
-        if rental.reset_at is not None:
-            raise UserError(ErrorCode.RESET_UNDER_WAY, name=rental.name)
         return rental
 
     def _submit(self, rental: Rental, ask: Callable[[Node, str], str], done: Done) -> None:

@@ -17,7 +17,7 @@ from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.rentals import key_rotation
-from kws_core.rentals.access import allowed
+from kws_core.rentals.access import allowed, check_settled
 from kws_core.scheduling.capacity import load_images
 from kws_core.tables.details.events import ResetFailed, ResetWanted
 from kws_core.tables.node import NodeRecord
@@ -108,8 +108,7 @@ def _check(session: Session, rental: Rental) -> Placement:
     placement = rental.placement
     if rental.status is not Status.READY or placement is None or placement.server_id is None:
         raise UserError(ErrorCode.NOT_READY, name=rental.name)
-    if rental.reset_at is not None:
-        raise UserError(ErrorCode.RESET_UNDER_WAY, name=rental.name)
+    check_settled(rental)
     record = session.get(NodeRecord, placement.node)
     images = {image.name for image in load_images(record)} if record else set()
     if rental.kind is Kind.SERVER and rental.image not in images:

@@ -30,6 +30,7 @@ _CAN_START = and_(
     Rental.status == Status.BUILDING,
     Placement.floating_ip.is_not(None),
     or_(Rental.access != Access.GENERATED, Rental.key_sent_at.is_not(None)),
+    or_(Rental.copy_id.is_(None), Placement.image_at.is_not(None)),
 )
 _UNDER_WAY = and_(Placement.state == PlacementState.ACTIVE, Rental.status == Status.BUILDING)
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kws_core.tables.base import Base
+from kws_core.tables.base import Base, index_where
 from kws_core.tables.details.alerts import ALERT_DETAILS, Alert, AlertKind
 
 
@@ -17,6 +17,7 @@ class AdminAlert(Base):
     """Something that the admins are to be told; ``reached`` says how far that has got, per channel or person."""
 
     __tablename__ = "notices"
+    __table_args__ = (index_where("kind = 'node_emptying'", "ix_notices_emptying", "at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(80), unique=True)

@@ -35,6 +35,7 @@ class Copy(Base):
     state: Mapped[CopyState]
     node: Mapped[str] = mapped_column(String(64))
     at_end: Mapped[bool] = mapped_column(default=False)  # its rental ends when it is kept
+    for_move: Mapped[bool] = mapped_column(default=False)  # not to be kept: it goes with the move
     failure: Mapped[str | None] = mapped_column(
         String(24)
     )  # why there is none: a Refusal, or a word of copies/

@@ -39,10 +39,16 @@ class Rental(Base):
 
     __tablename__ = "rentals"
     __table_args__ = (
-        index_where("status NOT IN ('ending', 'ended')", "uq_rentals_live_name", "name", unique=True),
+        index_where(
+            "status NOT IN ('ending', 'ended') AND replaces IS NULL",
+            "uq_rentals_live_name",
+            "name",
+            unique=True,
+        ),
         Index("ix_rentals_owner_status", "owner", "status"),
         Index("ix_rentals_status_ends_on", "status", "ends_on"),
         index_where("network_id IS NOT NULL", "ix_rentals_network", "network_id"),
+        index_where("move_at IS NOT NULL", "ix_rentals_move_at", "move_at"),
     )
 
     id: Mapped[str] = mapped_column(String(10), primary_key=True)
@@ -84,6 +90,9 @@ class Rental(Base):
         default=list
     )  # comments of KWS's keys on the disk of that copy
     copy_at_end: Mapped[bool] = mapped_column(default=False)  # before it ends a copy is made
+    replaces: Mapped[str | None] = mapped_column(String(10))  # the rental whose place it is to take
+    replaced_by: Mapped[str | None] = mapped_column(String(10))  # the rental that takes its place, or took it
+    move_at: Mapped[datetime | None]  # when its owner wants it moved
     reset_number: Mapped[int] = mapped_column(default=0)  # of the last rebuild that was wanted of a node
     reset_at: Mapped[datetime | None]  # since when it is being reset, None while it is not
     reset_tries: Mapped[int] = mapped_column(default=0)  # rebuilds for this reset that came to nothing
@@ -144,6 +153,16 @@ class Rental(Base):
         if held.powered_off:
             return Power.OFF if self.switched_off else Power.STARTING
         return Power.STOPPING if self.switched_off else Power.ON
+
+    @property
+    def movable(self) -> bool:
+        """Whether KWS can make another one like it. Of what was imported nobody can see whether its owner gets in."""
+        return self.kind is Kind.SERVER and self.access is not Access.NONE
+
+    @property
+    def moving(self) -> bool:
+        """Whether another one is made to take its place: its machine is stopped, and stays as it is."""
+        return self.live and self.replaced_by is not None
 
     @property
     def live(self) -> bool:

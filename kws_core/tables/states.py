@@ -27,6 +27,7 @@ class Reason(StrEnum):
     NO_LOGIN = "no_login"  # its SSH server answers, and never let the owner in
     VANISHED = "vanished"  # deleted behind our back
     NO_KEY = "no_key"  # the key could not be delivered: the person can't be reached
+    MOVED = "moved"  # another one took its place
 
 
 TRANSITIONS: dict[Status, frozenset[Status]] = {

@@ -23,6 +23,7 @@ class AlertKind(StrEnum):
     NODE_MISSED = "node_missed"
     NODE_RESUMED = "node_resumed"
     COPY_FAILED = "copy_failed"
+    NODE_EMPTYING = "node_emptying"
 
 
 class AlertDetails(Details):
@@ -135,6 +136,20 @@ class CopyFailedAlert(AlertDetails):
     last: bool  # not tried again: the rental ends without a copy
 
 
+@dataclass(frozen=True)
+class NodeEmptyingAlert(AlertDetails):
+    """What has become of the rentals whose owners were told of their node's maintenance; kept up to date."""
+
+    kind = AlertKind.NODE_EMPTYING
+    node: str
+    until: date | None
+    rentals: tuple[str, ...]  # ids of all of them
+    moved: int
+    ended: int
+    failed: tuple[str, ...]  # names of those whose last move failed, and that are still there
+    finished: bool  # it is not kept up to date any longer
+
+
 Alert = (
     NightAlert
     | UnreachableAlert
@@ -145,5 +160,6 @@ Alert = (
     | NodeMissedAlert
     | NodeResumedAlert
     | CopyFailedAlert
+    | NodeEmptyingAlert
 )
 ALERT_DETAILS: Mapping[AlertKind, type[Alert]] = {one.kind: one for one in get_args(Alert)}

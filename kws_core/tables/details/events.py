@@ -31,6 +31,7 @@ class Requested(EventDetails):
     kind = EventKind.REQUESTED
     node: str
     via: str | None = None
+    moved_from: str | None = None  # the node of the server whose place it takes
 
 
 @dataclass(frozen=True)
@@ -329,6 +330,7 @@ class NodeDrained(EventDetails):
     until: date | None
     reason: str
     via: str | None = None
+    move_at: datetime | None = None  # when KWS moves what is left there
 
 
 @dataclass(frozen=True)
@@ -406,6 +408,52 @@ class CopyDeleted(EventDetails):
 
 
 @dataclass(frozen=True)
+class MovePlanned(EventDetails):
+    """Its owner chose when it is moved; None: not by KWS."""
+
+    kind = EventKind.MOVE_PLANNED
+    at: datetime | None
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class MoveStarted(EventDetails):
+    """It is stopped and copied, and another one is made from the copy to take its place."""
+
+    kind = EventKind.MOVE_STARTED
+    node: str  # where that one is to be
+    size: str  # and its size
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class MoveFailed(EventDetails):
+    """The other one did not come: this one stays as it was."""
+
+    kind = EventKind.MOVE_FAILED
+    why: str  # a Refusal, a Reason, or a word of moves/lifecycle.py
+    started: bool  # it is started again
+
+
+@dataclass(frozen=True)
+class MoveCanceled(EventDetails):
+    """The server whose place it was to take is gone, or stays where it is."""
+
+    kind = EventKind.MOVE_CANCELED
+    reason: str = Reason.MOVED
+
+
+@dataclass(frozen=True)
+class MoveDone(EventDetails):
+    """The other one answers: this one is deleted."""
+
+    kind = EventKind.MOVE_DONE
+    node: str  # where that one is
+    address: str | None
+    reason: str = Reason.MOVED
+
+
+@dataclass(frozen=True)
 class Ended(EventDetails):
     """Nothing is left of it."""
 
@@ -414,7 +462,7 @@ class Ended(EventDetails):
     why: str | None = None  # the reason as well, when nodes had to delete it
 
 
-Ending = Returned | Failed | Vanished | Expired
+Ending = Returned | Failed | Vanished | Expired | MoveCanceled | MoveDone
 EVENT_DETAILS: Mapping[EventKind, type[EventDetails]] = {
     one.kind: one for one in EventDetails.__subclasses__()
 }

@@ -2,77 +2,29 @@
 
 from __future__ import annotations
 
-from threading import Thread
 from typing import Any
 
 import pytest
+from harness.carrying import CarryingLab
 from harness.world import JOON, MINA, World
 
 from kws_core.copies.service import Copies
 from kws_core.errors import ErrorCode, FormError, NodeDown, NodeRefused, Refusal, UserError
 from kws_core.images import files
-from kws_core.images.carrier import Carrier
-from kws_core.images.service import Images
-from kws_core.nodes.values import ServerSpec
 from kws_core.scheduling.capacity import record_of
-from kws_core.tables.copy import Copy
-from kws_core.tables.rental import Rental
 from kws_core.tables.states import CopyState, Reason, Status
 
 
-def at_once(target: Any, name: str) -> Thread:
-    target()
-    return Thread(name=name)
-
-
-class Lab:
-    """A world with what carries copies between its nodes."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        world.context.spawn = at_once
-        images = Images(world.context, world.nodes, pause=lambda _: None)
-        self.carrier = Carrier(world.context, world.nodes, images)
-
-    def settle(self, seconds: int = 60) -> None:
-        """Time passes, and what is waited for is carried."""
-        for _ in range(seconds // 10):
-            self.world.settle(5)
-            self.carrier.tick()
-            self.world.settle(5)
-
-    def copied(self, name: str = "web01", **changes: Any) -> Copy:
-        """A copy of a server that has ended."""
-        rental = self.world.ready(name, **changes)
-        copy = Copies(self.world.context).request(MINA, rental.id)
-        self.world.settle()
-        self.world.rental_service.return_rental(MINA, rental.id)
-        self.world.settle(30)
-        return Copies(self.world.context).get(MINA, copy.id)
-
-    def bring_back(self, copy: Copy, name: str = "web02", **changes: Any) -> Rental:
-        """A rental that is asked for with that copy."""
-        return self.world.rent(name, image=None, copy=copy.id, **changes)
-
-    def spec(self, rental: Rental) -> ServerSpec:
-        """What its node was asked for."""
-        held = self.world.look(rental).placement
-        assert held
-        found = self.world.nodes[held.node].spec(rental.mark)
-        assert isinstance(found, ServerSpec)
-        return found
-
-
 @pytest.fixture
-def lab(world: World) -> Lab:
-    return Lab(world)
+def lab(world: World) -> CarryingLab:
+    return CarryingLab(world)
 
 
-def images(lab: Lab, node: str) -> list[str]:
+def images(lab: CarryingLab, node: str) -> list[str]:
     return [mark for mark, _ in lab.world.nodes[node].shelf.copies()]
 
 
-def test_a_copy_comes_back_with_its_disk_and_a_new_key(lab: Lab) -> None:
+def test_a_copy_comes_back_with_its_disk_and_a_new_key(lab: CarryingLab) -> None:
     copy = lab.copied()
     rental = lab.bring_back(copy)
     assert (rental.image, rental.login, rental.copy_id) == ("debian-12", "debian", copy.id)
@@ -84,13 +36,13 @@ def test_a_copy_comes_back_with_its_disk_and_a_new_key(lab: Lab) -> None:
     assert "kws-web01" in spec.user_data
 
 
-def drain(lab: Lab, node: str) -> None:
+def drain(lab: CarryingLab, node: str) -> None:
     """Nothing new is created on that node."""
     with lab.world.store.write() as session:
         record_of(session, node).drained = True
 
 
-def test_it_travels_to_another_node(lab: Lab) -> None:
+def test_it_travels_to_another_node(lab: CarryingLab) -> None:
     copy = lab.copied()
     other = next(name for name in lab.world.nodes if name != copy.node)
     drain(lab, copy.node)
@@ -110,7 +62,7 @@ def test_it_travels_to_another_node(lab: Lab) -> None:
     assert images(lab, copy.node) == [copy.mark]
 
 
-def test_a_way_that_breaks_is_gone_again(lab: Lab) -> None:
+def test_a_way_that_breaks_is_gone_again(lab: CarryingLab) -> None:
     copy = lab.copied()
     other = next(name for name in lab.world.nodes if name != copy.node)
     drain(lab, copy.node)
@@ -122,7 +74,7 @@ def test_a_way_that_breaks_is_gone_again(lab: Lab) -> None:
     assert images(lab, other) == [copy.mark]
 
 
-def test_what_broke_off_on_a_node_that_was_down_is_swept(lab: Lab) -> None:
+def test_what_broke_off_on_a_node_that_was_down_is_swept(lab: CarryingLab) -> None:
     copy = lab.copied()
     other = next(name for name in lab.world.nodes if name != copy.node)
     drain(lab, copy.node)
@@ -147,7 +99,7 @@ def test_what_broke_off_on_a_node_that_was_down_is_swept(lab: Lab) -> None:
 
 
 def test_a_node_that_takes_no_more_images_is_left(make_world: Any) -> None:
-    lab = Lab(make_world(3))
+    lab = CarryingLab(make_world(3))
     copy = lab.copied()
     drain(lab, copy.node)
     rental = lab.bring_back(copy)
@@ -163,7 +115,7 @@ def test_a_node_that_takes_no_more_images_is_left(make_world: Any) -> None:
     assert ready.placement.node not in (first, copy.node)
 
 
-def test_when_no_node_can_take_it_the_rental_ends_with_the_reason(lab: Lab) -> None:
+def test_when_no_node_can_take_it_the_rental_ends_with_the_reason(lab: CarryingLab) -> None:
     copy = lab.copied()
     other = next(name for name in lab.world.nodes if name != copy.node)
     drain(lab, copy.node)
@@ -177,7 +129,7 @@ def test_when_no_node_can_take_it_the_rental_ends_with_the_reason(lab: Lab) -> N
 
 
 def test_what_does_not_fit_through_this_machine_is_not_tried_for_ever(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    lab: CarryingLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = lab.copied()
     drain(lab, copy.node)
@@ -189,7 +141,7 @@ def test_what_does_not_fit_through_this_machine_is_not_tried_for_ever(
     assert lab.world.nodes[copy.node].calls.count("image_read") == 1
 
 
-def test_what_is_chosen_is_checked(lab: Lab) -> None:
+def test_what_is_chosen_is_checked(lab: CarryingLab) -> None:
     copy = lab.copied(size="medium")
     with pytest.raises(FormError) as error:
         lab.bring_back(copy, size="small")
@@ -204,7 +156,7 @@ def test_what_is_chosen_is_checked(lab: Lab) -> None:
     )
 
 
-def test_old_keys_of_the_whole_line_are_known(lab: Lab) -> None:
+def test_old_keys_of_the_whole_line_are_known(lab: CarryingLab) -> None:
     copy = lab.copied("web01")
     second = lab.bring_back(copy, "web02")
     lab.settle()
@@ -213,7 +165,7 @@ def test_old_keys_of_the_whole_line_are_known(lab: Lab) -> None:
     assert Copies(lab.world.context).get(MINA, again.id).keys == ["kws-web01", "kws-web02"]
 
 
-def test_a_copy_in_use_for_a_build_stays(lab: Lab) -> None:
+def test_a_copy_in_use_for_a_build_stays(lab: CarryingLab) -> None:
     copy = lab.copied()
     lab.bring_back(copy)
     with pytest.raises(UserError) as error:

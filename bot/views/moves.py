@@ -1,0 +1,137 @@
+"""Moves of servers as people see them: the question, the form for another size, and why a move came to no end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    Block,
+    ButtonElement,
+    MarkdownTextObject,
+    PlainTextObject,
+    SectionBlock,
+)
+from slack_sdk.models.views import View
+
+from bot.text.i18n import N_, Texts
+from bot.text.units import clip, size_line, spoken
+from bot.views import form_fields as fields
+from bot.views import ids
+from bot.views.form_fields import SentView
+from kws_core.errors import ErrorCode
+from kws_core.moves import lifecycle
+from kws_core.moves.service import MoveTerms
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Reason
+from kws_core.values import Size
+
+WHY: dict[str, str] = {  # beside what nodes say, and what is said of copies
+    lifecycle.SLOW: N_("it took too long"),
+    lifecycle.ENDED: N_("its last day has passed"),
+    Reason.NO_NODE: N_("no node could create the new server"),
+    Reason.NO_ANSWER: N_("the new server didn't respond"),
+    Reason.NO_LOGIN: N_("the new server didn't accept the login"),
+    Reason.VANISHED: N_("someone deleted the new server"),
+    Reason.RETURNED: N_("the new server was returned"),
+    Reason.ADMIN: N_("an admin ended the new server"),
+    ErrorCode.MOVE_NO_ROOM: N_("no other node has room for it"),
+    ErrorCode.MOVE_NETWORK: N_("other servers share its network"),
+    ErrorCode.COPY_NO_ROOM: N_("its node has no disk space left for the copy"),
+    ErrorCode.COPY_UNDER_WAY: N_("a copy was being made"),
+    ErrorCode.NODE_SILENT: N_("its node isn't responding"),
+    ErrorCode.BUSY: N_("KWS was busy with it"),
+    ErrorCode.RESET_UNDER_WAY: N_("it was being reset"),
+    ErrorCode.NOT_READY: N_("it wasn't running"),
+}
+MOVE = N_("Move server")
+SIZE = N_("Change size")
+
+
+class SizeForm(NamedTuple):
+    """What the form for another size says."""
+
+    rental_id: str
+    size: str | None
+
+
+def question(terms: MoveTerms, texts: Texts) -> list[Block]:
+    """What a move does, and the button that starts it."""
+    text = texts(
+        N_(
+            "Move {name} from {source} to {target}? KWS stops the server, copies its disk, and creates it there. That "
+            "takes minutes to hours, and you can't log in meanwhile. Its files, name, login, and last day stay the "
+            "same. Its address and SSH host keys change. If the move fails, the server starts again on {source}."
+        ),
+        name=terms.rental.name,
+        source=terms.source,
+        target=terms.target,
+    )
+    move = _button(ids.Action.MOVE, MOVE, terms.rental, texts)
+    move.style = "primary"
+    return [
+        _section(text),
+        ActionsBlock(elements=[move, _button(ids.Action.KEEP, N_("Cancel"), terms.rental, texts)]),
+    ]
+
+
+def maintenance_buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
+    """What the owner of a server can do about its node's maintenance."""
+    return [
+        _button(ids.Action.MOVE_ASK, N_("Move now…"), rental, texts),
+        _button(ids.Action.MOVE_TONIGHT, N_("Tonight at 03:00"), rental, texts),
+        _button(ids.Action.MOVE_MYSELF, N_("I'll do it myself"), rental, texts),
+    ]
+
+
+def size_form(rental: Rental, sizes: Sequence[Size], texts: Texts) -> View:
+    """The form for another size; the disk can't be smaller than it is."""
+    said = texts(
+        N_(
+            "*{name}* has {size}. KWS stops the server, copies its disk, and creates it with the new size, where there "
+            "is room. That takes minutes to hours, and you can't log in meanwhile. Its files, name, login, and last day "
+            "stay the same. Its address and SSH host keys change. If it fails, the server starts again as it was."
+        ),
+        name=rental.name,
+        size=size_line(rental.wanted_size, texts),
+    )
+    options = [
+        (clip(f"{size.name} ({size_line(size, texts)})", 75), size.name)
+        for size in sizes
+        if size.disk_gb >= rental.disk_gb and size.name != rental.size
+    ]
+    blocks: list[Block] = [_section(said)]
+    if options:
+        blocks.append(fields.select(ids.Field.SIZE, texts.plain(N_("New size")), options, None))
+    else:
+        blocks.append(_section(texts(N_("There's no other size with a disk at least as large."))))
+    label = PlainTextObject(text=texts.plain(SIZE))
+    return View(
+        type="modal",
+        callback_id=ids.View.SIZE,
+        title=label,
+        submit=label if options else None,
+        close=PlainTextObject(text=texts.plain(N_("Cancel"))),
+        private_metadata=rental.id,
+        blocks=blocks,
+    )
+
+
+def parse_size(view: SentView) -> SizeForm:
+    """What the person chose, unchecked."""
+    return SizeForm(view.private_metadata, view.state.option(ids.Field.SIZE))
+
+
+def _button(action: ids.Action, label: str, rental: Rental, texts: Texts) -> ButtonElement:
+    text = texts.plain(label)
+    return ButtonElement(
+        action_id=action,
+        value=rental.id,
+        text=PlainTextObject(text=text),
+        accessibility_label=spoken(text, rental.name),
+    )
+
+
+def _section(text: str) -> SectionBlock:
+    return SectionBlock(text=MarkdownTextObject(text=clip(text, 3000)))
