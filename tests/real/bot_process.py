@@ -28,6 +28,7 @@ read_timeout = 30
 {openstack}
 [sizes]
 small = {{ vcpus = 1, ram_mb = 256, disk_gb = 2 }}
+large = {{ vcpus = 1, ram_mb = 384, disk_gb = 2 }}
 {nodes}
 """
 NODE = """
