@@ -126,6 +126,9 @@ class Policy(_Section):
     """Days that a copy is kept, counted from the day it was requested, and the days that *Keep longer* gives."""
     copy_floor_gb: Annotated[int, Field(ge=0)] = 10
     """Free disk, in GiB, that a node must have left for KWS to make a copy there."""
+    copies_on: Literal["same", "other"] = "same"
+    """Where copies are kept. `same`: on the server's node. `other`: each is brought to another node with disk for
+    copies, so that it outlives the server's PC."""
     quiet: tuple[QuietDays, ...] = ()
     """Deletion freezes (holidays, exams): tables `[[policy.quiet]]` with `from` and `to`, both inclusive. An
     end that falls on such a day moves to the day after the last of them, and the reminders say so."""

@@ -236,6 +236,7 @@ class ErrorCode(StrEnum):
     MOVE_NO_ROOM = "move_no_room"
     DISK_SHRINKS = "disk_shrinks"
     SIZE_SAME = "size_same"
+    NODE_RESPONDS = "node_responds"
 
 
 class UserError(KwsError):

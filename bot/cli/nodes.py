@@ -139,6 +139,23 @@ def rentals(
     print_rows(rows, as_json, "No rentals.")
 
 
+@nodes.command()
+def recover(context: typer.Context, name: Name, config: Config = None) -> None:
+    """Create a node's servers again from their copies on other nodes, while the node isn't responding."""
+    from bot.text.error_messages import plain_sentence
+    from bot.text.i18n import Texts
+    from kws_core.moves.service import Moves
+
+    lab = context_of(config or context.obj)
+    done = _refusals(lambda: Moves(lab).recover_node(who_types(), name, via="cli"))
+    for started in done.started:
+        typer.echo(f"{started}: the running bot is creating it again from its copy.")
+    for failed, error in done.failed:
+        typer.echo(f"{failed}: {plain_sentence(error, Texts('en'))}")
+    if not done.started and not done.failed:
+        typer.echo("No servers.")
+
+
 def copies(config: Config = None, as_json: Json = False) -> None:
     """List all copies of servers, by node."""
     from kws_core.copies.lifecycle import takes_gb

@@ -13,9 +13,11 @@ from slack_sdk.errors import SlackClientError
 from bot.handlers.admin import AdminCommands, admins_only
 from bot.slack import files
 from bot.slack.dispatcher import Dispatcher, Later, RequestContext, Submission, paragraph
+from bot.text.error_messages import sentence
 from bot.text.i18n import N_, P_
 from bot.views import history, ids, nodes_list
 from kws_core.errors import ErrorCode, UserError
+from kws_core.moves.service import Moves
 from kws_core.reports import usage
 from kws_core.reports.audit import Audit
 from kws_core.scheduling.node_maintenance import NodeMaintenance
@@ -45,9 +47,10 @@ class Nodes:
         self.context = dispatcher.context
         self.rental_queries = dispatcher.rental_queries
         self.fleet = NodeMaintenance(dispatcher.context)
+        self.moves = Moves(dispatcher.context)
 
     def serve(self, request: RequestContext, rest: str) -> None:
-        """Serve ``/kws admin nodes``, ``nodes drain NAME``, and ``nodes undrain NAME``.
+        """Serve ``/kws admin nodes``, and ``nodes drain``, ``undrain`` and ``recover NAME``.
 
         Raises:
             UserError: If the words aren't a command.
@@ -58,6 +61,8 @@ class Nodes:
                 self.show(request)
             case "drain" if node:
                 self._open(request, node.strip(), replace=False)
+            case "recover" if node:
+                self._recover(request, node.strip())
             case "undrain" if node:
                 self._undrain(request, node.strip(), replace=False)
             case _:
@@ -123,6 +128,19 @@ class Nodes:
             else N_("{node} wasn't in maintenance.")
         )
         self.show(request, news=request.texts(text, node=node), replace=replace)
+
+    def _recover(self, request: RequestContext, node: str) -> None:
+        """Servers of a node that isn't responding are made again from their copies on other nodes."""
+        self.fleet.check_name(node)
+        done = self.moves.recover_node(request.who, node, via=request.via)
+        texts = request.texts
+        lines: list[str] = [
+            texts(N_("Creating again from copies: {names}."), names=", ".join(done.started))
+            if done.started
+            else texts(N_("No server of {node} can be created again from a copy."), node=node)
+        ]
+        lines += [f"• {texts('{name}', name=name)}: {sentence(error, texts)}" for name, error in done.failed]
+        request.say("\n".join(lines))
 
     # -- usage
 

@@ -151,6 +151,7 @@ _OWN: dict[ErrorCode, Message] = {
         "No other node has room for {name} with the size {size} now. Try again later."
     ),
     ErrorCode.DISK_SHRINKS: N_("The disk of {size} is too small. Choose a size with at least {disk}."),
+    ErrorCode.NODE_RESPONDS: N_("{node} is responding, so nothing has to be recovered."),
     ErrorCode.SIZE_SAME: N_("{name} already has the size {size}. Choose another one."),
     ErrorCode.NOT_READY: N_("{name} isn't running. Try again later."),
     ErrorCode.CONTAINER_KEY: N_(

@@ -63,6 +63,25 @@ def kept(session: Session) -> Sequence[Copy]:
     return session.scalars(query.order_by(Copy.id)).unique().all()
 
 
+def to_place(session: Session) -> Sequence[Copy]:
+    """Copies that are still on the node of their server, the oldest first."""
+    query = select(Copy).where(
+        Copy.state == CopyState.KEPT, Copy.for_move.is_(False), Copy.placed_at.is_(None)
+    )
+    return session.scalars(query.order_by(Copy.kept_at, Copy.id)).unique().all()
+
+
+def newest_of(session: Session, rental_id: str, besides: str) -> Copy | None:
+    """The newest copy of that rental that is kept on another node than ``besides``."""
+    query = select(Copy).where(
+        Copy.rental_id == rental_id,
+        Copy.state == CopyState.KEPT,
+        Copy.for_move.is_(False),
+        Copy.node != besides,
+    )
+    return session.scalars(query.order_by(Copy.kept_at.desc()).limit(1)).unique().one_or_none()
+
+
 def under_way(session: Session, rental_id: str) -> bool:
     """Whether a copy of that rental is being made, or is to be."""
     return session.scalar(_UNDER_WAY, {"rental": rental_id}) is not None

@@ -12,6 +12,7 @@ from datetime import date
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from kws_core.config import Config, NodeSection
 from kws_core.context import Context
 from kws_core.copies import queries as copies
 from kws_core.copies.lifecycle import DELETED, begin, lasts_until
@@ -164,9 +165,7 @@ class Copies:
             raise UserError(ErrorCode.COPIES_OFF, node=placement.node)
         if len(copies.of_owner(session, rental.owner)) >= policy.max_copies_per_user:
             raise UserError(ErrorCode.COPIES_FULL, maximum=policy.max_copies_per_user)
-        free = node.copy_disk_gb - copies.taken_gb(session, node.name)
-        measured = free_gb(session, node.name, policy.copy_floor_gb)
-        free = max(0, free if measured is None else min(free, measured))
+        free = room_gb(session, self.context.config, node)
         if rental.disk_gb > free:
             raise UserError(ErrorCode.COPY_NO_ROOM, node=node.name, disk_gb=rental.disk_gb, free_gb=free)
         until = lasts_until(self.context.today(), policy.copy_days)
@@ -175,6 +174,13 @@ class Copies:
     def _changed(self) -> None:
         self.context.work.set()
         self.context.mail.set()
+
+
+def room_gb(session: Session, config: Config, node: NodeSection) -> int:
+    """What the node has left for copies: of what it lends for them, and above the floor of what it has free at all."""
+    lent = node.copy_disk_gb - copies.taken_gb(session, node.name)
+    measured = free_gb(session, node.name, config.policy.copy_floor_gb)
+    return max(0, lent if measured is None else min(lent, measured))
 
 
 def free_gb(session: Session, node: str, floor: int) -> int | None:

@@ -1,29 +1,40 @@
-"""Brings copies of servers to the nodes on which rentals wait for them.
+"""Brings copies of servers to the nodes on which rentals wait for them, or on which they are to be kept.
 
 A rental that is made from a copy, on a node without it, waits (``Placement.image_at``). What it waits for is a row,
-so a carrier that dies is followed by another one.
+so a carrier that dies is followed by another one. With ``copies_on = "other"`` each copy is kept on another node than
+its server; the image that stays behind is dropped by the sweep.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from kws_core.context import Context
+from kws_core.copies import queries as copies
+from kws_core.copies.lifecycle import takes_gb
+from kws_core.copies.service import room_gb
 from kws_core.errors import ErrorCode, NodeDown, NodeError, NodeRefused, Refusal, UserError
 from kws_core.images.service import Images
 from kws_core.images.table import usable
 from kws_core.nodes import Node
 from kws_core.nodes.offered_images import copy_mark
+from kws_core.scheduling import capacity
 from kws_core.tables.copy import Copy
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import CopyState, PlacementState, Status
-from kws_core.values import owner_tag
+from kws_core.values import Kind, owner_tag
 
 log = logging.getLogger(__name__)
 
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+PLACE_AGAIN = timedelta(minutes=10)
 CARRY = "carry:"  # the lease on bringing a copy to a node
 
 # asked every few seconds: put together once
@@ -50,6 +61,7 @@ class Carrier:
         self.nodes = nodes
         self.images = images
         self._under_way: set[tuple[str, str]] = set()
+        self._place_at: dict[str, datetime] = {}  # copy: when to look again for a node for it
 
     def tick(self) -> None:
         """Look for rentals that wait for a copy."""
@@ -58,14 +70,61 @@ class Carrier:
         for placement, target, copy, source in waiting:
             if (copy, target) not in self._under_way and target in self.nodes:
                 self._under_way.add((copy, target))
-                self.context.spawn(self._job(placement, target, copy, source), f"{target}-copy")
+                carry = partial(self._carry, placement, target, copy, source)
+                self.context.spawn(self._job(carry, target, copy), f"{target}-copy")
+        if self.context.config.policy.copies_on == "other":
+            self._place()
 
-    def _job(self, placement: int, target: str, copy: str, source: str) -> Callable[[], None]:
+    def _place(self) -> None:
+        """One copy at a time: nobody waits for it."""
+        with self.context.store.read() as session:
+            kept = [
+                one
+                for one in copies.to_place(session)
+                if self._place_at.get(one.id, NEVER) <= self.context.now()
+            ]
+            target = self._other_node(session, kept[0]) if kept else None
+        if not kept:
+            return
+        copy = kept[0]
+        if target is None or target not in self.nodes or self._under_way:
+            self._place_at[copy.id] = self.context.now() + PLACE_AGAIN
+            return
+        self._under_way.add((copy.id, target))
+        place = partial(self._keep_there, copy, target)
+        self.context.spawn(self._job(place, target, copy.id), f"{target}-copy")
+
+    def _other_node(self, session: Session, copy: Copy) -> str | None:
+        """The node with the most room for copies, of those that are up."""
+        rooms = {room.node: room for room in capacity.rooms(session, self.context.config)}
+        free = {
+            node.name: room_gb(session, self.context.config, node)
+            for node in self.context.config.nodes
+            if node.name != copy.node and rooms[node.name].up and Kind.SERVER in node.kinds
+        }
+        best = max(free, key=lambda name: free[name], default=None)
+        return best if best is not None and free[best] >= takes_gb(copy) else None
+
+    def _keep_there(self, copy: Copy, target: str) -> None:
+        self._place_at[copy.id] = self.context.now() + PLACE_AGAIN  # unless it goes well
+        try:
+            if not self._is_there(target, copy.id):
+                self.images.carry(owner_tag(copy.id), copy.node, target)
+        except NodeError as error:
+            log.warning("copy %s: can't be kept on %s: %s", copy.id, target, error)
+            return
+        with self.context.store.write() as session:
+            fresh = copies.copy(session, copy.id, lock=True)
+            if fresh is not None and fresh.state is CopyState.KEPT and fresh.node == copy.node:
+                log.info("copy %s: kept on %s instead of %s", copy.id, target, copy.node)
+                fresh.node, fresh.image_id, fresh.placed_at = target, None, self.context.now()
+
+    def _job(self, carry: Callable[[], None], target: str, copy: str) -> Callable[[], None]:
         def run() -> None:
             try:
                 with self.context.leases.acquire(f"{CARRY}{copy}:{target}") as ours:
                     if ours:
-                        self._carry(placement, target, copy, source)
+                        carry()
             except UserError:
                 log.info("copy %s: KWS is stopping", copy)
             except Exception:

@@ -29,13 +29,21 @@ ENDED = "expired"  # its last day came first
 
 
 def begin(
-    session: Session, rental: Rental, node: str, size: Size, now: datetime, who: Actor, via: str | None
+    session: Session,
+    rental: Rental,
+    node: str,
+    size: Size,
+    now: datetime,
+    who: Actor,
+    via: str | None,
+    copy: Copy | None = None,
 ) -> Rental:
-    """Hold room for the successor, have the copy made, and return the successor."""
+    """Hold room for the successor, have the copy made unless there is one, and return the successor."""
     assert rental.placement
     source = rental.placement.node
-    copy = copy_lifecycle.begin(rental, now, rental.ends_on, for_move=True)
-    session.add(copy)
+    if copy is None:
+        copy = copy_lifecycle.begin(rental, now, rental.ends_on, for_move=True)
+        session.add(copy)
     successor = _successor(rental, copy, size, now)
     session.add(successor)
     place(successor, node, now)
@@ -88,7 +96,7 @@ def _locked(session: Session, rental: Rental) -> Rental | None:
 
 def _drop_copy(session: Session, successor: Rental, now: datetime) -> None:
     copy = copies.copy(session, successor.copy_id, lock=True) if successor.copy_id else None
-    if copy is not None and copy.on_disk and copy.state is not CopyState.DELETING:
+    if copy is not None and copy.for_move and copy.on_disk and copy.state is not CopyState.DELETING:
         copy.failure = copy_lifecycle.DELETED
         copy.move_to(CopyState.DELETING, now)
 

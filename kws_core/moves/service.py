@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -44,6 +44,14 @@ class MoveTerms:
     size: Size
 
 
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What becomes of the servers of a node that isn't responding, by name."""
+
+    started: list[str] = field(default_factory=list)
+    failed: list[tuple[str, UserError]] = field(default_factory=list)
+
+
 class Moves:
     """Move a server to another node, or to another size."""
 
@@ -75,6 +83,58 @@ class Moves:
                 lifecycle.begin(session, rental, terms.target, terms.size, self.context.now(), who, via)
         self._changed()
         return rental
+
+    def recover(self, who: Actor, rental_id: str, *, via: str | None = None) -> Rental:
+        """Make a server again, from its newest copy on another node, while its own node isn't responding.
+
+        What was written since the copy is lost if the node doesn't come back.
+
+        Raises:
+            UserError: If it can't be done, with why.
+        """
+        with self.context.store.write() as session:
+            queries.lock_capacity(session)
+            rental = allowed(queries.rental(session, rental_id, lock=True), who)
+            if not rental.moving:
+                held = self._check(session, rental)
+                record = session.get(NodeRecord, held.node)
+                if record is None or record.failing_since is None:
+                    raise UserError(ErrorCode.NODE_RESPONDS, node=held.node)
+                copy = copies.newest_of(session, rental.id, held.node)
+                if copy is None:
+                    raise UserError(ErrorCode.COPY_GONE)
+                target = self._room(session, rental, rental.wanted_size, frozenset({held.node}))
+                now, size = self.context.now(), rental.wanted_size
+                lifecycle.begin(session, rental, target, size, now, who, via, copy)
+        self._changed()
+        return rental
+
+    def recover_node(self, who: Actor, node: str, *, via: str) -> Recovery:
+        """Do so with every server of that node.
+
+        Raises:
+            UserError: If the actor isn't an admin.
+        """
+        if not who.admin:
+            raise UserError(ErrorCode.ADMINS_ONLY)
+        query = select(Rental).join(Placement, Placement.rental_id == Rental.id)
+        query = query.where(
+            Placement.node == node,
+            Placement.state == PlacementState.ACTIVE,
+            Rental.status == Status.READY,
+            Rental.replaces.is_(None),
+        )
+        done = Recovery()
+        with self.context.store.read() as session:
+            there = session.scalars(query.order_by(Rental.name)).all()
+        for rental in there:
+            try:
+                self.recover(who, rental.id, via=via)
+            except UserError as error:
+                done.failed.append((rental.name, error))
+            else:
+                done.started.append(rental.name)
+        return done
 
     def plan(self, who: Actor, rental_id: str, at: datetime | None, *, via: str | None = None) -> Rental:
         """Choose when it is moved; None: its owner sees to it.
@@ -142,11 +202,19 @@ class Moves:
         if free is not None and rental.disk_gb > free:
             raise UserError(ErrorCode.COPY_NO_ROOM, node=held.node, disk_gb=rental.disk_gb, free_gb=free)
         tried = frozenset() if size else frozenset({held.node})
+        return MoveTerms(rental, held.node, self._room(session, rental, wanted, tried), wanted)
+
+    def _room(self, session: Session, rental: Rental, size: Size, tried: frozenset[str]) -> str:
+        """The node that is to have the successor.
+
+        Raises:
+            UserError: If none has room.
+        """
         rooms = capacity.rooms(session, self.context.config)
-        decision = choose(rooms, PlacementRequest(Kind.SERVER, "", wanted, tried))
-        if decision.node is None:
-            raise UserError(ErrorCode.MOVE_NO_ROOM, name=rental.name, size=wanted.name)
-        return MoveTerms(rental, held.node, decision.node, wanted)
+        node = choose(rooms, PlacementRequest(Kind.SERVER, "", size, tried)).node
+        if node is None:
+            raise UserError(ErrorCode.MOVE_NO_ROOM, name=rental.name, size=size.name)
+        return node
 
     def _check(self, session: Session, rental: Rental) -> Placement:
         """What no waiting changes.

@@ -46,6 +46,7 @@ class Copy(Base):
     requested_at: Mapped[datetime]
     asked_at: Mapped[datetime | None]  # when the node was asked for it
     kept_at: Mapped[datetime | None]
+    placed_at: Mapped[datetime | None]  # when it was brought to another node than that of its server
     keep_until: Mapped[date]  # its last day
     keep_set_at: Mapped[datetime]  # when that was last chosen
     gone_at: Mapped[datetime | None]

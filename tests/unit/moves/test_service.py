@@ -407,3 +407,77 @@ def test_a_node_that_is_silent_for_a_moment_fails_no_move(lab: Lab) -> None:
     lab.settle(200)
     assert lab.successor(rental).status is Status.READY
     assert lab.world.look(rental).status is Status.ENDED
+
+
+def kept_elsewhere(lab: Lab) -> tuple[Rental, FakeNode]:
+    """A server whose copy is on the other node, as ``copies_on = "other"`` has it; and its node."""
+    rental = lab.world.ready()
+    Copies(lab.world.context).request(MINA, rental.id)
+    lab.settle(60)
+    (copy,) = Copies(lab.world.context).of(MINA)
+    assert copy.node != lab.node(rental).name
+    return rental, lab.node(rental)
+
+
+def test_a_copy_is_kept_on_another_node(make_world: MakeWorld) -> None:
+    lab = Lab(make_world(nodes=2, policy='copies_on = "other"'))
+    _, node = kept_elsewhere(lab)
+    (other,) = [one for one in lab.world.nodes.values() if one is not node]
+    lab.sweep()
+    assert (images(node), len(images(other))) == ([], 1)
+    lab.settle(60)
+    (copy,) = Copies(lab.world.context).of(MINA)
+    assert (copy.state, copy.node) == (CopyState.KEPT, other.name), "it stays there"
+
+
+def test_a_copy_stays_where_it_is_while_no_other_node_has_room(make_world: MakeWorld) -> None:
+    lab = Lab(make_world(nodes=1, policy='copies_on = "other"'))
+    rental = lab.world.ready()
+    Copies(lab.world.context).request(MINA, rental.id)
+    lab.settle(60)
+    (copy,) = Copies(lab.world.context).of(MINA)
+    assert (copy.state, copy.node, len(images(lab.node(rental)))) == (CopyState.KEPT, "node1", 1)
+
+
+def test_a_dead_node_is_recovered_from_copies_elsewhere(make_world: MakeWorld) -> None:
+    lab = Lab(make_world(nodes=2, policy='copies_on = "other"'))
+    rental, node = kept_elsewhere(lab)
+    with pytest.raises(UserError) as error:
+        lab.moves.recover(MINA, rental.id)
+    assert error.value.code is ErrorCode.NODE_RESPONDS
+    node.go_down()
+    lab.settle(40)
+    with pytest.raises(UserError) as error:
+        lab.moves.recover_node(MINA, node.name, via="cli")
+    assert error.value.code is ErrorCode.ADMINS_ONLY
+    assert lab.moves.recover_node(ADMIN, node.name, via="cli").started == ["web01"]
+    lab.settle(120)
+    new = lab.successor(rental)
+    assert (new.status, new.name, new.public_key) == (Status.READY, "web01", rental.public_key)
+    assert lab.world.look(rental).status is Status.ENDING, "its node can't show yet that it is gone"
+    assert len(Copies(lab.world.context).of(MINA)) == 1, "the copy is the owner's"
+    node.come_back()
+    lab.settle(120)
+    assert lab.world.look(rental).status is Status.ENDED
+
+
+def test_a_server_without_a_copy_elsewhere_is_named(lab: Lab) -> None:
+    rental = lab.world.ready()
+    node = lab.node(rental)
+    node.go_down()
+    lab.settle(40)
+    done = lab.moves.recover_node(ADMIN, node.name, via="cli")
+    assert ([name for name, _ in done.failed], done.started) == (["web01"], [])
+    assert not lab.world.look(rental).moving
+
+
+def test_a_node_that_comes_back_during_its_recovery_keeps_one_of_the_two(make_world: MakeWorld) -> None:
+    lab = Lab(make_world(nodes=2, policy='copies_on = "other"'))
+    rental, node = kept_elsewhere(lab)
+    node.go_down()
+    lab.settle(40)
+    lab.moves.recover(MINA, rental.id)
+    node.come_back()
+    lab.settle(200)
+    live = [r for r in lab.world.rental_queries.all_rentals() if r.live]
+    assert [r.id for r in live] == [lab.successor(rental).id]

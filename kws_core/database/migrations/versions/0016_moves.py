@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.add_column("rentals", sa.Column("replaced_by", sa.String(length=10), nullable=True))
     op.add_column("rentals", sa.Column("move_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("copies", sa.Column("for_move", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("copies", sa.Column("placed_at", sa.DateTime(timezone=True), nullable=True))
     _make_names_unique(NAMED)
     planned, emptying = sa.text("move_at IS NOT NULL"), sa.text("kind = 'node_emptying'")
     op.create_index(
@@ -31,6 +32,7 @@ def downgrade() -> None:
     op.drop_index("ix_notices_emptying", "notices")
     op.drop_index("ix_rentals_move_at", "rentals")
     _make_names_unique(LIVE)
+    op.drop_column("copies", "placed_at")
     op.drop_column("copies", "for_move")
     op.drop_column("rentals", "move_at")
     op.drop_column("rentals", "replaced_by")
