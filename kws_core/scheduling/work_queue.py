@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from kws_core.nodes.values import Machine, MachineState
@@ -143,7 +143,7 @@ def _held_on(node: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return Placement.node == node, Placement.state == PlacementState.ACTIVE
 
 
-def next_checks(session: Session, now: datetime) -> dict[str, datetime]:
+def next_checks(session: Session | Connection, now: datetime) -> dict[str, datetime]:
     """By node, when the first placement there is to be looked at that nobody works on."""
     return {row[0]: row[1] for row in session.execute(_NEXT_CHECKS, {"now": now})}
 
