@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from kws_core.copies.lifecycle import takes_gb
+from kws_core.tables.base import table_of
 from kws_core.tables.copy import Copy
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import ON_DISK, UNDER_WAY, CopyState, PlacementState, Status
 
 # asked every second: put together once
-_NEXT = select(Copy.node, func.min(Copy.next_check_at)).where(Copy.state.in_(ON_DISK)).group_by(Copy.node)
+_TABLE = table_of(Copy)
+_NEXT = (
+    select(_TABLE.c.node, func.min(_TABLE.c.next_check_at))
+    .where(_TABLE.c.state.in_(ON_DISK))
+    .group_by(_TABLE.c.node)
+)
 _DUE = (
     select(Copy.id)
     .where(Copy.state.in_(ON_DISK), Copy.node == bindparam("node"), Copy.next_check_at <= bindparam("now"))
@@ -36,7 +42,7 @@ def copy(session: Session, copy_id: str, *, lock: bool = False) -> Copy | None:
     return session.scalars(_FRESH if lock else _ONE, {"copy": copy_id}).unique().one_or_none()
 
 
-def next_checks(session: Session) -> dict[str, datetime]:
+def next_checks(session: Session | Connection) -> dict[str, datetime]:
     """By node, when its first copy is due."""
     return {row[0]: row[1] for row in session.execute(_NEXT)}
 

@@ -52,10 +52,15 @@ def _sqlite_keep_log(connection: Any, _record: Any) -> None:
 
 def _sqlite_begin(connection: Connection) -> None:
     options = connection.get_execution_options()
+    if options.get("single"):
+        return
     if options.get("readonly"):
         driver_of(connection).execute("BEGIN")  # waits for no lock, so there is no error to translate
         return
-    driver_of(connection).execute(f"PRAGMA synchronous={SYNCHRONOUS[options.get('hasty', False)]}")
+    synchronous = SYNCHRONOUS[options.get("hasty", False)]
+    if connection.info.get("synchronous") != synchronous:
+        driver_of(connection).execute(f"PRAGMA synchronous={synchronous}")
+        connection.info["synchronous"] = synchronous
     try:
         driver_of(connection).execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:  # the driver spares each write the way through SQLAlchemy

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -28,6 +28,8 @@ class Store:
         self._write = sessionmaker(self.engine, expire_on_commit=False)
         reading = {"readonly": True} if self.single_process else {"isolation_level": "REPEATABLE READ"}
         self._read = sessionmaker(self.engine.execution_options(**reading), expire_on_commit=False)
+        alone = {"single": True} if self.single_process else {"isolation_level": "AUTOCOMMIT"}
+        self._single = self.engine.execution_options(**alone)
         self._hasty = sessionmaker(self.engine.execution_options(hasty=True), expire_on_commit=False)
         self._writers = threading.RLock() if self.single_process else nullcontext()
 
@@ -49,6 +51,12 @@ class Store:
         """A consistent read that waits for nobody; nothing of it is ever committed."""
         with self._read() as session:
             yield session
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """For what is asked every second: each statement is its own read, without a transaction or a session."""
+        with self._single.connect() as connection:
+            yield connection
 
     def ask(self) -> None:
         """Ask the database for nothing; raises when it does not answer."""

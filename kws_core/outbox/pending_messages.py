@@ -93,8 +93,8 @@ class Outbox:
 
     def due(self) -> Sequence[str]:
         """Rentals with something to tell now that nobody else is telling, the longest waiting first."""
-        with self.context.store.read() as session:
-            return session.scalars(_DUE, {"now": self.context.now(), "who": self.context.who}).all()
+        with self.context.store.look() as connection:
+            return connection.scalars(_DUE, {"now": self.context.now(), "who": self.context.who}).all()
 
     def acquire(self, rental_id: str) -> AbstractContextManager[bool]:
         """For the length of the block nobody else tells anything of that rental; False: somebody does already."""

@@ -81,9 +81,9 @@ class Reconciler:
         now = self.context.now()
         if self._stopping:
             return IDLE
-        with self.context.store.read() as session:
-            checks = work_queue.next_checks(session, now)
-            copies = next_checks(session)
+        with self.context.store.look() as connection:
+            checks = work_queue.next_checks(connection, now)
+            copies = next_checks(connection)
         for name in self.nodes:
             if name in copies and copies[name] <= now:
                 self._start(name, "copies", self.copies.run, on="refresh")
@@ -98,8 +98,15 @@ class Reconciler:
             if self.sweeps and self._sweep_at.setdefault(name, now + FIRST) <= now:
                 self._sweep_at[name] = now + EVERY
                 self._start(name, "sweep", self._sweep, on="refresh")
-        following = min([*checks.values(), *copies.values()], default=now)
+        following = min([*checks.values(), *copies.values(), self.next_refresh()])
         return min(IDLE, following - now) if following > now else IDLE
+
+    def next_refresh(self) -> datetime:
+        """When the first node is to be asked what it has, or to be swept."""
+        now, due = self.context.now(), [self._refresh_at]
+        if self.sweeps:
+            due.append(self._sweep_at)
+        return min((at.get(name, now) for at in due for name in self.nodes), default=now + IDLE)
 
     def _start(self, name: str, sort: str, act: Callable[[str], None], on: str | None = None) -> None:
         with self._guard:

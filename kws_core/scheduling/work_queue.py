@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from kws_core.nodes.values import Machine, MachineState
 from kws_core.tables.base import table_of
@@ -33,6 +34,15 @@ _DUE = (
     .order_by(Placement.id)
     .with_for_update(skip_locked=True, of=Placement)
     .options(joinedload(Placement.rental, innerjoin=True))
+)
+_LEASE = (
+    update(_TABLE)
+    .where(_TABLE.c.id.in_(bindparam("placements", expanding=True)))
+    .values(
+        leased_until=bindparam("until"),
+        leased_by=bindparam("who"),
+        next_look_at=bindparam("until"),  # a requeue meanwhile makes it earlier
+    )
 )
 _POKED = _TABLE.c.next_look_at < _TABLE.c.leased_until  # since it was leased
 _RELEASE = (
@@ -71,9 +81,13 @@ _BUILDING = (
 def claim_due(session: Session, node: str, now: datetime, who: str, lease: timedelta) -> Sequence[Placement]:
     """Leases the node's due placements to ``who``; a lease that ran out may be taken over."""
     claimed = session.scalars(_DUE, {"node": node, "now": now}).all()
-    for placement in claimed:
-        placement.leased_until, placement.leased_by = now + lease, who
-        placement.next_check_at = now + lease  # a requeue meanwhile makes it earlier
+    if claimed:
+        ids = [placement.id for placement in claimed]
+        session.execute(_LEASE, {"placements": ids, "who": who, "until": now + lease})
+    for placement in claimed:  # they are locked, so this is what their rows have now
+        set_committed_value(placement, "leased_until", now + lease)
+        set_committed_value(placement, "leased_by", who)
+        set_committed_value(placement, "next_check_at", now + lease)
     return claimed
 
 
@@ -143,7 +157,7 @@ def _held_on(node: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return Placement.node == node, Placement.state == PlacementState.ACTIVE
 
 
-def next_checks(session: Session, now: datetime) -> dict[str, datetime]:
+def next_checks(session: Session | Connection, now: datetime) -> dict[str, datetime]:
     """By node, when the first placement there is to be looked at that nobody works on."""
     return {row[0]: row[1] for row in session.execute(_NEXT_CHECKS, {"now": now})}
 

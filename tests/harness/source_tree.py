@@ -21,3 +21,9 @@ def module_of(path: Path) -> str:
 def tree_of(path: Path) -> ast.Module:
     """What the file says, read once for all the rules."""
     return ast.parse(path.read_text())
+
+
+@cache
+def nodes_of(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Everything in a tree in the order of ast.walk, which is gone through once for all the rules."""
+    return tuple(ast.walk(tree))

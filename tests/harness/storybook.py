@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from harness.world import Clock, next_due
+from harness.world import Clock, next_due, next_refresh
 
 from bot.service import Service
 from kws_core.nodes.fake.node import FakeNode
@@ -33,7 +33,8 @@ class Story:
         while self.clock.at < until:
             self.service.reconciler.tick()
             self.service.notifier.tick()
-            self.clock.at = min(until, next_due(self.service.store, self.clock.at))
+            refresh = next_refresh(self.service.reconciler, self.clock.at)
+            self.clock.at = min(until, next_due(self.service.store, self.clock.at, refresh))
         self.service.notifier.tick()
 
     def night(self) -> None:

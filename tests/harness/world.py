@@ -124,7 +124,15 @@ KEYLESS = (
 )
 
 
-def next_due(store: Store, now: datetime) -> datetime:
+def next_refresh(reconciler: Reconciler, now: datetime) -> datetime:
+    """When a node is next asked what it has; where all answer, nobody waits for a ping between."""
+    for node in reconciler.nodes.values():
+        if not isinstance(node, FakeNode) or node.down or node.faults["ping"]:
+            return now + REFRESH_DOWN
+    return reconciler.next_refresh()
+
+
+def next_due(store: Store, now: datetime, refresh: datetime | None = None) -> datetime:
     """The next second in which a node or Slack may have something to do; a silent node is asked every five."""
     connection = store.engine.raw_connection()
     try:
@@ -132,7 +140,7 @@ def next_due(store: Store, now: datetime) -> datetime:
     finally:
         connection.close()
     looks = [datetime.fromisoformat(moment).replace(tzinfo=UTC) for (moment,) in rows if moment]
-    return max(now + SECOND, min([now + REFRESH_DOWN, *looks]))
+    return max(now + SECOND, min([refresh or now + REFRESH_DOWN, *looks]))
 
 
 @dataclass
@@ -228,7 +236,8 @@ class World:
         until = self.clock.at + timedelta(seconds=ticks)
         while self.clock.at < until:
             self.tick()
-            self.clock.at = min(until, next_due(self.store, self.clock.at))
+            refresh = next_refresh(self.reconciler, self.clock.at)
+            self.clock.at = min(until, next_due(self.store, self.clock.at, refresh))
 
     def rent(self, name: str = "web01", who: Actor = MINA, **changes: Any) -> Rental:
         """A rental as the form asks for it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 
-from harness.source_tree import ROOT, SOURCES, tree_of
+from harness.source_tree import ROOT, SOURCES, nodes_of, tree_of
 
 FOREIGN_WORDS = {  # the second place where a name stands → why it stands there as well
     "kws_core/nodes/openstack/api": "the layer speaks as OpenStack's API does: servers, networks, images",
@@ -19,7 +19,7 @@ def test_no_class_name_stands_twice() -> None:
         file = path.relative_to(ROOT).as_posix()
         if any(file.startswith(f"{folder}/") for folder in FOREIGN_WORDS):
             continue
-        for node in ast.walk(tree_of(path)):
+        for node in nodes_of(tree_of(path)):
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(file)
     assert {name: files for name, files in places.items() if len(files) > 1} == {}

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from harness.source_tree import ROOT, SOURCES, module_of, tree_of
+from harness.source_tree import ROOT, SOURCES, module_of, nodes_of, tree_of
 from house.test_words import help_texts
 
 CODE = [*SOURCES, *sorted((ROOT / "benchmarks").rglob("*.py"))]
@@ -20,7 +20,7 @@ INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 def public_functions(tree: ast.Module) -> Iterator[Function]:
     """Yield functions and methods without an underscore, the commands of ``kws`` aside: people read their texts."""
     shown = help_texts()
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
             doc = ast.get_docstring(node, clean=False)
             if doc is None or doc not in shown:

@@ -12,7 +12,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 from harness.message_catalogue import KEYWORDS, forms, messages
-from harness.source_tree import ROOT, SOURCES, tree_of
+from harness.source_tree import ROOT, SOURCES, nodes_of, tree_of
 
 from kws_core.values import LOCALES
 
@@ -44,7 +44,7 @@ def test_a_plural_is_extracted_with_both_forms(tmp_path: Path) -> None:
 def keys_of_data(tree: ast.Module) -> list[int]:
     """Lines that read an event's or a notice's ``data`` by a string key."""
     found = []
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         read: list[ast.expr] = []
         if isinstance(node, ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr == "get"):
             read = [node.value]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from babel.messages.extract import extract_from_dir
 from harness.message_catalogue import KEYWORDS, forms
-from harness.source_tree import ROOT, SOURCES, module_of, tree_of
+from harness.source_tree import ROOT, SOURCES, module_of, nodes_of, tree_of
 
 MARKS = {"N_", "_", "P_", "gettext", "ngettext"}
 TELLERS = {"texts", "plain"}  # ``texts("…")`` and ``texts.plain("…")`` look a message up
@@ -31,7 +31,7 @@ def name_of(call: ast.Call) -> str:
 
 def calls(tree: ast.AST, names: set[str]) -> Iterator[tuple[ast.Call, str | None]]:
     """Calls of those functions, with the literal text that they are given, None where it is computed."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Call) and node.args and name_of(node) in names:
             first = node.args[0]
             literal = isinstance(first, ast.Constant) and isinstance(first.value, str)

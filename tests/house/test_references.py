@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.source_tree import ROOT, SOURCES, module_of, tree_of
+from harness.source_tree import ROOT, SOURCES, module_of, nodes_of, tree_of
 from typer.main import get_command
 
 from bot.cli.main import app
@@ -83,7 +83,7 @@ def known() -> frozenset[str]:
     for path in CODE:
         prose = set()
         words.update(module_of(path).split("."))
-        for node in ast.walk(tree_of(path)):  # whose a docstring is comes before it
+        for node in nodes_of(tree_of(path)):  # whose a docstring is comes before it
             words.update(names_in(node))
             if isinstance(node, OWNERS):
                 prose.add(id(docstring(node)))
@@ -182,7 +182,7 @@ def mistakes(path: Path) -> Iterator[str]:
 
 def wrong_in_docstrings(tree: ast.Module) -> Iterator[str]:
     """Names that docstrings mention and the code does not."""
-    for one in filter(None, map(docstring, ast.walk(tree))):
+    for one in filter(None, map(docstring, nodes_of(tree))):
         text = str(one.value)
         named = re.findall(r"``([^`]+)``", text)
         named += [

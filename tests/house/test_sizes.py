@@ -9,7 +9,7 @@ from pathlib import Path
 
 import grimp
 import pytest
-from harness.source_tree import PACKAGES, ROOT, SOURCES, module_of, tree_of
+from harness.source_tree import PACKAGES, ROOT, SOURCES, module_of, nodes_of, tree_of
 
 LONGEST_FILE = 500
 LONGEST_FUNCTION = 40
@@ -42,13 +42,13 @@ def docstring_lines(node: ast.AST) -> int:
 def lines_of_code(path: Path) -> int:
     """Count the lines of a file without its docstrings."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    told = sum(docstring_lines(node) for node in ast.walk(tree_of(path)) if isinstance(node, documented))
+    told = sum(docstring_lines(node) for node in nodes_of(tree_of(path)) if isinstance(node, documented))
     return len(path.read_text().splitlines()) - told
 
 
 def long_functions(tree: ast.Module) -> Iterator[str]:
     """Functions, and methods, over the limit."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or 0) - node.lineno + 1 - docstring_lines(node)
             if length > LONGEST_FUNCTION:
@@ -65,7 +65,7 @@ def public_methods(tree: ast.Module) -> dict[str, int]:
                 if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and not one.name.startswith("_")
             }
         )
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.ClassDef)
     }
 

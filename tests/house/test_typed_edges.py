@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.source_tree import ROOT, SOURCES, tree_of
+from harness.source_tree import ROOT, SOURCES, nodes_of, tree_of
 
 HANDLERS = [path for path in SOURCES if path.parent == ROOT / "bot/handlers"]
 VIEWS = [path for path in SOURCES if path.parent == ROOT / "bot/views"]
@@ -15,7 +15,7 @@ VIEWS = [path for path in SOURCES if path.parent == ROOT / "bot/views"]
 
 def uses_of_any(tree: ast.AST) -> Iterator[int]:
     """The lines that say ``Any``, or import it under whatever name."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         match node:
             case ast.Name(id="Any") | ast.Attribute(attr="Any") | ast.alias(name="Any"):
                 yield node.lineno
@@ -24,7 +24,7 @@ def uses_of_any(tree: ast.AST) -> Iterator[int]:
 def of_bolt(tree: ast.AST) -> set[str]:
     """What is imported from Bolt."""
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("slack_bolt"):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.Import):

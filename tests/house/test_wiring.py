@@ -39,7 +39,7 @@ def tree_of(name: str) -> ast.Module:
 
 def dotted_patches(tree: ast.AST) -> Iterator[str]:
     """What is patched by a path in a string."""
-    for node in ast.walk(tree):
+    for node in source_tree.nodes_of(tree):
         if not isinstance(node, ast.Call) or not node.args:
             continue
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -50,7 +50,7 @@ def dotted_patches(tree: ast.AST) -> Iterator[str]:
 
 def private_uses(tree: ast.AST) -> Iterator[str]:
     """Members and names with an underscore that are somebody else's."""
-    for node in ast.walk(tree):
+    for node in source_tree.nodes_of(tree):
         if isinstance(node, ast.Attribute) and is_private(node.attr) and not is_own(node.value):
             yield f"{ast.unparse(node)} (line {node.lineno})"
         elif isinstance(node, ast.ImportFrom):

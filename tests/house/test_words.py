@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from harness.source_tree import ROOT, SOURCES, tree_of
+from harness.source_tree import ROOT, SOURCES, nodes_of, tree_of
 from house import banned_words
 from typer.main import get_command
 
@@ -48,7 +48,7 @@ def help_texts() -> frozenset[str]:
 
 def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Yield line and text of each docstring, also of those below a field."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if (
             isinstance(node, ast.Expr)
             and isinstance(node.value, ast.Constant)

@@ -63,7 +63,7 @@ class FakeNode(FakeChecks):
     ``registry`` (empty) the node has no container service.
 
     What is here may be looked at and set: ``servers`` by id (containers too), ``ever``: those that there ever
-    were, ``offered`` images, ``size``, ``largest``: the largest server that its one host gives, where that is less
+    were, ``offered`` images, ``down``, ``size``, ``largest``: the largest server that its one host gives, where that is less
     than all (None: it is not), ``network``; ``faults`` and ``breaks``: what is ordered and not yet due.
     """
 
@@ -99,7 +99,7 @@ class FakeNode(FakeChecks):
         self.rebuilt: list[tuple[str, int]] = []  # mark and number of each rebuild that was carried out
         self.faults: defaultdict[str, deque[tuple[NodeError, bool]]] = defaultdict(deque)  # error, after
         self.breaks: deque[Refusal] = deque()
-        self._down = False
+        self.down = False
         self.boot_scripts = True  # False: its images run none, so that no server takes a key later
         self.resumes_guests = False  # as Nova's resume_guests_state_on_host_boot
         self.consoles = True  # False: it keeps none of its servers
@@ -177,7 +177,7 @@ class FakeNode(FakeChecks):
         with self._lock:
             self.calls.append("check_login")
             self._pass_time()
-            return LoginCheck() if self._down else self._check_login(address, login, self._now())
+            return LoginCheck() if self.down else self._check_login(address, login, self._now())
 
     def host_keys(self, machine_id: str) -> list[str]:
         """See Node. One made-up fingerprint per machine, printed a while after it lets people in."""
@@ -235,7 +235,7 @@ class FakeNode(FakeChecks):
 
         Where ``resumes_guests`` says so, Nova starts again what ran, when the node comes back.
         """
-        self._down = True
+        self.down = True
         with self._lock:
             for one in [] if power else list(self.servers.values()):
                 lost = one.state(self._now(), self.times) is MachineState.ACTIVE
@@ -243,7 +243,7 @@ class FakeNode(FakeChecks):
 
     def come_back(self) -> None:
         """End of go_down(); what was there is still there."""
-        self._down = False
+        self.down = False
         with self._lock:
             for one in [one for one in self.servers.values() if one.lost]:
                 ran = replace(one, lost=False)
@@ -281,7 +281,7 @@ class FakeNode(FakeChecks):
     def _call(self, method: str, do: Callable[[], T]) -> T:
         with self._lock:
             self.calls.append(method)
-            if self._down:
+            if self.down:
                 raise NodeDown(self._name, Refusal.DOWN, "switched off")
             error, after = self.faults[method].popleft() if self.faults[method] else (None, False)
             if error is not None and not after:
