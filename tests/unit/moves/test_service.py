@@ -407,3 +407,25 @@ def test_a_node_that_is_silent_for_a_moment_fails_no_move(lab: Lab) -> None:
     lab.settle(200)
     assert lab.successor(rental).status is Status.READY
     assert lab.world.look(rental).status is Status.ENDED
+
+
+def test_nobody_acts_on_the_server_that_is_to_take_its_place(lab: Lab) -> None:
+    rental = lab.world.ready(ends_on=lab.world.day(3))
+    lab.node(rental).shelf.copy_time = timedelta(hours=1)
+    lab.moves.start(MINA, rental.id)
+    lab.settle()
+    other = lab.successor(rental)
+    for act in (
+        lambda: Extensions(lab.world.context).extend(ADMIN, other.id, lab.world.day(9), via="home"),
+        lambda: Extensions(lab.world.context).transfer(ADMIN, other.id, JOON.id),
+        lambda: key_rotation.ask(lab.world.context, MINA, other.id),
+        lambda: Copies(lab.world.context).plan(MINA, other.id, True),
+    ):
+        with pytest.raises(UserError) as error:
+            act()
+        assert error.value.code is ErrorCode.MOVING
+    Extensions(lab.world.context).extend(MINA, rental.id, lab.world.day(9), via="card")
+    lab.node(rental).shelf.copy_time = timedelta(0)
+    lab.world.clock.advance(hours=1)
+    lab.settle(120)
+    assert lab.successor(rental).ends_on == lab.world.day(9)
