@@ -72,7 +72,7 @@ class Moves:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.moving:
                 terms = self._terms(session, rental, size)
-                lifecycle.begin(session, rental, terms.target, terms.size, self.context.now(), who, via)
+                lifecycle.begin(session, rental, terms.target, terms.size, self.context.now(), who.id, via)
         self._changed()
         return rental
 
@@ -130,7 +130,8 @@ class Moves:
 
     def _terms(self, session: Session, rental: Rental, size: Size | None) -> MoveTerms:
         held = self._check(session, rental)
-        if rental.rekey is not None or held.act_at is not None:
+        turning = held.act_at is not None or held.resume_at is not None
+        if turning or rental.rekey is not None:
             raise UserError(ErrorCode.BUSY, name=rental.name)
         if copies.under_way(session, rental.id):
             raise UserError(ErrorCode.COPY_UNDER_WAY, name=rental.name)

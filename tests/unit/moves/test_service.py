@@ -429,3 +429,41 @@ def test_nobody_acts_on_the_server_that_is_to_take_its_place(lab: Lab) -> None:
     lab.world.clock.advance(hours=1)
     lab.settle(120)
     assert lab.successor(rental).ends_on == lab.world.day(9)
+
+
+def test_what_was_started_again_a_moment_ago_is_stopped_before_it_is_copied(lab: Lab) -> None:
+    rental = lab.world.ready()
+    node, states = lab.node(rental), []
+    node.end(rental.mark)
+    lab.world.clock.advance(minutes=6)
+    lab.world.settle(30)
+    assert lab.world.look(rental).power is Power.OFF
+    held = lab.world.look(rental).placement
+    assert held
+    node.act(Kind.SERVER, held.server_id or "", MachineAction.START)  # by somebody, on the node
+    ensure = node.shelf.ensure_copy
+
+    def look(server_id: str, spec: object) -> str:
+        states.extend(machine.state for machine in node.machines().values())
+        return ensure(server_id, spec)  # type: ignore[arg-type]
+
+    node.shelf.ensure_copy = look  # type: ignore[method-assign,assignment]
+    lab.moved(rental)
+    assert states == [MachineState.STOPPED]
+
+
+def test_what_its_owner_had_off_stays_off_when_its_move_fails(lab: Lab) -> None:
+    rental = lab.world.ready()
+    node = lab.node(rental)
+    node.end(rental.mark)  # from inside
+    lab.world.clock.advance(minutes=6)
+    lab.world.settle(30)
+    assert lab.world.look(rental).power is Power.OFF
+    node.fail_next("image_copy", NodeRefused(node.name, Refusal.QUOTA, "no"))
+    lab.moves.start(MINA, rental.id)
+    lab.settle(160)
+    now = lab.world.look(rental)
+    assert (now.status, now.power, now.replaced_by) == (Status.READY, Power.OFF, None)
+    assert [machine.state for machine in node.machines().values()] == [MachineState.STOPPED]
+    failed = lab.world.last_event(rental).details
+    assert failed == MoveFailed(Refusal.QUOTA, started=False)
