@@ -14,13 +14,12 @@ from sqlalchemy.orm import Session
 from kws_core.copies import lifecycle as copy_lifecycle
 from kws_core.copies import queries as copies
 from kws_core.database import queries
-from kws_core.people import Actor
 from kws_core.rentals.lifecycle import end, place
 from kws_core.tables.base import new_id
 from kws_core.tables.copy import Copy
 from kws_core.tables.details.events import MoveCanceled, MoveDone, MoveFailed, MoveStarted, Requested
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import CopyState, Status
+from kws_core.tables.states import CopyState, Power, Status
 from kws_core.values import Size
 
 SLOW = "slow"  # it took too long
@@ -34,7 +33,7 @@ def begin(
     node: str,
     size: Size,
     now: datetime,
-    who: Actor,
+    actor: str,
     via: str | None,
     copy: Copy | None = None,
 ) -> Rental:
@@ -47,10 +46,14 @@ def begin(
     successor = _successor(rental, copy, size, now)
     session.add(successor)
     place(successor, node, now)
-    successor.record(Requested(node, via=via, moved_from=source), now, actor=who.id)
+    successor.record(Requested(node, via=via, moved_from=source), now, actor=actor)
     rental.replaced_by, rental.move_at = successor.id, None
+    rental.switched_off = (
+        rental.power is Power.OFF
+    )  # also one that was shut down from inside: so it stays, if this fails
+    rental.placement.powered_off = False  # until it is seen: only then the disk is copied
     rental.placement.next_check_at = now
-    rental.record(MoveStarted(node, size.name, via=via), now, actor=who.id)
+    rental.record(MoveStarted(node, size.name, via=via), now, actor=actor)
     return successor
 
 
@@ -75,12 +78,13 @@ def give_up(session: Session, rental: Rental, why: str, now: datetime) -> None:
     if successor is not None:
         _drop_copy(session, successor, now)
         cancel(successor, now)
-    wanted_on = rental.status is Status.READY and not rental.switched_off
     rental.replaced_by = None
-    if wanted_on and rental.placement:
-        rental.to_start = rental.placement.powered_off = True  # the card says that it runs when it does
-        rental.placement.act_at = rental.placement.next_check_at = now
-    rental.record(MoveFailed(why, started=wanted_on), now)
+    rental.to_start = rental.status is Status.READY and not rental.switched_off
+    if rental.placement:
+        rental.placement.powered_off = True  # the card says that it runs when it does
+        rental.placement.act_at = now if rental.to_start else None
+        rental.placement.next_check_at = now
+    rental.record(MoveFailed(why, started=rental.to_start), now)
 
 
 def cancel(successor: Rental, now: datetime) -> None:

@@ -80,7 +80,7 @@ class Moves:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.moving:
                 terms = self._terms(session, rental, size)
-                lifecycle.begin(session, rental, terms.target, terms.size, self.context.now(), who, via)
+                lifecycle.begin(session, rental, terms.target, terms.size, self.context.now(), who.id, via)
         self._changed()
         return rental
 
@@ -105,7 +105,7 @@ class Moves:
                     raise UserError(ErrorCode.COPY_GONE)
                 target = self._room(session, rental, rental.wanted_size, frozenset({held.node}))
                 now, size = self.context.now(), rental.wanted_size
-                lifecycle.begin(session, rental, target, size, now, who, via, copy)
+                lifecycle.begin(session, rental, target, size, now, who.id, via, copy)
         self._changed()
         return rental
 
@@ -190,7 +190,8 @@ class Moves:
 
     def _terms(self, session: Session, rental: Rental, size: Size | None) -> MoveTerms:
         held = self._check(session, rental)
-        if rental.rekey is not None or held.act_at is not None:
+        turning = held.act_at is not None or held.resume_at is not None
+        if turning or rental.rekey is not None:
             raise UserError(ErrorCode.BUSY, name=rental.name)
         if copies.under_way(session, rental.id):
             raise UserError(ErrorCode.COPY_UNDER_WAY, name=rental.name)

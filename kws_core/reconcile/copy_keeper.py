@@ -155,7 +155,7 @@ class CopyKeeper:
         self._apply(copy, lambda session, fresh: self._failed(session, fresh, why, detail))
 
     def _failed(self, session: Session, copy: Copy, why: str, detail: str) -> None:
-        rental = _rental_of(session, copy)
+        rental = copy.rental if copy.for_move else _rental_of(session, copy)  # a move locks its rentals first
         nights = 1 + len(copies.failed_at_end(session, rental.id, self.context.expiry.over_at(rental)))
         lifecycle.fail(session, copy, rental, why, detail, self.context.now(), nights)
 

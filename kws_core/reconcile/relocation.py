@@ -9,6 +9,8 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
+from sqlalchemy.orm import Session
+
 from kws_core.context import Context
 from kws_core.copies import queries as copies
 from kws_core.database import queries
@@ -16,13 +18,15 @@ from kws_core.errors import NodeRefused
 from kws_core.moves import lifecycle
 from kws_core.nodes import Node
 from kws_core.nodes.values import Machine, MachineAction, MachineState
+from kws_core.reconcile.boot_watch import TAKES
 from kws_core.reconcile.guarded_update import Job, Rows
 from kws_core.tables.copy import Copy
-from kws_core.tables.rental import Rental
+from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import CopyState, PlacementState, Reason, Status
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = timedelta(0)
 POLL_MOVE = timedelta(seconds=3)
 LONGEST = timedelta(hours=6)  # copy, travel and build; an old PC and a large disk need hours
 
@@ -62,15 +66,31 @@ class Relocator:
 
     def stop(self, job: Job, machine: Machine) -> timedelta:
         """Have it stopped, cleanly, and keep it so: nothing is written after the copy."""
+        off = machine.state is MachineState.STOPPED
+        if job.placement.powered_off is not off or (job.placement.act_at is None) is not off:
+            self.rows.apply(job, lambda s, r, p: self._note(p, off))
+        if self.context.now() - (job.placement.act_at or self.context.now()) > TAKES:
+            log.info("rental %s: can't move it: it can't be stopped", job.rental.id)
+            self.rows.apply(job, lambda s, r, p: lifecycle.give_up(s, r, lifecycle.SLOW, self.context.now()))
+            return AT_ONCE
         if machine.state is MachineState.ACTIVE:
             try:
                 self.nodes[job.placement.node].act(job.rental.kind, machine.id, MachineAction.STOP)
             except NodeRefused as error:
                 log.info("rental %s: can't stop it yet: %s", job.rental.id, error)
-        off = machine.state is MachineState.STOPPED
-        if job.placement.powered_off is not off:
-            self.rows.apply(job, lambda s, r, p: setattr(p, "powered_off", off))
         return POLL_MOVE
+
+    def outlives(self, job: Job) -> bool:
+        """Whether its disk is in a copy already: the move goes on without the server."""
+        if not job.rental.moving:
+            return False
+        with self.context.store.read() as session:
+            successor = queries.rental(session, job.rental.replaced_by or "")
+            copy = copies.copy(session, successor.copy_id or "") if successor else None
+        return copy is not None and copy.state is CopyState.KEPT
+
+    def _note(self, held: Placement, off: bool) -> None:
+        held.powered_off, held.act_at = off, None if off else held.act_at or self.context.now()
 
     def _failure(self, rental: Rental, successor: Rental | None, copy: Copy | None) -> str | None:
         if rental.status is Status.STOPPED:
@@ -80,6 +100,14 @@ class Relocator:
         if copy is None or copy.state in (CopyState.DELETING, CopyState.GONE):
             return (copy and copy.failure) or lifecycle.SLOW
         return lifecycle.SLOW if self.context.now() - successor.created_at > LONGEST else None
+
+
+def left_by(session: Session, rental: Rental) -> frozenset[str]:
+    """The node from which it is moved, and on which it is not to be created again; none if its size changes."""
+    first = queries.rental(session, rental.replaces) if rental.replaces else None
+    if first is None or first.placement is None or first.wanted_size != rental.wanted_size:
+        return frozenset()
+    return frozenset({first.placement.node})
 
 
 def _refusal(successor: Rental | None) -> str | None:

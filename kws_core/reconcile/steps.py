@@ -26,7 +26,7 @@ from kws_core.reconcile.key_rotation import KeyRotator
 from kws_core.reconcile.node_specs import address_of, spec_of
 from kws_core.reconcile.power_watch import PowerWatch
 from kws_core.reconcile.rebuilder import Rebuilder
-from kws_core.reconcile.relocation import Relocator
+from kws_core.reconcile.relocation import Relocator, left_by
 from kws_core.reconcile.resumption import Resumption
 from kws_core.rentals.lifecycle import end, place
 from kws_core.scheduling import build_slots, capacity, work_queue
@@ -224,7 +224,9 @@ class Steps:
             log.info("rental %s: can't %s it yet: %s", job.rental.id, action, error)
 
     def _watch_missing(self, job: Job) -> timedelta:
-        """It has to be missing twice."""
+        """It has to be missing twice; one that is being moved, and was copied, is not missed."""
+        if self.moves.outlives(job):
+            return POLL_MISSING
         if job.placement.missing < 1:
             self.rows.apply(job, lambda s, r, p: setattr(p, "missing", 1))
             return POLL_MISSING
@@ -268,7 +270,7 @@ class Steps:
     def _move_on(self, session: Session, rental: Rental, held: Placement, error: NodeError) -> bool:
         """Leaves this node for the next one that fits, if there is one."""
         queries.lock_capacity(session)
-        tried = frozenset(placement.node for placement in rental.placements)
+        tried = frozenset(placement.node for placement in rental.placements) | left_by(session, rental)
         wish = PlacementRequest(
             rental.kind, rental.wanted_image, rental.wanted_size, tried, held.node if rental.pinned else None
         )

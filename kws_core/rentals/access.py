@@ -24,7 +24,18 @@ def check_settled(rental: Rental) -> None:
     Raises:
         UserError: If it is being moved, or reset.
     """
+    check_in_place(rental)
     if rental.moving:
         raise UserError(ErrorCode.MOVING, name=rental.name)
     if rental.reset_at is not None:
         raise UserError(ErrorCode.RESET_UNDER_WAY, name=rental.name)
+
+
+def check_in_place(rental: Rental) -> None:
+    """Check that it is the one that people act on: of two, the one whose place the other is to take.
+
+    Raises:
+        UserError: If it is the other one.
+    """
+    if rental.live and rental.replaces is not None:
+        raise UserError(ErrorCode.MOVING, name=rental.name)

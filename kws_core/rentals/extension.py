@@ -10,7 +10,7 @@ from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
-from kws_core.rentals.access import allowed, check_settled
+from kws_core.rentals.access import allowed, check_in_place, check_settled
 from kws_core.tables.copy import Copy
 from kws_core.tables.details.events import Extended, Restored, Transferred
 from kws_core.tables.event import Event
@@ -43,6 +43,7 @@ class Extensions:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.live:
                 raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
+            check_in_place(rental)
             until = self.context.expiry.choices.check_last_day(
                 until, self.context.today(), beyond_policy=note is not None
             )

@@ -14,6 +14,7 @@ from harness.world import ADMIN, Inline, World
 from kws_core.copies.service import Copies
 from kws_core.errors import FormError, UserError
 from kws_core.forms import ssh_keys
+from kws_core.moves.service import Moves
 from kws_core.nodes.values import MachineAction
 from kws_core.people import Actor
 from kws_core.rentals import key_rotation, reset
@@ -88,6 +89,15 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
     "service.get": (KEEPERS, _on_copy("get")),
     "service.prolong": (KEEPERS, _on_copy("prolong")),
     "service.delete": (KEEPERS, _on_copy("delete")),
+    "service.terms, a move": (KEEPERS, lambda w, who, r, k: Moves(w.context).terms(who, r.id)),
+    "service.terms, another size": (
+        KEEPERS,
+        lambda w, who, r, k: Moves(w.context).terms(who, r.id, w.config.size("large")),
+    ),
+    "service.start": (KEEPERS, lambda w, who, r, k: Moves(w.context).start(who, r.id)),
+    "service.plan, a move": (KEEPERS, lambda w, who, r, k: Moves(w.context).plan(who, r.id, w.clock())),
+    "service.plan, no move": (KEEPERS, lambda w, who, r, k: Moves(w.context).plan(who, r.id, None)),
+    "service.movable": (KEEPERS, lambda w, who, r, k: Moves(w.context).movable(who, r.id)),
     "queries.my_rentals": (OWN, lambda w, who, r, k: w.rental_queries.my_rentals(who)),
     "queries.rental": (KEEPERS, lambda w, who, r, k: w.rental_queries.rental(who, r.id)),
     "queries.rental_named": (OWNER, lambda w, who, r, k: w.rental_queries.rental_named(who, r.name)),
@@ -129,6 +139,12 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
     "node_maintenance.drain": (
         ADMINS,
         lambda w, who, r, k: NodeMaintenance(w.context).drain(who, "node1", where="x"),
+    ),
+    "node_maintenance.drain, and move what is there": (
+        ADMINS,
+        lambda w, who, r, k: NodeMaintenance(w.context).drain(
+            who, "node1", where="x", move=True, until=w.day(3)
+        ),
     ),
     "node_maintenance.undrain": (
         ADMINS,

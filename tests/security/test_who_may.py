@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,10 @@ def stage(make_module_bench: Callable[..., Bench]) -> Iterator[Stage]:
         rental = session.scalars(select(Rental)).one()
         rental.copy_at_end = True
     stage.save("planned")
+    with bench.service.store.write() as session:
+        rental = session.scalars(select(Rental)).one()
+        rental.move_at = bench.clock() + timedelta(hours=12)
+    stage.save("to be moved")
     with bench.service.store.write() as session:
         rental = session.scalars(select(Rental)).one()
         rental.status, rental.stopped_at = Status.STOPPED, bench.clock()

@@ -46,7 +46,9 @@ class Row:
     covers: tuple[str, ...]
     sends: Callable[[Bench, Person], Json]
     seen: str
-    needs: str = "ready"  # the state of mina's rental: ready, planned (a copy at its end), stopped
+    needs: str = (
+        "ready"  # the state of mina's rental: ready, planned (a copy at its end), to be moved, stopped
+    )
 
     def __str__(self) -> str:
         return self.what
@@ -185,6 +187,8 @@ TABLE: tuple[Row, ...] = (
     _typed("return {name}", "said:You can't undo this", OWNERS),
     _typed("copy {name}", "said:Keep a copy of", OWNERS),
     _typed("reset {name}", "form:reset", OWNERS),
+    _typed("move {name}", "said:Move web01 from", OWNERS),
+    _typed("resize {name}", "form:size", OWNERS),
     _typed("keys remove laptop", "act:key_removed", OWNERS, "keys:remove"),
     _button(Action.REMOVE_KEY, "act:key_removed", OWNERS, value="{key}"),
     _submitted(" with mina's saved key", View.RENT, "server", "event:requested", OWNERS,
@@ -217,6 +221,12 @@ TABLE: tuple[Row, ...] = (
     _button(Action.RESTORE, "event:restored", KEEPERS, "stopped", value="{id}"),
     _button(Action.RESET, "form:reset", KEEPERS, value="{id}"),
     _submitted("", View.RESET, '["%(id)s", 0]', "event:reset_wanted", KEEPERS, name="{name}"),
+    _button(Action.MOVE_ASK, "said:Move web01 from", KEEPERS, value="{id}"),
+    _button(Action.MOVE, "event:move_started", KEEPERS, value="{id}"),
+    _button(Action.MOVE_TONIGHT, "event:move_planned", KEEPERS, block=f"{ids.NOTICE}1", value="{id}"),
+    _button(Action.MOVE_MYSELF, "event:move_planned", KEEPERS, "to be moved", block=f"{ids.NOTICE}1", value="{id}"),
+    _button(Action.SIZE, "form:size", KEEPERS, value="{id}"),
+    _submitted("", View.SIZE, "%(id)s", "event:move_started", KEEPERS, size={"option": "large"}),
     _submitted("", View.EXTEND, "%(id)s", "event:extended", KEEPERS, ends_on={"date": "{until}"}),
     # admins
     _submitted(" on a chosen node", View.RENT, "server more", "event:requested", ADMINS,

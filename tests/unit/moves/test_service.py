@@ -481,3 +481,130 @@ def test_a_node_that_comes_back_during_its_recovery_keeps_one_of_the_two(make_wo
     lab.settle(200)
     live = [r for r in lab.world.rental_queries.all_rentals() if r.live]
     assert [r.id for r in live] == [lab.successor(rental).id]
+
+
+def test_nobody_acts_on_the_server_that_is_to_take_its_place(lab: Lab) -> None:
+    rental = lab.world.ready(ends_on=lab.world.day(3))
+    lab.node(rental).shelf.copy_time = timedelta(hours=1)
+    lab.moves.start(MINA, rental.id)
+    lab.settle()
+    other = lab.successor(rental)
+    for act in (
+        lambda: Extensions(lab.world.context).extend(ADMIN, other.id, lab.world.day(9), via="home"),
+        lambda: Extensions(lab.world.context).transfer(ADMIN, other.id, JOON.id),
+        lambda: key_rotation.ask(lab.world.context, MINA, other.id),
+        lambda: Copies(lab.world.context).plan(MINA, other.id, True),
+    ):
+        with pytest.raises(UserError) as error:
+            act()
+        assert error.value.code is ErrorCode.MOVING
+    Extensions(lab.world.context).extend(MINA, rental.id, lab.world.day(9), via="card")
+    lab.node(rental).shelf.copy_time = timedelta(0)
+    lab.world.clock.advance(hours=1)
+    lab.settle(120)
+    assert lab.successor(rental).ends_on == lab.world.day(9)
+
+
+def test_it_does_not_move_to_the_node_that_it_leaves(lab: Lab) -> None:
+    rental = lab.world.ready()
+    (other,) = [node for node in lab.world.nodes.values() if node is not lab.node(rental)]
+    other.fail_next("ensure_server", NodeRefused(other.name, Refusal.NO_HOST, "no"))
+    lab.moves.start(MINA, rental.id)
+    lab.stays(rental, Refusal.NO_HOST)
+    with lab.world.store.read() as session:
+        tried = {p.node for r in session.query(Rental).all() if r.id != rental.id for p in r.placements}
+    assert tried == {other.name}
+
+
+def test_another_size_may_come_to_the_node_of_the_first(lab: Lab) -> None:
+    rental = lab.world.ready()
+    for node in lab.world.nodes.values():
+        if node is not lab.node(rental):
+            node.fail_next("ensure_server", NodeRefused(node.name, Refusal.NO_HOST, "no"))
+    source = lab.node(rental)
+    lab.moves.start(MINA, rental.id, size=LARGE)
+    lab.settle(120)
+    assert lab.node(lab.successor(rental)) is source
+
+
+def test_what_was_started_again_a_moment_ago_is_stopped_before_it_is_copied(lab: Lab) -> None:
+    rental = lab.world.ready()
+    node, states = lab.node(rental), []
+    node.end(rental.mark)
+    lab.world.clock.advance(minutes=6)
+    lab.world.settle(30)
+    assert lab.world.look(rental).power is Power.OFF
+    held = lab.world.look(rental).placement
+    assert held
+    node.act(Kind.SERVER, held.server_id or "", MachineAction.START)  # by somebody, on the node
+    ensure = node.shelf.ensure_copy
+
+    def look(server_id: str, spec: object) -> str:
+        states.extend(machine.state for machine in node.machines().values())
+        return ensure(server_id, spec)  # type: ignore[arg-type]
+
+    node.shelf.ensure_copy = look  # type: ignore[method-assign,assignment]
+    lab.moved(rental)
+    assert states == [MachineState.STOPPED]
+
+
+def test_what_its_owner_had_off_stays_off_when_its_move_fails(lab: Lab) -> None:
+    rental = lab.world.ready()
+    node = lab.node(rental)
+    node.end(rental.mark)  # from inside
+    lab.world.clock.advance(minutes=6)
+    lab.world.settle(30)
+    assert lab.world.look(rental).power is Power.OFF
+    node.fail_next("image_copy", NodeRefused(node.name, Refusal.QUOTA, "no"))
+    lab.moves.start(MINA, rental.id)
+    lab.settle(160)
+    now = lab.world.look(rental)
+    assert (now.status, now.power, now.replaced_by) == (Status.READY, Power.OFF, None)
+    assert [machine.state for machine in node.machines().values()] == [MachineState.STOPPED]
+    failed = lab.world.last_event(rental).details
+    assert failed == MoveFailed(Refusal.QUOTA, started=False)
+
+
+def test_a_node_that_stays_away_long_after_the_move_failed_starts_it_when_it_is_back(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relocation, "LONGEST", timedelta(minutes=3))
+    rental = lab.world.ready()
+    node = lab.node(rental)
+    node.shelf.copy_time = timedelta(minutes=5)
+    lab.moves.start(MINA, rental.id)
+    lab.settle(30)
+    node.go_down()
+    lab.settle(240)
+    assert lab.world.look(rental).power is Power.STARTING
+    lab.world.clock.advance(hours=1)
+    lab.settle(20)
+    node.come_back()
+    lab.stays(rental, "slow")
+
+
+def test_a_server_that_cannot_be_stopped_is_given_up(lab: Lab) -> None:
+    rental = lab.world.ready()
+    node = lab.node(rental)
+    node.fail_next("act", NodeRefused(node.name, Refusal.INVALID, "locked"), times=10**4)
+    lab.moves.start(MINA, rental.id)
+    lab.settle(60)
+    assert lab.world.look(rental).moving
+    lab.world.clock.advance(minutes=10)
+    lab.stays(rental, "slow")
+
+
+def test_a_server_that_is_deleted_on_its_node_lives_on_in_its_copy(lab: Lab) -> None:
+    rental = lab.world.ready()
+    node = lab.node(rental)
+    (other,) = [one for one in lab.world.nodes.values() if one is not node]
+    other.times = replace(other.times, boot=timedelta(minutes=2))
+    lab.moves.start(MINA, rental.id)
+    for _ in range(30):
+        lab.settle(10)
+        if images(other):
+            break
+    node.vanish(rental.mark)
+    lab.settle(150)
+    assert lab.successor(rental).status is Status.READY
+    assert lab.world.look(rental).reason is Reason.MOVED
