@@ -16,6 +16,8 @@ HINTS = (
     ("extend", "NAME", N_("extend a rental")),
     ("return", "NAME", N_("return a rental")),
     ("copy", "NAME", N_("keep a copy of a server")),
+    ("move", "NAME", N_("move a server to another node")),
+    ("resize", "NAME", N_("change the size of a server")),
     ("reset", "NAME", N_("reset a rental to its image")),
     ("copies", "", N_("manage your copies of servers")),
     ("status", "", N_("check available resources")),

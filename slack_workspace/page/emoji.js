@@ -8,6 +8,6 @@ export const EMOJI = {
   information_source: "ℹ️", key: "🔑", large_blue_circle: "🔵", large_green_circle: "🟢", large_yellow_circle: "🟡",
   leftwards_arrow_with_hook: "↩️", lock: "🔒", mag: "🔍", moon: "🌙", mute: "🔇", no_entry: "⛔", red_circle: "🔴",
   seedling: "🌱", sparkles: "✨",
-  tada: "🎉", warning: "⚠️", wastebasket: "🗑️", wave: "👋", white_check_mark: "✅", white_circle: "⚪",
+  tada: "🎉", truck: "🚚", warning: "⚠️", wastebasket: "🗑️", wave: "👋", white_check_mark: "✅", white_circle: "⚪",
   x: "❌", zap: "⚡", zzz: "💤",
 };

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from harness.sampling import every
 from harness.world import ADMIN, Inline, World
+from sqlalchemy import select
 
 from kws_core.copies.service import Copies
 from kws_core.errors import FormError, UserError
@@ -24,7 +25,9 @@ from kws_core.rentals.extension import Extensions
 from kws_core.rentals.key_files import KeyFiles
 from kws_core.rentals.machine_actions import Operations
 from kws_core.rentals.saved_keys import KeyRing
+from kws_core.scheduling.capacity import record_of
 from kws_core.scheduling.node_maintenance import NodeMaintenance
+from kws_core.tables.copy import Copy
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Access, CopyState
 
@@ -58,6 +61,17 @@ def _on_copy(name: str) -> Case:
         return getattr(use_cases, name)(who, copy)
 
     return act
+
+
+def _recover(world: World, who: Actor, rental: Rental, _key: int) -> Any:
+    """Its node isn't responding, and the copy of it is on another one."""
+    held = world.look(rental).placement
+    assert held
+    with world.store.write() as session:
+        record_of(session, held.node).failing_since = world.clock()
+        for copy in session.scalars(select(Copy)).unique():
+            copy.node = next(name for name in world.nodes if name != held.node)
+    return Moves(world.context).recover(who, rental.id)
 
 
 USE_CASES: dict[str, tuple[set[str], Case]] = {
@@ -97,6 +111,11 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
     "service.start": (KEEPERS, lambda w, who, r, k: Moves(w.context).start(who, r.id)),
     "service.plan, a move": (KEEPERS, lambda w, who, r, k: Moves(w.context).plan(who, r.id, w.clock())),
     "service.plan, no move": (KEEPERS, lambda w, who, r, k: Moves(w.context).plan(who, r.id, None)),
+    "service.recover": (KEEPERS, _recover),
+    "service.recover_node": (
+        ADMINS,
+        lambda w, who, r, k: Moves(w.context).recover_node(who, "node1", via="x"),
+    ),
     "service.movable": (KEEPERS, lambda w, who, r, k: Moves(w.context).movable(who, r.id)),
     "queries.my_rentals": (OWN, lambda w, who, r, k: w.rental_queries.my_rentals(who)),
     "queries.rental": (KEEPERS, lambda w, who, r, k: w.rental_queries.rental(who, r.id)),

@@ -261,6 +261,7 @@ TABLE: tuple[Row, ...] = (
     _admin("nodes", "said:Nodes", "admin:nodes"),
     _admin("nodes drain node2", "form:drain", "nodes:drain"),
     _admin("nodes undrain node2", "said:wasn't in maintenance", "nodes:undrain"),
+    _admin("nodes recover node2", "said:No server of node2", "nodes:recover"),
     _admin("usage", "said:kws-usage", "admin:usage"),
     _admin("audit", "said:web01", "admin:audit"),
     _admin("rentals", "said:Manage rentals", "admin:rentals"),
