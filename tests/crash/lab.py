@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from math import ceil
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -13,7 +14,7 @@ from crash.line import Line
 from crash.mortal import Fate, Killed, MortalClient, MortalNode, MortalStore
 from harness import aftermath
 from harness.by_hand import no_threads
-from harness.world import Clock, make_config
+from harness.world import SECOND, Clock, make_config, next_due
 from slack_sdk.webhook import WebhookClient
 from sqlalchemy import select
 
@@ -110,12 +111,17 @@ class CrashLab:
         raise AssertionError("it does not work, however often it is tried")
 
     def settle(self, rounds: int = 14) -> None:
-        """Seconds pass; what dies is started again, and has its turns all the same."""
+        """Seconds pass, all at once those in which nothing is due; what dies is started again, and has its turns all the same."""
         calm = 0
         while calm < rounds:
-            calm += self.guarded(self._beat)
+            lived = self.guarded(self._beat)
             self.broken |= set(self.watch())
-            self.clock.advance(seconds=1)
+            seconds = min(rounds - calm, self._until_due()) if lived else 1
+            calm += seconds * lived
+            self.clock.advance(seconds=seconds)
+
+    def _until_due(self) -> int:
+        return max(1, ceil((next_due(self.service.store, self.clock.at) - self.clock.at) / SECOND))
 
     def _beat(self) -> None:
         self.service.reconciler.tick()
@@ -135,7 +141,7 @@ class CrashLab:
         """The clock goes to an hour of the lab's day in so many days."""
         zone = self.config.kws.zone
         day = self.clock.at.astimezone(zone).date() + timedelta(days=days)
-        self.clock.at = datetime(day.year, day.month, day.day, hour, 1, tzinfo=zone)
+        self.clock.at = datetime(day.year, day.month, day.day, hour, 1, tzinfo=zone).astimezone(UTC)
 
     def rentals(self) -> list[Rental]:
         """All rentals that there ever were."""

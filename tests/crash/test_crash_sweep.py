@@ -12,6 +12,7 @@ from crash.cases import CASES, Case
 from crash.copy_cases import CASES as COPY_CASES
 from crash.lab import CrashLab, patched
 from crash.mortal import Fate
+from crash.move_cases import CASES as MOVE_CASES
 
 pytestmark = pytest.mark.thorough
 STEP = 1 if os.environ.get("KWS_CRASH") == "all" else 31  # a sample by default
@@ -46,7 +47,7 @@ def played(
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
-    "case", [*CASES, *ADMIN_CASES, *COPY_CASES], ids=lambda case: case.name.replace(" ", "-")
+    "case", [*CASES, *ADMIN_CASES, *COPY_CASES, *MOVE_CASES], ids=lambda case: case.name.replace(" ", "-")
 )
 def test_a_death_at_any_call_breaks_nothing(
     case: Case,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
+from harness import moving
 from harness.cloud_server import CloudServer
 
 from kws_core.nodes.fake.node import FakeNode
@@ -35,7 +36,7 @@ def on_nodes(
     found += [f"orphan {mark}" for mark in set(held) - wanted]
     found += [f"lost machine {mark}" for mark in wanted - set(held)]
     found += [f"double {double}" for node in nodes.values() for double in node.duplicates()]
-    found += wrong_copies(copies, images)
+    found += wrong_copies(copies, images) + moving.unfinished(rentals)
     return found + [f"{r.name} is {r.status.value}" for r in rentals if r.status not in SETTLED]
 
 
@@ -62,6 +63,7 @@ def wrong_copies(copies: Iterable[Copy], images: Mapping[str, Mapping[str, list[
             elif there != [ACTIVE]:
                 found.append(f"image {mark} on {node}: {there}")
     found += [f"lost copy {mark}" for mark, node in home.items() if mark not in images[node]]
+    found += [f"copy {c.id} of a move is kept" for c in copies if c.for_move and c.state is CopyState.KEPT]
     return found + [f"copy {c.id} is {c.state.value}" for c in copies if c.state not in SETTLED_COPIES]
 
 
