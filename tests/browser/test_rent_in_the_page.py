@@ -15,7 +15,7 @@ Sit = Callable[..., Desk]
 def test_from_the_form_to_nothing_left(sit_down: Sit) -> None:
     desk = sit_down("joon")
     desk.box.fill("/kws re")
-    desk.expect(desk.page.locator(".hints [role=option]")).to_have_count(2)  # rent, return
+    desk.expect(desk.page.locator(".hints [role=option]")).to_have_count(4)  # rent, return, resize, reset
     desk.box.press("ArrowDown")
     desk.box.press("Enter")
     desk.expect(desk.box).to_have_value("/kws rent ")
