@@ -51,8 +51,10 @@ class Fate:
         number = len(self.calls)
         self.calls.append(name)
         self._pass(number, "before", name)
-        yield
-        self._pass(number, "after", name)
+        try:
+            yield
+        finally:  # what says no has answered as well
+            self._pass(number, "after", name)
 
     def _pass(self, number: int, side: str, name: str) -> None:
         if self.kill_at == (number, side):

@@ -20,6 +20,7 @@ from harness import aftermath
 from harness.by_hand import PICTURE, begin, parts_by_hand
 from harness.cloud_server import CloudServer, utc_now
 from harness.cloud_stock import Times
+from harness.moving import MoveWatch
 from harness.openstack_stub import write_clouds
 from harness.world import SECOND, Clock, make_config, next_due
 from openstack.config import OpenStackConfig
@@ -93,6 +94,8 @@ class Bench:
         self._chores_at = self.now()
         self.old_keys = 0  # files of keys that were replaced
         self.keys_saved = False  # elsewhere: their files are gone from Slack
+        self.moves: MoveWatch | None = None  # where something moves
+        self.broken: set[str] = set()  # all that it ever said
         self.prop: Any = None  # what the database is on, where that is to fail
         self.joon, self.admin = self.workspace.person("joon"), self.workspace.person("admin")
         self._begin: float | None = None
@@ -195,6 +198,8 @@ class Bench:
             self._chores_at = self.now() + CHORES
             self._chore(self.service.admin_notices.deliver_due)
             self._chore(self.service.key_files.remove_due)
+        if self.moves is not None:
+            self.broken |= set(self.moves.look(self.rentals(), self.clouds, self.copies(), self.now()))
         self.look()
 
     def advance(self, most: float) -> None:
@@ -292,6 +297,7 @@ class Bench:
         """Every rule that is broken now that all has settled; ``quiet``: errors in the log count."""
         rentals = self.rentals()
         found = [
+            *sorted(self.broken),
             *aftermath.on_nodes(rentals, self.clouds, self.copies()), *aftermath.shown_twice(aftermath.messages(self.workspace)),
             *([] if self.keys_saved else aftermath.wrong_keys(rentals, self.workspace, self.clouds, self.old_keys)),
             *(f"untold: {rental}" for rental in self.undelivered()),

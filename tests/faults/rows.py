@@ -131,6 +131,14 @@ def reset(bench: Bench, **fields: str) -> None:
     bench.workspace.wait_for(lambda: any(rental.reset_number for rental in bench.rentals()), 10)
 
 
+def move(bench: Bench) -> None:
+    """Joon has his server moved, through the question."""
+    bench.joon.command("/kws move web01")
+    bench.workspace.wait_for(lambda: "'rental_move'" in str(bench.joon.ephemeral()), 10)
+    bench.joon.click("rental_move", message=bench.joon.ephemeral()[-1]["ts"])
+    bench.workspace.wait_for(lambda: any(rental.replaced_by for rental in bench.rentals()), 10)
+
+
 def list_copies(bench: Bench) -> str:
     """What /kws copies shows Joon; the time stamp of the answer."""
     bench.joon.command("/kws copies")
@@ -158,6 +166,9 @@ def usual_sights(folder: Path, database: Path) -> Sights:
                 reset(bench)
                 bench.until(lambda bench=bench: all(r.reset_at is None for r in bench.rentals()), 60)  # type: ignore[misc]
                 bench.until(bench.at_rest, 60)
+                move(bench)
+                bench.until(lambda bench=bench: not any(r.moving for r in bench.rentals()), 120)  # type: ignore[misc]
+                bench.until(bench.at_rest, 120)
             bench.return_rental()
             bench.until(lambda bench=bench: bench.told(Status.ENDED) and bench.settled(), 60)  # type: ignore[misc]
             bench.look()

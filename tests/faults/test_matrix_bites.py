@@ -11,37 +11,41 @@ import pytest
 
 from bot.delivery import keys
 from bot.slack.messages import MessageClient
-from faults import copy_rows, node_rows, power_rows, reset_rows, slack_rows
+from faults import copy_rows, move_rows, node_rows, power_rows, reset_rows, slack_rows
 from faults.rows import Outcome, Row, play
 from faults.sights import Sights
+from kws_core.database import queries
 from kws_core.images import carrier
+from kws_core.moves import lifecycle
 from kws_core.nodes.circuit_breaker import CircuitBreaker
 from kws_core.nodes.openstack import actions
 from kws_core.nodes.openstack.node import OpenStackNode
 from kws_core.nodes.values import CopySpec
 from kws_core.outbox.pending_messages import Outbox
-from kws_core.reconcile import rebuilder, resumption
+from kws_core.reconcile import copy_keeper, rebuilder, resumption
 from kws_core.reconcile.cleanup import ResourceCleaner
 from kws_core.reconcile.copy_keeper import CopyKeeper
 from kws_core.reconcile.orphan_sweep import Sweep
 from kws_core.reconcile.power_watch import PowerWatch
 from kws_core.reconcile.rebuilder import Rebuilder
+from kws_core.reconcile.relocation import Relocator
 from kws_core.reconcile.resumption import Resumption
 from kws_core.reconcile.steps import Steps
 from kws_core.rentals.key_files import KeyFiles
+from kws_core.rentals.lifecycle import end
+from kws_core.tables.details.events import MoveDone
 from kws_core.values import TAG_PREFIX
 
+MATRIX: tuple[Row, ...] = (
+    *node_rows.ROWS, *power_rows.ROWS, *slack_rows.ROWS, *copy_rows.ROWS, *reset_rows.ROWS, *move_rows.ROWS,
+)  # fmt: skip
 SERVER_UNSAID = ("POST", "/servers$", True)
 POST_UNSAID = ("chat.postMessage", "drop_after")
 
 
 def row(plays: Callable[..., Any], nodes: int = 2) -> Row:
     """The row of that play and so many nodes."""
-    return next(
-        r
-        for r in (*node_rows.ROWS, *power_rows.ROWS, *slack_rows.ROWS, *copy_rows.ROWS, *reset_rows.ROWS)
-        if r.play is plays and r.nodes == nodes
-    )
+    return next(r for r in MATRIX if r.play is plays and r.nodes == nodes)
 
 
 def without_look(patch: pytest.MonkeyPatch) -> None:
@@ -138,6 +142,46 @@ def without_waiting_for_the_new_key(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Rebuilder, "may_begin", hasty)
 
 
+def without_waiting_for_the_answer(patch: pytest.MonkeyPatch) -> None:
+    decide = Relocator.decide
+
+    def hasty(self: Relocator, job: Any) -> bool:
+        with self.context.store.read() as session:
+            other = queries.rental(session, job.rental.replaced_by or "")
+        if other is None or other.placement is None or other.placement.server_id is None:
+            return decide(self, job)
+        done = MoveDone(other.placement.node, other.placement.floating_ip)
+        return self.rows.apply(job, lambda s, r, p: end(r, done, self.context.now()))
+
+    patch.setattr(Relocator, "decide", hasty)
+
+
+def without_starting_it_again_when_it_stays(patch: pytest.MonkeyPatch) -> None:
+    give_up = lifecycle.give_up
+
+    def careless(session: Any, rental: Any, why: str, now: Any) -> None:
+        give_up(session, rental, why, now)
+        rental.to_start, rental.placement.act_at = False, None
+
+    patch.setattr(lifecycle, "give_up", careless)
+
+
+def without_waiting_until_it_has_stopped(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(copy_keeper, "_is_off", lambda copy: True)
+
+
+def without_taking_over_the_last_day(patch: pytest.MonkeyPatch) -> None:
+    finish = lifecycle.finish
+
+    def forgetful(session: Any, rental: Any, now: Any) -> bool:
+        was = queries.rental(session, rental.replaced_by).ends_on  # type: ignore[union-attr]
+        done = finish(session, rental, now)
+        queries.rental(session, rental.replaced_by).ends_on = was  # type: ignore[union-attr]
+        return done
+
+    patch.setattr(lifecycle, "finish", forgetful)
+
+
 PLANTED = [
     (without_look, row(node_rows.unsaid, 1), SERVER_UNSAID, "not within"),
     (without_moving_on, row(node_rows.exhausted), "", "['ended']"),
@@ -161,6 +205,10 @@ PLANTED = [
     (without_looking_for_the_rebuild, row(reset_rows.unanswered), (node_rows.HALF, True), "rebuilt 2 times"),
     (without_a_second_rebuild, row(reset_rows.breaks), 1, "not within"),
     (without_waiting_for_the_new_key, row(reset_rows.no_key), 60, "before its key"),
+    (without_waiting_for_the_answer, row(move_rows.busy), 60, "went before the other one answered"),
+    (without_starting_it_again_when_it_stays, row(move_rows.refused), move_rows.REFUSALS[0], "not within"),
+    (without_waiting_until_it_has_stopped, row(move_rows.busy), 60, "runs while it is moved"),
+    (without_taking_over_the_last_day, row(move_rows.extended), 6, "the extension is lost"),
     (without_a_second_removal, row(power_rows.kept_file), power_rows.REMOVAL[1], "not within"),
 ]
 

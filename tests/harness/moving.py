@@ -32,9 +32,10 @@ def running(node: FakeNode | CloudServer, now: datetime) -> dict[str, bool]:
 
 
 class MoveWatch:
-    """``look`` says what is wrong right now."""
+    """``look`` says what is wrong right now. ``spared``: marks of what was deleted behind our back."""
 
     def __init__(self) -> None:
+        self.spared: set[str] = set()
         self._answered: set[str] = set()  # ids of those that were ready once
 
     def look(
@@ -45,6 +46,7 @@ class MoveWatch:
         shown: dict[str, bool] = {}
         for node in nodes.values():
             shown |= running(node, now)
+        shown |= dict.fromkeys(self.spared, False)
         by_id = {rental.id: rental for rental in rentals}
         found = [f"{r.name} went before the other one answered" for r in rentals if self._too_early(r, shown)]
         for copy in copies:

@@ -66,9 +66,10 @@ class Building(RuleBasedStateMachine):
         return self.lab.processes[number % len(self.lab.processes)]
 
     def one(self, number: int, *statuses: Status) -> Rental | None:
-        """A rental that is live, or in one of these states."""
+        """A rental that is live, or in one of these states; of two in a move, the one that people act on."""
         assert self.lab
-        wanted = [r for r in self.lab.every_rental() if (r.status in statuses if statuses else r.live)]
+        seen = [r for r in self.lab.every_rental() if r.replaces is None]
+        wanted = [r for r in seen if (r.status in statuses if statuses else r.live)]
         return wanted[number % len(wanted)] if wanted else None
 
     @rule(
@@ -200,7 +201,7 @@ class Building(RuleBasedStateMachine):
         unmissed = {  # a second look may believe it, and another process delete what is left, as it should
             rental.mark
             for rental in self.lab.every_rental()
-            if rental.status is Status.READY and not rental.placements[-1].missing
+            if rental.status is Status.READY and not rental.placements[-1].missing and not rental.moving
         }
         shown = [s for s in node.servers.values() if s.deleted_at is None and s.spec.mark in unmissed]
         if shown:

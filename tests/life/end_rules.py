@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from life import move_rules
 from sqlalchemy import select
 
 from kws_core.tables.event import Event
@@ -39,9 +40,14 @@ class TtlCache:
 def check(lab: Lab, rentals: Sequence[Rental], events: Mapping[str, Sequence[Event]]) -> None:
     """All of it."""
     _check_nights(lab)
+    firsts = move_rules.before(rentals)
     for rental in rentals:
+        if rental.replaces is not None:  # its end is that of the one whose place it is to take
+            continue
         history = events[rental.id]
-        lab.memory.asked.setdefault(rental.id, _first_end(rental, history))
+        asked = lab.memory.asked.setdefault(rental.id, _first_end(rental, history))
+        if rental.id in firsts:
+            assert asked == firsts[rental.id].ends_on, "its end is another one since it was moved"
         assert rental.ends_on == _end_at(lab, rental, history), "the end is not the one that was given last"
         assert rental.ends_on >= lab.memory.promised.get(rental.id, rental.ends_on), "an extension is lost"
         for number, event in enumerate(history):

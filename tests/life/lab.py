@@ -12,8 +12,9 @@ from functools import cache
 from math import ceil
 from pathlib import Path
 
+from harness.moving import MoveWatch
 from harness.world import SECOND, Clock, World, make_config, next_due
-from life import copy_rules, end_rules, reset_rules, rules
+from life import copy_rules, end_rules, move_rules, reset_rules, rules
 from life.process import Acting, Killed, Process, Transactions
 from life.slack import Slack
 from sqlalchemy import select, text
@@ -103,6 +104,7 @@ class Lab(World):
         self._first()
         self.vanished: set[str] = set()
         self.memory = end_rules.TtlCache()
+        self.moves = MoveWatch()
         self.complaints = Complaints()
         logging.getLogger("kws_core").addHandler(self.complaints)
         self.tick()
@@ -246,6 +248,7 @@ class Lab(World):
         end_rules.check(self, rentals, events)
         copy_rules.check(self, rentals, events)
         reset_rules.check(self, rentals, events)
+        move_rules.check(self, rentals, events)
         twice = [shown for shown in (*self.slack.posted.values(), *self.slack.warned.values()) if shown > 1]
         assert twice == [], "a message is shown twice"
 
@@ -268,7 +271,8 @@ class Lab(World):
             over = all(rental.status is Status.ENDED for rental in self.every_rental())
             if over and not self.left() and all(not copy.on_disk for copy in self.every_copy()):
                 break
-            self.clock.advance(seconds=1 if number % 3 else 61)
+            rest = 61 if number < 60 else 900  # what was brought to a node waits for the sweep of the hour
+            self.clock.advance(seconds=1 if number % 3 else rest)
         self.check()
         assert self.left() == {}
         assert {copy.state for copy in self.every_copy()} <= {CopyState.GONE}

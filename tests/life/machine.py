@@ -12,8 +12,8 @@ from harness.world import ADMIN, JOON, MINA
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 from life.building import LENGTHS, NAMES
-from life.copying import Copying
 from life.lab import Lab
+from life.moving import Moving
 from life.process import Process
 
 from kws_core.errors import UserError
@@ -27,7 +27,7 @@ GAPS = (
 )  # fmt: skip
 
 
-class Life(Copying):
+class Life(Moving):
     """One life of one lab."""
 
     @initialize(
@@ -80,7 +80,8 @@ class Life(Copying):
         assert self.lab
         rental = self.one(number)
         if rental:
-            self.lab.processes[0].terms.transfer(ADMIN, rental.id, to.id)
+            with suppress(UserError):  # it is being moved, or reset
+                self.lab.processes[0].terms.transfer(ADMIN, rental.id, to.id)
 
     @rule(silent=st.booleans())
     def slack_is_silent_or_not(self, silent: bool) -> None:
@@ -113,7 +114,8 @@ class Life(Copying):
             if what == "extend" and rental.live:
                 self._extend(rental, 4)
             elif what == "hand over" and rental.live:
-                lab.processes[0].terms.transfer(ADMIN, rental.id, JOON.id)
+                with suppress(UserError):
+                    lab.processes[0].terms.transfer(ADMIN, rental.id, JOON.id)
             elif what in ("silent", "heard"):
                 lab.slack.silent = what == "silent"
             tomorrow = lab.clock() + timedelta(hours=25)

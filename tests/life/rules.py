@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 from harness.aftermath import copy_images
+from life import move_rules
 from sqlalchemy import select
 
 from kws_core.nodes.fake.machines import FakeMachine
@@ -37,12 +38,16 @@ TOLD_STATUS = {
     "failed": Status.ENDING,
     "vanished": Status.ENDING,
     "expired": Status.ENDING,
+    "move_done": Status.ENDING,
+    "move_canceled": Status.ENDING,
     "ended": Status.ENDED,
 }
-AT_ANY_TIME = re.compile("key_.*|copy_.*|reset_.*|warned|extended|transferred|powered_.*|host_keys|slow_boot")
+AT_ANY_TIME = re.compile(
+    "key_.*|copy_.*|reset_.*|move_(planned|started|failed)|warned|extended|transferred|powered_.*|host_keys|slow_boot"
+)
 HISTORY = re.compile(  # what TRANSITIONS allow, told in events
     r"requested (placed ((moved|waiting|queued|building) )*(ready (stopped restored )*(stopped )?)?)?"
-    r"((returned|failed|vanished|expired) (ended )?)?"
+    r"((returned|failed|vanished|expired|move_done|move_canceled) (ended )?)?"
 )
 
 
@@ -63,7 +68,7 @@ def check_placements(lab: Lab, rentals: Sequence[Rental]) -> None:
                 )
         if rental.status is Status.ENDED:
             assert {p.state for p in rental.placements} == {PlacementState.DELETED}
-    names = Counter(rental.name for rental in rentals if rental.live)
+    names = Counter(rental.name for rental in rentals if rental.live and rental.replaces is None)
     assert [name for name, number in names.items() if number > 1] == []
 
 
@@ -75,7 +80,10 @@ def check_capacity(lab: Lab, rentals: Sequence[Rental]) -> None:
             if p.state is not PlacementState.DELETED:
                 size = {"vcpus": rental.vcpus, "ram_mb": rental.ram_mb, "disk_gb": rental.disk_gb}
                 lent[p.node].update(size)
-            if p.state is PlacementState.ACTIVE and p.server_at and rental.status is Status.BUILDING:
+            builds = (
+                p.state is PlacementState.ACTIVE and p.server_at and not p.active_at
+            )  # a boot takes no slot
+            if builds and rental.status is Status.BUILDING:
                 lent[p.node]["max_builds"] += 1
     for section in lab.config.nodes:
         for what, much in lent[section.name].items():
@@ -85,6 +93,7 @@ def check_capacity(lab: Lab, rentals: Sequence[Rental]) -> None:
 def check_machines(lab: Lab, rentals: Sequence[Rental], events: Histories) -> None:
     """Whatever a node shows is known; a machine has the one key that its owner holds."""
     marks = {rental.mark: rental for rental in rentals}
+    firsts = move_rules.before(rentals)
     for name, node in lab.nodes.items():
         for mark in node.resources().keys() - copy_images(node):
             assert mark in marks, f"{name} shows {mark}, which nobody knows"
@@ -98,7 +107,7 @@ def check_machines(lab: Lab, rentals: Sequence[Rental], events: Histories) -> No
         for server in node.servers.values():
             if server.deleted_at is None:
                 rental = marks[server.spec.mark]
-                check_key(lab, rental, server, events[rental.id])
+                check_key(lab, move_rules.line(rental, firsts), server, events)
 
 
 def keys_wanted(events: Sequence[Event]) -> int:
@@ -119,23 +128,29 @@ def key_is_open(events: Sequence[Event]) -> bool:
     return still
 
 
-def check_key(lab: Lab, rental: Rental, server: FakeMachine, events: Sequence[Event]) -> None:
-    """The key in the machine is one that was handed over; the last one, unless a newer one is on its way."""
+def check_key(lab: Lab, line: Sequence[Rental], server: FakeMachine, events: Histories) -> None:
+    """The key in the machine is one that was handed over; the last one, unless a newer one is on its way.
+
+    ``line``: the rental and those from which it was moved, the newest first.
+    """
+    rental = line[0]
     assert isinstance(server.spec, ServerSpec)
     born = yaml.load(server.spec.user_data, yaml.CSafeLoader)["users"][1]["ssh_authorized_keys"]
-    history = words(events)
-    handed_over = list(lab.slack.files[rental.id].values())
-    wanted, moved = keys_wanted(events), history.count("transferred")
+    past = [event for one in reversed(line) for event in events[one.id]]
+    handed_over = [key for one in reversed(line) for key in lab.slack.files[one.id].values()]
+    wanted, moved = keys_wanted(past), words(past).count("transferred")
     own = rental.access is Access.OWN_KEY
     assert rental.key_settled
     assert len(handed_over) <= wanted + moved + (not own or wanted > 0), f"{rental.name}: too many keys"
     assert server.taken in ["", *handed_over], f"{rental.name}: not a key handed over"
-    if not wanted:
+    if not wanted and len(line) == 1:
         assert born == [rental.public_key]
         assert own or (born == handed_over[-1:] and (moved or len(handed_over) == 1))
-    elif rental.rekey is None and rental.live:
+    elif rental.rekey is None and rental.live and (keys_wanted(events[rental.id]) or len(line) == 1):
         next_one = server.key or born[0]
         assert rental.public_key == next_one, f"{rental.name}: not the key that the next boot takes"
+    elif len(line) > 1 and not keys_wanted(events[rental.id]):
+        assert born == [rental.public_key] == [line[1].public_key], f"{rental.name}: not the key that it had"
 
 
 def check_histories(rentals: Sequence[Rental], events: Histories) -> None:

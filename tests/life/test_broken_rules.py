@@ -8,7 +8,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from life.building import Building
 from life.machine import Life
-from life.planted import PAIRS
+from life.planted_moves import PAIRS
 from life.scenarios import MakeLab
 from life.test_life import QUICK
 
@@ -46,6 +46,9 @@ OF_DAYS = frozenset(  # what takes days, or a second process, to be noticed
         "a_rental_ends_a_day_early", "the_night_takes_whom_nobody_warned",
         "a_warning_counts_although_it_was_not_delivered", "the_ledger_of_nights_is_ignored",
         "the_end_does_not_wait_for_its_copy", "a_copy_that_fails_once_is_given_up",
+        "the_first_one_goes_when_the_other_one_is_only_active", "a_disk_is_copied_while_its_server_runs",
+        "what_was_stopped_for_a_move_stays_off", "an_extension_is_lost_with_the_move",
+        "the_room_of_the_first_one_is_promised_to_the_other",
     }
 )  # fmt: skip
 
