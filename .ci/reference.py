@@ -250,6 +250,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "keys-kws": keys_of(config.KwsSection),
     "keys-policy": keys_of(config.Policy),
     "keys-openstack": keys_of(config.OpenStackSection),
+    "keys-web": keys_of(config.WebSection),
     "keys-sizes": keys_of(config.SizeEntry),
     "keys-nodes": keys_of(config.NodeSection),
     "metrics": metrics,
