@@ -28,6 +28,7 @@ from bot.handlers import (
     nodes,
     rent,
     status,
+    web,
 )
 from bot.handlers.admin import AdminCommands
 from bot.handlers.commands import Commands
@@ -94,6 +95,7 @@ def _register(app: App, parts: AppParts) -> None:
     home.register(app, dispatcher, homes, admin)
     admin_rentals.register(app, dispatcher, homes, extensions)
     copies.register(app, dispatcher, commands)
+    web.register(app, dispatcher, commands, admin)
     commands.register(app)
 
 

@@ -32,6 +32,7 @@ from bot.slack.directory import Directory
 from bot.slack.dispatcher import Dispatcher
 from bot.slack.files import Upload
 from bot.slack.messages import MessageClient
+from bot.text.web_pages import pages
 from kws_core.cluster.heartbeat import Heartbeat
 from kws_core.config import Config, Environment
 from kws_core.context import Context, Spawn, spawn, utcnow
@@ -47,6 +48,7 @@ from kws_core.rentals.extension import Extensions
 from kws_core.rentals.machine_actions import Operations
 from kws_core.reports.metrics import figures
 from kws_core.reports.retention import forget
+from kws_core.web.proxy import Proxy
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +99,10 @@ class Service:
         self.sole, self.pulse = SoleProcess(self.store), Heartbeat(self.context)
         self.dispatcher = Dispatcher(self.context, self.directory, threads.workers)
         self.members, self.rental_queries = self.dispatcher.members, self.dispatcher.rental_queries
-        self.rental_service = self.dispatcher.rental_service
+        self.rental_service, self.proxy = (
+            self.dispatcher.rental_service,
+            Proxy(self.context, pages(config.kws.locale)),
+        )
         self.operations = Operations(self.context, nodes, threads.nodes)
         self.terms, self.nightly = Extensions(self.context), Nightly(self.context)
         self.admin_notices = AdminNotices(self.context, self.directory, MessageClient(self.client))
@@ -114,7 +119,7 @@ class Service:
         self.sockets = _sockets(self.app, environment.app_token)
         self.metrics = Metrics(lambda: figures(self.context), self.loops, self.connections)
         self.client.failed = self.metrics.slack_failed
-        self.health = Health(self.loops[:VITAL], self.connections, self.store.ask)
+        self.health = Health(self.loops[:VITAL], self.connections, self.store.ask, self._facts)
         self.scheduler = self._chores()
         self._stopping, self._goodbye = threading.Event(), parts.goodbye
 
@@ -137,6 +142,7 @@ class Service:
             Loop("reconciler", self.reconciler.tick, self.context.work),
             Loop("notifier", self.notifier.tick, self.context.mail),
             Loop("homes", self.homes.tick, threading.Event()),
+            *([Loop("proxy", self.proxy.tick, threading.Event())] if self.context.config.web else []),
             *([] if self.store.single_process else [Loop("pulse", self.pulse.tick, threading.Event())]),
         ]
 
@@ -198,6 +204,10 @@ class Service:
     def connections(self) -> tuple[int, int]:
         """Socket Mode connections that are up, and how many are wanted (0 with --http)."""
         return self.connected(), len(self.sockets)
+
+    def _facts(self) -> dict[str, str]:
+        """What health tells besides: trouble of the proxy makes the bot no less well."""
+        return {"proxy": self.proxy.trouble or "working"} if self.context.config.web else {}
 
     def status(self) -> str:
         """One line for those who watch the process from outside."""

@@ -17,6 +17,7 @@ HINTS = (
     ("return", "NAME", N_("return a rental")),
     ("copy", "NAME", N_("keep a copy of a server")),
     ("copies", "", N_("manage your copies of servers")),
+    ("web", "NAME", N_("choose who can open a rental's web address")),
     ("status", "", N_("check available resources")),
     ("keys", "", N_("manage your public keys")),
     ("help", "", N_("show all commands")),

@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -248,7 +248,7 @@ class WebSection(_Section):
     """Admin API of Caddy. The whole configuration of this Caddy is KWS's. Everybody who reaches this address
     controls the proxy, so keep it on loopback."""
     proxy: Annotated[tuple[str, ...], Field(min_length=1)]
-    """IP addresses that the proxy connects from, as the nodes see them. The security group of a rental lets
+    """IPv4 addresses that the proxy connects from, as the nodes see them. The security group of a rental lets
     them in on its web port."""
     tls: Literal["internal", "acme", "files"] = "internal"
     """`internal`: Caddy's own CA, for closed networks; people install its root certificate. `acme`: a public
@@ -282,9 +282,9 @@ class WebSection(_Section):
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for text in value:
             try:
-                ip_address(text)
+                IPv4Address(text)
             except ValueError:
-                raise ValueError(f"{text!r} isn't an IP address") from None
+                raise ValueError(f"{text!r} isn't an IPv4 address") from None
         return value
 
     @field_validator("open_to")

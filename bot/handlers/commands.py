@@ -25,6 +25,7 @@ ALIASES = {
     "키": "keys",
     "사본": "copies",
     "복사": "copy",
+    "웹": "web",
     "도움말": "help",
     "ls": "list",
     "delete": "return",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from slack_sdk.models.blocks import (
     ActionsBlock,
@@ -15,9 +16,9 @@ from slack_sdk.models.blocks import (
     UserSelectElement,
 )
 
-from bot.text.i18n import N_, P_, Mrkdwn, Plural, Texts, code
+from bot.text.i18n import N_, P_, Mrkdwn, Plural, Texts, code, slack_time
 from bot.text.units import clip, spoken
-from bot.views import event_lines, ids, node_notices
+from bot.views import event_lines, ids
 from bot.views.rental_card import Message
 from kws_core.tables.alert import AdminAlert
 from kws_core.tables.details.alerts import (
@@ -31,6 +32,8 @@ from kws_core.tables.details.alerts import (
     NodeResumedAlert,
     NodeUpAlert,
     UnreachableAlert,
+    WebDownAlert,
+    WebUpAlert,
 )
 from kws_core.tables.rental import Rental
 
@@ -91,13 +94,13 @@ def _text(notice: AdminAlert, texts: Texts) -> str:
             marks = Mrkdwn(", ".join(code(mark) for mark in leaks.marks[:MOST_NAMES]))
             return texts(LEAKS[leaks.deleted], node=leaks.node, count=len(leaks.marks), marks=marks)
         case NodeDownAlert() as down:
-            return node_notices.down(down, texts)
+            return _node_down(down, texts)
         case NodeUpAlert() as up:
-            return node_notices.up(up, texts)
+            return _node_up(up, texts)
         case NodeMissedAlert() as missed:
-            return node_notices.missed(missed, texts)
+            return _node_missed(missed, texts)
         case NodeResumedAlert() as resumed:
-            return node_notices.resumed(resumed, texts)
+            return _node_resumed(resumed, texts)
         case CopyFailedAlert() as failed:
             return texts(
                 COPY_FAILED[failed.last],
@@ -106,8 +109,23 @@ def _text(notice: AdminAlert, texts: Texts) -> str:
                 node=failed.node,
                 why=event_lines.copy_failure(failed.why, texts),
             )
+        case WebDownAlert(since=since, refused=refused):
+            return texts(WEB_DOWN[refused], since=_moment(since, texts))
+        case WebUpAlert(since=since, at=at):
+            return texts(WEB_UP, since=_moment(since, texts), at=_moment(at, texts))
 
 
+WEB_DOWN = {
+    False: N_(
+        ":globe_with_meridians: The proxy hasn't responded since {since}. Sites that it serves may be down, and changes wait. "
+        "Check Caddy: kws doctor web"
+    ),
+    True: N_(
+        ":globe_with_meridians: The proxy has rejected its configuration since {since}. It serves the sites that it had. "
+        "See the log."
+    ),
+}
+WEB_UP = N_(":globe_with_meridians: The proxy works again since {at}. It had failed since {since}.")
 COPY_FAILED = {
     False: N_(
         ":floppy_disk: Couldn't make a copy of {name} ({person}) on {node} before deleting it: {why}. The server is kept "
@@ -129,6 +147,59 @@ LEAKS: dict[bool, str | Plural] = {
         "Check that this is the right database. {marks}"
     ),
 }
+
+
+def _node_missed(alert: NodeMissedAlert, texts: Texts) -> str:
+    """A node is not in nodes.toml although rentals are on it."""
+    return texts(
+        P_(
+            ":ghost: {node} was removed from nodes.toml but still has {count} rental. KWS can't manage it. Add the node "
+            "again and restart KWS. To empty it, start maintenance first.",
+            ":ghost: {node} was removed from nodes.toml but still has {count} rentals. KWS can't manage them. Add the node "
+            "again and restart KWS. To empty it, start maintenance first.",
+            "count",
+        ),
+        node=alert.node,
+        count=alert.rentals,
+    )
+
+
+def _node_up(alert: NodeUpAlert, texts: Texts) -> str:
+    """A node answers again."""
+    return texts(
+        N_(":large_green_circle: {node} is responding again. It hadn't responded since {since}."),
+        node=alert.node,
+        since=_moment(alert.since, texts),
+    )
+
+
+def _node_resumed(alert: NodeResumedAlert, texts: Texts) -> str:
+    """What became of the machines that had run on a node before its outage."""
+    return texts(
+        N_(
+            ":arrow_forward: {node} is back. Servers running again: {answering}. Servers that didn't start: {failed}."
+        ),
+        node=alert.node,
+        answering=alert.answering,
+        failed=alert.failed,
+    )
+
+
+def _node_down(alert: NodeDownAlert, texts: Texts) -> str:
+    """A node does not answer, and what follows from it."""
+    return texts(
+        N_(
+            ":red_circle: {node} has been unavailable since {since}: {why}. It won't get new rentals. See {hint}"
+        ),
+        node=alert.node,
+        why=texts(event_lines.REFUSALS.get(alert.why, event_lines.REFUSALS["down"])),
+        since=_moment(alert.since, texts),
+        hint=code("/kws admin nodes"),
+    )
+
+
+def _moment(moment: datetime | None, texts: Texts) -> Mrkdwn:
+    return slack_time(moment, texts) if moment else Mrkdwn("?")
 
 
 def _night(night: NightAlert, texts: Texts) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from bot.text.i18n import N_, Message, Texts, code
+from bot.text.i18n import N_, Message, Mrkdwn, Texts, code
 from bot.text.units import MINUTES, duration, file_size
 from bot.views import history
 from kws_core.copies import lifecycle
@@ -31,10 +31,13 @@ from kws_core.tables.details.events import (
     Restored,
     SlowBoot,
     WaitingForNode,
+    WebChanged,
+    WebServed,
 )
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
+from kws_core.tables.states import Audience
 
 REFUSALS = {
     "down": N_("not responding"),
@@ -96,6 +99,10 @@ LINES: dict[EventKind, Message] = {
     EventKind.COPY_WARNED: N_(":alarm_clock: The copy will be deleted after {day}. Do you still need it?"),
     EventKind.COPY_PROLONGED: N_(":floppy_disk: The copy is kept until {day}."),
     EventKind.COPY_DELETED: N_(":wastebasket: The copy was deleted."),
+    EventKind.WEB_CHANGED: N_(":globe_with_meridians: Web address changed: port {port}, {audience}."),
+    EventKind.WEB_SERVED: N_(":globe_with_meridians: The web address works: {link}"),
+    EventKind.WEB_TAKEN_OFF: N_(":no_entry: {actor} took it off the web. Reason: {note}"),
+    EventKind.WEB_PUT_BACK: N_(":globe_with_meridians: {actor} put it back on the web."),
     EventKind.ENDED: N_(":white_check_mark: Deleted. Nothing remains."),
 }
 
@@ -116,6 +123,11 @@ NOT_TAKEN = N_(
     ":x: The server rebooted but doesn't accept the new key: its image doesn't run KWS's boot script. Your current "
     "login still works. Delete the new key file."
 )
+AUDIENCES = {
+    Audience.LAB: N_("open to the lab's network"),
+    Audience.EVERYBODY: N_("open to everyone"),
+    Audience.NOBODY: N_("closed"),
+}
 COPY_WHY = {  # beside REFUSALS
     lifecycle.NO_SERVER: N_("the server is no longer there"),
     lifecycle.SLOW: N_("it took too long"),
@@ -254,6 +266,10 @@ def _words(details: EventDetails, texts: Texts) -> dict[str, object]:
             words |= {"day": _day(until, texts), "size": file_size(size, texts)}
         case CopyWarned(until=until) | CopyProlonged(until=until):
             words["day"] = _day(until, texts)
+        case WebChanged(audience=audience):
+            words["audience"] = texts(AUDIENCES[Audience(audience)])
+        case WebServed(address=address):
+            words["link"] = Mrkdwn(f"<{address}>")
         case Extended(until=until) | Restored(until=until):
             words["day"] = _day(until, texts)
         case Adopted(until=until, was=was):

@@ -65,6 +65,10 @@ HAPPENED = {
     EventKind.COPY_WARNED: N_("Copy reminder sent"),
     EventKind.COPY_PROLONGED: N_("Copy kept longer"),
     EventKind.COPY_DELETED: N_("Copy deleted"),
+    EventKind.WEB_CHANGED: N_("Web address changed"),
+    EventKind.WEB_SERVED: N_("Web address works"),
+    EventKind.WEB_TAKEN_OFF: N_("Taken off the web"),
+    EventKind.WEB_PUT_BACK: N_("Put back on the web"),
     EventKind.ENDED: N_("Ended"),
 }
 BY_OTHERS = frozenset(  # lines that don't say by themselves who it was
@@ -76,6 +80,7 @@ BY_OTHERS = frozenset(  # lines that don't say by themselves who it was
         EventKind.COPY_PLANNED,
         EventKind.COPY_PROLONGED,
         EventKind.COPY_DELETED,
+        EventKind.WEB_CHANGED,
     }
 )
 

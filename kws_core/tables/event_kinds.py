@@ -45,4 +45,8 @@ class EventKind(StrEnum):
     COPY_WARNED = "copy_warned"
     COPY_PROLONGED = "copy_prolonged"
     COPY_DELETED = "copy_deleted"
+    WEB_CHANGED = "web_changed"
+    WEB_SERVED = "web_served"
+    WEB_TAKEN_OFF = "web_taken_off"
+    WEB_PUT_BACK = "web_put_back"
     ENDED = "ended"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -38,8 +38,11 @@ from bot.views import (
 from bot.views import (
     copies as copy_views,
 )
+from bot.views import (
+    web as web_views,
+)
 from bot.views.rent_form import PASSWORD, PASTED, Shown
-from kws_core.config import Policy
+from kws_core.config import Policy, WebSection
 from kws_core.copies.service import CopyTerms
 from kws_core.expiry import ExpiryInfo
 from kws_core.images.table import tabulate
@@ -54,10 +57,12 @@ from kws_core.tables.copy import Copy
 from kws_core.tables.details import alerts
 from kws_core.tables.details.alerts import Alert, NightRental
 from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.network import Site
 from kws_core.tables.rental import Rental
 from kws_core.tables.saved_key import SavedKey
-from kws_core.tables.states import CopyState, Power, Reason, Status
+from kws_core.tables.states import Audience, CopyState, Power, Reason, Status, Upstream
 from kws_core.values import Kind, Locale, Size
+from kws_core.web.service import SiteForm, SiteTerms
 
 SEOUL = ZoneInfo("Asia/Seoul")
 TODAY = date(2026, 12, 1)
@@ -67,6 +72,7 @@ UP = NodeCapacity("node1", BOTH, frozenset(), 6, 6144, 80, 3, 2560, 35, builds=3
 DOWN = NodeCapacity("node2", BOTH, frozenset(), 6, 6144, 80, 3, 2560, 35, up=False)
 DRAINED = NodeCapacity("node3", BOTH, frozenset(), 6, 6144, 80, 3, 2560, 35, drained=True)
 IMAGES = [Image(id="1", name="debian-12", title="Debian 12"), Image(id="2", name="rocky-9", title="")]
+WEB = WebSection(domain="lab.example", proxy=("192.0.2.10",), open_to=("10.0.0.0/8",), everybody=True)
 SAMPLES: dict[str, object] = {  # for blanks of messages that are listed alone
     "n": 3, "count": 3, "name": "web01", "node": "node1", "person": "@mina", "actor": "@joon", "day": "…", "moment": "…",
 }  # fmt: skip
@@ -179,6 +185,18 @@ def _copies(texts: Texts) -> Iterator[Exhibit]:
     yield _message("Reminders", "of a copy", list(rental_card.notification(rental(), warned, texts).blocks))
 
 
+def served(**changes: Any) -> Site:
+    """A web address of the rental."""
+    values = {
+        "label": "web01",
+        "second": "shop",
+        "port": 80,
+        "upstream": Upstream.HTTP,
+        "audience": Audience.LAB,
+    }
+    return Site(**{**values, "served_at": NOW, **changes})
+
+
 def _forms(texts: Texts) -> Iterator[Exhibit]:
     for title, shown in (
         ("a server", Shown()),
@@ -191,6 +209,12 @@ def _forms(texts: Texts) -> Iterator[Exhibit]:
     empty = FormOptions([], SIZES, [UP], TODAY, TODAY, TODAY)
     yield _view("Forms", "Rent, no images yet", rent_form.build(empty, Policy(), texts))
     yield _view("Forms", "Extend", extend_form.build(rental(), _outlook(), texts))
+    yield _view(
+        "Forms", "Rent, with web addresses", rent_form.build(replace(offer(), web=WEB), Policy(), texts)
+    )
+    site = web_views.build(SiteTerms(rental(), WEB, "web01", SiteForm(port=80, second="shop")), texts)
+    yield _view("Forms", "Web address", site)
+    yield _view("Forms", "Take off the web", web_views.take_off_form(rental(), texts))
     yield _view("Forms", "Add a key", keys_form.build(keys_form.Origin(None, False), texts))
 
 
@@ -206,13 +230,18 @@ def _cards(texts: Texts) -> Iterator[Exhibit]:
             made.placements[0].act_at = None if power is Power.OFF else NOW
             assert made.power is power
             yield _card(f"{kind}, {power}", made, [EventKind.READY], ends, texts)
+    for title, site in (("served", served()), ("not served yet", served(served_at=None))):
+        message = rental_card.card(rental(site=site), [event(EventKind.WEB_SERVED)], ends, texts, WEB)
+        yield _message("Cards", f"server with a web address, {title}", list(message.blocks))
     with_password = rental(password_hash="$6$x", key_file=None, host_keys=[])
     yield _card("server with a password", with_password, [EventKind.READY], ends, texts)
     yield _message("Cards", "the private key", _said(prose.key_message(rental(), 7, texts)))
     for actor in ("U0MINA00001", "U0ADMIN0001"):
         lines = [(kind, event_lines.line(event(kind, actor=actor), rental(), texts)) for kind in EventKind]
         told = [f"`{kind}` {line}" for kind, line in lines if line]
-        yield _message("Cards", f"every line, by {actor}", _said("\n".join(told)))
+        half = len(told) // 2
+        parts = ["\n".join(told[:half]), "\n".join(told[half:])]
+        yield _message("Cards", f"every line, by {actor}", [block for part in parts for block in _said(part)])
     reasons = [
         event_lines.line(event(EventKind.FAILED, reason=why), rental(), texts) for why in event_lines.FAILURES
     ]

@@ -232,7 +232,7 @@ def test_without_web_there_are_no_names_and_with_it_they_have_defaults() -> None
     ],
 )
 def test_a_mistake_in_web_is_told_with_its_path(line: str, path: str) -> None:
-    key = line.split(" ")[0]
+    key = line.split(" ", maxsplit=1)[0]
     lines = [one for one in WEB.splitlines() if not one.startswith(f"{key} ")]
     (problem,) = problems("\n".join([*lines, line, GOOD]))
     assert problem.split(":")[0] == path

@@ -23,6 +23,8 @@ class AlertKind(StrEnum):
     NODE_MISSED = "node_missed"
     NODE_RESUMED = "node_resumed"
     COPY_FAILED = "copy_failed"
+    WEB_DOWN = "web_down"
+    WEB_UP = "web_up"
 
 
 class AlertDetails(Details):
@@ -135,6 +137,24 @@ class CopyFailedAlert(AlertDetails):
     last: bool  # not tried again: the rental ends without a copy
 
 
+@dataclass(frozen=True)
+class WebDownAlert(AlertDetails):
+    """The proxy does not do what its rows say: not reachable, or its admin API says no."""
+
+    kind = AlertKind.WEB_DOWN
+    since: datetime | None
+    refused: bool
+
+
+@dataclass(frozen=True)
+class WebUpAlert(AlertDetails):
+    """It does again."""
+
+    kind = AlertKind.WEB_UP
+    since: datetime | None
+    at: datetime | None
+
+
 Alert = (
     NightAlert
     | UnreachableAlert
@@ -145,5 +165,7 @@ Alert = (
     | NodeMissedAlert
     | NodeResumedAlert
     | CopyFailedAlert
+    | WebDownAlert
+    | WebUpAlert
 )
 ALERT_DETAILS: Mapping[AlertKind, type[Alert]] = {one.kind: one for one in get_args(Alert)}
