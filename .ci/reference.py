@@ -221,9 +221,9 @@ def metrics() -> str:
     status = NodeStatus(capacity, now, None, None, None)
     none = Waiting(0, None)
     figures = Figures(
-        now, {}, [status], {"node1": [1.0]}, {}, {}, {}, none, none, Night(None, now, 0, 0, None)
+        now, {}, [status], {"node1": [1.0]}, {}, {}, {}, none, none, Night(None, now, 0, 0, None), {}
     )
-    subject = Metrics(lambda: figures, [_Loop()], lambda: (2, 2))  # type: ignore[list-item]
+    subject = Metrics(lambda: figures, [_Loop()], lambda: (2, 2), lambda: True)  # type: ignore[list-item]
     subject.slack_failed("chat.update", "ratelimited")
     page = subject.page().decode()
     rows = []

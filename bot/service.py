@@ -117,9 +117,8 @@ class Service:
         self.app = build_app(self.app_parts)
         self.loops = self._loops()
         self.sockets = _sockets(self.app, environment.app_token)
-        self.metrics = Metrics(lambda: figures(self.context), self.loops, self.connections)
+        self.metrics, self.health = self._watched()
         self.client.failed = self.metrics.slack_failed
-        self.health = Health(self.loops[:VITAL], self.connections, self.store.ask, self._facts)
         self.scheduler = self._chores()
         self._stopping, self._goodbye = threading.Event(), parts.goodbye
 
@@ -204,6 +203,14 @@ class Service:
     def connections(self) -> tuple[int, int]:
         """Socket Mode connections that are up, and how many are wanted (0 with --http)."""
         return self.connected(), len(self.sockets)
+
+    def _watched(self) -> tuple[Metrics, Health]:
+        """What tells those outside how it goes."""
+        metrics = Metrics(lambda: figures(self.context), self.loops, self.connections, self._proxy_works)
+        return metrics, Health(self.loops[:VITAL], self.connections, self.store.ask, self._facts)
+
+    def _proxy_works(self) -> bool | None:
+        return not self.proxy.trouble if self.context.config.web else None
 
     def _facts(self) -> dict[str, str]:
         """What health tells besides: trouble of the proxy makes the bot no less well."""
