@@ -99,10 +99,8 @@ class Service:
         self.sole, self.pulse = SoleProcess(self.store), Heartbeat(self.context)
         self.dispatcher = Dispatcher(self.context, self.directory, threads.workers)
         self.members, self.rental_queries = self.dispatcher.members, self.dispatcher.rental_queries
-        self.rental_service, self.proxy = (
-            self.dispatcher.rental_service,
-            Proxy(self.context, pages(config.kws.locale)),
-        )
+        self.rental_service = self.dispatcher.rental_service
+        self.proxy = Proxy(self.context, pages(config.kws.locale))
         self.operations = Operations(self.context, nodes, threads.nodes)
         self.terms, self.nightly = Extensions(self.context), Nightly(self.context)
         self.admin_notices = AdminNotices(self.context, self.directory, MessageClient(self.client))

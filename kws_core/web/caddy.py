@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from kws_core.config import WebSection
 from kws_core.errors import KwsError
@@ -59,6 +61,12 @@ class Caddy:
         self._url = url.rstrip("/")
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy of the environment is between us
+        self._session.headers["Connection"] = "close"  # a load ends the connections of the admin API
+        again = Retry(
+            connect=0, read=2, status=0, redirect=0, other=0, backoff_factor=0.1
+        )  # a GET that it ended
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=again))
 
     def config(self) -> Json:
         """Return the configuration that is in use, {} for none.
@@ -82,7 +90,14 @@ class Caddy:
             ProxyDown: If nobody knows whether it was taken.
             ProxyRefused: If it was not.
         """
-        answer = self._ask("POST", "/load", config)
+        try:
+            answer = self._ask("POST", "/load", config)
+        except (
+            ProxyDown
+        ) as error:  # a load starts the admin API again, which may hang up before it has answered
+            if self.config() == config:
+                return
+            raise ProxyRefused(f"it isn't in use: {error}") from error
         if answer.status_code != 200:
             raise ProxyRefused(f"{answer.status_code}: {answer.text[:500]}")
 

@@ -66,7 +66,9 @@ def _certificate(web: WebSection, host: str, root: str | None, now: datetime) ->
             with context.wrap_socket(plain, server_hostname=host) as secure:
                 shown = secure.getpeercert() or {}
     except ssl.SSLError as error:
-        return fail("web_certificate_bad", host=host, why=getattr(error, "verify_message", "") or error.reason)
+        return fail(
+            "web_certificate_bad", host=host, why=getattr(error, "verify_message", "") or error.reason
+        )
     except OSError:
         return fail("web_https_port", host=host, port=web.https_port)
     ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(shown["notAfter"])), UTC)
