@@ -48,6 +48,7 @@ from kws_core.rentals.extension import Extensions
 from kws_core.rentals.machine_actions import Operations
 from kws_core.reports.metrics import figures
 from kws_core.reports.retention import forget
+from kws_core.web.caddy import Caddy
 from kws_core.web.proxy import Proxy
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Parts:
     spawn: Spawn = spawn
     draw: Draw = plot
     upload: Upload = files.send
+    caddy: Callable[[str], Caddy] = Caddy
     edit_every: float = image_jobs.EVERY
     goodbye: float = 0.3  # seconds that a connection gets to close
 
@@ -100,7 +102,7 @@ class Service:
         self.dispatcher = Dispatcher(self.context, self.directory, threads.workers)
         self.members, self.rental_queries = self.dispatcher.members, self.dispatcher.rental_queries
         self.rental_service = self.dispatcher.rental_service
-        self.proxy = Proxy(self.context, pages(config.kws.locale))
+        self.proxy = Proxy(self.context, pages(config.kws.locale), parts.caddy)
         self.operations = Operations(self.context, nodes, threads.nodes)
         self.terms, self.nightly = Extensions(self.context), Nightly(self.context)
         self.admin_notices = AdminNotices(self.context, self.directory, MessageClient(self.client))

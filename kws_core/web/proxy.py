@@ -7,7 +7,7 @@ it finds the difference within seconds. Caddy goes on by itself while KWS is dow
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -36,11 +36,11 @@ WORTH_TELLING = timedelta(seconds=60)  # a restart of Caddy is not
 class Proxy:
     """``tick`` looks whether the rows or Caddy have changed; ``trouble`` is what is wrong, "" for nothing."""
 
-    def __init__(self, context: Context, pages: Pages, admin: Caddy | None = None) -> None:
+    def __init__(self, context: Context, pages: Pages, connect: Callable[[str], Caddy] = Caddy) -> None:
         self.context = context
         self._web = context.config.web
         self._pages = pages
-        self._caddy = admin or Caddy(self._web.admin if self._web else "")
+        self._caddy = connect(self._web.admin if self._web else "")
         self._served: Json | None = None  # what Caddy had when it was read last
         self._looked_at: datetime | None = None
         self._loaded_at: datetime | None = None

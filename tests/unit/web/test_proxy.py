@@ -52,7 +52,7 @@ class Lab:
 def lab(make_world: Callable[..., World]) -> Lab:
     """A lab with a proxy."""
     world, caddy = make_world(web=WEB, max_rentals=9), FakeCaddy()
-    return Lab(world, caddy, Proxy(world.context, PAGES, caddy))
+    return Lab(world, caddy, Proxy(world.context, PAGES, lambda _: caddy))
 
 
 def served(lab: Lab, rental: Rental) -> bool:
@@ -62,7 +62,7 @@ def served(lab: Lab, rental: Rental) -> bool:
 
 def test_without_a_proxy_nothing_is_asked(make_world: Callable[..., World]) -> None:
     caddy = FakeCaddy()
-    assert Proxy(make_world().context, PAGES, caddy).tick() > timedelta(seconds=1)
+    assert Proxy(make_world().context, PAGES, lambda _: caddy).tick() > timedelta(seconds=1)
     assert caddy.looks == 0
 
 
@@ -143,7 +143,7 @@ def test_a_new_bot_finds_it_equal(lab: Lab) -> None:
     lab.ready()
     loads = lab.caddy.loads
     lab.world.restart()
-    again = Proxy(lab.world.context, PAGES, lab.caddy)
+    again = Proxy(lab.world.context, PAGES, lambda _: lab.caddy)
     again.tick()
     assert lab.caddy.loads == loads
 
