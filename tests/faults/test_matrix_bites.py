@@ -11,7 +11,7 @@ import pytest
 
 from bot.delivery import keys
 from bot.slack.messages import MessageClient
-from faults import copy_rows, node_rows, power_rows, slack_rows
+from faults import copy_rows, node_rows, power_rows, slack_rows, web_rows
 from faults.rows import Outcome, Row, play
 from faults.sights import Sights
 from kws_core.images import carrier
@@ -29,6 +29,7 @@ from kws_core.reconcile.resumption import Resumption
 from kws_core.reconcile.steps import Steps
 from kws_core.rentals.key_files import KeyFiles
 from kws_core.values import TAG_PREFIX
+from kws_core.web import proxy
 
 SERVER_UNSAID = ("POST", "/servers$", True)
 POST_UNSAID = ("chat.postMessage", "drop_after")
@@ -38,7 +39,7 @@ def row(plays: Callable[..., Any], nodes: int = 2) -> Row:
     """The row of that play and so many nodes."""
     return next(
         r
-        for r in (*node_rows.ROWS, *power_rows.ROWS, *slack_rows.ROWS, *copy_rows.ROWS)
+        for r in (*node_rows.ROWS, *power_rows.ROWS, *slack_rows.ROWS, *copy_rows.ROWS, *web_rows.ROWS)
         if r.play is plays and r.nodes == nodes
     )
 
@@ -113,6 +114,14 @@ def without_noting_that_a_node_is_full(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(carrier.Carrier, "_note", lambda self, placement, error: None)
 
 
+def without_looking_at_caddy_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(proxy, "LOOK", timedelta(days=1))
+
+
+def without_telling_of_the_link(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(proxy.Proxy, "_note_served", lambda self, wanted: None)
+
+
 PLANTED = [
     (without_look, row(node_rows.unsaid, 1), SERVER_UNSAID, "not within"),
     (without_moving_on, row(node_rows.exhausted), "", "['ended']"),
@@ -133,6 +142,8 @@ PLANTED = [
         "orphan image",
     ),
     (without_noting_that_a_node_is_full, row(copy_rows.full, 3), copy_rows.NO_ROOM[1], "not within"),
+    (without_looking_at_caddy_again, row(web_rows.changed), "restarted", "not within"),
+    (without_telling_of_the_link, row(web_rows.away), 5, "not within"),
     (without_a_second_removal, row(power_rows.kept_file), power_rows.REMOVAL[1], "not within"),
 ]
 

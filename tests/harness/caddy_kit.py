@@ -27,7 +27,7 @@ from cryptography.x509.oid import NameOID
 
 from bot.text.web_pages import pages
 from kws_core.config import WebSection
-from kws_core.web.caddy import STATUS, Caddy, Json, ProxyDown, ProxyRefused
+from kws_core.web.caddy import Caddy, Json, ProxyDown, ProxyRefused
 from kws_core.web.routes import Page
 
 PAGES = pages("ko")
@@ -72,11 +72,12 @@ class FakeCaddy(Caddy):
             if host not in match.get("host", [host]) or (lab and "not" in match):
                 continue
             (handle,) = route["handle"]
+            if handle["handler"] == "headers":
+                continue
             if handle["handler"] == "reverse_proxy":
                 return str(handle["upstreams"][0]["dial"])
-            status = handle["routes"][-1]["handle"][0]["status_code"]
-            bodies = handle["routes"][-1]["handle"][0]["body"]
-            return next(p for p in Page if STATUS[p] == status and PAGES[p, "ko"] == bodies)
+            body = handle["routes"][-1]["handle"][0]["body"]
+            return next(page for (page, _), text in PAGES.items() if text == body)
         return None
 
 

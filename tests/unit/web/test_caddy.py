@@ -34,7 +34,7 @@ def test_a_page_is_said_once_for_all_its_names() -> None:
 
 
 def test_the_order_of_the_routes_decides() -> None:
-    closed, proxied, unknown = servers([SITE])["kws"]["routes"]
+    _, closed, proxied, unknown = servers([SITE])["kws"]["routes"]
     assert closed["match"] == [
         {
             "host": ["web01.lab.example", "shop.lab.example"],
@@ -67,7 +67,7 @@ def test_certificates_come_from_one_place(more: dict[str, str], tls: set[str]) -
 
 
 def test_an_address_of_version_six_is_written_in_brackets() -> None:
-    (proxied, _) = servers([Route("r1", ("web01",), Target("2001:db8::5", 80))])["kws"]["routes"]
+    (_, proxied, _) = servers([Route("r1", ("web01",), Target("2001:db8::5", 80))])["kws"]["routes"]
     assert proxied["handle"][0]["upstreams"] == [{"dial": "[2001:db8::5]:80"}]
 
 
@@ -81,7 +81,7 @@ def test_no_page_has_a_placeholder_or_markup_that_it_should_not(locale: Any) -> 
 
 @given(st.integers(1, 65535), st.booleans())
 def test_only_the_address_and_the_port_are_dialed(port: int, tls: bool) -> None:
-    (proxied, _) = servers([Route("r1", ("web01",), Target("203.0.113.10", port, tls))])["kws"]["routes"]
+    (_, proxied, _) = servers([Route("r1", ("web01",), Target("203.0.113.10", port, tls))])["kws"]["routes"]
     handler = proxied["handle"][0]
     assert handler["upstreams"] == [{"dial": f"203.0.113.10:{port}"}]
     assert ("tls" in handler["transport"]) is tls
