@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import importlib
 import shutil
 import socket
 import ssl
@@ -17,9 +18,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks.report import SKIPPED, Report, spread
+from kws_core.web.caddy import Caddy, apps
+from kws_core.web.routes import Page, Route, Target
 
 ROOT = Path(__file__).parent.parent
 LATENCY, LOADED = 2.0, 1.0  # milliseconds, seconds: the goals
@@ -48,25 +52,21 @@ def arguments() -> argparse.Namespace:
 
 def measure(report: Report, folder: Path, names: int, requests: int) -> None:
     """Both figures. The site is the last of the routes, where the way to it is longest."""
-    from harness.caddy_kit import PAGES, free_ports, own_address, real_caddy
-
-    from kws_core.web.caddy import Caddy, apps
-    from kws_core.web.routes import Page, Route, Target
-
-    with real_caddy(folder) as caddy:
-        (port,) = free_ports(1)
-        site = Target(own_address(), port)
+    kit = importlib.import_module("harness.caddy_kit")
+    with kit.real_caddy(folder) as caddy:
+        (port,) = kit.free_ports(1)
+        site = Target(kit.own_address(), port)
         routes = [Route(f"r{n}", (f"web{n}",), site, lab_only=True) for n in range(names - 2)]
         routes += [Route("static", ("static",), Page.STARTING), Route("site", ("site",), site)]
-        body = PAGES[Page.STARTING, "ko"]
+        body = kit.PAGES[Page.STARTING, "ko"]
         answers = {"handle": [{"handler": "static_response", "body": body}]}
         api = Caddy(caddy.url)
         loads = []
         for number in range(7):
             routes[0] = Route("moving", (f"moving{number}",), site)
-            wanted = apps(caddy.section(), routes, PAGES)
+            wanted = apps(caddy.section(), routes, kit.PAGES)
             wanted["http"]["servers"]["site"] = {"listen": [f"{site.address}:{port}"], "routes": [answers]}
-            loads.append(timed(lambda wanted=wanted: api.load({**api.config(), "apps": wanted})))
+            loads.append(timed(partial(api.load, {**api.config(), "apps": wanted})))
         time.sleep(1)  # until the certificate is made
         asked = {label: visitor(label, caddy.https_port) for label in ("static", "site")}
         times: dict[str, list[float]] = {label: [] for label in asked}

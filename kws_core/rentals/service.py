@@ -123,7 +123,7 @@ class RentalService:
 
     def _give_site(self, session: Session, rental: Rental, grant: ValidatedRequest) -> None:
         web = self.context.config.web
-        rental.site = new_site(rental, web, self.context.now()) if web and grant.web else None
+        rental.site = new_site(rental, web) if web and grant.web else None
         if grant.web:
             claim(session, rental, grant.web)
 

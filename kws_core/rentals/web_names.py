@@ -58,7 +58,7 @@ def release(session: Session, rental: Rental, label: str, now: datetime) -> None
     row.owner, row.released_at = rental.owner, now
 
 
-def new_site(rental: Rental, web: WebSection, now: datetime) -> Site:
+def new_site(rental: Rental, web: WebSection) -> Site:
     """What the proxy is to do for a rental whose owner chose nothing else."""
     return Site(
         rental_id=rental.id,
@@ -66,7 +66,6 @@ def new_site(rental: Rental, web: WebSection, now: datetime) -> Site:
         port=_first_port(rental),
         upstream=Upstream.HTTP,
         audience=Audience.LAB if web.open_to else Audience.EVERYBODY,
-        changed_at=now,
     )
 
 

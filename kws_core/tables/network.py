@@ -35,7 +35,6 @@ class Site(Base):
     port: Mapped[int]  # of the web server on the rental
     upstream: Mapped[Upstream]
     audience: Mapped[Audience]
-    changed_at: Mapped[datetime]
     served_at: Mapped[datetime | None]  # since when the proxy serves it as it was changed last
     taken_off_by: Mapped[str | None] = mapped_column(String(32))  # an admin, with the next
     note: Mapped[str | None] = mapped_column(Text)

@@ -70,7 +70,7 @@ class Sites:
         """
         with self.context.store.read() as session:
             rental = self._changeable(queries.rental(session, rental_id), who)
-            site = rental.site or new_site(rental, self.web, self.context.now())
+            site = rental.site or new_site(rental, self.web)
             form = SiteForm(site.audience, site.port, site.upstream, site.second)
             if rental.site is None:
                 form = replace(form, audience=Audience.NOBODY)
@@ -98,7 +98,7 @@ class Sites:
         now, site = self.context.now(), rental.site
         second = self._check(session, rental, form)
         if new := site is None:
-            site = rental.site = new_site(rental, self.web, now)
+            site = rental.site = new_site(rental, self.web)
             claim(session, rental, site.label)
         if site.second and site.second != second:
             release(session, rental, site.second, now)
@@ -215,10 +215,9 @@ class Sites:
 
     def _touch(self, rental: Rental, site: Site) -> None:
         """The proxy is to do something else, and the node may have to let it in at another port."""
-        now = self.context.now()
-        site.changed_at, site.served_at = now, None
+        site.served_at = None
         if rental.placement:
-            rental.placement.next_check_at = now
+            rental.placement.next_check_at = self.context.now()
 
     def _changed(self) -> None:
         self.context.work.set()

@@ -18,7 +18,6 @@ def upgrade() -> None:
         sa.Column("port", sa.Integer(), nullable=False),
         sa.Column("upstream", sa.String(length=8), nullable=False),
         sa.Column("audience", sa.String(length=16), nullable=False),
-        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("served_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("taken_off_by", sa.String(length=32), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
