@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -99,7 +100,7 @@ class Answers(requests.adapters.BaseAdapter):
 
     def send(self, request: Any, *_: Any, **__: Any) -> requests.Response:
         answer = requests.Response()
-        answer.status_code, answer._content, answer.request = self.status, self.text.encode(), request
+        answer.status_code, answer.raw, answer.request = self.status, io.BytesIO(self.text.encode()), request
         return answer
 
     def close(self) -> None:
