@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from faults import copy_rows, database_rows, node_rows, power_rows, reset_rows, slack_rows
+from faults import copy_rows, database_rows, node_rows, power_rows, reset_rows, slack_rows, web_rows
 
 ROWS = (
-    *node_rows.ROWS, *slack_rows.ROWS, *database_rows.ROWS, *power_rows.ROWS, *copy_rows.ROWS, *reset_rows.ROWS,
-)  # fmt: skip
+    *node_rows.ROWS,
+    *slack_rows.ROWS,
+    *database_rows.ROWS,
+    *power_rows.ROWS,
+    *copy_rows.ROWS,
+    *reset_rows.ROWS,
+    *web_rows.ROWS,
+)
 COLUMNS = ("fault", "when", "what people see", "result", "recovered")
 DOCUMENT = Path(__file__).parents[2] / "docs/explanation/reliability.md"
 BEGIN, END = "<!-- faults: begin -->\n", "<!-- faults: end -->\n"

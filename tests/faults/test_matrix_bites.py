@@ -11,7 +11,7 @@ import pytest
 
 from bot.delivery import keys
 from bot.slack.messages import MessageClient
-from faults import copy_rows, node_rows, power_rows, reset_rows, slack_rows
+from faults import copy_rows, matrix, node_rows, power_rows, reset_rows, slack_rows, web_rows
 from faults.rows import Outcome, Row, play
 from faults.sights import Sights
 from kws_core.images import carrier
@@ -30,6 +30,7 @@ from kws_core.reconcile.resumption import Resumption
 from kws_core.reconcile.steps import Steps
 from kws_core.rentals.key_files import KeyFiles
 from kws_core.values import TAG_PREFIX
+from kws_core.web import proxy
 
 SERVER_UNSAID = ("POST", "/servers$", True)
 POST_UNSAID = ("chat.postMessage", "drop_after")
@@ -37,11 +38,7 @@ POST_UNSAID = ("chat.postMessage", "drop_after")
 
 def row(plays: Callable[..., Any], nodes: int = 2) -> Row:
     """The row of that play and so many nodes."""
-    return next(
-        r
-        for r in (*node_rows.ROWS, *power_rows.ROWS, *slack_rows.ROWS, *copy_rows.ROWS, *reset_rows.ROWS)
-        if r.play is plays and r.nodes == nodes
-    )
+    return next(r for r in matrix.ROWS if r.play is plays and r.nodes == nodes)
 
 
 def without_look(patch: pytest.MonkeyPatch) -> None:
@@ -138,6 +135,14 @@ def without_waiting_for_the_new_key(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Rebuilder, "may_begin", hasty)
 
 
+def without_looking_at_caddy_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(proxy, "LOOK", timedelta(days=1))
+
+
+def without_telling_of_the_link(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(proxy.Proxy, "_note_served", lambda self, wanted: None)
+
+
 PLANTED = [
     (without_look, row(node_rows.unsaid, 1), SERVER_UNSAID, "not within"),
     (without_moving_on, row(node_rows.exhausted), "", "['ended']"),
@@ -161,6 +166,8 @@ PLANTED = [
     (without_looking_for_the_rebuild, row(reset_rows.unanswered), (node_rows.HALF, True), "rebuilt 2 times"),
     (without_a_second_rebuild, row(reset_rows.breaks), 1, "not within"),
     (without_waiting_for_the_new_key, row(reset_rows.no_key), 60, "before its key"),
+    (without_looking_at_caddy_again, row(web_rows.changed), "restarted", "not within"),
+    (without_telling_of_the_link, row(web_rows.away), 5, "not within"),
     (without_a_second_removal, row(power_rows.kept_file), power_rows.REMOVAL[1], "not within"),
 ]
 
