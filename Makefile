@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE  # else each of the many processes that tests start compiles everything anew
 
-FAST := $(BIN)/pytest -m "not openstack and not browser and not thorough and not guests and not cloudinit" -n 2 --dist worksteal
+FAST := $(BIN)/pytest -m "not openstack and not browser and not thorough and not guests and not cloudinit and not caddy" -n 2 --dist worksteal
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,7 +66,7 @@ lint: setup ## check style, types, import order, dead code, and dependencies
 	$(BIN)/vulture
 	$(BIN)/deptry .
 	@# tests that `make test` leaves out may ask for a fixture that is gone: planned here, run where the lab is
-	@plan=$$($(BIN)/pytest --setup-plan -q -m "openstack or browser or guests or cloudinit or thorough" 2>&1) || { echo "$$plan"; exit 1; }
+	@plan=$$($(BIN)/pytest --setup-plan -q -m "openstack or browser or guests or cloudinit or caddy or thorough" 2>&1) || { echo "$$plan"; exit 1; }
 
 test-openstack: setup ## run the contract tests and the stories on two real nodes (needs the lab kit)
 	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; $(BIN)/pytest -m openstack
@@ -88,11 +88,14 @@ test-cloud-init: setup ## test every login method with cloud-init's own code fro
 kills: setup ## kill kws run with SIGKILL at 40 calls on two real nodes (needs the lab kit; about 15 minutes)
 	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; KWS_KILLS=40 $(BIN)/pytest -s -m openstack tests/real/test_kills.py
 
+test-web: setup ## test web addresses through a real Caddy (needs Debian's caddy)
+	$(BIN)/pytest -m caddy -n 2
+
 test-browser: setup ## test the demo's page in a real browser (needs chromium)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-browser.txt
 	$(BIN)/pytest -m browser tests/browser -n 2
 
-check: lint test test-thorough test-browser test-openstack test-contract test-real ## run everything
+check: lint test test-thorough test-web test-browser test-openstack test-contract test-real ## run everything
 
 fix: setup ## fix what the linter can fix
 	$(BIN)/ruff check --fix .
@@ -124,4 +127,4 @@ lock: setup ## pin the dependencies
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-.PHONY: help setup demo test coverage test-thorough restarts crash-sweep replicas faults load audit fuzz bench lint test-openstack test-contract test-real test-guests test-cloud-init kills test-browser check fix docs pictures reference messages gallery lock clean
+.PHONY: help setup demo test coverage test-thorough restarts crash-sweep replicas faults load audit fuzz bench lint test-openstack test-contract test-real test-guests test-cloud-init kills test-web test-browser check fix docs pictures reference messages gallery lock clean

@@ -221,9 +221,9 @@ def metrics() -> str:
     status = NodeStatus(capacity, now, None, None, None)
     none = Waiting(0, None)
     figures = Figures(
-        now, {}, [status], {"node1": [1.0]}, {}, {}, {}, none, none, Night(None, now, 0, 0, None)
+        now, {}, [status], {"node1": [1.0]}, {}, {}, {}, none, none, Night(None, now, 0, 0, None), {}
     )
-    subject = Metrics(lambda: figures, [_Loop()], lambda: (2, 2))  # type: ignore[list-item]
+    subject = Metrics(lambda: figures, [_Loop()], lambda: (2, 2), lambda: True)  # type: ignore[list-item]
     subject.slack_failed("chat.update", "ratelimited")
     page = subject.page().decode()
     rows = []
@@ -250,6 +250,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "keys-kws": keys_of(config.KwsSection),
     "keys-policy": keys_of(config.Policy),
     "keys-openstack": keys_of(config.OpenStackSection),
+    "keys-web": keys_of(config.WebSection),
     "keys-sizes": keys_of(config.SizeEntry),
     "keys-nodes": keys_of(config.NodeSection),
     "metrics": metrics,

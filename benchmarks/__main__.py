@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.report import RESULTS, SKIPPED, print_ratios
 
 HERE = Path(__file__).parent
-BENCHMARKS = ("submit_to_ready", "night_pass", "slack", "growth", "growth_postgresql", "start_up")
+BENCHMARKS = ("submit_to_ready", "night_pass", "slack", "growth", "growth_postgresql", "start_up", "web")
 
 
 def main() -> int:

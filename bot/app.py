@@ -30,6 +30,7 @@ from bot.handlers import (
     rent,
     reset,
     status,
+    web,
 )
 from bot.handlers.admin import AdminCommands
 from bot.handlers.commands import Commands
@@ -98,6 +99,7 @@ def _register(app: App, parts: AppParts) -> None:
     copies.register(app, dispatcher, commands)
     reset.register(app, dispatcher, commands)
     moves.register(app, dispatcher, commands)
+    web.register(app, dispatcher, commands, admin)
     commands.register(app)
 
 

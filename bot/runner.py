@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bot.ops import watch_server
+from bot.ops import ask_server, watch_server
+from bot.ops.ask_server import AskPage
 from bot.ops.http import serve
 from bot.ops.supervisor import Supervisor
 from bot.ops.watch_server import WatchPages
@@ -16,6 +17,7 @@ from bot.service import Service
 from kws_core.config import Config, Environment
 from kws_core.errors import ConfigError, ListenError
 from kws_core.nodes import Node
+from kws_core.web.service import Sites
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,12 @@ def run(
         pages = WatchPages(service.health, service.metrics)
         servers.append(_listening(watch, lambda: watch_server.serve(pages, watch.port, watch.host)))
     service.start()
+    if config.web is not None and config.web.tls == "acme":
+        asked, page = (
+            Listen.of("web.ask", config.web.ask),
+            AskPage(Sites(service.context).may_have_certificate),
+        )
+        servers.append(_listening(asked, lambda: ask_server.serve(page, asked.port, asked.host)))
     if http is not None:
         secret = environment.signing_secret
         servers.append(_listening(http, lambda: serve(service.app, secret, http.port, http.host)))

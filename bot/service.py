@@ -32,6 +32,7 @@ from bot.slack.directory import Directory
 from bot.slack.dispatcher import Dispatcher
 from bot.slack.files import Upload
 from bot.slack.messages import MessageClient
+from bot.text.web_pages import pages
 from kws_core.cluster.heartbeat import Heartbeat
 from kws_core.config import Config, Environment
 from kws_core.context import Context, Spawn, spawn, utcnow
@@ -47,6 +48,8 @@ from kws_core.rentals.extension import Extensions
 from kws_core.rentals.machine_actions import Operations
 from kws_core.reports.metrics import figures
 from kws_core.reports.retention import forget
+from kws_core.web.caddy import Caddy
+from kws_core.web.proxy import Proxy
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +70,7 @@ class Parts:
     spawn: Spawn = spawn
     draw: Draw = plot
     upload: Upload = files.send
+    caddy: Callable[[str], Caddy] = Caddy
     edit_every: float = image_jobs.EVERY
     goodbye: float = 0.3  # seconds that a connection gets to close
 
@@ -98,6 +102,7 @@ class Service:
         self.dispatcher = Dispatcher(self.context, self.directory, threads.workers)
         self.members, self.rental_queries = self.dispatcher.members, self.dispatcher.rental_queries
         self.rental_service = self.dispatcher.rental_service
+        self.proxy = Proxy(self.context, pages(config.kws.locale), parts.caddy)
         self.operations = Operations(self.context, nodes, threads.nodes)
         self.terms, self.nightly = Extensions(self.context), Nightly(self.context)
         self.admin_notices = AdminNotices(self.context, self.directory, MessageClient(self.client))
@@ -112,9 +117,8 @@ class Service:
         self.app = build_app(self.app_parts)
         self.loops = self._loops()
         self.sockets = _sockets(self.app, environment.app_token)
-        self.metrics = Metrics(lambda: figures(self.context), self.loops, self.connections)
+        self.metrics, self.health = self._watched()
         self.client.failed = self.metrics.slack_failed
-        self.health = Health(self.loops[:VITAL], self.connections, self.store.ask)
         self.scheduler = self._chores()
         self._stopping, self._goodbye = threading.Event(), parts.goodbye
 
@@ -137,6 +141,7 @@ class Service:
             Loop("reconciler", self.reconciler.tick, self.context.work),
             Loop("notifier", self.notifier.tick, self.context.mail),
             Loop("homes", self.homes.tick, threading.Event()),
+            *([Loop("proxy", self.proxy.tick, threading.Event())] if self.context.config.web else []),
             *([] if self.store.single_process else [Loop("pulse", self.pulse.tick, threading.Event())]),
         ]
 
@@ -198,6 +203,18 @@ class Service:
     def connections(self) -> tuple[int, int]:
         """Socket Mode connections that are up, and how many are wanted (0 with --http)."""
         return self.connected(), len(self.sockets)
+
+    def _watched(self) -> tuple[Metrics, Health]:
+        """What tells those outside how it goes."""
+        metrics = Metrics(lambda: figures(self.context), self.loops, self.connections, self._proxy_works)
+        return metrics, Health(self.loops[:VITAL], self.connections, self.store.ask, self._facts)
+
+    def _proxy_works(self) -> bool | None:
+        return not self.proxy.trouble if self.context.config.web else None
+
+    def _facts(self) -> dict[str, str]:
+        """What health tells besides: trouble of the proxy makes the bot no less well."""
+        return {"proxy": self.proxy.trouble or "working"} if self.context.config.web else {}
 
     def status(self) -> str:
         """One line for those who watch the process from outside."""

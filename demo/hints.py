@@ -20,6 +20,7 @@ HINTS = (
     ("resize", "NAME", N_("change the size of a server")),
     ("reset", "NAME", N_("reset a rental to its image")),
     ("copies", "", N_("manage your copies of servers")),
+    ("web", "NAME", N_("choose who can open a rental's web address")),
     ("status", "", N_("check available resources")),
     ("keys", "", N_("manage your public keys")),
     ("help", "", N_("show all commands")),

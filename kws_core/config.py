@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date
+from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -33,6 +34,13 @@ DEFAULT_SLACK_API_URL = "https://slack.com/api/"
 
 LONGEST_QUIET = 366  # days
 LAST_YEAR = 2999
+
+# Names that a browser, a mail server or a person would take for the lab's own.
+RESERVED_NAMES = ("admin", "api", "auth", "autoconfig", "cloud", "ftp", "git", "kws", "ldap", "login", "mail",
+                  "mx", "ns", "openstack", "root", "slack", "smtp", "sso", "status", "vpn", "webmail", "wpad",
+                  "www")  # fmt: skip
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+DOMAIN = rf"^{_LABEL}(?:\.{_LABEL})+$"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
@@ -233,12 +241,88 @@ class NodeSection(_Section):
         return tuple(Kind(entry) for entry in value)
 
 
+class WebSection(_Section):
+    """[web]: names and HTTPS for the web servers on rentals, through Caddy. Left out: there are none."""
+
+    domain: Annotated[str, Field(pattern=DOMAIN, max_length=180)]
+    """Domain of the names: a rental called `web01` is at `https://web01.<domain>`. Its wildcard DNS record
+    points to the proxy."""
+    admin: Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+$")] = "http://127.0.0.1:2019"
+    """Admin API of Caddy. The whole configuration of this Caddy is KWS's. Everybody who reaches this address
+    controls the proxy, so keep it on loopback."""
+    proxy: Annotated[tuple[str, ...], Field(min_length=1)]
+    """IPv4 addresses that the proxy connects from, as the nodes see them. The security group of a rental lets
+    them in on its web port."""
+    tls: Literal["internal", "acme", "files"] = "internal"
+    """`internal`: Caddy's own CA, for closed networks; people install its root certificate. `acme`: a public
+    certificate for each name; the world must reach the proxy. `files`: `certificate` and `key`."""
+    certificate: str | None = None
+    """For `files`: path of the certificate for `*.<domain>` with its chain, as Caddy sees it."""
+    key: str | None = None
+    """For `files`: path of its private key, as Caddy sees it."""
+    ask: Annotated[str, Field(pattern=r"^(127\.0\.0\.1|localhost):[0-9]{1,5}$")] = "127.0.0.1:8702"
+    """For `acme`: where KWS listens for Caddy, which asks before it gets the certificate of a name."""
+    open_to: tuple[str, ...] = ()
+    """Networks (CIDR) that can open sites that are for the lab only. Required unless `everybody` is true."""
+    everybody: bool = False
+    """Whether people can open their site to everybody."""
+    by_default: bool = True
+    """Whether *Web address* is selected in the rent form, and set for `/kws rent NAME …`."""
+    reserved: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")], ...] = RESERVED_NAMES
+    """Names under the domain that nobody gets, and nothing that looks like them."""
+    http_port: Port = 80
+    """Port that redirects to HTTPS."""
+    https_port: Port = 443
+    """Port of the sites."""
+
+    @field_validator("proxy", "open_to", "reserved", mode="before")
+    @classmethod
+    def _tuple(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("proxy")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                IPv4Address(text)
+            except ValueError:
+                raise ValueError(f"{text!r} isn't an IPv4 address") from None
+        return value
+
+    @field_validator("open_to")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text)
+            except ValueError:
+                raise ValueError(f"{text!r} isn't a network such as 10.0.0.0/8") from None
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> WebSection:
+        if {self.certificate is not None, self.key is not None} != {self.tls == "files"}:
+            raise ValueError('certificate and key belong to tls = "files", both of them')
+        if not self.open_to and not self.everybody:
+            raise ValueError("open_to is empty and everybody is false, so nobody could open a site")
+        if self.http_port == self.https_port:
+            raise ValueError("http_port and https_port are the same")
+        return self
+
+    def address(self, label: str) -> str:
+        """What people open in a browser for the name ``label``."""
+        port = "" if self.https_port == 443 else f":{self.https_port}"
+        return f"https://{label}.{self.domain}{port}"
+
+
 class Config(_Section):
     """All of nodes.toml."""
 
     kws: KwsSection = KwsSection()
     policy: Policy = Policy()
     openstack: OpenStackSection = OpenStackSection()
+    web: WebSection | None = None
     sizes: Annotated[dict[Label, SizeEntry], Field(min_length=1)]
     nodes: Annotated[tuple[NodeSection, ...], Field(min_length=1)]
 

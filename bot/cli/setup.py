@@ -42,7 +42,7 @@ def manifest(
 What = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[WHAT]...", help="configuration, slack, database, or a node. Default: everything."
+        metavar="[WHAT]...", help="configuration, slack, database, web, or a node. Default: everything."
     ),
 ]
 Config = Annotated[

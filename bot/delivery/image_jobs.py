@@ -20,7 +20,7 @@ from bot.slack.dispatcher import Dispatcher, RequestContext, Serve
 from bot.slack.messages import MessageClient
 from bot.text.i18n import N_
 from bot.views import ids
-from bot.views.image_list import Progress
+from bot.views.images import Progress
 from bot.views.rental_card import Message
 from kws_core.errors import ErrorCode, UserError
 from kws_core.images.image_audit import By

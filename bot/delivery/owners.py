@@ -172,7 +172,11 @@ class Notifier:
         """Posts the card, or edits it to what is now; in how long it may be edited, if Slack does not take it now."""
         rental = mail.rental
         message = rental_card.card(
-            rental, mail.events, self.context.expiry.ends_at(rental), self.directory.texts(mail.person)
+            rental,
+            mail.events,
+            self.context.expiry.ends_at(rental),
+            self.directory.texts(mail.person),
+            self.context.config.web,
         )
         if rental.dm_channel is None:
             self._first_card(rental, message)
@@ -207,7 +211,7 @@ class Notifier:
             return
         self.outbox.trying(event)
         texts = self.directory.texts(mail.person)
-        message = rental_card.notification(rental, event, texts)
+        message = rental_card.notification(rental, event, texts, self.context.config.web)
         ts = self.post.send(rental.dm_channel, message, rental.card_ts)
         if told_again:
             self.outbox.posted(event.id, ts)

@@ -19,9 +19,10 @@ from kws_core.errors import ConfigError
 from kws_core.findings import Finding, Result, Wanted, fail, note, ok
 from kws_core.nodes.pool import Pool
 from kws_core.values import Kind
+from kws_core.web.checks import findings as web_findings
 
 READ_TIMEOUT = 10.0  # seconds that a node's service may take here, at most; nodes.toml may allow it more
-CONFIGURATION, SLACK, DATABASE = "configuration", "slack", "database"
+CONFIGURATION, SLACK, DATABASE, WEB = "configuration", "slack", "database", "web"
 MISTAKES = frozenset(  # exit code 2
     {"bot_token_missing", "cloud_unknown", "config_wrong", "database_url", "environment_wrong", "no_way_in"}
 )
@@ -67,7 +68,7 @@ def examine(
 ) -> Iterator[tuple[str, list[Finding]]]:
     """Yield (section, findings), none later than ``limit`` seconds from the start.
 
-    ``only`` names sections: configuration, slack, database, or a node. ConfigError when there is no such one.
+    ``only`` names sections: configuration, slack, database, web, or a node. ConfigError when there is no such one.
 
     Raises:
         ConfigError: If a section is named that doesn't exist.
@@ -128,6 +129,9 @@ def plan(path: Path | None, env: Mapping[str, str], now: Callable[[], datetime])
         Section(SLACK, lambda: slack.findings(env, config, now)),
         Section(DATABASE, lambda: store_findings(url)),
     ]
+    if config and config.web:
+        web = config.web
+        sections.append(Section(WEB, lambda: web_findings(web, now)))
     if config and pool:
         for name, node in pool.nodes().items():
             wanted = Wanted.of(config, name)

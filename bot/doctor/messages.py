@@ -107,6 +107,44 @@ SLACK: dict[str, Advice] = {
         N_("Check the channel's posting permissions."),
     ),
 }  # fmt: skip
+WEB: dict[str, Advice] = {
+    "web_caddy": (N_("Caddy responds at {admin} and has the configuration of KWS."), ""),
+    "web_not_loaded": (
+        N_("Caddy responds at {admin} but doesn't have the configuration of KWS yet."),
+        N_("Start KWS: kws run"),
+    ),
+    "web_caddy_down": (
+        N_("Caddy doesn't respond at {admin}: {why}"),
+        N_("Start it: systemctl start caddy-api. Check `admin` in nodes.toml."),
+    ),
+    "web_dns": (N_("Names under {domain} lead to this proxy ({address})."), ""),
+    "web_dns_missing": (
+        N_("DNS doesn't know {host}."),
+        N_("Add one record for *.{domain} that points to the proxy. See docs/how-to/serve-websites.md."),
+    ),
+    "web_elsewhere": (
+        N_("{host} leads to {address}, where another web server responds."),
+        N_("Point the record to the proxy. Stop other web servers on its ports."),
+    ),
+    "web_http_port": (
+        N_("Nothing responds on port {port} of {host} ({address})."),
+        N_("Start Caddy and KWS, and open the port in the firewall."),
+    ),
+    "web_https_port": (
+        N_("Nothing responds on port {port} of {host}."),
+        N_("Start Caddy and KWS, and open the port in the firewall."),
+    ),
+    "web_port": (N_("Port {port} can be reached."), ""),
+    "web_certificate": (N_("The certificate of {host} is valid."), ""),
+    "web_certificate_bad": (
+        N_("The certificate of {host} isn't valid: {why}"),
+        N_("Check `tls` in nodes.toml, and Caddy's log: journalctl -u caddy-api"),
+    ),
+    "web_certificate_soon": (
+        N_("The certificate ends on {day}."),
+        N_("Replace the files of `certificate` and `key`. Then restart Caddy."),
+    ),
+}
 DATABASE: dict[str, Advice] = {
     "database_url": (N_("KWS can't use the database: {problem}."), N_("Correct KWS_DATABASE_URL. See docs/reference/configuration.md.")),
     "database": (N_("The database {database} matches this version."), ""),
@@ -160,7 +198,7 @@ def advises(finding: Finding, texts: Texts) -> str:
 
 
 def _words(finding: Finding) -> Advice:
-    for table in (GENERAL, SLACK, DATABASE, NODE):
+    for table in (GENERAL, SLACK, DATABASE, WEB, NODE):
         if finding.code in table:
             return table[finding.code]
     raise KeyError(finding.code)

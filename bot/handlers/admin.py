@@ -17,6 +17,7 @@ ALIASES = {
     "대여": "rentals",
     "기록": "audit",
     "사용량": "usage",
+    "웹": "web",
     "도움말": "help",
 }
 

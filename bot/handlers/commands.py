@@ -28,6 +28,7 @@ ALIASES = {
     "초기화": "reset",
     "이동": "move",
     "사양": "resize",
+    "웹": "web",
     "도움말": "help",
     "ls": "list",
     "delete": "return",

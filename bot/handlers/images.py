@@ -12,7 +12,8 @@ from bot.delivery.image_jobs import ImageJobs
 from bot.handlers.admin import AdminCommands, admins_only
 from bot.slack.dispatcher import Dispatcher, Later, RequestContext, Submission
 from bot.text.i18n import N_
-from bot.views import ids, image_form, image_list
+from bot.views import ids
+from bot.views import images as views
 from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.images.image_audit import By
 from kws_core.images.reports import Description, ImageReport
@@ -121,7 +122,7 @@ class ImagesHandler:
 
         def serve(request: RequestContext) -> None:
             _, row = self.images.row(name)
-            request.say(request.texts("{name}", name=name), image_list.entry(row, request.texts))
+            request.say(request.texts("{name}", name=name), views.entry(row, request.texts))
 
         self.jobs.soon(serve, request)
 
@@ -134,7 +135,7 @@ class ImagesHandler:
         image = self.images.known(name)
         if image is None:
             raise UserError(ErrorCode.IMAGE_NOT_THERE, name=name, silent=[])
-        view = image_form.build(image, request.respond.response_url, request.texts)
+        view = views.describe_form(image, request.respond.response_url, request.texts)
         request.open_form(view, f"/kws admin images describe {name}")
 
     def submitted(self, form: Submission) -> Later:
@@ -143,7 +144,7 @@ class ImagesHandler:
         Raises:
             FormError: With what is wrong, by field.
         """
-        name, response_url, wanted = image_form.parse(form.view)
+        name, response_url, wanted = views.parse_description(form.view)
         found = wanted.errors()
         if found:
             raise FormError(found)
@@ -158,7 +159,7 @@ class ImagesHandler:
     def _act(self, request: RequestContext, act: Callable[[By], ImageReport]) -> None:
         def serve(request: RequestContext) -> None:
             report = act(_by(request))
-            self._list(request, news=image_list.report_line(report, request.texts), replace=request.clicked)
+            self._list(request, news=views.report_line(report, request.texts), replace=request.clicked)
 
         self.jobs.soon(serve, request)
 
@@ -167,7 +168,7 @@ class ImagesHandler:
     ) -> None:
         table = self.images.table()
         text = news or request.texts(N_("Images on all nodes"))
-        request.say(text, image_list.listing(table, request.texts, page, news), replace=replace)
+        request.say(text, views.listing(table, request.texts, page, news), replace=replace)
 
 
 def _by(request: RequestContext) -> By:

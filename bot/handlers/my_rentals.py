@@ -98,7 +98,8 @@ class MyRentals:
         turns = self.rental_queries.turns(rentals)
         for rental in rentals[:MOST_LISTED]:
             ends_at, turn = self.context.expiry.ends_at(rental), turns.get(rental.id)
-            blocks += [DividerBlock(), *rental_card.list_entry(rental, ends_at, request.texts, turn)]
+            entry = rental_card.list_entry(rental, ends_at, request.texts, turn, self.context.config.web)
+            blocks += [DividerBlock(), *entry]
         return blocks
 
 

@@ -6,7 +6,7 @@ database answers. While Slack or the database is away the bot is alive and not w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
@@ -37,18 +37,23 @@ class HealthReport:
 
 
 class Health:
-    """``connected`` gives (connections that are up, wanted); ``ask_database`` raises when it does not answer."""
+    """``connected`` gives (connections that are up, wanted); ``ask_database`` raises when it does not answer.
+
+    ``facts`` are told besides: what is wrong there makes the bot no less well.
+    """
 
     def __init__(
         self,
         loops: Sequence[Loop],
         connected: Callable[[], tuple[int, int]],
         ask_database: Callable[[], None],
+        facts: Callable[[], Mapping[str, str]] = dict,
         patience: float = DATABASE_ANSWERS_WITHIN,
     ) -> None:
         self._loops = loops
         self._connected = connected
         self._ask_database = ask_database
+        self._facts = facts
         self._patience = patience
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="health")
         self._lock = Lock()
@@ -69,7 +74,8 @@ class Health:
             wrong.append("the database isn't responding")
         late = [loop for loop in self._loops if loop.since_tick() > TICK_WITHIN]
         wrong += [f"the {loop.name} has done nothing for {loop.since_tick():.0f} s" for loop in late]
-        return HealthReport(wrong, {"slack_connections": up, "slack_connections_wanted": wanted})
+        facts = {"slack_connections": up, "slack_connections_wanted": wanted, **self._facts()}
+        return HealthReport(wrong, facts)
 
     def close(self) -> None:
         """Drop its thread; a question that hangs is left behind."""

@@ -31,18 +31,23 @@ BUCKETS = (5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600)  # seconds of a build
 K = TypeVar("K", bound=tuple[str, ...])
 
 MOST_CODES = 40  # of Slack's errors; the rest is "other"
+SITE_STATES = ("served", "waiting", "closed")
 RESOURCES = ("vcpus", "ram_mb", "disk_gb")
 _CODE = re.compile(r"[a-z0-9_]{1,40}")
 
 
 class Metrics:
-    """A registry of its own. ``read`` gives the figures; ``connections``: Slack's that are up, and wanted."""
+    """A registry of its own. ``read`` gives the figures; ``connections``: Slack's that are up, and wanted.
+
+    ``proxy_works``: None where there is no proxy.
+    """
 
     def __init__(
         self,
         read: Callable[[], Figures],
         loops: Sequence[Loop],
         connections: Callable[[], tuple[int, int]],
+        proxy_works: Callable[[], bool | None] = lambda: None,
     ) -> None:
         self._registry = CollectorRegistry()
         self._codes: set[str] = set()
@@ -56,7 +61,7 @@ class Metrics:
             registry=self._registry,
         )
         self._registry.register(_Lab(read))
-        self._registry.register(_Process(loops, connections))
+        self._registry.register(_Process(loops, connections, proxy_works))
 
     def slack_failed(self, method: str, error: str) -> None:
         """Counts a call of Slack that failed."""
@@ -78,8 +83,14 @@ class Metrics:
 class _Process(Collector):
     """This process: its connections and loops."""
 
-    def __init__(self, loops: Sequence[Loop], connections: Callable[[], tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        loops: Sequence[Loop],
+        connections: Callable[[], tuple[int, int]],
+        proxy_works: Callable[[], bool | None],
+    ) -> None:
         self._loops = loops
+        self._proxy_works = proxy_works
         self._connections = connections
 
     def collect(self) -> Iterator[Metric]:
@@ -97,6 +108,11 @@ class _Process(Collector):
             ["loop"],
             loops,
         )
+        works = self._proxy_works()
+        if works is not None:
+            yield _gauge(
+                "kws_web_proxy_up", "Whether the proxy does what it should, at the last check.", works
+            )
         yield _family("kws_build_info", "Version of KWS.", ["version"], {(_version(),): 1})
 
 
@@ -118,7 +134,7 @@ class _Lab(Collector):
             yield _gauge("kws_database_up", "Whether the database is responding.", 0)
             return
         yield _gauge("kws_database_up", "Whether the database is responding.", 1)
-        for part in (_rentals, _nodes, _rooms, _mail, _night):
+        for part in (_rentals, _nodes, _rooms, _mail, _night, _web):
             yield from part(found)
 
 
@@ -204,6 +220,11 @@ def _night(found: Figures) -> Iterator[Metric]:
     )
     yield _gauge("kws_night_pass_ended", "Rentals that the last nightly cleanup ended.", night.ended)
     yield _gauge("kws_night_pass_failed", "Rentals that the last nightly cleanup couldn't end.", night.failed)
+
+
+def _web(found: Figures) -> Iterator[Metric]:
+    states = {(state,): found.sites.get(state, 0) for state in SITE_STATES}
+    yield _family("kws_web_sites", "Web addresses of active rentals by state.", ["state"], states)
 
 
 def _names(found: Figures) -> list[str]:

@@ -153,6 +153,24 @@ _OWN: dict[ErrorCode, Message] = {
     ErrorCode.DISK_SHRINKS: N_("The disk of {size} is too small. Choose a size with at least {disk}."),
     ErrorCode.NODE_RESPONDS: N_("{node} is responding, so nothing has to be recovered."),
     ErrorCode.SIZE_SAME: N_("{name} already has the size {size}. Choose another one."),
+    ErrorCode.WEB_OFF: N_("This lab has no web addresses. Ask an admin to set up a proxy."),
+    ErrorCode.WEB_NAME_INVALID: N_(
+        "Use 1–63 lowercase letters (a-z), digits, and hyphens for the web address. Start and end with a letter or digit."
+    ),
+    ErrorCode.WEB_NAME_PUNYCODE: N_(
+        "Web addresses can't have two hyphens in the third and fourth place, such as {name}. Choose another name."
+    ),
+    ErrorCode.WEB_NAME_RESERVED: N_("{name} looks like the lab's own {own}. Choose another name."),
+    ErrorCode.WEB_NAME_TAKEN: N_("{address} is already taken. Choose another name."),
+    ErrorCode.WEB_NAME_KEPT: N_(
+        "{address} belonged to someone else until recently. You can use it from {day}."
+    ),
+    ErrorCode.WEB_NAME_OWN: N_(
+        "{name} is already the first name of this rental. Choose another one, or leave it empty."
+    ),
+    ErrorCode.WEB_EVERYBODY: N_("This lab's policy doesn't let sites be open to everyone. Choose the lab."),
+    ErrorCode.WEB_TAKEN_OFF: N_("An admin took {name} off the web: {note}. Contact an admin."),
+    ErrorCode.WEB_NONE: N_("{name} has no web address."),
     ErrorCode.NOT_READY: N_("{name} isn't running. Try again later."),
     ErrorCode.CONTAINER_KEY: N_(
         "{name} is a container, so it has no SSH key. To see its output, select *View logs*."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 from datetime import UTC, datetime, timedelta
 
 from babel.dates import format_timedelta
@@ -10,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bot.text.i18n import Mrkdwn, Texts, code, escape, slack_time
 from bot.text.units import DAYS, HOURS, duration
+from kws_core.config import WebSection
 from kws_core.expiry import ExpiryInfo
 from kws_core.forms import boot_script
 from kws_core.forms.ports import format_ports
@@ -32,12 +34,21 @@ def _templates() -> Environment:
     return environment
 
 
-def ready(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
-    """All that is needed to get in."""
+def ready(rental: Rental, ends_at: datetime, texts: Texts, web: WebSection | None = None) -> Mrkdwn:
+    """All that is needed to get in; with ``web`` its web address, as soon as the proxy serves it."""
     template = "ready_container.j2" if rental.kind is Kind.CONTAINER else "ready.j2"
     ports = format_ports([PortRange(**entry) for entry in rental.open_ports])
     ends = slack_time(last_minute(ends_at), texts)
-    return _render(template, texts, rental=rental, ends=ends, key=key_name(rental), ports=ports)
+    link = served_link(rental, web)
+    return _render(template, texts, rental=rental, ends=ends, key=key_name(rental), ports=ports, link=link)
+
+
+def served_link(rental: Rental, web: WebSection | None) -> str:
+    """Where the proxy serves it, to be clicked; "" where it doesn't."""
+    site = rental.site
+    if web is None or site is None or site.served_at is None:
+        return ""
+    return f"<{web.address(site.second or site.label)}>"
 
 
 def warning(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> Mrkdwn:
@@ -77,6 +88,14 @@ def help_text(command: str, texts: Texts) -> Mrkdwn:
 def admin_help(command: str, texts: Texts) -> Mrkdwn:
     """What ``/kws admin help`` says; each line is a command."""
     return _render("admin_help.j2", texts, command=command)
+
+
+def web_page(title: str, text: str, texts: Texts) -> str:
+    """A page of the proxy as HTML; what it says has no markup."""
+    template = _templates().get_template("web_page.j2")
+    return template.render(
+        title=Mrkdwn(html.escape(title)), text=Mrkdwn(html.escape(text)), locale=texts.locale
+    )
 
 
 def last_minute(ends_at: datetime) -> datetime:

@@ -33,6 +33,8 @@ from kws_core.tables.details.alerts import (
     NodeResumedAlert,
     NodeUpAlert,
     UnreachableAlert,
+    WebDownAlert,
+    WebUpAlert,
 )
 from kws_core.tables.rental import Rental
 
@@ -83,12 +85,7 @@ def _text(notice: AdminAlert, texts: Texts) -> str:
                 person=_person(person),
             )
         case UnreachableAlert() as mute:
-            return texts(
-                N_(":mute: Can't DM {person} ({why}). {name} will expire without a reminder."),
-                person=_person(mute.owner),
-                why=texts(UNREACHABLE[mute.why]) if mute.why in UNREACHABLE else code(mute.why),
-                name=mute.name,
-            )
+            return _unreachable(mute, texts)
         case LeaksAlert() as leaks:
             marks = Mrkdwn(", ".join(code(mark) for mark in leaks.marks[:MOST_NAMES]))
             return texts(LEAKS[leaks.deleted], node=leaks.node, count=len(leaks.marks), marks=marks)
@@ -110,8 +107,23 @@ def _text(notice: AdminAlert, texts: Texts) -> str:
                 node=failed.node,
                 why=event_lines.copy_failure(failed.why, texts),
             )
+        case WebDownAlert(since=since, refused=refused):
+            return texts(WEB_DOWN[refused], since=_moment(since, texts))
+        case WebUpAlert(since=since, at=at):
+            return texts(WEB_UP, since=_moment(since, texts), at=_moment(at, texts))
 
 
+WEB_DOWN = {
+    False: N_(
+        ":globe_with_meridians: The proxy hasn't responded since {since}. Sites that it serves may be down, and changes wait. "
+        "Check Caddy: kws doctor web"
+    ),
+    True: N_(
+        ":globe_with_meridians: The proxy has rejected its configuration since {since}. It serves the sites that it had. "
+        "See the log."
+    ),
+}
+WEB_UP = N_(":globe_with_meridians: The proxy works again since {at}. It had failed since {since}.")
 COPY_FAILED = {
     False: N_(
         ":floppy_disk: Couldn't make a copy of {name} ({person}) on {node} before deleting it: {why}. The server is kept "
@@ -133,6 +145,16 @@ LEAKS: dict[bool, str | Plural] = {
         "Check that this is the right database. {marks}"
     ),
 }
+
+
+def _unreachable(alert: UnreachableAlert, texts: Texts) -> str:
+    """A person gets no messages, and has a rental that ends soon."""
+    return texts(
+        N_(":mute: Can't DM {person} ({why}). {name} will expire without a reminder."),
+        person=_person(alert.owner),
+        why=texts(UNREACHABLE[alert.why]) if alert.why in UNREACHABLE else code(alert.why),
+        name=alert.name,
+    )
 
 
 def _node_missed(alert: NodeMissedAlert, texts: Texts) -> str:
@@ -203,8 +225,8 @@ def _node_down(alert: NodeDownAlert, texts: Texts) -> str:
     )
 
 
-def _moment(moment: datetime | None, texts: Texts) -> str:
-    return slack_time(moment, texts) if moment else "?"
+def _moment(moment: datetime | None, texts: Texts) -> Mrkdwn:
+    return slack_time(moment, texts) if moment else Mrkdwn("?")
 
 
 def _night(night: NightAlert, texts: Texts) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from bot.text import prose
-from bot.text.i18n import N_, Message, Texts, code, slack_time
+from bot.text.i18n import N_, Message, Mrkdwn, Texts, code, slack_time
 from bot.text.units import MINUTES, duration, file_size
 from bot.views import history, moves
 from kws_core.copies import lifecycle
@@ -38,10 +38,13 @@ from kws_core.tables.details.events import (
     Restored,
     SlowBoot,
     WaitingForNode,
+    WebChanged,
+    WebServed,
 )
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
+from kws_core.tables.states import Audience
 from kws_core.values import Kind
 
 REFUSALS = {
@@ -118,6 +121,10 @@ LINES: dict[EventKind, Message] = {
     EventKind.MOVE_DONE: N_(
         ":truck: Moved to {node}. The new address is {address}. Deleting the old server."
     ),
+    EventKind.WEB_CHANGED: N_(":globe_with_meridians: Web address changed: port {port}, {audience}."),
+    EventKind.WEB_SERVED: N_(":globe_with_meridians: The web address works: {link}"),
+    EventKind.WEB_TAKEN_OFF: N_(":no_entry: {actor} took it off the web. Reason: {note}"),
+    EventKind.WEB_PUT_BACK: N_(":globe_with_meridians: {actor} put it back on the web."),
     EventKind.ENDED: N_(":white_check_mark: Deleted. Nothing remains."),
 }
 
@@ -154,6 +161,11 @@ MOVE_UNDONE = N_(
 )
 NO_SUCCESSOR = N_(":x: KWS couldn't create it, so the move was canceled. The other server stays.")
 MOVED_HERE = N_(":truck: Replaces {name} on {moved_from}: the same files, login, and last day.")
+AUDIENCES = {
+    Audience.LAB: N_("open to the lab's network"),
+    Audience.EVERYBODY: N_("open to everyone"),
+    Audience.NOBODY: N_("closed"),
+}
 COPY_WHY = {  # beside REFUSALS
     lifecycle.NO_SERVER: N_("the server is no longer there"),
     lifecycle.SLOW: N_("it took too long"),
@@ -333,6 +345,10 @@ def _words(details: EventDetails, texts: Texts) -> dict[str, object]:
             words |= {"day": _day(until, texts), "size": file_size(size, texts)}
         case CopyWarned(until=until) | CopyProlonged(until=until):
             words["day"] = _day(until, texts)
+        case WebChanged(audience=audience):
+            words["audience"] = texts(AUDIENCES[Audience(audience)])
+        case WebServed(address=address):
+            words["link"] = Mrkdwn(f"<{address}>")
         case Extended(until=until) | Restored(until=until):
             words["day"] = _day(until, texts)
         case Adopted(until=until, was=was):

@@ -126,10 +126,14 @@ def select(
     return block(field, label, element, hint, optional=optional, dispatch=dispatch)
 
 
-def tick(field: ids.Field, label: str, words: str) -> InputBlock:
+def tick(
+    field: ids.Field, label: str, words: str, hint: str | None = None, *, ticked: bool = False
+) -> InputBlock:
     """One box to tick, with words beside it."""
     options = [Option(value=field, text=PlainTextObject(text=clip(words, MOST_OPTION_TEXT)))]
-    return block(field, label, CheckboxesElement(action_id=ids.Action.VALUE, options=options), optional=True)
+    initial = options if ticked else None
+    boxes = CheckboxesElement(action_id=ids.Action.VALUE, options=options, initial_options=initial)
+    return block(field, label, boxes, hint, optional=True)
 
 
 def number(field: ids.Field, label: str, initial: int) -> InputBlock:

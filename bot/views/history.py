@@ -73,6 +73,10 @@ HAPPENED = {
     EventKind.MOVE_FAILED: N_("Move failed"),
     EventKind.MOVE_CANCELED: N_("Move canceled"),
     EventKind.MOVE_DONE: N_("Moved to a new server"),
+    EventKind.WEB_CHANGED: N_("Web address changed"),
+    EventKind.WEB_SERVED: N_("Web address works"),
+    EventKind.WEB_TAKEN_OFF: N_("Taken off the web"),
+    EventKind.WEB_PUT_BACK: N_("Put back on the web"),
     EventKind.ENDED: N_("Ended"),
 }
 BY_OTHERS = frozenset(  # lines that don't say by themselves who it was
@@ -85,6 +89,7 @@ BY_OTHERS = frozenset(  # lines that don't say by themselves who it was
         EventKind.COPY_PLANNED,
         EventKind.COPY_PROLONGED,
         EventKind.COPY_DELETED,
+        EventKind.WEB_CHANGED,
     }
 )
 

@@ -52,7 +52,7 @@ def build(
     for rental in offer.mine[:most]:
         blocks += [
             DividerBlock(),
-            *rental_card.list_entry(rental, ends[rental.id], texts, turns.get(rental.id)),
+            *rental_card.list_entry(rental, ends[rental.id], texts, turns.get(rental.id), offer.web),
         ]
     blocks += _below(offer, most, texts)
     if copies:

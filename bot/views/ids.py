@@ -21,6 +21,8 @@ class View(StrEnum):
     DRAIN = "drain"
     IMAGE = "image"
     DESK = "desk"
+    WEB = "web"
+    WEB_OFF = "web_off"
 
 
 class Field(StrEnum):
@@ -45,6 +47,11 @@ class Field(StrEnum):
     NETWORK_NAME = "network_name"
     CIDR = "cidr"
     NODE = "node"
+    WEB = "web"
+    AUDIENCE = "audience"  # these four of a web address: the names of SiteForm's fields
+    PORT = "port"
+    UPSTREAM = "upstream"
+    SECOND = "second"
     TITLE = "title"  # these four of an image
     LOGIN = "login"
     MIN_DISK_GB = "min_disk_gb"
@@ -88,6 +95,9 @@ class Action(StrEnum):
     BRING_BACK = "copy_bring_back"  # value of these three: the copy's id
     COPY_PROLONG = "copy_prolong"
     COPY_DELETE = "copy_delete"
+    WEB = "rental_web"  # opens the form; value of these three: rental id
+    WEB_OFF = "web_take_off"  # by an admin; asks for the reason
+    WEB_BACK = "web_put_back"
     EXTEND = "rental_extend"  # opens the form; value: rental id
     EXTEND_TO = "rental_extend_to"  # value: rental id and date, see until_value()
     EXTEND_UNTIL = "rental_extend_until"  # a date picker in the block EXTENSION + rental id

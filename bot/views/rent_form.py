@@ -26,7 +26,7 @@ from bot.text.units import clip, size_line, used_line
 from bot.views import form_fields as fields
 from bot.views import ids
 from bot.views.form_fields import SentView, ViewState
-from kws_core.config import Policy
+from kws_core.config import Policy, WebSection
 from kws_core.errors import ErrorCode, UserError
 from kws_core.forms.container import in_shell
 from kws_core.forms.passwords import Secret
@@ -123,6 +123,7 @@ def _blocks(
         fields.last_day(offer, texts),
     ]
     blocks += _access(offer, texts, shown) if server else _container(texts)
+    blocks += [_web(offer.web, texts)] if offer.web else []
     if shown.more:
         blocks += _more(offer, policy, texts, shown, admin)
     else:
@@ -164,6 +165,16 @@ def _access(offer: FormOptions, texts: Texts, shown: Shown) -> list[Block]:
     if shown.access == PASSWORD:
         blocks.append(fields.password(texts))
     return blocks
+
+
+def _web(web: WebSection, texts: Texts) -> InputBlock:
+    return fields.tick(
+        ids.Field.WEB,
+        texts.plain(N_("Web address")),
+        texts.plain(N_("HTTPS address for its web server")),
+        texts.plain(N_("https://NAME.{domain}. You can change who can open it later."), domain=web.domain),
+        ticked=web.by_default,
+    )
 
 
 def _container(texts: Texts) -> list[Block]:
@@ -272,6 +283,7 @@ def parse(view: SentView) -> RentForm:
         network_name=state.text(ids.Field.NETWORK_NAME),
         cidr=state.text(ids.Field.CIDR),
         node=state.option(ids.Field.NODE),
+        web=bool(state.options(ids.Field.WEB)) if ids.Field.WEB in state.values else None,
     )
 
 

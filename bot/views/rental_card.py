@@ -21,6 +21,7 @@ from bot.text import prose
 from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.text.units import clip, size_line, spoken
 from bot.views import event_lines, ids, moves
+from kws_core.config import WebSection
 from kws_core.copies.lifecycle import DELETED
 from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.tables.base import SYSTEM
@@ -69,6 +70,9 @@ RETURN_PLANNED = N_(
 )
 TURNED = (EventKind.SWITCHED_OFF, EventKind.SWITCHED_ON, EventKind.POWERED_OFF, EventKind.POWERED_ON)
 COPY_NEWS = frozenset({EventKind.COPY_KEPT, EventKind.COPY_FAILED, EventKind.COPY_WARNED})
+NEWS_WHILE_LIVE = frozenset(
+    {EventKind.MOVE_FAILED, EventKind.NODE_DRAINED, EventKind.WEB_TAKEN_OFF, EventKind.WEB_PUT_BACK}
+)
 ON_A_MESSAGE = frozenset({"warning", "restore"})  # where the clicked message itself says what happened
 REKEY = N_(
     "The server reboots once. Its disk is kept. Then you log in with the new key, and earlier KWS keys stop working. "
@@ -88,8 +92,10 @@ class Message:
     blocks: Sequence[Block]
 
 
-def card(rental: Rental, events: Sequence[Event], ends_at: datetime, texts: Texts) -> Message:
-    """The one message that is edited as the rental moves."""
+def card(
+    rental: Rental, events: Sequence[Event], ends_at: datetime, texts: Texts, web: WebSection | None = None
+) -> Message:
+    """The one message that is edited as the rental moves; ``web`` of nodes.toml gives it a web address."""
     blocks: list[Block] = [
         SectionBlock(
             block_id=ids.CARD + rental.id, text=_md(headline(rental, texts, _turn(rental, events)), 3000)
@@ -100,16 +106,16 @@ def card(rental: Rental, events: Sequence[Event], ends_at: datetime, texts: Text
     if lines:
         blocks.append(ContextBlock(elements=[_md("\n".join(lines[-15:]), 2000)]))
     if rental.status is Status.READY:
-        text = _kept(rental, texts) if _is_off(rental) else prose.ready(rental, ends_at, texts)
+        text = _kept(rental, texts) if _is_off(rental) else prose.ready(rental, ends_at, texts, web)
         blocks.append(SectionBlock(text=_md(text, 3000)))
     elements = [_button(ids.Action.KEY_SAVED, SAVED, rental, texts)] if _has_key_file(events) else []
-    elements += buttons(rental, texts) if rental.live else []
+    elements += buttons(rental, texts, web) if rental.live else []
     if elements:
         blocks.append(ActionsBlock(elements=elements))
     return Message(_fallback(rental, texts), blocks)
 
 
-def notification(rental: Rental, event: Event, texts: Texts) -> Message:
+def notification(rental: Rental, event: Event, texts: Texts, web: WebSection | None = None) -> Message:
     """The short message that notifies the person: an edited message rings no notification."""
     if event.kind is EventKind.READY:
         text = texts(
@@ -117,6 +123,8 @@ def notification(rental: Rental, event: Event, texts: Texts) -> Message:
             name=rental.name,
             command=code(prose.entrance(rental)),
         )
+        if link := prose.served_link(rental, web):
+            text = Mrkdwn(f"{text}\n:globe_with_meridians: {link}")
     else:
         text = Mrkdwn(f"*{texts('{name}', name=rental.name)}* {event_lines.line(event, rental, texts)}")
     blocks: list[Block] = [SectionBlock(block_id=f"{ids.NOTICE}{event.id}", text=_md(text, 3000))]
@@ -162,19 +170,25 @@ def _handed_over(rental: Rental, transferred: Transferred, texts: Texts) -> Mrkd
 
 
 def list_entry(
-    rental: Rental, ends_at: datetime, texts: Texts, turn: QueuePosition | None = None
+    rental: Rental,
+    ends_at: datetime,
+    texts: Texts,
+    turn: QueuePosition | None = None,
+    web: WebSection | None = None,
 ) -> list[Block]:
     """A rental in ``/kws list``; ``turn`` when it waits to be built."""
     text = f"{headline(rental, texts, turn)}\n{_facts(rental, ends_at, texts)}"
     if rental.status is Status.READY and not _is_off(rental):
         text += f"\n{code(prose.entrance(rental))}"
+        link = prose.served_link(rental, web)
+        text += f"\n{link}" if link else ""
     blocks: list[Block] = [SectionBlock(text=_md(text, 3000))]
     if rental.live:
-        blocks.append(ActionsBlock(elements=buttons(rental, texts)))
+        blocks.append(ActionsBlock(elements=buttons(rental, texts, web)))
     return blocks
 
 
-def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
+def buttons(rental: Rental, texts: Texts, web: WebSection | None = None) -> list[ButtonElement]:
     """What can be done with it now; what can hurt asks first."""
     elements: list[ButtonElement] = []
     if rental.replaces is not None:  # until it has taken the other one's place, people act on that one
@@ -211,6 +225,8 @@ def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
         if rental.kind is Kind.SERVER and (settled or rental.status is Status.STOPPED):
             elements.append(_button(ids.Action.COPY_ASK, N_("Keep a copy…"), rental, texts))
         elements.append(_button(ids.Action.EXTEND, N_("Extend…"), rental, texts))
+    if web and rental.status in (Status.BUILDING, Status.READY):
+        elements.append(_button(ids.Action.WEB, N_("Web address…"), rental, texts))
     elements.append(_button(ids.Action.HISTORY, N_("View history"), rental, texts))
     return [*elements, return_button(rental, texts)]
 
@@ -353,13 +369,13 @@ def should_notify(rental: Rental, event: Event) -> bool:
         return rental.status is Status.READY and rental.reset_at is None
     if event.kind is EventKind.RESET_WANTED:
         return event.actor != rental.owner
+    if event.kind is EventKind.WEB_SERVED:  # otherwise the ready message has the link
+        return rental.status is Status.READY and rental.ready_at is not None and event.at > rental.ready_at
     if isinstance(event.details, CopyDeleted):
         return event.details.why != DELETED or event.actor != rental.owner
-    if event.kind is EventKind.MOVE_FAILED:
-        return rental.live
     if event.kind is EventKind.ENDED:
         return rental.reason in (Reason.RETURNED, Reason.ADMIN)
-    if event.kind is EventKind.NODE_DRAINED:
+    if event.kind in NEWS_WHILE_LIVE:
         return rental.live
     if event.kind is EventKind.RETURNED:
         return event.actor != rental.owner

@@ -15,6 +15,7 @@ from kws_core.copies import lifecycle as copy_lifecycle
 from kws_core.copies import queries as copies
 from kws_core.database import queries
 from kws_core.rentals.lifecycle import end, place
+from kws_core.rentals.web_names import hand_over
 from kws_core.tables.base import new_id
 from kws_core.tables.copy import Copy
 from kws_core.tables.details.events import MoveCanceled, MoveDone, MoveFailed, MoveStarted, Requested
@@ -68,6 +69,7 @@ def finish(session: Session, rental: Rental, now: datetime) -> bool:
     successor.replaces = None
     successor.ends_on, successor.end_set_at = rental.ends_on, rental.end_set_at
     successor.copy_at_end = rental.copy_at_end
+    hand_over(session, rental, successor, now)
     _drop_copy(session, successor, now)
     return True
 

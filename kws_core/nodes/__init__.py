@@ -58,8 +58,8 @@ class Node(Protocol):
     def ensure_address(self, spec: ServerSpec | ContainerSpec) -> Address:
         """Look for the mark's security group, port and floating IP; make what is missing. Repeat-safe.
 
-        A server's group lets in SSH, ICMP and its ``open_ports``; a container's only ICMP and its ports. From
-        within a network of a person's own both let in everything.
+        A server's group lets in SSH, ICMP and its ``open_ports``; a container's only ICMP and its ports. Both let
+        in their ``let_in``; a rule that is no longer among these stays. From within a network of a person's own both let in everything.
         """
 
     def ensure_server(self, spec: ServerSpec, address: Address) -> str:

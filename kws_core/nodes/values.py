@@ -78,6 +78,14 @@ class NetworkSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class LetIn:
+    """A TCP port at which one address is let in, besides those for everybody."""
+
+    source: str  # IPv4 address
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSpec:
     """A server to make. ``mark`` identifies it; names are labels only and need not be unique on the node."""
 
@@ -88,6 +96,7 @@ class ServerSpec:
     user_data: str  # the whole cloud-config, not base64
     owner: str = ""  # Slack user id, kept as metadata for the person who runs the node
     open_ports: Sequence[PortRange] = ()  # besides SSH and ICMP
+    let_in: Sequence[LetIn] = ()  # besides that
     network: NetworkSpec | None = None  # None: the node's internal network
 
 
@@ -107,6 +116,7 @@ class ContainerSpec:
     environment: Mapping[str, str] = field(default_factory=dict)  # readable by the node's admins
     owner: str = ""  # Slack user id, kept as a label for the person who runs the node
     open_ports: Sequence[PortRange] = ()  # besides ICMP; SSH only if it is among them
+    let_in: Sequence[LetIn] = ()  # besides that
     network: NetworkSpec | None = None  # None: the node's internal network
 
 

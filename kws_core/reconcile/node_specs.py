@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kws_core.config import WebSection
 from kws_core.forms import cloud_init
-from kws_core.nodes.values import Address, ContainerSpec, Login, NetworkSpec, Rebuild, ServerSpec
+from kws_core.nodes.values import Address, ContainerSpec, LetIn, Login, NetworkSpec, Rebuild, ServerSpec
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import Access
 from kws_core.values import Kind, PortRange, owner_tag
 
 
-def spec_of(rental: Rental) -> ServerSpec | ContainerSpec:
-    """The rental as its node gets it."""
+def spec_of(rental: Rental, web: WebSection | None = None) -> ServerSpec | ContainerSpec:
+    """The rental as its node gets it; ``web`` has the proxy that is let in."""
     ports = tuple(PortRange(**entry) for entry in rental.open_ports)
     if rental.kind is Kind.CONTAINER:
         return ContainerSpec(
@@ -24,6 +25,7 @@ def spec_of(rental: Rental) -> ServerSpec | ContainerSpec:
             environment=rental.environment,
             owner=rental.owner,
             open_ports=ports,
+            let_in=proxies_of(rental, web),
             network=_network(rental),
         )
     return ServerSpec(
@@ -34,14 +36,26 @@ def spec_of(rental: Rental) -> ServerSpec | ContainerSpec:
         user_data=_user_data(rental),
         owner=rental.owner,
         open_ports=ports,
+        let_in=proxies_of(rental, web),
         network=_network(rental),
     )
 
 
-def rebuild_of(rental: Rental) -> Rebuild:
+def rebuild_of(rental: Rental, web: WebSection | None = None) -> Rebuild:
     """The rental as its node makes it once more: from its image, also when it was made from a copy."""
     key = rental.public_key if rental.access is Access.GENERATED else None
-    return Rebuild(replace(spec_of(rental), image=rental.image), rental.reset_number, key or "")
+    return Rebuild(replace(spec_of(rental, web), image=rental.image), rental.reset_number, key or "")
+
+
+def proxies_of(rental: Rental, web: WebSection | None) -> tuple[LetIn, ...]:
+    """What lets the proxy in at the rental's web server, where its ports are not open to everybody anyway."""
+    site = rental.site
+    if web is None or site is None or not site.open:
+        return ()
+    ports = (PortRange(**entry) for entry in rental.open_ports)
+    if any(one.protocol == "tcp" and one.first <= site.port <= one.last for one in ports):
+        return ()
+    return tuple(LetIn(address, site.port) for address in web.proxy)
 
 
 def login_of(rental: Rental) -> Login:

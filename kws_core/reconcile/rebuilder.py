@@ -92,7 +92,9 @@ class Rebuilder:
     def _ask(self, job: Job) -> timedelta | None:
         node = self.nodes[job.placement.node]
         try:
-            machine_id = node.rebuild(rebuild_of(job.rental), address_of(job.placement))
+            machine_id = node.rebuild(
+                rebuild_of(job.rental, self.context.config.web), address_of(job.placement)
+            )
         except NodeRefused as error:
             return self._refused(job, error)
         if machine_id is None:

@@ -8,7 +8,7 @@ placement is still what it was when it was loaded, so a return that came meanwhi
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -18,12 +18,20 @@ from kws_core.copies import queries as copies
 from kws_core.database import queries
 from kws_core.errors import NodeDown, NodeError, NodeRefused
 from kws_core.nodes import Node
-from kws_core.nodes.values import Address, ContainerSpec, Machine, MachineAction, MachineState, ServerSpec
+from kws_core.nodes.values import (
+    Address,
+    ContainerSpec,
+    LetIn,
+    Machine,
+    MachineAction,
+    MachineState,
+    ServerSpec,
+)
 from kws_core.reconcile.boot_watch import NEVER, POLL_BUILD, POLL_READY, BootWatch
 from kws_core.reconcile.cleanup import RETRY_MOST, ResourceCleaner
 from kws_core.reconcile.guarded_update import Job, Rows
 from kws_core.reconcile.key_rotation import KeyRotator
-from kws_core.reconcile.node_specs import address_of, spec_of
+from kws_core.reconcile.node_specs import address_of, proxies_of, spec_of
 from kws_core.reconcile.power_watch import PowerWatch
 from kws_core.reconcile.rebuilder import Rebuilder
 from kws_core.reconcile.relocation import Relocator, left_by
@@ -51,6 +59,7 @@ POLL_TURN = timedelta(seconds=20)  # a released slot wakes the next one; this is
 POLL_KEY = timedelta(seconds=30)  # key_sent wakes it at once; this is only the net below
 KEY_DEADLINE = timedelta(hours=24)  # Slack may be away for hours; capacity is not held for ever
 POLL_START = timedelta(seconds=5)
+LET_IN_AGAIN = timedelta(minutes=5)
 POLL_STOPPED = timedelta(minutes=1)
 START_TRIES = timedelta(minutes=10)  # after a restore or a move that failed; then it is its owner's to start
 POLL_COPY = timedelta(seconds=3)
@@ -80,6 +89,7 @@ class Steps:
         resumption = Resumption(context, nodes, self.rows, self.boots)
         self.power = PowerWatch(context, self.rows, self.boots, resumption)
         self.moves = Relocator(context, nodes, self.rows)
+        self._let_in_at: dict[int, datetime] = {}  # by placement, when a node that refused is asked again
         self._heard: dict[str, datetime] = {}  # when each node last said that it is there
 
     def step(self, job: Job, machines: dict[str, Machine] | NodeError) -> timedelta:
@@ -96,8 +106,7 @@ class Steps:
             return AT_ONCE
         if job.placement.floating_ip is None:
             self._ping_once(self._node(job))  # a dead node costs seconds here, not a long read timeout
-            address = self._node(job).ensure_address(spec_of(job.rental))
-            self.rows.apply(job, lambda s, r, p: _keep_address(p, address))
+            self._ensure_address(job)
         if not job.rental.key_settled:
             return self._look_for_key(job)
         if job.placement.server_id is None:
@@ -119,6 +128,13 @@ class Steps:
             return copies.under_way(session, job.rental.id)
 
     # -- building
+
+    def _ensure_address(self, job: Job) -> None:
+        """The network place, with the proxy let in where the rental has a web address."""
+        web = self.context.config.web
+        address = self._node(job).ensure_address(spec_of(job.rental, web))
+        let_in = _noted(proxies_of(job.rental, web))
+        self.rows.apply(job, lambda s, r, p: _keep_address(p, address, let_in))
 
     def _ping_once(self, node: Node) -> None:
         """Ask whether the node is there, once for all that begin at the same time."""
@@ -155,7 +171,9 @@ class Steps:
         """Ask for the server when it is its turn: a node builds ``max_builds`` at a time."""
         if not self.rows.apply(job, self._take_slot):
             return POLL_TURN
-        server_id = _ensure_machine(self._node(job), spec_of(job.rental), address_of(job.placement))
+        server_id = _ensure_machine(
+            self._node(job), spec_of(job.rental, self.context.config.web), address_of(job.placement)
+        )
         self.rows.apply(job, lambda s, r, p: setattr(p, "server_id", server_id))
         return POLL_NEW
 
@@ -198,7 +216,23 @@ class Steps:
             return POLL_READY
         if (wait := self.renewer.renew(job)) is not None:
             return wait
+        self._let_proxy_in(job)
         return self.power.watch(job, machine) or self.boots.look_for_host_keys(job, machine) or POLL_READY
+
+    def _let_proxy_in(self, job: Job) -> None:
+        """A web address that was asked for later, or at another port, is no use while its group lets nobody in.
+
+        A node that refuses (its quota of rules, for example) is asked again after a while; all else goes on.
+        """
+        now, placement = self.context.now(), job.placement
+        wanted = _noted(proxies_of(job.rental, self.context.config.web))
+        if not wanted or wanted == placement.let_in or now < self._let_in_at.get(placement.id, now):
+            return
+        try:
+            self._ensure_address(job)
+        except NodeRefused as error:
+            log.warning("rental %s: can't let the proxy in: %s", job.rental.id, error)
+            self._let_in_at[placement.id] = now + LET_IN_AGAIN
 
     def _keep_off(self, job: Job, machine: Machine) -> timedelta:
         self.power.note(job, machine)
@@ -332,6 +366,12 @@ def _seen(session: Session, rental: Rental, placement: Placement) -> None:
     placement.missing, placement.tries = 0, 0
 
 
-def _keep_address(placement: Placement, address: Address) -> None:
+def _noted(proxies: Iterable[LetIn]) -> str:
+    """As the placement keeps what its group lets in."""
+    return ",".join(f"{one.source}:{one.port}" for one in proxies)
+
+
+def _keep_address(placement: Placement, address: Address, let_in: str) -> None:
+    placement.let_in = let_in
     placement.port_id, placement.floating_ip_id = address.port_id, address.floating_ip_id
     placement.floating_ip, placement.fixed_ip = address.floating_ip, address.fixed_ip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -23,6 +23,7 @@ from kws_core.forms.ports import parse_ports
 from kws_core.forms.ssh_keys import check_public_key
 from kws_core.nodes.values import Image
 from kws_core.people import Actor
+from kws_core.rentals.web_names import check_free
 from kws_core.scheduling.placement import NodeCapacity, largest
 from kws_core.tables.copy import Copy
 from kws_core.tables.states import Access
@@ -60,6 +61,7 @@ class RentForm:
     network_name: str | None = None  # these two for NEW_NETWORK
     cidr: str | None = None
     node: str | None = None  # admins choose one
+    web: bool | None = None  # whether it gets a web address; None: as nodes.toml says
     copy: str | None = None  # id of the person's copy that the disk is made from, instead of an image
 
 
@@ -81,6 +83,7 @@ class ValidatedRequest:
     network: str | None  # id of the person's own
     new_network: tuple[str, str] | None  # name and CIDR
     copy: Copy | None = None
+    web: str | None = None  # its name under the domain
 
 
 def examine(
@@ -90,10 +93,11 @@ def examine(
     form: RentForm,
     images: Mapping[str, Image],
     today: date,
+    now: datetime,
     rooms: Sequence[NodeCapacity] = (),
 ) -> ValidatedRequest:
     """What is granted; FormError with every field's error. ``rooms``: what the nodes have."""
-    return _Examination(session, config, who, form, images, today, rooms).grant()
+    return _Examination(session, config, who, form, images, today, now, rooms).grant()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class _Examination:
     form: RentForm
     images: Mapping[str, Image]
     today: date
+    now: datetime
     rooms: Sequence[NodeCapacity]
     errors: dict[str, UserError] = field(default_factory=dict)
 
@@ -123,6 +128,7 @@ class _Examination:
         size = self._field("vcpus" if self.form.size == CUSTOM else "size", self._size)
         values = {
             "name": self._field("name", self._name),
+            "web": self._field("web", self._web),
             "ends_on": self._field("ends_on", self._last_day),
             "open_ports": self._field("ports", self._ports),
             "public_key": self._field("public_key", self._public_key),
@@ -161,6 +167,16 @@ class _Examination:
         if queries.live_by_name(self.session, name):
             raise UserError(ErrorCode.NAME_TAKEN, name=name)
         return name
+
+    def _web(self) -> str | None:
+        """The rental's name, under the domain; nothing where the name is wrong anyway."""
+        web = self.config.web
+        wanted = self.form.web if self.form.web is not None else web is not None and web.by_default
+        if wanted and web is None:
+            raise UserError(ErrorCode.WEB_OFF)
+        if not wanted or web is None or "name" in self.errors:
+            return None
+        return check_free(self.session, web, self.form.name or "", self.who.id, self.now)
 
     def _copy(self) -> Copy | None:
         return queries.copy_of(self.session, self.who.id, self.form.copy) if self.form.copy else None

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from kws_core.config import WebSection
 from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.database.queries import keys_of
@@ -19,6 +20,7 @@ from kws_core.people import Actor
 from kws_core.rentals.access import allowed
 from kws_core.rentals.admission import CUSTOM, RentForm, ValidatedRequest, examine
 from kws_core.rentals.lifecycle import end, place
+from kws_core.rentals.web_names import claim, new_site
 from kws_core.scheduling import capacity
 from kws_core.scheduling.placement import NodeCapacity, PlacementDecision, PlacementRequest, choose
 from kws_core.tables.base import new_id
@@ -47,6 +49,7 @@ class FormOptions:
     keys: Sequence[SavedKey] = field(default_factory=tuple)
     networks: Sequence[Network] = field(default_factory=tuple)
     copies: Sequence[Copy] = field(default_factory=tuple)
+    web: WebSection | None = None
 
 
 class RentalService:
@@ -71,6 +74,7 @@ class RentalService:
                 keys=keys_of(session, who.id),
                 networks=queries.networks_of(session, who.id),
                 copies=queries.kept_copies(session, who.id),
+                web=self.context.config.web,
             )
 
     def request(self, who: Actor, form: RentForm, request_key: str, *, via: str | None = None) -> Rental:
@@ -98,7 +102,8 @@ class RentalService:
         known = queries.node_records(session)
         images = {image.name: image for image in capacity.images(session, self.context.config, known)}
         rooms = capacity.rooms(session, self.context.config, known)
-        grant = examine(session, self.context.config, who, form, images, self.context.today(), rooms)
+        today, now = self.context.today(), self.context.now()
+        grant = examine(session, self.context.config, who, form, images, today, now, rooms)
         image = grant.image if grant.copy is None else ""
         wish = PlacementRequest(form.kind, image, grant.size, only=form.node)
         ruling = choose(rooms, wish)
@@ -111,10 +116,17 @@ class RentalService:
                 id=new_id(), owner=who.id, name=name, cidr=cidr, created_at=self.context.now()
             )
         session.add(rental)
+        self._give_site(session, rental, grant)
         place(rental, ruling.node, self.context.now())
         rental.record(Requested(ruling.node, via=via), self.context.now(), actor=who.id)
         session.flush()
         return rental
+
+    def _give_site(self, session: Session, rental: Rental, grant: ValidatedRequest) -> None:
+        web = self.context.config.web
+        rental.site = new_site(rental, web) if web and grant.web else None
+        if grant.web:
+            claim(session, rental, grant.web)
 
     def _who_won(self, form: RentForm, request_key: str, error: IntegrityError) -> Rental:
         """Two transactions met (PostgreSQL): the same form twice, or the same name twice."""

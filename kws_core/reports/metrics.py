@@ -17,9 +17,10 @@ from kws_core.scheduling.capacity import NodeStatus
 from kws_core.tables.alert import AdminAlert
 from kws_core.tables.event import Event
 from kws_core.tables.job_run import JobRun
+from kws_core.tables.network import Site
 from kws_core.tables.orphan import OrphanCandidate
 from kws_core.tables.rental import Placement, Rental
-from kws_core.tables.states import PlacementState, Status
+from kws_core.tables.states import LIVE, PlacementState, Status
 from kws_core.values import Kind
 
 
@@ -58,6 +59,7 @@ class Figures:
     outbox: Waiting  # messages to owners
     notices: Waiting  # messages to the admins
     night: Night
+    sites: Mapping[str, int]  # by state: "served", "waiting" for the proxy, "closed"
 
 
 def figures(context: Context) -> Figures:
@@ -77,6 +79,7 @@ def figures(context: Context) -> Figures:
             outbox=_outbox(session, now),
             notices=_notices(session, now),
             night=_night(session, context, now),
+            sites=_sites(session),
         )
 
 
@@ -104,6 +107,12 @@ def _builds(session: Session) -> dict[str, list[float]]:
         seconds: float = (ready_at - asked_at).total_seconds()
         found.setdefault(node, []).append(max(0.0, seconds))
     return found
+
+
+def _sites(session: Session) -> Mapping[str, int]:
+    """Of live rentals."""
+    live = session.scalars(select(Site).join(Rental).where(Rental.status.in_(LIVE)))
+    return Counter("closed" if not one.open else "served" if one.served_at else "waiting" for one in live)
 
 
 def _leaving(session: Session) -> list[tuple[str, datetime | None]]:

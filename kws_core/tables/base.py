@@ -12,7 +12,16 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 
 from kws_core.tables.event_kinds import EventKind
-from kws_core.tables.states import Access, CopyState, HostKeySource, PlacementState, Reason, Status
+from kws_core.tables.states import (
+    Access,
+    Audience,
+    CopyState,
+    HostKeySource,
+    PlacementState,
+    Reason,
+    Status,
+    Upstream,
+)
 from kws_core.values import Kind
 
 ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no similar ones: people read ids to each other
@@ -74,6 +83,8 @@ class Base(DeclarativeBase):
         Access: words(Access, 16),
         HostKeySource: words(HostKeySource, 16),
         CopyState: words(CopyState, 16),
+        Audience: words(Audience, 16),
+        Upstream: words(Upstream, 8),
         EventKind: words(EventKind, 24),
         Kind: words(Kind, 16),
         dict[str, Any]: JSON,

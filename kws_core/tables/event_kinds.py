@@ -53,4 +53,8 @@ class EventKind(StrEnum):
     MOVE_FAILED = "move_failed"
     MOVE_CANCELED = "move_canceled"
     MOVE_DONE = "move_done"
+    WEB_CHANGED = "web_changed"
+    WEB_SERVED = "web_served"
+    WEB_TAKEN_OFF = "web_taken_off"
+    WEB_PUT_BACK = "web_put_back"
     ENDED = "ended"

@@ -17,7 +17,7 @@ from kws_core.errors import Refusal
 from kws_core.tables.base import SYSTEM, Base, index_where
 from kws_core.tables.details.events import EventDetails
 from kws_core.tables.event import Event
-from kws_core.tables.network import Network
+from kws_core.tables.network import Network, Site
 from kws_core.tables.states import (
     LIVE,
     TRANSITIONS,
@@ -107,6 +107,9 @@ class Rental(Base):
     version: Mapped[int] = mapped_column()
 
     network: Mapped[Network | None] = relationship(lazy="selectin")
+    site: Mapped[Site | None] = relationship(
+        lazy="selectin", cascade="all, delete-orphan", passive_deletes=True
+    )
     placements: Mapped[list[Placement]] = relationship(
         back_populates="rental", order_by="Placement.id", lazy="selectin", cascade="all, delete-orphan"
     )
@@ -247,6 +250,7 @@ class Placement(Base):
     remains: Mapped[str | None] = mapped_column(Text)  # kinds of what a pass of deletion left, for the admin
     missing: Mapped[int] = mapped_column(default=0)  # looks in a row at a ready machine that found none
     powered_off: Mapped[bool] = mapped_column(default=False)  # the node shows that it is stopped
+    let_in: Mapped[str | None] = mapped_column(Text)  # what its security group lets in for the proxy
     act_at: Mapped[datetime | None]  # when a start, stop or reboot was asked for that is not seen yet
     rebuild_at: Mapped[datetime | None]  # since when its node is asked to rebuild the machine
     rebuilt_at: Mapped[datetime | None]  # since when the node has the rebuilt one

@@ -82,6 +82,21 @@ UNDER_WAY = frozenset({CopyState.WANTED, CopyState.MAKING})
 ON_DISK = frozenset(CopyState) - {CopyState.GONE}  # asked for by these words: see HOLDING
 
 
+class Audience(StrEnum):
+    """Who may open a site."""
+
+    LAB = "lab"  # from the networks of nodes.toml
+    EVERYBODY = "everybody"
+    NOBODY = "nobody"
+
+
+class Upstream(StrEnum):
+    """How the proxy speaks to the web server on a rental."""
+
+    HTTP = "http"
+    HTTPS = "https"
+
+
 class Access(StrEnum):
     """How the owner gets in."""
 

@@ -24,6 +24,7 @@ class Case:
     expected: Callable[[CrashLab], list[str]]
     before: Callable[[CrashLab], None] = lambda lab: None
     policy: str = ""  # lines of [policy]
+    web: str = ""  # lines of [web]
 
 
 def person(lab: CrashLab) -> Any:

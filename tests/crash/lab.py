@@ -11,9 +11,10 @@ from typing import Any
 from unittest.mock import patch
 
 from crash.line import Line
-from crash.mortal import Fate, Killed, MortalClient, MortalNode, MortalStore
+from crash.mortal import Fate, Killed, MortalCaddy, MortalClient, MortalNode, MortalStore
 from harness import aftermath
 from harness.by_hand import no_threads
+from harness.caddy_kit import FakeCaddy
 from harness.world import SECOND, Clock, make_config, next_due
 from slack_sdk.webhook import WebhookClient
 from sqlalchemy import select
@@ -33,11 +34,11 @@ PATIENCE = 4  # times that a person tries something again
 class CrashLab:
     """``do`` is a person who tries until it worked; ``settle`` is time that passes."""
 
-    def __init__(self, folder: Path, database: Path, fate: Fate, policy: str = "") -> None:
+    def __init__(self, folder: Path, database: Path, fate: Fate, policy: str = "", web: str = "") -> None:
         shutil.copy(database, folder / "kws.db")
         self.fate = fate
         self.clock = Clock()
-        self.config = make_config(2, policy=policy)
+        self.config = make_config(2, policy=policy, web=web)
         self.nodes = {n.name: FakeNode(n.name, self.clock, vcpus=64, ram_mb=65536) for n in self.config.nodes}
         self.workspace = Workspace(ack_timeout=0.0).start()
         self.line = Line()
@@ -48,6 +49,7 @@ class CrashLab:
             slack_api_url=self.workspace.api_url,
             database_url=f"sqlite:///{folder / 'kws.db'}",
         )
+        self.caddy = FakeCaddy()  # goes on whatever happens to the bot
         self.births = 0
         self.watch: Callable[[], list[str]] = list  # what is wrong right now, asked every second
         self.broken: set[str] = set()  # all that it ever said
@@ -77,6 +79,7 @@ class CrashLab:
             threads=no_threads,
             spawn=at_once,  # type: ignore[arg-type]
             upload=counted(self.fate, "upload", files.send),
+            caddy=lambda _: MortalCaddy(self.caddy, self.fate),  # type: ignore[arg-type,return-value]
         )
 
     def _client(self, environment: Environment) -> MortalClient:
@@ -130,6 +133,7 @@ class CrashLab:
         self.service.image_jobs.close_broken()
         self.service.key_files.remove_due()
         self.service.carrier.tick()
+        self.service.proxy.tick()
 
     def night(self) -> None:
         """The minute's tick, and what follows from it."""

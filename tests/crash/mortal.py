@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from harness.caddy_kit import FakeCaddy
 from sqlalchemy.orm import Session
 
 from bot.slack.client import CountingClient
 from kws_core.database.store import Store
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.image_store import Body
+from kws_core.web.caddy import Json
 
 NODE_CALLS = frozenset(
     {
@@ -112,6 +114,23 @@ class MortalNode:
                 return found(*args, **more)
 
         return call
+
+
+class MortalCaddy:
+    """A FakeCaddy whose requests are calls."""
+
+    def __init__(self, caddy: FakeCaddy, fate: Fate) -> None:
+        self._caddy, self._fate = caddy, fate
+
+    def config(self) -> Json:
+        """As Caddy's."""
+        with self._fate.call("caddy config"):
+            return self._caddy.config()
+
+    def load(self, config: Json) -> None:
+        """As Caddy's."""
+        with self._fate.call("caddy load"):
+            self._caddy.load(config)
 
 
 class MortalShelf:

@@ -13,6 +13,7 @@ from crash.copy_cases import CASES as COPY_CASES
 from crash.lab import CrashLab, patched
 from crash.mortal import Fate
 from crash.move_cases import CASES as MOVE_CASES
+from crash.web_cases import CASES as WEB_CASES
 
 pytestmark = pytest.mark.thorough
 STEP = 1 if os.environ.get("KWS_CRASH") == "all" else 31  # a sample by default
@@ -30,7 +31,7 @@ def played(
     case: Case, fate: Fate, folder: Path, database: Path, kill_at: tuple[int, str] | None
 ) -> list[str]:
     """One run of the case; what is wrong at its end."""
-    lab = CrashLab(folder, database, fate, case.policy)
+    lab = CrashLab(folder, database, fate, case.policy, case.web)
     try:
         fate.calls, fate.counting = [], False
         lab.settle(2)
@@ -47,7 +48,9 @@ def played(
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
-    "case", [*CASES, *ADMIN_CASES, *COPY_CASES, *MOVE_CASES], ids=lambda case: case.name.replace(" ", "-")
+    "case",
+    [*CASES, *ADMIN_CASES, *COPY_CASES, *MOVE_CASES, *WEB_CASES],
+    ids=lambda case: case.name.replace(" ", "-"),
 )
 def test_a_death_at_any_call_breaks_nothing(
     case: Case,

@@ -18,6 +18,7 @@ from typing import Any
 
 from harness import aftermath
 from harness.by_hand import PICTURE, begin, parts_by_hand
+from harness.caddy_kit import FakeCaddy
 from harness.cloud_server import CloudServer, utc_now
 from harness.cloud_stock import Times
 from harness.moving import MoveWatch
@@ -78,10 +79,16 @@ class Bench:
     real = False
 
     def __init__(
-        self, folder: Path, database: Path, nodes: int = 2, url: str = "", skew: float = 0.0
+        self,
+        folder: Path,
+        database: Path,
+        nodes: int = 2,
+        url: str = "",
+        skew: float = 0.0,
+        web: str = "",
     ) -> None:
         self.clock = Clock()
-        self.config = _config(nodes)
+        self.config, self.caddy = _config(nodes, web), FakeCaddy()
         self.clouds = {
             node.name: CloudServer(node.name, self.now, Times(), number=number)
             for number, node in enumerate(self.config.nodes)
@@ -126,7 +133,9 @@ class Bench:
 
     def _parts(self) -> Parts:
         """All work is done by whoever lets time pass; what Slack's client waits, passes."""
-        return parts_by_hand(lambda seconds: self.clock.advance(seconds=seconds), spawn=at_once)
+        return parts_by_hand(
+            lambda seconds: self.clock.advance(seconds=seconds), spawn=at_once, caddy=lambda _: self.caddy
+        )
 
     def _animate(self) -> None:
         begin(self.service)
@@ -194,6 +203,7 @@ class Bench:
         for loop in self.service.loops[:2]:
             loop.turn()
         self._chore(self.service.carrier.tick)
+        self._chore(self.service.proxy.tick)
         if self.now() >= self._chores_at:
             self._chores_at = self.now() + CHORES
             self._chore(self.service.admin_notices.deliver_due)
@@ -341,8 +351,8 @@ class RealBench(Bench):
         time.sleep(0.05)
 
 
-def _config(nodes: int) -> Any:
-    config = make_config(nodes)
+def _config(nodes: int, web: str) -> Any:
+    config = make_config(nodes, web=web)
     changed = {
         "openstack": config.openstack.model_copy(update=SETTINGS),
         "kws": config.kws.model_copy(update={"locale": "en"}),  # the table is in English

@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from faults import copy_rows, database_rows, move_rows, node_rows, power_rows, reset_rows, slack_rows
+from faults import (
+    copy_rows,
+    database_rows,
+    move_rows,
+    node_rows,
+    power_rows,
+    reset_rows,
+    slack_rows,
+    web_rows,
+)
 
 ROWS = (
-    *node_rows.ROWS, *slack_rows.ROWS, *database_rows.ROWS, *power_rows.ROWS, *copy_rows.ROWS, *reset_rows.ROWS,
+    *node_rows.ROWS,
+    *slack_rows.ROWS,
+    *database_rows.ROWS,
+    *power_rows.ROWS,
+    *copy_rows.ROWS,
+    *reset_rows.ROWS,
     *move_rows.ROWS,
-)  # fmt: skip
+    *web_rows.ROWS,
+)
 COLUMNS = ("fault", "when", "what people see", "result", "recovered")
 DOCUMENT = Path(__file__).parents[2] / "docs/explanation/reliability.md"
 BEGIN, END = "<!-- faults: begin -->\n", "<!-- faults: end -->\n"

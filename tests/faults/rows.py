@@ -32,6 +32,7 @@ class Row:
     real: bool = False
     noisy: bool = False
     database: str = ""
+    web: str = ""  # lines of [web]
 
     def chosen(self) -> Sequence[Any]:
         """All strikes with KWS_FAULTS=all, else the first."""
@@ -74,7 +75,7 @@ def play(
     prop: Any = None,
 ) -> None:
     """One run, judged; ``prop`` is what the database is on."""
-    bench = (RealBench if row.real else Bench)(folder, database, row.nodes, url)
+    bench = (RealBench if row.real else Bench)(folder, database, row.nodes, url, web=row.web)
     bench.prop = prop
     rest = REAL_REST if row.real else REST
     problems: list[str] = []

@@ -11,7 +11,7 @@ import pytest
 
 from bot.delivery import keys
 from bot.slack.messages import MessageClient
-from faults import copy_rows, move_rows, node_rows, power_rows, reset_rows, slack_rows
+from faults import copy_rows, matrix, move_rows, node_rows, power_rows, reset_rows, slack_rows, web_rows
 from faults.rows import Outcome, Row, play
 from faults.sights import Sights
 from kws_core.database import queries
@@ -35,17 +35,15 @@ from kws_core.rentals.key_files import KeyFiles
 from kws_core.rentals.lifecycle import end
 from kws_core.tables.details.events import MoveDone
 from kws_core.values import TAG_PREFIX
+from kws_core.web import proxy
 
-MATRIX: tuple[Row, ...] = (
-    *node_rows.ROWS, *power_rows.ROWS, *slack_rows.ROWS, *copy_rows.ROWS, *reset_rows.ROWS, *move_rows.ROWS,
-)  # fmt: skip
 SERVER_UNSAID = ("POST", "/servers$", True)
 POST_UNSAID = ("chat.postMessage", "drop_after")
 
 
 def row(plays: Callable[..., Any], nodes: int = 2) -> Row:
     """The row of that play and so many nodes."""
-    return next(r for r in MATRIX if r.play is plays and r.nodes == nodes)
+    return next(r for r in matrix.ROWS if r.play is plays and r.nodes == nodes)
 
 
 def without_look(patch: pytest.MonkeyPatch) -> None:
@@ -182,6 +180,14 @@ def without_taking_over_the_last_day(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(lifecycle, "finish", forgetful)
 
 
+def without_looking_at_caddy_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(proxy, "LOOK", timedelta(days=1))
+
+
+def without_telling_of_the_link(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(proxy.Proxy, "_note_served", lambda self, wanted: None)
+
+
 PLANTED = [
     (without_look, row(node_rows.unsaid, 1), SERVER_UNSAID, "not within"),
     (without_moving_on, row(node_rows.exhausted), "", "['ended']"),
@@ -209,6 +215,8 @@ PLANTED = [
     (without_starting_it_again_when_it_stays, row(move_rows.refused), move_rows.REFUSALS[0], "not within"),
     (without_waiting_until_it_has_stopped, row(move_rows.busy), 60, "runs while it is moved"),
     (without_taking_over_the_last_day, row(move_rows.extended), 6, "the extension is lost"),
+    (without_looking_at_caddy_again, row(web_rows.changed), "restarted", "not within"),
+    (without_telling_of_the_link, row(web_rows.away), 5, "not within"),
     (without_a_second_removal, row(power_rows.kept_file), power_rows.REMOVAL[1], "not within"),
 ]
 

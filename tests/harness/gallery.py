@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,8 +27,6 @@ from bot.views import (
     history,
     home,
     ids,
-    image_form,
-    image_list,
     keys_form,
     nodes_list,
     rent_form,
@@ -38,8 +36,14 @@ from bot.views import (
 from bot.views import (
     copies as copy_views,
 )
+from bot.views import (
+    images as image_views,
+)
+from bot.views import (
+    web as web_views,
+)
 from bot.views.rent_form import PASSWORD, PASTED, Shown
-from kws_core.config import Policy
+from kws_core.config import Policy, WebSection
 from kws_core.copies.service import CopyTerms
 from kws_core.expiry import ExpiryInfo
 from kws_core.images.table import tabulate
@@ -55,10 +59,12 @@ from kws_core.tables.copy import Copy
 from kws_core.tables.details import alerts
 from kws_core.tables.details.alerts import Alert, NightRental
 from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.network import Site
 from kws_core.tables.rental import Rental
 from kws_core.tables.saved_key import SavedKey
-from kws_core.tables.states import Access, CopyState, Power, Reason, Status
+from kws_core.tables.states import Access, Audience, CopyState, Power, Reason, Status, Upstream
 from kws_core.values import Kind, Locale, Size
+from kws_core.web.service import SiteForm, SiteTerms
 
 SEOUL = ZoneInfo("Asia/Seoul")
 TODAY = date(2026, 12, 1)
@@ -68,6 +74,7 @@ UP = NodeCapacity("node1", BOTH, frozenset(), 6, 6144, 80, 3, 2560, 35, builds=3
 DOWN = NodeCapacity("node2", BOTH, frozenset(), 6, 6144, 80, 3, 2560, 35, up=False)
 DRAINED = NodeCapacity("node3", BOTH, frozenset(), 6, 6144, 80, 3, 2560, 35, drained=True)
 IMAGES = [Image(id="1", name="debian-12", title="Debian 12"), Image(id="2", name="rocky-9", title="")]
+WEB = WebSection(domain="lab.example", proxy=("192.0.2.10",), open_to=("10.0.0.0/8",), everybody=True)
 SAMPLES: dict[str, object] = {  # for blanks of messages that are listed alone
     "n": 3, "count": 3, "name": "web01", "node": "node1", "person": "@mina", "actor": "@joon", "day": "…", "moment": "…",
 }  # fmt: skip
@@ -180,6 +187,18 @@ def _copies(texts: Texts) -> Iterator[Exhibit]:
     yield _message("Reminders", "of a copy", list(rental_card.notification(rental(), warned, texts).blocks))
 
 
+def served(**changes: Any) -> Site:
+    """A web address of the rental."""
+    values = {
+        "label": "web01",
+        "second": "shop",
+        "port": 80,
+        "upstream": Upstream.HTTP,
+        "audience": Audience.LAB,
+    }
+    return Site(**{**values, "served_at": NOW, **changes})
+
+
 def _forms(texts: Texts) -> Iterator[Exhibit]:
     for title, shown in (
         ("a server", Shown()),
@@ -201,6 +220,12 @@ def _forms(texts: Texts) -> Iterator[Exhibit]:
         ("a container", ResetTerms(rental(kind=Kind.CONTAINER), may_change_key=False, may_copy=False)),
     ):
         yield _view("Forms", f"Reset {title}", rental_forms.reset(terms, "U0ADMIN0001", texts))
+    yield _view(
+        "Forms", "Rent, with web addresses", rent_form.build(replace(offer(), web=WEB), Policy(), texts)
+    )
+    site = web_views.build(SiteTerms(rental(), WEB, "web01", SiteForm(port=80, second="shop")), texts)
+    yield _view("Forms", "Web address", site)
+    yield _view("Forms", "Take off the web", web_views.take_off_form(rental(), texts))
     yield _view("Forms", "Add a key", keys_form.build(keys_form.Origin(None, False), texts))
 
 
@@ -219,6 +244,9 @@ def _cards(texts: Texts) -> Iterator[Exhibit]:
         made = rental(kind=kind, reset_at=NOW)
         assert made.power is Power.RESETTING
         yield _card(f"{kind}, {made.power}", made, [EventKind.READY, EventKind.RESET_WANTED], ends, texts)
+    for title, site in (("served", served()), ("not served yet", served(served_at=None))):
+        message = rental_card.card(rental(site=site), [event(EventKind.WEB_SERVED)], ends, texts, WEB)
+        yield _message("Cards", f"server with a web address, {title}", list(message.blocks))
     with_password = rental(password_hash="$6$x", key_file=None, host_keys=[])
     yield _card("server with a password", with_password, [EventKind.READY], ends, texts)
     yield _message("Cards", "the private key", _said(prose.key_message(rental(), 7, texts)))
@@ -321,8 +349,8 @@ def _admin(texts: Texts) -> Iterator[Exhibit]:
         "1", "debian-12", "active", size_bytes=3 * 1024**8 // 1024**5, disk_format="qcow2", md5="w" * 32
     )
     table = tabulate({"node1": [whole], "node2": []}, {"node3": "down"}, [rental()])
-    yield _message("Admins", "/kws admin images", image_list.listing(table, texts))
-    yield _view("Admins", "describe an image", image_form.build(IMAGES[0], None, texts))
+    yield _message("Admins", "/kws admin images", image_views.listing(table, texts))
+    yield _view("Admins", "describe an image", image_views.describe_form(IMAGES[0], None, texts))
 
 
 def _alerts(texts: Texts) -> Iterator[Exhibit]:
@@ -338,6 +366,10 @@ def _alerts(texts: Texts) -> Iterator[Exhibit]:
         alerts.NodeUpAlert("node1", NOW, NOW + timedelta(minutes=5)),
         alerts.NodeResumedAlert("node1", 5, 1),
         alerts.NodeMissedAlert("old1", 1),
+        alerts.NodeEmptyingAlert("node1", TODAY, ("a", "b", "c"), 1, 1, ("db01",), finished=False),
+        alerts.WebDownAlert(NOW, refused=False),
+        alerts.WebDownAlert(NOW, refused=True),
+        alerts.WebUpAlert(NOW, NOW + timedelta(minutes=5)),
     ]
     for number, details in enumerate(told):
         notice = AdminAlert(id=number, key=str(number), kind=details.kind, at=NOW, data=details.to_json())

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from harness.caddy_kit import FakeCaddy
 from harness.world import Clock, next_due, next_refresh
 
 from bot.service import Service
@@ -26,12 +27,14 @@ class Story:
     nodes: dict[str, FakeNode]
     clock: Clock
     service_folder: Path
+    caddy: FakeCaddy
 
     def settle(self, rounds: int = 12) -> None:
         """So many seconds pass; those in which nothing is due are left out."""
         until = self.clock.at + timedelta(seconds=rounds)
         while self.clock.at < until:
             self.service.reconciler.tick()
+            self.service.proxy.tick()
             self.service.notifier.tick()
             refresh = next_refresh(self.service.reconciler, self.clock.at)
             self.clock.at = min(until, next_due(self.service.store, self.clock.at, refresh))

@@ -51,6 +51,12 @@ medium = {{ vcpus = 1, ram_mb = 1024, disk_gb = 10 }}
 large = {{ vcpus = 2, ram_mb = 2048, disk_gb = 20 }}
 huge = {{ vcpus = 8, ram_mb = 8192, disk_gb = 20 }}
 """
+WEB = """
+domain = "lab.example"
+proxy = ["192.0.2.10"]
+open_to = ["10.0.0.0/8"]
+everybody = true
+"""  # of [web]
 NODE = """
 [[nodes]]
 name = "{name}"
@@ -73,9 +79,10 @@ def make_config(
     max_rentals: int = 3,
     zone: str = "Asia/Seoul",
     policy: str = "",
+    web: str = "",
 ) -> Config:
-    """A configuration of ``nodes`` equal nodes, node1, node2, …; ``policy`` has more lines of [policy]."""
-    text = TOML.format(max_rentals=max_rentals, zone=zone, policy=policy)
+    """A configuration of ``nodes`` equal nodes, node1, node2, …; ``policy`` and ``web`` are more lines of it."""
+    text = TOML.format(max_rentals=max_rentals, zone=zone, policy=policy) + (f"[web]\n{web}" if web else "")
     text += "".join(
         NODE.format(name=f"node{i + 1}", vcpus=vcpus, ram_mb=ram_mb, disk_gb=disk_gb, max_builds=max_builds)
         for i in range(nodes)

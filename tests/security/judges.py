@@ -19,7 +19,7 @@ from bot.handlers import rent_words
 from bot.ops.redact import Redactor
 from bot.slack import payloads
 from bot.text.i18n import Texts
-from bot.views import ids, image_form, keys_form, nodes_list, rent_form
+from bot.views import ids, images, keys_form, nodes_list, rent_form
 from kws_core.errors import UserError
 from kws_core.forms import boot_script, cloud_init, ssh_keys
 from kws_core.forms.cidr import check_cidr, check_network_name
@@ -133,7 +133,7 @@ def _metadata(text: str) -> None:
         return
     for read in (
         lambda: view.kept(keys_form.ORIGIN), lambda: view.kept(nodes_list.DRAIN_ORIGIN),
-        lambda: view.kept(image_form.IMAGE_ORIGIN), lambda: rent_form.shown_in(view),
+        lambda: view.kept(images.IMAGE_ORIGIN), lambda: rent_form.shown_in(view),
     ):  # fmt: skip
         with suppress(UserError):
             read()

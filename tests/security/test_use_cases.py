@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from harness.sampling import every
-from harness.world import ADMIN, Inline, World
+from harness.world import ADMIN, WEB, Inline, World
 from sqlalchemy import select
 
 from kws_core.copies.service import Copies
@@ -30,6 +30,7 @@ from kws_core.scheduling.node_maintenance import NodeMaintenance
 from kws_core.tables.copy import Copy
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Access, CopyState
+from kws_core.web.service import SiteForm, Sites
 
 ROOT = Path(__file__).parents[2]
 MINA, JOON = Actor("U0MINA00001"), Actor("U0JOON00001")
@@ -117,6 +118,10 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
         lambda w, who, r, k: Moves(w.context).recover_node(who, "node1", via="x"),
     ),
     "service.movable": (KEEPERS, lambda w, who, r, k: Moves(w.context).movable(who, r.id)),
+    "service.terms, of her web address": (KEEPERS, lambda w, who, r, k: Sites(w.context).terms(who, r.id)),
+    "service.change": (KEEPERS, lambda w, who, r, k: Sites(w.context).change(who, r.id, SiteForm(port=8080))),
+    "service.take_off": (ADMINS, lambda w, who, r, k: Sites(w.context).take_off(who, r.id, "phishing")),
+    "service.put_back": (ADMINS, lambda w, who, r, k: Sites(w.context).put_back(who, r.id)),
     "queries.my_rentals": (OWN, lambda w, who, r, k: w.rental_queries.my_rentals(who)),
     "queries.rental": (KEEPERS, lambda w, who, r, k: w.rental_queries.rental(who, r.id)),
     "queries.rental_named": (OWNER, lambda w, who, r, k: w.rental_queries.rental_named(who, r.name)),
@@ -182,6 +187,12 @@ def _unless(act: Callable[..., Any], code: str, *args: Any) -> Any:
         if error.code != code:
             raise
         return None
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """A lab with a proxy."""
+    return make_world(web=WEB)
 
 
 @pytest.mark.parametrize("name", every(9, [(name,) for name in USE_CASES]))

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from harness.world import WEB
 from security.bench import Bench
 from security.who_may import AS, ROLES, TABLE, Row
 from sqlalchemy import select
@@ -58,7 +59,7 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(make_module_bench: Callable[..., Bench]) -> Iterator[Stage]:
     """Mina has a server that is ready, a copy of it, a saved key and a network of her own; everybody was seen once."""
-    bench = make_module_bench(policy="grace_hours = 48")
+    bench = make_module_bench(policy="grace_hours = 48", web=WEB)
     for name in AS.values():
         bench.send(bench.command(bench.person(name), "help"))
         bench.service.homes.opened(bench.person(name).id, bench.person(name).user.team_id)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from harness.by_hand import PICTURE, begin, parts_by_hand
+from harness.caddy_kit import FakeCaddy
 from harness.sockets import hang_up
 from harness.storybook import SIGNING_SECRET, Story
 from harness.world import Clock, make_config
@@ -49,12 +50,13 @@ def make_story(
             database_url=f"sqlite:///{tmp_path / 'kws.db'}",
         )
         shutil.copy(empty_database, tmp_path / "kws.db")
-        parts = parts_by_hand(draw=draw, edit_every=edit_every)
+        caddy = FakeCaddy()
+        parts = parts_by_hand(draw=draw, edit_every=edit_every, caddy=lambda _: caddy)
         service = Service(config, environment, fakes, clock, parts)
         begin(service)
         service.connect()
         workspace.wait_connected(2)
-        story = Story(workspace, service, fakes, clock, tmp_path)
+        story = Story(workspace, service, fakes, clock, tmp_path, caddy)
         stories.append(story)
         return story
 

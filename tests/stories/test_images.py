@@ -12,7 +12,7 @@ from harness.storybook import Story
 from sqlalchemy import update
 
 from bot.text.i18n import Texts
-from bot.views.image_list import Progress
+from bot.views.images import Progress
 from kws_core.errors import NodeDown, Refusal
 from kws_core.images.image_audit import By
 from kws_core.nodes.image_store import CHUNK

@@ -195,6 +195,49 @@ def test_the_api_url_ends_with_a_slash() -> None:
     assert load_environment({**TOKENS, "SLACK_API_URL": "http://h/api"}).slack_api_url == "http://h/api/"
 
 
+WEB = '[web]\ndomain = "lab.example"\nproxy = ["192.0.2.10"]\nopen_to = ["10.0.0.0/8"]\n'
+
+
+def test_without_web_there_are_no_names_and_with_it_they_have_defaults() -> None:
+    assert parse_config(GOOD).web is None
+    web = parse_config(WEB + GOOD).web
+    assert web is not None
+    assert (web.tls, web.everybody, web.by_default) == ("internal", False, True)
+    assert "www" in web.reserved
+    assert web.address("web01") == "https://web01.lab.example"
+    assert web.model_copy(update={"https_port": 8443}).address("a") == "https://a.lab.example:8443"
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ('domain = "localhost"', "web.domain"),
+        ('domain = "Lab.example"', "web.domain"),
+        ('domain = "*.lab.example"', "web.domain"),
+        ('domain = "실습.example"', "web.domain"),
+        ('admin = "unix//run/caddy.sock"', "web.admin"),
+        ('admin = "http://u:p@127.0.0.1:2019"', "web.admin"),
+        ("proxy = []", "web.proxy"),
+        ('proxy = ["caddy.lab.example"]', "web.proxy"),
+        ('open_to = ["10.0.0.1/8"]', "web.open_to"),
+        ('tls = "none"', "web.tls"),
+        ('ask = "0.0.0.0:8702"', "web.ask"),
+        ('reserved = ["Mail"]', "web.reserved[0]"),
+        ("https_port = 0", "web.https_port"),
+        ("http_port = 443", "web"),
+        ("open_to = []", "web"),
+        ('tls = "files"', "web"),
+        ('certificate = "/etc/lab.pem"', "web"),
+        ("colour = 1", "web"),
+    ],
+)
+def test_a_mistake_in_web_is_told_with_its_path(line: str, path: str) -> None:
+    key = line.split(" ", maxsplit=1)[0]
+    lines = [one for one in WEB.splitlines() if not one.startswith(f"{key} ")]
+    (problem,) = problems("\n".join([*lines, line, GOOD]))
+    assert problem.split(":")[0] == path
+
+
 @pytest.mark.parametrize(
     ("quiet", "problem"),
     [

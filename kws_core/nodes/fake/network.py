@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from kws_core.errors import NodeRefused, Refusal
-from kws_core.nodes.values import Address, ContainerSpec, ServerSpec
+from kws_core.nodes.values import Address, ContainerSpec, LetIn, ServerSpec
 from kws_core.values import PortRange
 
 GROUP, PORT, ADDRESS, NETWORK = "security_group", "port", "floating_ip", "network"
@@ -23,6 +23,7 @@ class Thing:
     text: str = ""  # the address
     port_id: str = ""
     opened: frozenset[PortRange] = frozenset()  # of a group, besides ICMP
+    let_in: frozenset[LetIn] = frozenset()  # of a group: besides that
     inside: str = ""  # of a group: the CIDR from which it lets in everything
 
 
@@ -54,7 +55,8 @@ class FakeNetwork:
         always = () if isinstance(spec, ContainerSpec) else (_SSH,)
         opened = group.opened | {*spec.open_ports, *always}
         inside = spec.network.cidr if spec.network else group.inside
-        self._things[group.id] = replace(group, opened=opened, inside=inside)
+        let_in = group.let_in | {*spec.let_in}
+        self._things[group.id] = replace(group, opened=opened, inside=inside, let_in=let_in)
         port = self._one(spec.mark, PORT)
         address = self._one(spec.mark, ADDRESS)
         if address.port_id != port.id:

@@ -48,8 +48,9 @@ def wanted_rules(spec: ServerSpec | ContainerSpec) -> frozenset[Rule]:
     """What the rental's security group lets in: within a network of a person's own, everything."""
     opened = frozenset(Rule(ports.protocol, ports.first, ports.last) for ports in spec.open_ports)
     always = {Rule("icmp")} if isinstance(spec, ContainerSpec) else {Rule("tcp", 22, 22), Rule("icmp")}
+    proxies = {Rule("tcp", one.port, one.port, source=_as_neutron(one.source)) for one in spec.let_in}
     inside = {Rule("", source=_as_neutron(spec.network.cidr))} if spec.network else set()
-    return opened | always | inside
+    return opened | always | inside | proxies
 
 
 def _as_neutron(cidr: str) -> str:

@@ -24,6 +24,8 @@ class AlertKind(StrEnum):
     NODE_RESUMED = "node_resumed"
     COPY_FAILED = "copy_failed"
     NODE_EMPTYING = "node_emptying"
+    WEB_DOWN = "web_down"
+    WEB_UP = "web_up"
 
 
 class AlertDetails(Details):
@@ -150,6 +152,24 @@ class NodeEmptyingAlert(AlertDetails):
     finished: bool  # it is not kept up to date any longer
 
 
+@dataclass(frozen=True)
+class WebDownAlert(AlertDetails):
+    """The proxy does not do what its rows say: not reachable, or its admin API says no."""
+
+    kind = AlertKind.WEB_DOWN
+    since: datetime | None
+    refused: bool
+
+
+@dataclass(frozen=True)
+class WebUpAlert(AlertDetails):
+    """It does again."""
+
+    kind = AlertKind.WEB_UP
+    since: datetime | None
+    at: datetime | None
+
+
 Alert = (
     NightAlert
     | UnreachableAlert
@@ -161,5 +181,7 @@ Alert = (
     | NodeResumedAlert
     | CopyFailedAlert
     | NodeEmptyingAlert
+    | WebDownAlert
+    | WebUpAlert
 )
 ALERT_DETAILS: Mapping[AlertKind, type[Alert]] = {one.kind: one for one in get_args(Alert)}

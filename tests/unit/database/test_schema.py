@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
 from harness.world import ADMIN, JOON, MINA, Clock, Inline, World, make_config
 from sqlalchemy import text
 
 from kws_core.context import Context
 from kws_core.database import queries
-from kws_core.database.schema import up_to_date
+from kws_core.database.schema import MIGRATIONS, known_versions, up_to_date
 from kws_core.database.store import Store
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.values import ContainerSpec
@@ -114,6 +116,16 @@ def test_it_is_upgraded_and_no_row_is_lost(old: Path) -> None:
     after = counted(old)
     assert before["rentals"] == len(STATES)
     assert {name: after.get(name) for name in before} == before
+
+
+def test_each_version_follows_the_one_before_it() -> None:
+    settings = AlembicConfig()
+    settings.set_main_option("script_location", str(MIGRATIONS))
+    scripts = ScriptDirectory.from_config(settings)
+    follows = {one.revision: one.down_revision for one in scripts.walk_revisions()}
+    known = known_versions()
+    assert follows == dict(zip(known, [None, *known], strict=False))
+    assert follows["0020"] == "0016"
 
 
 def test_every_rental_is_as_it_was(world: World) -> None:

@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import pytest
 from harness.carrying import CarryingLab
-from harness.world import ADMIN, JOON, MINA, World
+from harness.world import ADMIN, JOON, MINA, WEB, World
 
 from kws_core.copies.service import Copies
-from kws_core.errors import ErrorCode, NodeDown, NodeRefused, Refusal, UserError
+from kws_core.errors import ErrorCode, FormError, NodeDown, NodeRefused, Refusal, UserError
 from kws_core.moves.service import Moves
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.values import MachineAction, MachineState
@@ -25,9 +25,12 @@ from kws_core.scheduling.capacity import record_of
 from kws_core.tables.copy import Copy
 from kws_core.tables.details.events import MoveDone, MoveFailed
 from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.network import WebName
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import Access, CopyState, Power, Reason, Status
+from kws_core.tables.states import Access, Audience, CopyState, Power, Reason, Status, Upstream
 from kws_core.values import Kind, Size
+from kws_core.web.routes import Target, shown
+from kws_core.web.service import SiteForm, Sites
 
 MakeWorld = Callable[..., World]
 MEDIUM, LARGE = Size("medium", 1, 1024, 10), Size("large", 2, 2048, 20)
@@ -132,6 +135,46 @@ def test_a_server_moves_with_its_disk_name_key_and_last_day(lab: Lab) -> None:
     assert "key_sent" not in lab.world.kinds(new), "its owner has the key"
     assert lab.world.left().keys() == {lab.node(new).name}
     assert [r.id for r in lab.world.rental_queries.my_rentals(MINA)] == [new.id]
+
+
+def test_its_web_address_follows_it(make_world: MakeWorld) -> None:
+    lab = Lab(make_world(web=WEB))
+    sites = Sites(lab.world.context)
+    rental = lab.world.ready()
+    sites.change(MINA, rental.id, SiteForm(Audience.EVERYBODY, 8443, Upstream.HTTPS, "old"))
+    sites.change(MINA, rental.id, SiteForm(Audience.EVERYBODY, 8443, Upstream.HTTPS, "shop"))  # "old" is free
+    new = lab.moved(rental)
+    assert new.site
+    assert new.placement
+    site = new.site
+    assert (site.labels, site.port, site.upstream) == (("web01", "shop"), 8443, Upstream.HTTPS)
+    assert (site.audience, site.served_at, lab.world.look(rental).site) == (Audience.EVERYBODY, None, None)
+    assert new.placement.floating_ip
+    with lab.world.store.read() as session:
+        (route,) = shown(session, lab.world.clock())
+        names = {row.label: (row.rental_id, bool(row.released_at)) for row in session.query(WebName)}
+    assert (route.rental_id, sorted(route.labels)) == (new.id, ["shop", "web01"])
+    assert route.goes_to == Target(new.placement.floating_ip, 8443, tls=True)
+    assert names == {"web01": (new.id, False), "shop": (new.id, False), "old": (new.id, True)}
+    assert new.placement.let_in == "192.0.2.10:8443", "its group lets the proxy in"
+    for name in ("web01", "shop"):  # they are its owner's, not kept for them
+        other = lab.world.rent(f"{name}-2", JOON)
+        with pytest.raises(FormError) as error:
+            sites.change(JOON, other.id, SiteForm(Audience.LAB, 80, second=name))
+        assert error.value.fields["second"].code is ErrorCode.WEB_NAME_TAKEN
+
+
+def test_a_move_that_fails_leaves_the_web_address_where_it_is(make_world: MakeWorld) -> None:
+    lab = Lab(make_world(web=WEB))
+    rental = lab.world.ready()
+    lab.moves.start(MINA, rental.id)
+    lab.world.rental_service.return_rental(ADMIN, lab.successor(rental).id)
+    now = lab.stays(rental, Reason.ADMIN)
+    assert now.site
+    assert now.placement
+    with lab.world.store.read() as session:
+        (route,) = shown(session, lab.world.clock())
+    assert (route.rental_id, route.goes_to) == (rental.id, Target(now.placement.floating_ip or "", 80))
 
 
 def test_the_disk_is_copied_when_the_server_has_stopped(lab: Lab) -> None:

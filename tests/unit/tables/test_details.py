@@ -30,6 +30,8 @@ from kws_core.tables.details.alerts import (
     NodeResumedAlert,
     NodeUpAlert,
     UnreachableAlert,
+    WebDownAlert,
+    WebUpAlert,
 )
 from kws_core.tables.details.events import (
     EVENT_DETAILS,
@@ -80,6 +82,10 @@ from kws_core.tables.details.events import (
     Vanished,
     WaitingForNode,
     Warned,
+    WebChanged,
+    WebPutBack,
+    WebServed,
+    WebTakenOff,
 )
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
@@ -176,6 +182,13 @@ EVENTS: list[tuple[EventDetails, dict[str, Any]]] = [
     (CopyWarned("c1", LATER), {"copy": "c1", "until": "2026-12-24"}),
     (CopyProlonged("c1", LATER, was=LATER), {"copy": "c1", "until": "2026-12-24", "was": "2026-12-24"}),
     (CopyDeleted("c1", "node1", why="expired"), {"copy": "c1", "node": "node1", "why": "expired"}),
+    (
+        WebChanged("lab", 8080, "https", second="shop", via="form"),
+        {"audience": "lab", "port": 8080, "upstream": "https", "second": "shop", "via": "form"},
+    ),
+    (WebServed("https://web01.lab.example"), {"address": "https://web01.lab.example"}),
+    (WebTakenOff(note="phishing", via="message"), {"note": "phishing", "via": "message"}),
+    (WebPutBack(via="message"), {"via": "message"}),
 ]
 ALERTS: list[tuple[AlertDetails, dict[str, Any]]] = [
     (
@@ -223,6 +236,8 @@ ALERTS: list[tuple[AlertDetails, dict[str, Any]]] = [
         CopyFailedAlert("r1", "web01", "U1", "node1", why="quota", last=False),
         {"rental": "r1", "name": "web01", "owner": "U1", "node": "node1", "why": "quota", "last": False},
     ),
+    (WebDownAlert(MOMENT, refused=False), {"since": AT, "refused": False}),
+    (WebUpAlert(MOMENT, at=MOMENT), {"since": AT, "at": AT}),
 ]
 
 

@@ -19,7 +19,7 @@ from harness.commands import GOOD, kws
 from harness.world import make_config
 
 from bot.doctor import examination, slack
-from bot.doctor.messages import DATABASE, GENERAL, SLACK, advises, says
+from bot.doctor.messages import DATABASE, GENERAL, SLACK, WEB, advises, says
 from bot.doctor.node_messages import NODE
 from bot.slack.manifest import BOT_SCOPES
 from bot.text.i18n import Plural, Texts
@@ -33,7 +33,7 @@ from slack_workspace import Workspace
 from slack_workspace.people import UserGroup
 
 ROOT = Path(__file__).parents[4]
-WORDS = {**GENERAL, **SLACK, **DATABASE, **NODE}
+WORDS = {**GENERAL, **SLACK, **DATABASE, **WEB, **NODE}
 
 
 def codes(findings: Any, result: Result = Result.FAIL) -> list[str]:

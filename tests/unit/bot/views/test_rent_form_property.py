@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from harness.drawn_forms import CONTAINER, DRAWN, WAYS, Case, cases, furnish, sent_view
-from harness.world import World
+from harness.world import WEB, World
 from hypothesis import given, reject
 from hypothesis import strategies as st
 from passlib.hash import sha512_crypt
@@ -34,9 +34,9 @@ from slack_workspace.block_kit.forms import FIELDS, entered, refusals, values_of
 
 
 @pytest.fixture
-def lab(world: World) -> World:
-    """Two people with saved keys and a network of their own."""
-    return furnish(world)
+def lab(make_world: Callable[..., World]) -> World:
+    """Two people with saved keys and a network of their own, in a lab with a proxy."""
+    return furnish(make_world(web=WEB))
 
 
 # -- A: what is filled in comes back
@@ -49,6 +49,7 @@ def in_fields(form: RentForm) -> dict[str, str | None]:
     found = {name: str(value) for name, value in shown.items()}
     assert form.ends_on
     found |= {"ends_on": form.ends_on.isoformat(), "network": form.network or "default"}
+    found |= {"web": "web" if form.web else ""}
     return {**found, "access": f"saved:{form.saved_key}" if form.saved_key else ways[form.access]}
 
 
@@ -71,6 +72,8 @@ def drawn(world: World, case: Case, texts: Texts, shown: rent_form.Shown) -> dic
         element.pop(initial, None)
         if value and initial == "initial_option":
             (element[initial],) = [one for one in element["options"] if one["value"] == value]
+        elif value and initial == "initial_options":
+            element[initial] = element["options"]
         elif value:
             element[initial] = value
     assert check_view(view) == []
@@ -97,7 +100,7 @@ def check_accepted(world: World, case: Case) -> None:
     with world.store.read() as session:
         images = {image.name: image for image in capacity.images(session, world.config)}
         try:
-            examine(session, world.config, case.who, case.form, images, world.context.today())
+            examine(session, world.config, case.who, case.form, images, world.context.today(), world.clock())
         except FormError:
             reject()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.text.i18n import Texts
-from bot.views import image_list
+from bot.views import images
 from kws_core.images.table import Table, tabulate
 from kws_core.nodes.values import StoredImage
 from kws_core.values import Locale
@@ -24,7 +24,7 @@ def shown(table: Table, name: str, locale: Locale = "en") -> tuple[str, list[str
     """Its text, and the words on its buttons."""
     row = table.row(name)
     assert row
-    section, buttons = (block.to_dict() for block in image_list.entry(row, Texts(locale)))
+    section, buttons = (block.to_dict() for block in images.entry(row, Texts(locale)))
     labels: list[Any] = [one["text"]["text"] for one in buttons["elements"]]
     return section["text"]["text"], labels
 
@@ -57,6 +57,6 @@ def test_what_boots_otherwise_is_named_and_can_be_copied() -> None:
     assert "Copy to all nodes" in buttons
     same = tabulate({"node1": [BARE], "node2": [BARE]}, {})
     assert "Copy to all nodes" not in shown(same, "whole")[1]
-    assert [block.to_dict() for block in image_list.listing(same, Texts("en"))][-1]["elements"][-1]["text"][
+    assert [block.to_dict() for block in images.listing(same, Texts("en"))][-1]["elements"][-1]["text"][
         "text"
     ] == "Delete image"

@@ -1,0 +1,1 @@
+"""Web addresses of rentals: names, and the proxy that serves them."""
