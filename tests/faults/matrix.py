@@ -41,14 +41,15 @@ def written() -> list[list[str]]:
 
 
 def write(rows: Mapping[int, Sequence[object]]) -> bool:
-    """Puts these rows, by number, into the table; False when it lacks rows that did not run."""
+    """Put these rows, by number, into the table; those that did not run stay. False when it lacks some."""
     before, rest = DOCUMENT.read_text().split(BEGIN)
     old, after = rest.split(END)
-    lines = dict(enumerate(old.splitlines()[2:]))
-    lines |= {number: _line(row) for number, row in rows.items()}
-    if sorted(lines) != list(range(len(ROWS))):
+    lines = {tuple(cells[:2]): line for cells, line in zip(written(), old.splitlines()[2:], strict=True)}
+    lines |= {(ROWS[number].fault, ROWS[number].where): _line(row) for number, row in rows.items()}
+    wanted = [(row.fault, row.where) for row in ROWS]
+    if not lines.keys() >= set(wanted):
         return False
-    table = [_line(COLUMNS), _line(["---"] * len(COLUMNS)), *(lines[number] for number in sorted(lines))]
+    table = [_line(COLUMNS), _line(["---"] * len(COLUMNS)), *(lines[row] for row in wanted)]
     DOCUMENT.write_text(before + BEGIN + "\n".join(table) + "\n" + END + after)
     return True
 
