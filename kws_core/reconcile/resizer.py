@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = timedelta(0)
 BUSY = timedelta(seconds=10)
+POLL_END = timedelta(seconds=3)  # Nova doesn't show that it is confirming
 PATIENCE = timedelta(minutes=1)  # how long a "not now" of the node is taken for one
 
 
@@ -132,7 +133,7 @@ class Resizer:
         except NodeRefused as error:
             log.warning("rental %s: can't %s its new size yet: %s", job.rental.id, end, error)
             return BUSY
-        return POLL_BUILD
+        return POLL_END
 
     # -- when its size is settled, by KWS or by somebody else
 
