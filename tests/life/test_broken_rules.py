@@ -48,7 +48,9 @@ OF_DAYS = frozenset(  # what takes days, or a second process, to be noticed
         "the_end_does_not_wait_for_its_copy", "a_copy_that_fails_once_is_given_up",
         "the_first_one_goes_when_the_other_one_is_only_active", "a_disk_is_copied_while_its_server_runs",
         "what_was_stopped_for_a_move_stays_off", "an_extension_is_lost_with_the_move",
-        "the_room_of_the_first_one_is_promised_to_the_other",
+        "the_room_of_the_first_one_is_promised_to_the_other", "a_size_is_given_up_at_the_first_look",
+        "the_room_of_a_new_size_is_not_held", "the_rows_keep_the_old_size", "a_size_is_confirmed_before_anybody_gets_in",
+        "a_size_that_has_come_is_still_waited_for", "a_size_that_no_node_gives_is_forgotten",
     }
 )  # fmt: skip
 
