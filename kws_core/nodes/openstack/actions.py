@@ -117,7 +117,11 @@ def resize(cloud: Cloud, machine_id: str, size: Size, flavor_id: Callable[[], st
 
 
 def end_resize(cloud: Cloud, machine_id: str, end: ResizeEnd) -> None:
-    """See Node.act(). What was confirmed or reverted already, by whomever, is fine."""
+    """See Node.act(). What was confirmed or reverted already, by anyone, is fine.
+
+    Raises:
+        OpenStackRefused: If it has not got that far yet.
+    """
     verb = {ResizeEnd.CONFIRM: cloud.servers.confirm_resize, ResizeEnd.REVERT: cloud.servers.revert_resize}
     status = _our_server(cloud, machine_id).status
     if status == RESIZING:
