@@ -53,14 +53,14 @@ _DELIVERY = table_of(Delivery).insert()
 _HISTORY = select(Event).where(Event.rental_id == bindparam("rental")).order_by(Event.id)
 
 
-_SINCE = func.coalesce(Placement.resized_at, Placement.server_at)  # when it was as large as it is
+_sized_at = func.coalesce(Placement.resized_at, Placement.server_at)  # when it was as large as it is
 _HELD = (
     select(
         Placement.node,
         func.sum(Rental.vcpus),
         func.sum(Rental.ram_mb),
         func.sum(Rental.disk_gb),
-        func.max(_SINCE),
+        func.max(_sized_at),
         Rental.status,
         Placement.state,
         func.count(),
@@ -69,7 +69,7 @@ _HELD = (
     .group_by(Placement.node, Rental.status, Placement.state)
     .where(Placement.state.in_(HOLDING))
 )
-_HELD_SINCE = _HELD.group_by(case((bindparam("since") >= _SINCE, 0), else_=Placement.id))
+_HELD_SINCE = _HELD.group_by(case((_sized_at <= bindparam("since"), 0), else_=Placement.id))
 _RESIZING = (
     select(Placement.node, Placement.resize_to, Placement.resize_taken_at, Rental.status, Placement.state)
     .join(Rental)
