@@ -88,6 +88,7 @@ BY_OTHERS = frozenset(  # lines that don't say by themselves who it was
         EventKind.SWITCHED_OFF,
         EventKind.SWITCHED_ON,
         EventKind.RESET_WANTED,
+        EventKind.RESIZE_STARTED,
         EventKind.COPY_WANTED,
         EventKind.COPY_PLANNED,
         EventKind.COPY_PROLONGED,

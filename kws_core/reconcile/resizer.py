@@ -103,9 +103,10 @@ class Resizer:
         held, seen = job.placement, LoginCheck()
         if held.resized_at is None:
             self.rows.apply(job, lambda s, r, p: setattr(p, "resized_at", self.context.now()))
-        if not held.powered_off:
+        off = held.powered_off and held.act_at is None
+        if not off:
             seen = self.boots.check_login(job)
-        if held.powered_off or self.boots.lets_in(job, seen):
+        if off or self.boots.lets_in(job, seen):
             return self._decide(job, machine, ResizeEnd.CONFIRM)
         if self._is_late(job.placement):
             log.warning("rental %s: nobody gets in with its new size", job.rental.id)

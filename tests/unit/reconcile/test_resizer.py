@@ -406,6 +406,45 @@ def test_a_copy_at_the_end_waits_until_its_size_is_settled(make_world: MakeWorld
     assert "copy_kept" in world.kinds(rental)
 
 
+def test_a_copy_at_the_end_is_not_kept_from_its_server_by_another_one(make_world: MakeWorld) -> None:
+    """The node can't after all, and one disk is not copied for two purposes at once."""
+    world = make_world(fakes={"resize_seconds": 10})
+    rental = world.ready()
+    node_of(world, rental).resizes = False
+    ask(world, rental)
+    with world.store.write() as session:
+        fresh = session.get_one(Rental, rental.id)
+        session.add(lifecycle.begin(fresh, world.clock(), world.day(30)))
+    world.settle(LONG)
+    assert failures(world, rental) == [(ErrorCode.COPY_UNDER_WAY, in_place.STAYS)]
+    assert "copy_kept" in world.kinds(rental)
+    assert (world.look(rental).size, world.look(rental).power) == ("small", Power.ON)
+
+
+def test_one_that_is_restored_in_the_middle_is_waited_for(make_world: MakeWorld) -> None:
+    world = make_world(fakes={"resize_seconds": 300, "boot_seconds": 10}, policy="grace_hours = 24")
+    rental = world.ready(ends_on=world.day(3))
+    world.midnight(2, hours=10)
+    world.nightly.tick()
+    world.deliver_all()
+    world.midnight(2, minutes=-2)
+    world.settle()
+    ask(world, rental)
+    world.settle(20)
+    world.midnight(1)
+    world.nightly.tick()
+    world.settle(5)
+    assert world.look(rental).status is Status.STOPPED
+    Extensions(world.context).restore(MINA, rental.id)
+    node = node_of(world, rental)
+    node.times = replace(node.times, boot=timedelta(days=1))
+    world.settle(400)
+    assert ends(node) == [], "nobody has got in yet"
+    node.times = replace(node.times, boot=timedelta(0))
+    world.settle(LONG)
+    assert_resized(world, rental)
+
+
 def test_the_node_goes_away_in_the_middle(make_world: MakeWorld) -> None:
     world = make_world(fakes=SLOW)
     rental = world.ready()
