@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from kws_core.config import Config
-from kws_core.copies import queries as copies
 from kws_core.database.alerts import alert_admins
-from kws_core.errors import ErrorCode, Refusal, UserError
+from kws_core.errors import Refusal, UserError
 from kws_core.moves import lifecycle
 from kws_core.moves.target import copy_target
 from kws_core.scheduling import capacity
@@ -103,8 +102,6 @@ def fall_back(session: Session, config: Config, rental: Rental, why: str, now: d
         return
     session.flush()
     try:
-        if copies.under_way(session, rental.id):  # one at its end, which waited for this
-            raise UserError(ErrorCode.COPY_UNDER_WAY, name=rental.name)
         target = copy_target(session, config, rental, size)
     except UserError as error:
         rental.record(ResizeFailed(held.node, size.name, error.code, STAYS), now)

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kws_core.config import Config
+from kws_core.copies import queries as copies
 from kws_core.copies.service import free_gb
 from kws_core.errors import ErrorCode, UserError
 from kws_core.scheduling import capacity
@@ -26,6 +27,8 @@ def copy_target(
     held = rental.placement
     assert held
     check_copyable(session, rental)
+    if copies.under_way(session, rental.id):
+        raise UserError(ErrorCode.COPY_UNDER_WAY, name=rental.name)
     free = free_gb(session, held.node, config.policy.copy_floor_gb)
     if free is not None and rental.disk_gb > free:
         raise UserError(ErrorCode.COPY_NO_ROOM, node=held.node, disk_gb=rental.disk_gb, free_gb=free)
