@@ -96,6 +96,7 @@ def simulated(
         node.name: DemoNode(
             node.name, now=clock.now, vcpus=node.vcpus, ram_mb=node.ram_mb, disk_gb=node.disk_gb,
             build_seconds=pace.build, boot_seconds=pace.boot, delete_seconds=pace.delete,
+            resize_seconds=pace.build,
         )
         for node in config.nodes
     }  # fmt: skip

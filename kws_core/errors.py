@@ -240,6 +240,7 @@ class ErrorCode(StrEnum):
     COPY_NOT_KEPT = "copy_not_kept"
     BUSY = "busy"
     MOVING = "moving"
+    RESIZING = "resizing"
     MOVE_CONTAINER = "move_container"
     MOVE_FOREIGN = "move_foreign"
     MOVE_NETWORK = "move_network"

@@ -38,6 +38,13 @@ class Size:
         return self.vcpus <= other.vcpus and self.ram_mb <= other.ram_mb and self.disk_gb <= other.disk_gb
 
 
+class ResizeEnd(StrEnum):
+    """How a change of a server's size comes to its end; until then its node keeps room for both sizes."""
+
+    CONFIRM = "confirm"  # it stays as it is now
+    REVERT = "revert"  # it is as it was before
+
+
 @dataclass(frozen=True, slots=True)
 class HostCapacity:
     """What one host of a node gives to one server: at most, and now (``free_*``). None: it does not say."""

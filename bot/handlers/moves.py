@@ -95,6 +95,6 @@ class MoveHandler:
         request.say(title, views.question(terms, request.texts))
 
     def _open(self, request: RequestContext, rental_id: str) -> None:
-        rental = self.moves.movable(request.who, rental_id)
-        view = views.size_form(rental, self.config.all_sizes(), request.texts)
-        request.open_form(view, f"/kws resize {rental.name}")
+        choice = self.moves.sizes(request.who, rental_id)
+        view = views.size_form(choice, request.texts)
+        request.open_form(view, f"/kws resize {choice.rental.name}")

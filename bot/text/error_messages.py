@@ -140,6 +140,7 @@ _OWN: dict[ErrorCode, Message] = {
     ErrorCode.COPY_NOT_KEPT: N_("The copy of {name} isn't finished. Try again later."),
     ErrorCode.BUSY: N_("KWS is still busy with {name}. Try again in a few minutes."),
     ErrorCode.MOVING: N_("{name} is being moved. Its card shows the progress."),
+    ErrorCode.RESIZING: N_("{name} is getting a new size. Its card shows the progress."),
     ErrorCode.MOVE_CONTAINER: N_(
         "{name} is a container, so KWS can't move it. Rent it again from its image, then return this one."
     ),

@@ -81,9 +81,9 @@ def used_line(offer: FormOptions, policy: Policy, texts: Texts) -> Mrkdwn:
         ),
         rentals=len(mine),
         max_rentals=policy.max_rentals_per_user,
-        vcpus=sum(rental.vcpus for rental in mine),
+        vcpus=sum(rental.largest_size.vcpus for rental in mine),
         max_vcpus=policy.max_vcpus_per_user,
-        ram=memory(sum(rental.ram_mb for rental in mine), texts, up=True),
+        ram=memory(sum(rental.largest_size.ram_mb for rental in mine), texts, up=True),
         max_ram=memory(policy.max_ram_mb_per_user, texts),
     )
     return Mrkdwn(f"{used}\n{free_line(offer, texts)}")

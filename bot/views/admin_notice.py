@@ -32,6 +32,7 @@ from kws_core.tables.details.alerts import (
     NodeMissedAlert,
     NodeResumedAlert,
     NodeUpAlert,
+    ResizeBrokeAlert,
     UnreachableAlert,
     WebDownAlert,
     WebUpAlert,
@@ -99,14 +100,8 @@ def _text(notice: AdminAlert, texts: Texts) -> str:
             return _node_resumed(resumed, texts)
         case NodeEmptyingAlert() as emptying:
             return _node_emptying(emptying, texts)
-        case CopyFailedAlert() as failed:
-            return texts(
-                COPY_FAILED[failed.last],
-                name=failed.name,
-                person=_person(failed.owner),
-                node=failed.node,
-                why=event_lines.copy_failure(failed.why, texts),
-            )
+        case CopyFailedAlert() | ResizeBrokeAlert() as failed:
+            return _failed(failed, texts)
         case WebDownAlert(since=since, refused=refused):
             return texts(WEB_DOWN[refused], since=_moment(since, texts))
         case WebUpAlert(since=since, at=at):
@@ -124,6 +119,9 @@ WEB_DOWN = {
     ),
 }
 WEB_UP = N_(":globe_with_meridians: The proxy works again since {at}. It had failed since {since}.")
+RESIZE_BROKE = N_(
+    ":x: {name} ({person}) broke on {node} while its size was changing. See the log, and check the server on the node."
+)
 COPY_FAILED = {
     False: N_(
         ":floppy_disk: Couldn't make a copy of {name} ({person}) on {node} before deleting it: {why}. The server is kept "
@@ -145,6 +143,15 @@ LEAKS: dict[bool, str | Plural] = {
         "Check that this is the right database. {marks}"
     ),
 }
+
+
+def _failed(alert: CopyFailedAlert | ResizeBrokeAlert, texts: Texts) -> str:
+    """Something that a server was to get did not come."""
+    if isinstance(alert, CopyFailedAlert):
+        sentence, why = COPY_FAILED[alert.last], event_lines.copy_failure(alert.why, texts)
+    else:
+        sentence, why = RESIZE_BROKE, event_lines.move_failure(alert.why, texts)
+    return texts(sentence, name=alert.name, person=_person(alert.owner), node=alert.node, why=why)
 
 
 def _unreachable(alert: UnreachableAlert, texts: Texts) -> str:

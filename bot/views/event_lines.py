@@ -6,9 +6,10 @@ from datetime import date, datetime
 
 from bot.text import prose
 from bot.text.i18n import N_, Message, Mrkdwn, Texts, code, slack_time
-from bot.text.units import MINUTES, duration, file_size
+from bot.text.units import MINUTES, duration, file_size, size_line
 from bot.views import history, moves
 from kws_core.copies import lifecycle
+from kws_core.moves import in_place
 from kws_core.tables.details import events
 from kws_core.tables.details.events import (
     Adopted,
@@ -35,6 +36,8 @@ from kws_core.tables.details.events import (
     ResetDone,
     ResetFailed,
     ResetWanted,
+    ResizeDone,
+    ResizeFailed,
     Restored,
     SlowBoot,
     WaitingForNode,
@@ -121,6 +124,13 @@ LINES: dict[EventKind, Message] = {
     EventKind.MOVE_DONE: N_(
         ":truck: Moved to {node}. The new address is {address}. Deleting the old server."
     ),
+    EventKind.RESIZE_STARTED: N_(
+        ":arrows_counterclockwise: Changing the size to {size} on {node}. The server restarts and keeps its address."
+    ),
+    EventKind.RESIZE_DONE: N_(":arrows_counterclockwise: The size is now {size} ({figures})."),
+    EventKind.RESIZE_FAILED: N_(
+        ":x: {node} couldn't change the size to {size}: {why}. The server stays as it was."
+    ),
     EventKind.WEB_CHANGED: N_(":globe_with_meridians: Web address changed: port {port}, {audience}."),
     EventKind.WEB_SERVED: N_(":globe_with_meridians: The web address works: {link}"),
     EventKind.WEB_TAKEN_OFF: N_(":no_entry: {actor} took it off the web. Reason: {note}"),
@@ -159,6 +169,19 @@ MOVE_UNPLANNED = N_(":calendar: KWS won't move it. Save your data before the mai
 MOVE_UNDONE = N_(
     ":x: The move failed: {why}. No data is lost: the server is starting again at its old address."
 )
+RESIZE_OUTCOMES = {
+    in_place.COPY: N_(
+        ":truck: {node} couldn't change the size in place: {why}. KWS does it through a copy instead, so the address will "
+        "change."
+    ),
+    in_place.AGAIN: N_(
+        ":x: {node} couldn't change the size to {size}: {why}. No data is lost: the server is starting again with its old "
+        "size."
+    ),
+    in_place.BROKEN: N_(
+        ":x: The server broke on {node} while its size was changing, and nobody can log in. Contact an admin."
+    ),
+}
 NO_SUCCESSOR = N_(":x: KWS couldn't create it, so the move was canceled. The other server stays.")
 MOVED_HERE = N_(":truck: Replaces {name} on {moved_from}: the same files, login, and last day.")
 AUDIENCES = {
@@ -232,6 +255,8 @@ def line(event: Event, rental: Rental, texts: Texts) -> str | None:
     words = _words(event.details, texts)
     if isinstance(event.details, ResetDone):
         words |= _way_in(rental)
+    if isinstance(event.details, ResizeDone):
+        words["figures"] = size_line(rental.wanted_size, texts)
     line = texts(_sentence(event, rental), actor=history.person(event.actor), **words)
     return line + history.by_another(event, rental, texts)
 
@@ -252,7 +277,7 @@ def _sentence(event: Event, rental: Rental) -> Message:
             return _of_reset(event.details, rental)
         case Extended(via="night"):
             return UNBUILT
-        case MovePlanned() | MoveFailed():
+        case MovePlanned() | MoveFailed() | ResizeFailed():
             return _of_move(event.details)
         case CopyWanted() | CopyPlanned() | CopyFailed() | CopyDeleted():
             return _of_copy(event.details)
@@ -287,6 +312,8 @@ def _of_move(details: EventDetails) -> Message:
             return MOVE_UNPLANNED
         case MoveFailed(started=True):
             return MOVE_UNDONE
+        case ResizeFailed(outcome=outcome) if outcome in RESIZE_OUTCOMES:
+            return RESIZE_OUTCOMES[outcome]
     return LINES[details.kind]
 
 
@@ -335,7 +362,7 @@ def _words(details: EventDetails, texts: Texts) -> dict[str, object]:
             words["time"] = duration(minutes, MINUTES, texts)
         case KeySent(fingerprint=fingerprint):
             words["print"] = code(fingerprint or "")
-        case MoveFailed():
+        case MoveFailed() | ResizeFailed():
             words["why"] = move_failure(details.why, texts)
         case MovePlanned(at=datetime() as at):
             words["moment"] = slack_time(at, texts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from slack_sdk.models.blocks import (
@@ -21,11 +20,10 @@ from bot.views import form_fields as fields
 from bot.views import ids
 from bot.views.form_fields import SentView
 from kws_core.errors import ErrorCode
-from kws_core.moves import lifecycle
-from kws_core.moves.service import MoveTerms
+from kws_core.moves import in_place, lifecycle
+from kws_core.moves.service import MoveTerms, SizeChoice
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Reason
-from kws_core.values import Size
 
 WHY: dict[str, str] = {  # beside what nodes say, and what is said of copies
     lifecycle.SLOW: N_("it took too long"),
@@ -43,8 +41,13 @@ WHY: dict[str, str] = {  # beside what nodes say, and what is said of copies
     ErrorCode.NODE_SILENT: N_("its node isn't responding"),
     ErrorCode.BUSY: N_("KWS was busy with it"),
     ErrorCode.RESET_UNDER_WAY: N_("it was being reset"),
+    ErrorCode.RESIZING: N_("its size was being changed"),
+    ErrorCode.MOVE_FOREIGN: N_("it was imported from the previous system"),
+    in_place.NO_LOGIN: N_("you couldn't log in after the restart"),
+    in_place.UNDONE: N_("someone undid it on the node"),
     ErrorCode.NOT_READY: N_("it wasn't running"),
 }
+WAYS = {True: N_("Keeps its address, restarts"), False: N_("Gets a new address, through a copy")}
 MOVE = N_("Move server")
 SIZE = N_("Change size")
 
@@ -85,25 +88,25 @@ def maintenance_buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
     ]
 
 
-def size_form(rental: Rental, sizes: Sequence[Size], texts: Texts) -> View:
-    """The form for another size; the disk can't be smaller than it is."""
+def size_form(choice: SizeChoice, texts: Texts) -> View:
+    """The form for another size, with what each does to the server; the disk can't be smaller than it is."""
+    rental = choice.rental
     said = texts(
         N_(
-            "*{name}* has {size}. KWS stops the server, copies its disk, and creates it with the new size, where there "
-            "is room. That takes minutes to hours, and you can't log in meanwhile. Its files, name, login, and last day "
-            "stay the same. Its address and SSH host keys change. If it fails, the server starts again as it was."
+            "*{name}* has {size}. Some sizes keep its address: the server restarts, and you can log in again in a few "
+            "minutes. Otherwise, or if {node} can't do it, KWS copies its disk and creates a new server. That takes minutes "
+            "to hours, and its address and SSH host keys change. Its files, name, login, and last day stay the same. If it "
+            "fails, the server starts again as it was."
         ),
         name=rental.name,
         size=size_line(rental.wanted_size, texts),
+        node=rental.placement.node if rental.placement else "",
     )
-    options = [
-        (clip(f"{size.name} ({size_line(size, texts)})", 75), size.name)
-        for size in sizes
-        if size.disk_gb >= rental.disk_gb and size.name != rental.size
-    ]
+    options = [(clip(f"{size.name} ({size_line(size, texts)})", 75), size.name) for size in choice.sizes]
+    ways = {size.name: clip(texts.plain(WAYS[size.name in choice.in_place]), 75) for size in choice.sizes}
     blocks: list[Block] = [_section(said)]
     if options:
-        blocks.append(fields.select(ids.Field.SIZE, texts.plain(N_("New size")), options, None))
+        blocks.append(fields.select(ids.Field.SIZE, texts.plain(N_("New size")), options, None, below=ways))
     else:
         blocks.append(_section(texts(N_("There's no other size with a disk at least as large."))))
     label = PlainTextObject(text=texts.plain(SIZE))

@@ -54,7 +54,9 @@ POWER = {  # of one that is ready: an icon, and what is said instead of that
     Power.OFF: (":black_square_for_stop:", N_("Stopped")),
     Power.STARTING: (":hourglass_flowing_sand:", N_("Starting")),
     Power.RESETTING: (":hourglass_flowing_sand:", N_("Resetting")),
+    Power.RESIZING: (":hourglass_flowing_sand:", N_("Changing size")),
 }
+LEFT_ALONE = (Power.RESETTING, Power.RESIZING)  # by everybody but KWS
 
 
 START = (N_("Start server"), N_("Start container"))  # of a server, of a container
@@ -71,7 +73,14 @@ RETURN_PLANNED = N_(
 TURNED = (EventKind.SWITCHED_OFF, EventKind.SWITCHED_ON, EventKind.POWERED_OFF, EventKind.POWERED_ON)
 COPY_NEWS = frozenset({EventKind.COPY_KEPT, EventKind.COPY_FAILED, EventKind.COPY_WARNED})
 NEWS_WHILE_LIVE = frozenset(
-    {EventKind.MOVE_FAILED, EventKind.NODE_DRAINED, EventKind.WEB_TAKEN_OFF, EventKind.WEB_PUT_BACK}
+    {
+        EventKind.MOVE_FAILED,
+        EventKind.NODE_DRAINED,
+        EventKind.RESIZE_DONE,
+        EventKind.RESIZE_FAILED,
+        EventKind.WEB_TAKEN_OFF,
+        EventKind.WEB_PUT_BACK,
+    }
 )
 ON_A_MESSAGE = frozenset({"warning", "restore"})  # where the clicked message itself says what happened
 REKEY = N_(
@@ -193,7 +202,7 @@ def buttons(rental: Rental, texts: Texts, web: WebSection | None = None) -> list
     elements: list[ButtonElement] = []
     if rental.replaces is not None:  # until it has taken the other one's place, people act on that one
         return [_button(ids.Action.HISTORY, N_("View history"), rental, texts)]
-    settled = not rental.moving and rental.power is not Power.RESETTING
+    settled = not rental.moving and rental.power not in LEFT_ALONE
     if rental.status is Status.READY and settled:
         elements.append(_button(ids.Action.CONSOLE, _of(rental, LOG), rental, texts))
         if rental.kind is Kind.SERVER and rental.rekey is None and rental.access is not Access.NONE:
@@ -218,7 +227,7 @@ def buttons(rental: Rental, texts: Texts, web: WebSection | None = None) -> list
                     N_("Running processes will end. The disk is kept."),
                 ),
             ]
-        if rental.movable:
+        if rental.kind is Kind.SERVER:
             elements.append(_button(ids.Action.SIZE, N_("Change size…"), rental, texts))
         elements.append(_button(ids.Action.RESET, _of(rental, RESET), rental, texts))
     if rental.status in (Status.READY, Status.STOPPED):
@@ -295,7 +304,7 @@ def state_of(rental: Rental) -> tuple[str, str]:
 
 def _is_off(rental: Rental) -> bool:
     """Whether nobody gets in now, although it is in use."""
-    return rental.moving or rental.power in (Power.OFF, Power.STARTING, Power.RESETTING)
+    return rental.moving or rental.power in (Power.OFF, Power.STARTING, *LEFT_ALONE)
 
 
 def _kept(rental: Rental, texts: Texts) -> Mrkdwn:
@@ -303,6 +312,8 @@ def _kept(rental: Rental, texts: Texts) -> Mrkdwn:
         return texts(N_("It's stopped while it moves. The card of the new server shows how to log in."))
     if rental.power is Power.RESETTING:
         return texts(N_("Resetting. This card will show how to log in."))
+    if rental.power is Power.RESIZING:
+        return texts(N_("Changing size. The server restarts, and you log in as before."))
     if rental.power is Power.STARTING:
         return texts(N_("Starting. This card will show how to log in."))
     return texts(

@@ -53,13 +53,14 @@ _DELIVERY = table_of(Delivery).insert()
 _HISTORY = select(Event).where(Event.rental_id == bindparam("rental")).order_by(Event.id)
 
 
+_sized_at = func.coalesce(Placement.resized_at, Placement.server_at)  # when it was as large as it is
 _HELD = (
     select(
         Placement.node,
         func.sum(Rental.vcpus),
         func.sum(Rental.ram_mb),
         func.sum(Rental.disk_gb),
-        func.max(Placement.server_at),
+        func.max(_sized_at),
         Rental.status,
         Placement.state,
         func.count(),
@@ -68,7 +69,12 @@ _HELD = (
     .group_by(Placement.node, Rental.status, Placement.state)
     .where(Placement.state.in_(HOLDING))
 )
-_HELD_SINCE = _HELD.group_by(case((Placement.server_at <= bindparam("since"), 0), else_=Placement.id))
+_HELD_SINCE = _HELD.group_by(case((_sized_at <= bindparam("since"), 0), else_=Placement.id))
+_RESIZING = (
+    select(Placement.node, Placement.resize_to, Placement.resize_taken_at, Rental.status, Placement.state)
+    .join(Rental)
+    .where(Placement.resize_at.is_not(None), Placement.state.in_(HOLDING))
+)
 
 
 def keys_of(session: Session, owner: str) -> Sequence[SavedKey]:
@@ -89,7 +95,7 @@ def saved_key(session: Session, owner: str, key_id: int) -> SavedKey:
 
 
 class HeldCapacity(NamedTuple):
-    """Capacity that placements hold on a node."""
+    """Capacity that placements hold on a node; ``server_at``: since when the node can have counted it."""
 
     node: str
     vcpus: int
@@ -163,10 +169,14 @@ def earliest_end(session: Session) -> Rental | None:
 def held_capacity(session: Session, since: datetime | None = None) -> list[HeldCapacity]:
     """Everything that holds capacity somewhere, summed by node and state.
 
-    What was asked for after ``since``, or not yet, comes one by one; ``server_at`` of a sum is the newest in it.
+    What was asked for after ``since``, or not yet, comes one by one; ``server_at`` of a sum is the newest in it. A
+    machine that gets another size holds that one too, and counts as no other rental.
     """
     rows = session.execute(_HELD_SINCE, {"since": since}) if since else session.execute(_HELD)
-    return [HeldCapacity(*row) for row in rows]
+    return [HeldCapacity(*row) for row in rows] + [
+        HeldCapacity(node, size["vcpus"], size["ram_mb"], size["disk_gb"], at, status, state, rentals=0)
+        for node, size, at, status, state in session.execute(_RESIZING)
+    ]
 
 
 def lock_capacity(session: Session) -> None:

@@ -11,21 +11,19 @@ from sqlalchemy.orm import Session
 
 from kws_core.context import Context
 from kws_core.copies import queries as copies
-from kws_core.copies.service import free_gb
 from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
-from kws_core.moves import lifecycle
+from kws_core.moves import in_place, lifecycle
+from kws_core.moves.target import check_copyable, copy_target, roomy_node
 from kws_core.people import Actor
 from kws_core.rentals.access import allowed, check_settled
 from kws_core.rentals.admission import check_quota
-from kws_core.scheduling import capacity
 from kws_core.scheduling.node_maintenance import night_hour
-from kws_core.scheduling.placement import PlacementRequest, choose
 from kws_core.tables.base import SYSTEM
 from kws_core.tables.details.events import MoveFailed, MovePlanned
 from kws_core.tables.node import NodeRecord
 from kws_core.tables.rental import Placement, Rental
-from kws_core.tables.states import LIVE, Access, PlacementState, Status
+from kws_core.tables.states import LIVE, PlacementState, Status
 from kws_core.values import Kind, Size
 
 log = logging.getLogger(__name__)
@@ -36,12 +34,22 @@ VIA_PLAN = "plan"  # where a move comes from whose time has come
 
 @dataclass(frozen=True, slots=True)
 class MoveTerms:
-    """What a move would do now."""
+    """What a move would do now; ``in_place``: it only gets another size, and keeps its address."""
 
     rental: Rental
     source: str  # nodes
     target: str
     size: Size
+    in_place: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SizeChoice:
+    """Sizes that a server can be asked to get; ``in_place``: names of those for which it needn't be moved."""
+
+    rental: Rental
+    sizes: list[Size]
+    in_place: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ class Moves:
         self.context = context
 
     def terms(self, who: Actor, rental_id: str, size: Size | None = None) -> MoveTerms:
-        """Return what a move would do now; ``size``: to that size, on any node.
+        """Return what a move would do now; ``size``: to that size, where it is if its node can do that.
 
         Raises:
             UserError: If it can't be moved now, with why.
@@ -78,9 +86,12 @@ class Moves:
         with self.context.store.write() as session:
             queries.lock_capacity(session)
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
-            if not rental.moving:
-                terms = self._terms(session, rental, size)
-                lifecycle.begin(session, rental, terms.target, terms.size, self.context.now(), who.id, via)
+            if not rental.moving and not (rental.resizing and size):
+                now, terms = self.context.now(), self._terms(session, rental, size)
+                if terms.in_place:
+                    in_place.begin(rental, terms.size, now, who.id, via)
+                else:
+                    lifecycle.begin(session, rental, terms.target, terms.size, now, who.id, via)
         self._changed()
         return rental
 
@@ -96,15 +107,16 @@ class Moves:
             queries.lock_capacity(session)
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.moving:
-                held = self._check(session, rental)
+                held = self._check(rental)
+                check_copyable(session, rental)
                 record = session.get(NodeRecord, held.node)
                 if record is None or record.failing_since is None:
                     raise UserError(ErrorCode.NODE_RESPONDS, node=held.node)
                 copy = copies.newest_of(session, rental.id, held.node)
                 if copy is None:
                     raise UserError(ErrorCode.COPY_GONE)
-                target = self._room(session, rental, rental.wanted_size, frozenset({held.node}))
                 now, size = self.context.now(), rental.wanted_size
+                target = roomy_node(session, self.context.config, rental, size, frozenset({held.node}))
                 lifecycle.begin(session, rental, target, size, now, who.id, via, copy)
         self._changed()
         return rental
@@ -145,23 +157,33 @@ class Moves:
         with self.context.store.write() as session:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if at is not None:
-                self._check(session, rental)
+                self._check(rental)
+                check_copyable(session, rental)
             if rental.move_at != at:
                 rental.move_at = at
                 rental.record(MovePlanned(at, via=via), self.context.now(), actor=who.id)
         self._changed()
         return rental
 
-    def movable(self, who: Actor, rental_id: str) -> Rental:
-        """Return the server, if it can be moved somewhere at all.
+    def sizes(self, who: Actor, rental_id: str) -> SizeChoice:
+        """Return the sizes to choose from; whether there is room for a copy is checked when one is chosen.
 
         Raises:
-            UserError: If it can't, with why.
+            UserError: If it can't get another size at all, with why.
         """
+        config, now = self.context.config, self.context.now()
         with self.context.store.read() as session:
             rental = allowed(queries.rental(session, rental_id), who)
-            self._check(session, rental)
-        return rental
+            held = self._check(rental)
+            sizes = [
+                size
+                for size in config.all_sizes()
+                if size.disk_gb >= rental.disk_gb and size.name != rental.size
+            ]
+            here = [size for size in sizes if in_place.fits(session, config, held, size, now)]
+            if not here:
+                check_copyable(session, rental)
+        return SizeChoice(rental, sizes, frozenset(size.name for size in here))
 
     def tonight(self) -> datetime:
         """The next hour at which servers are moved (03:00 in the lab's zone)."""
@@ -189,7 +211,9 @@ class Moves:
                 rental.record(MoveFailed(error.code, started=False), self.context.now())
 
     def _terms(self, session: Session, rental: Rental, size: Size | None) -> MoveTerms:
-        held = self._check(session, rental)
+        config, held = self.context.config, self._check(rental)
+        if size is None:
+            check_copyable(session, rental)
         turning = held.act_at is not None or held.resume_at is not None
         if turning or rental.rekey is not None:
             raise UserError(ErrorCode.BUSY, name=rental.name)
@@ -198,74 +222,41 @@ class Moves:
         record = session.get(NodeRecord, held.node)
         if record is None or record.failing_since is not None:
             raise UserError(ErrorCode.NODE_SILENT, node=held.node)
-        wanted = self._size(session, rental, size)
-        free = free_gb(session, held.node, self.context.config.policy.copy_floor_gb)
-        if free is not None and rental.disk_gb > free:
-            raise UserError(ErrorCode.COPY_NO_ROOM, node=held.node, disk_gb=rental.disk_gb, free_gb=free)
-        tried = frozenset() if size else frozenset({held.node})
-        return MoveTerms(rental, held.node, self._room(session, rental, wanted, tried), wanted)
+        if size is None:
+            target = copy_target(session, config, rental, rental.wanted_size, frozenset({held.node}))
+            return MoveTerms(rental, held.node, target, rental.wanted_size)
+        self._check_size(session, rental, size)
+        if in_place.fits(session, config, held, size, self.context.now()):
+            return MoveTerms(rental, held.node, held.node, size, in_place=True)
+        return MoveTerms(rental, held.node, copy_target(session, config, rental, size), size)
 
-    def _room(self, session: Session, rental: Rental, size: Size, tried: frozenset[str]) -> str:
-        """The node that is to have the successor.
-
-        Raises:
-            UserError: If none has room.
-        """
-        rooms = capacity.rooms(session, self.context.config)
-        node = choose(rooms, PlacementRequest(Kind.SERVER, "", size, tried)).node
-        if node is None:
-            raise UserError(ErrorCode.MOVE_NO_ROOM, name=rental.name, size=size.name)
-        return node
-
-    def _check(self, session: Session, rental: Rental) -> Placement:
+    def _check(self, rental: Rental) -> Placement:
         """What no waiting changes.
 
         Raises:
-            UserError: If it can't be moved.
+            UserError: If KWS must leave its machine alone.
         """
         held = rental.placement
         if rental.kind is Kind.CONTAINER:
             raise UserError(ErrorCode.MOVE_CONTAINER, name=rental.name)
-        if (
-            rental.access is Access.NONE
-        ):  # nobody knows how its owner gets in: whether it answers can't be seen
-            raise UserError(ErrorCode.MOVE_FOREIGN, name=rental.name)
         check_settled(rental)
         if rental.status is not Status.READY or held is None or held.server_id is None:
             raise UserError(ErrorCode.NOT_READY, name=rental.name)
-        if rental.network_id and (others := _neighbors(session, rental, held.node)):
-            raise UserError(ErrorCode.MOVE_NETWORK, name=rental.name, others=others)
         return held
 
-    def _size(self, session: Session, rental: Rental, size: Size | None) -> Size:
-        """The size that it is to have.
+    def _check_size(self, session: Session, rental: Rental, size: Size) -> None:
+        """Check that it may get that size.
 
         Raises:
             UserError: If the disk would shrink, nothing would change, or it is more than the policy allows.
         """
         was = rental.wanted_size
-        if size is None:
-            return was
         if size.disk_gb < was.disk_gb:
             raise UserError(ErrorCode.DISK_SHRINKS, size=size.name, disk_gb=was.disk_gb)
         if (size.vcpus, size.ram_mb, size.disk_gb) == (was.vcpus, was.ram_mb, was.disk_gb):
             raise UserError(ErrorCode.SIZE_SAME, name=rental.name, size=size.name)
         check_quota(session, self.context.config.policy, rental.owner, size, instead_of=rental.id)
-        return size
 
     def _changed(self) -> None:
         self.context.work.set()
         self.context.mail.set()
-
-
-def _neighbors(session: Session, rental: Rental, node: str) -> list[str]:
-    """Names of the other servers in its own network there."""
-    query = select(Rental.name).join(Placement, Placement.rental_id == Rental.id)
-    query = query.where(
-        Rental.network_id == rental.network_id,
-        Rental.id != rental.id,
-        Rental.status.in_(LIVE),
-        Placement.node == node,
-        Placement.state == PlacementState.ACTIVE,
-    )
-    return sorted(session.scalars(query))

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kws_core.nodes.values import (
+    Action,
     Address,
     Capacity,
     ContainerSpec,
@@ -20,7 +21,6 @@ from kws_core.nodes.values import (
     Login,
     LoginCheck,
     Machine,
-    MachineAction,
     Rebuild,
     RemainingResources,
     ServerSpec,
@@ -99,12 +99,17 @@ class Node(Protocol):
         They are of a size, not of one rental, so that they carry no mark. ``dry_run`` only names them.
         """
 
-    def act(self, kind: Kind, machine_id: str, action: MachineAction) -> None:
-        """Ask for a reboot, a start or a stop; machines() shows when it is done.
+    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
+        """Ask for a reboot, a start, a stop, another size or the end of that; machines() shows when it is done.
 
         Repeat-safe: a machine that is already so, or on its way, is fine. A reboot starts a stopped one.
         NodeRefused ``missing`` when there is no such machine with a KWS mark, ``invalid`` when its state
         does not allow it now (still building, broken, paused, another action under way).
+
+        A server that gets another size is shown as UNCONFIRMED when it has it, and is in use again, or stopped if it
+        was; then it waits for a ``ResizeEnd``, for as long as the node is set to. A node that can't do it refuses
+        (``no_host``, ``quota``, ``auth``, ``invalid``), or takes the wish and shows the server as it was before.
+        Where nothing is to be confirmed or reverted, that is fine.
         """
 
     def rebuild(self, again: Rebuild, address: Address) -> str | None:

@@ -14,6 +14,7 @@ from kws_core.nodes import Node
 from kws_core.nodes.guarded_image_store import GuardedImageStore
 from kws_core.nodes.image_store import ImageStore
 from kws_core.nodes.values import (
+    Action,
     Address,
     Capacity,
     ContainerSpec,
@@ -21,7 +22,6 @@ from kws_core.nodes.values import (
     Login,
     LoginCheck,
     Machine,
-    MachineAction,
     Rebuild,
     RemainingResources,
     ServerSpec,
@@ -154,7 +154,7 @@ class GuardedNode:
         """See Node."""
         return self._guard(lambda: self._node.tidy(dry_run))
 
-    def act(self, kind: Kind, machine_id: str, action: MachineAction) -> None:
+    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
         """See Node."""
         self._guard(lambda: self._node.act(kind, machine_id, action))
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from kws_core.errors import Refusal
-from kws_core.values import HostCapacity, Kind, PortRange, Size
+from kws_core.values import HostCapacity, Kind, PortRange, ResizeEnd, Size
 
 
 class MachineAction(StrEnum):
@@ -17,6 +17,23 @@ class MachineAction(StrEnum):
     REBOOT = "reboot"
     START = "start"
     STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Another size for a server that is there: it restarts with it, and keeps its disk and its address."""
+
+    size: Size
+
+
+Action = MachineAction | Resize | ResizeEnd
+
+
+class ResizeState(StrEnum):
+    """How far a server is that gets another size, or the one that it had before."""
+
+    UNDER_WAY = "under_way"
+    UNCONFIRMED = "unconfirmed"  # it has the new size, and waits for a ``ResizeEnd``
 
 
 class MachineState(StrEnum):
@@ -180,6 +197,8 @@ class Machine:
     created_at: datetime | None = None
     command: Sequence[str] = ()  # of a container, as is the next: what it was made with
     environment: Mapping[str, str] = field(default_factory=dict)
+    size: Size | None = None  # of a server, as it has it now
+    resize: ResizeState | None = None  # None: its size is settled
 
 
 @dataclass(frozen=True, slots=True)

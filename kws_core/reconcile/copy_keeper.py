@@ -81,7 +81,7 @@ class CopyKeeper:
 
     def _begin(self, node: Node, copy: Copy) -> None:
         """Commit that the node is about to be asked, then ask."""
-        if copy.for_move and not _is_off(copy):
+        if (copy.for_move and not _is_off(copy)) or copy.rental.resizing:
             self._later(copy, POLL)
         elif self._apply(copy, self._asking):
             self._make(node, copy)

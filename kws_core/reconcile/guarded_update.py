@@ -37,12 +37,15 @@ class Rows:
         self.context = context
         self.who = who
 
-    def apply(self, job: Job, change: Change) -> bool:
+    def apply(self, job: Job, change: Change, *, capacity: bool = False) -> bool:
         """Applies ``change`` to the fresh rows, which replace the loaded ones in ``job``.
 
-        False when the placement is no longer what it was, or when ``change`` itself says False.
+        False when the placement is no longer what it was, or when ``change`` itself says False. ``capacity``: it
+        places something, and takes its turn with requests.
         """
         with self.context.store.write() as session:
+            if capacity:
+                queries.lock_capacity(session)
             rental = queries.rental(session, job.rental.id, lock=True)
             fresh = next((p for p in rental.placements if p.id == job.placement.id), None) if rental else None
             same = fresh is not None and fresh.state is job.placement.state and fresh.leased_by == self.who

@@ -35,6 +35,7 @@ from kws_core.reconcile.node_specs import address_of, proxies_of, spec_of
 from kws_core.reconcile.power_watch import PowerWatch
 from kws_core.reconcile.rebuilder import Rebuilder
 from kws_core.reconcile.relocation import Relocator, left_by
+from kws_core.reconcile.resizer import Resizer
 from kws_core.reconcile.resumption import Resumption
 from kws_core.rentals.lifecycle import end, place
 from kws_core.scheduling import build_slots, capacity, work_queue
@@ -86,6 +87,7 @@ class Steps:
         self.boots = BootWatch(context, nodes, self.rows)
         self.renewer = KeyRotator(context, nodes, self.rows, self.boots)
         self.rebuilder = Rebuilder(context, nodes, self.rows, self.boots)
+        self.resizer = Resizer(context, nodes, self.rows, self.boots)
         resumption = Resumption(context, nodes, self.rows, self.boots)
         self.power = PowerWatch(context, self.rows, self.boots, resumption)
         self.moves = Relocator(context, nodes, self.rows)
@@ -206,6 +208,8 @@ class Steps:
             return self._watch_missing(job)
         if job.placement.missing or job.placement.tries:
             self.rows.apply(job, _seen)
+        if (wait := self.resizer.resize(job, machine)) is not None:
+            return wait
         if job.rental.moving:
             return self.moves.stop(job, machine)
         if job.rental.status is Status.STOPPED:

@@ -22,13 +22,15 @@ def check_settled(rental: Rental) -> None:
     """Check that KWS itself is at nothing for which its machine must be left alone.
 
     Raises:
-        UserError: If it is being moved, or reset.
+        UserError: If it is being moved or reset, or gets another size.
     """
     check_in_place(rental)
     if rental.moving:
         raise UserError(ErrorCode.MOVING, name=rental.name)
     if rental.reset_at is not None:
         raise UserError(ErrorCode.RESET_UNDER_WAY, name=rental.name)
+    if rental.resizing:
+        raise UserError(ErrorCode.RESIZING, name=rental.name)
 
 
 def check_in_place(rental: Rental) -> None:

@@ -326,8 +326,8 @@ def check_quota(
     mine = [one for one in queries.rentals_of(session, owner) if one.live and one.id != instead_of]
     used = {
         "rentals": (len(mine) + 1, policy.max_rentals_per_user),
-        "vcpus": (sum(r.vcpus for r in mine) + size.vcpus, policy.max_vcpus_per_user),
-        "ram_mb": (sum(r.ram_mb for r in mine) + size.ram_mb, policy.max_ram_mb_per_user),
+        "vcpus": (sum(r.largest_size.vcpus for r in mine) + size.vcpus, policy.max_vcpus_per_user),
+        "ram_mb": (sum(r.largest_size.ram_mb for r in mine) + size.ram_mb, policy.max_ram_mb_per_user),
     }
     for what, (wanted, limit) in used.items():
         if wanted > limit:

@@ -1,7 +1,8 @@
 """What each person used in a time: from the rentals' own history, and as CSV.
 
 A rental counts from the moment it was ready until nothing of it was left; one that was transferred counts
-for each of its owners in turn.
+for each of its owners in turn, and one whose size changed in place with each of its sizes. A copy counts from
+when it was kept until its node had nothing of it; that of a move doesn't count.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
 
 from kws_core.context import Context
+from kws_core.copies.lifecycle import takes_gb
 from kws_core.errors import ConfigError
-from kws_core.tables.details.events import Transferred
+from kws_core.tables.copy import Copy
+from kws_core.tables.details.events import ResizeDone, Transferred
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -44,6 +48,16 @@ class Span(NamedTuple):
     ended: datetime | None
 
 
+class CopySpan(NamedTuple):
+    """A copy while one person owned it; ``ended`` is empty while it lasts."""
+
+    owner: str
+    gb: int
+    kept: datetime
+    new: bool  # False: it came from somebody else
+    ended: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Used:
     """What one person used."""
@@ -56,6 +70,8 @@ class Used:
     vcpu_hours: float = 0.0
     ram_gb_hours: float = 0.0
     disk_gb_days: float = 0.0
+    copies: int = 0  # kept in that time
+    copy_gb_days: float = 0.0
 
 
 def month_of(text: str) -> date:
@@ -89,38 +105,84 @@ class UsageReport:
     def month(self, first: date) -> list[Used]:
         """A month of the lab's zone, up to now."""
         begin, end = self._midnight(first), self._midnight(month_after(first))
-        return summary(self.spans(begin, end), begin, end, self.context.now())
+        spans, copies = self.spans(begin, end), self.copies(begin, end)
+        return summary(spans, begin, end, self.context.now(), copies)
 
     def spans(self, begin: datetime, end: datetime) -> list[Span]:
-        """Every rental that was there in that time, by its owners."""
+        """Every rental that was there in that time, by its owners and sizes."""
         there = (Rental.created_at < end, or_(Rental.ended_at.is_(None), Rental.ended_at > begin))
         with self.context.store.read() as session:
             rentals = session.scalars(select(Rental).where(*there)).all()
-            moved = select(Event).where(Event.kind == EventKind.TRANSFERRED).order_by(Event.id)
-            transfers: dict[str, list[Event]] = {}
-            for event in session.scalars(moved):
-                transfers.setdefault(event.rental_id, []).append(event)
-        return [span for rental in rentals for span in spans_of(rental, transfers.get(rental.id, ()))]
+            changes = _changes(session, EventKind.TRANSFERRED, EventKind.RESIZE_DONE)
+        return [span for rental in rentals for span in spans_of(rental, changes.get(rental.id, ()))]
+
+    def copies(self, begin: datetime, end: datetime) -> list[CopySpan]:
+        """Every copy that was kept in that time, by its owners."""
+        there = (Copy.kept_at < end, or_(Copy.gone_at.is_(None), Copy.gone_at > begin))
+        with self.context.store.read() as session:
+            found = session.scalars(select(Copy).where(*there, Copy.for_move.is_(False))).unique().all()
+            changes = _changes(session, EventKind.TRANSFERRED)
+        return [span for copy in found for span in copy_spans_of(copy, changes.get(copy.rental_id, ()))]
 
     def _midnight(self, day: date) -> datetime:
         return datetime.combine(day, time(0), tzinfo=self.context.config.kws.zone).astimezone(UTC)
 
 
-def spans_of(rental: Rental, transfers: Sequence[Event]) -> list[Span]:
-    """One span per owner."""
-    handed = [(event.at, event.details) for event in transfers if isinstance(event.details, Transferred)]
-    owner = handed[0][1].was if handed else rental.owner
-    size = (rental.kind, rental.vcpus, rental.ram_mb, rental.disk_gb)
-    span = Span(owner, *size, rental.created_at, rental.ready_at, rental.ended_at)
+def _changes(session: Session, *kinds: EventKind) -> dict[str, list[Event]]:
+    """By rental, what changed of it, oldest first."""
+    found: dict[str, list[Event]] = {}
+    for event in session.scalars(select(Event).where(Event.kind.in_(kinds)).order_by(Event.id)):
+        found.setdefault(event.rental_id, []).append(event)
+    return found
+
+
+def spans_of(rental: Rental, changes: Sequence[Event]) -> list[Span]:
+    """One span per owner and size."""
+    told = [(event.at, event.details) for event in changes]
+    owners = [one for _, one in told if isinstance(one, Transferred)]
+    sizes = [(one.vcpus, one.ram_mb, one.disk_gb) for _, one in told if isinstance(one, ResizeDone)]
+    owner = owners[0].was if owners else rental.owner
+    sizes.append((rental.vcpus, rental.ram_mb, rental.disk_gb))  # each event has the one before it
+    span = Span(owner, rental.kind, *sizes.pop(0), rental.created_at, rental.ready_at, rental.ended_at)
     spans = []
-    for at, details in handed:
+    for at, details in told:
         spans.append(span._replace(ended=at))
         ready = max(rental.ready_at, at) if rental.ready_at else None
-        span = Span(details.to, *size, None, ready, rental.ended_at)
+        span = span._replace(created=None, ready=ready)
+        if isinstance(details, Transferred):
+            span = span._replace(owner=details.to)
+        elif isinstance(details, ResizeDone):
+            vcpus, ram_mb, disk_gb = sizes.pop(0)
+            span = span._replace(vcpus=vcpus, ram_mb=ram_mb, disk_gb=disk_gb)
     return [*spans, span]
 
 
-def summary(spans: Iterable[Span], begin: datetime, end: datetime, now: datetime) -> list[Used]:
+def copy_spans_of(copy: Copy, changes: Sequence[Event]) -> list[CopySpan]:
+    """One span per owner: a copy goes with its rental to another one, for as long as it is there."""
+    assert copy.kept_at
+    handed = [
+        (event.at, event.details)
+        for event in changes
+        if isinstance(event.details, Transferred)
+        and copy.kept_at < event.at
+        and (copy.gone_at is None or event.at < copy.gone_at)
+    ]
+    owner = handed[0][1].was if handed else copy.owner
+    span = CopySpan(owner, takes_gb(copy), copy.kept_at, new=True, ended=copy.gone_at)
+    spans = []
+    for at, details in handed:
+        spans.append(span._replace(ended=at))
+        span = span._replace(owner=details.to, kept=at, new=False)
+    return [*spans, span]
+
+
+def summary(
+    spans: Iterable[Span],
+    begin: datetime,
+    end: datetime,
+    now: datetime,
+    copies: Iterable[CopySpan] = (),
+) -> list[Used]:
     """What each person used from ``begin`` to ``end``, as far as it has ended; by person."""
     found: dict[str, Used] = {}
     for span in spans:
@@ -132,14 +194,23 @@ def summary(spans: Iterable[Span], begin: datetime, end: datetime, now: datetime
                 servers=used.servers + (span.kind is Kind.SERVER),
                 containers=used.containers + (span.kind is Kind.CONTAINER),
             )
-        found[span.owner] = _add(used, span, _length(span, begin, end, now))
+        found[span.owner] = _add(used, span, _length(span.ready, span.ended, begin, end, now))
+    for copy in copies:
+        used = found.get(copy.owner, Used(copy.owner))
+        days = _length(copy.kept, copy.ended, begin, end, now) / DAY
+        kept = copy.new and begin <= copy.kept < end
+        found[copy.owner] = replace(
+            used, copies=used.copies + kept, copy_gb_days=used.copy_gb_days + copy.gb * days
+        )
     return [found[person] for person in sorted(found) if found[person] != Used(person)]
 
 
-def _length(span: Span, begin: datetime, end: datetime, now: datetime) -> timedelta:
-    if span.ready is None:
+def _length(
+    since: datetime | None, ended: datetime | None, begin: datetime, end: datetime, now: datetime
+) -> timedelta:
+    if since is None:
         return timedelta(0)
-    return max(timedelta(0), min(span.ended or now, end, now) - max(span.ready, begin))
+    return max(timedelta(0), min(ended or now, end, now) - max(since, begin))
 
 
 def _add(used: Used, span: Span, length: timedelta) -> Used:
@@ -168,6 +239,8 @@ def rows(
             "vcpu_hours": round(one.vcpu_hours, 2),
             "ram_gb_hours": round(one.ram_gb_hours, 2),
             "disk_gb_days": round(one.disk_gb_days, 2),
+            "copies": one.copies,
+            "copy_gb_days": round(one.copy_gb_days, 2),
         }
         for one in used
     ]

@@ -22,7 +22,7 @@ from kws_core.tables.states import (
     Status,
     Upstream,
 )
-from kws_core.values import Kind
+from kws_core.values import Kind, ResizeEnd
 
 ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no similar ones: people read ids to each other
 
@@ -85,6 +85,7 @@ class Base(DeclarativeBase):
         CopyState: words(CopyState, 16),
         Audience: words(Audience, 16),
         Upstream: words(Upstream, 8),
+        ResizeEnd: words(ResizeEnd, 8),
         EventKind: words(EventKind, 24),
         Kind: words(Kind, 16),
         dict[str, Any]: JSON,

@@ -30,4 +30,5 @@ class NodeRecord(Base):
     up_since: Mapped[datetime | None]  # since when it answers, once it had been unresponsive
     last_error: Mapped[str | None] = mapped_column(Text)  # kept when it answers again
     last_error_at: Mapped[datetime | None]
+    no_resize_at: Mapped[datetime | None]  # when it last could not give a server another size
     missed_at: Mapped[datetime | None]  # since when it is missing in nodes.toml although rentals are there

@@ -29,7 +29,7 @@ from kws_core.tables.states import (
     Reason,
     Status,
 )
-from kws_core.values import Kind, Size, owner_tag
+from kws_core.values import Kind, ResizeEnd, Size, owner_tag
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +128,13 @@ class Rental(Base):
         return Size(self.size, self.vcpus, self.ram_mb, self.disk_gb)
 
     @property
+    def largest_size(self) -> Size:
+        """The larger of what it has and what it is to get, in everything."""
+        was, new = self.wanted_size, (self.placement and self.placement.new_size) or self.wanted_size
+        figures = ((was.vcpus, new.vcpus), (was.ram_mb, new.ram_mb), (was.disk_gb, new.disk_gb))
+        return Size(was.name, *map(max, figures))
+
+    @property
     def wanted_image(self) -> str:
         """What its node must have already to be chosen: nothing where a copy is brought there."""
         return self.image if self.copy_id is None else ""
@@ -149,6 +156,8 @@ class Rental(Base):
         held = self.placement
         if self.reset_at is not None:
             return Power.RESETTING
+        if self.resizing:
+            return Power.RESIZING
         if held is None or not (held.powered_off or held.act_at):
             return Power.ON
         if held.act_at is None:
@@ -166,6 +175,11 @@ class Rental(Base):
     def moving(self) -> bool:
         """Whether another one is made to take its place: its machine is stopped, and stays as it is."""
         return self.live and self.replaced_by is not None
+
+    @property
+    def resizing(self) -> bool:
+        """Whether its machine gets another size where it is, which is neither confirmed nor given up yet."""
+        return self.placement is not None and self.placement.resize_at is not None
 
     @property
     def live(self) -> bool:
@@ -226,6 +240,7 @@ class Placement(Base):
         Index("ix_placements_state", "state", "next_look_at"),
         Index("uq_placements_rental_node", "rental_id", "node", unique=True),
         index_where("state = 'held'", "uq_placements_held", "rental_id", unique=True),
+        index_where("resize_at IS NOT NULL", "ix_placements_resizing", "node"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -254,6 +269,11 @@ class Placement(Base):
     act_at: Mapped[datetime | None]  # when a start, stop or reboot was asked for that is not seen yet
     rebuild_at: Mapped[datetime | None]  # since when its node is asked to rebuild the machine
     rebuilt_at: Mapped[datetime | None]  # since when the node has the rebuilt one
+    resize_at: Mapped[datetime | None]  # since when its machine is to get another size, None while it is not
+    resize_to: Mapped[dict[str, Any] | None]  # that size, for which room is held beside the one that it has
+    resize_taken_at: Mapped[datetime | None]  # since when the node is at it
+    resized_at: Mapped[datetime | None]  # since when the machine has the size
+    resize_end: Mapped[ResizeEnd | None]  # what was decided, before the node is asked for it
     resume_at: Mapped[datetime | None]  # since when its node is back, which may have lost what ran there
     next_check_at: Mapped[datetime] = mapped_column("next_look_at")
     leased_until: Mapped[datetime | None]
@@ -265,6 +285,11 @@ class Placement(Base):
         """From here on it is deleted there until the node shows nothing."""
         self.state, self.left_at = PlacementState.DELETING, now
         self.next_check_at, self.tries, self.down_since = now, 0, None
+
+    @property
+    def new_size(self) -> Size | None:
+        """The size that its machine is to get."""
+        return Size(**self.resize_to) if self.resize_to else None
 
     @property
     def ambiguous(self) -> bool:

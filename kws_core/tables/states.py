@@ -121,6 +121,7 @@ class Power(StrEnum):
     OFF = "off"  # stopped: by its owner, from inside, or on its node
     STARTING = "starting"  # asked for; nobody gets in yet
     RESETTING = "resetting"  # it gets a new disk; nobody gets in yet
+    RESIZING = "resizing"  # it gets another size where it is, and restarts
 
 
 class IllegalMoveError(RuntimeError):

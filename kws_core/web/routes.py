@@ -92,7 +92,7 @@ def route_of(rental: Rental, labels: tuple[str, ...]) -> Route:
 def _goes_to(rental: Rental, site: Site) -> Target | Page:
     if not rental.live:
         return Page.ENDED
-    if rental.moving or rental.power is Power.RESETTING:
+    if rental.moving or rental.power in (Power.RESETTING, Power.RESIZING):
         return Page.STARTING  # another machine, or disk, is on its way
     if rental.status is Status.STOPPED or rental.power in (Power.OFF, Power.STARTING):
         return Page.STOPPED

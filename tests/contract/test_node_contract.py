@@ -6,6 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -18,13 +19,17 @@ from kws_core.nodes.offered_images import copy_mark
 from kws_core.nodes.values import (
     CopySpec,
     Login,
+    Machine,
     MachineAction,
     MachineState,
     NetworkSpec,
     Rebuild,
     RemainingResources,
+    Resize,
+    ResizeState,
+    ServerSpec,
 )
-from kws_core.values import Kind, Size
+from kws_core.values import Kind, ResizeEnd, Size
 
 T = TypeVar("T")
 LOGIN = Login("debian", None)
@@ -322,3 +327,111 @@ def test_what_is_not_there_is_not_rebuilt(kit: Kit) -> None:
         kit.node.rebuild(Rebuild(spec, 1), kit.node.ensure_address(spec))
     assert refused.value.reason == Refusal.MISSING
     assert kit.count(spec.mark) == ONE_ADDRESS
+
+
+MORE = Size("more", 2, 640, 6)
+
+
+def running(kit: Kit) -> tuple[ServerSpec, Machine]:
+    """A server of one vCPU, 512 MiB and 5 GiB."""
+    spec = kit.spec()
+    kit.node.ensure_server(spec, kit.node.ensure_address(spec))
+    return spec, kit.until_state(spec.mark, MachineState.ACTIVE)
+
+
+def size_of(kit: Kit, mark: str) -> tuple[int, int, int]:
+    size = kit.node.machines()[mark].size
+    assert size
+    return size.vcpus, size.ram_mb, size.disk_gb
+
+
+def resized(kit: Kit, mark: str, server: str, size: Size) -> None:
+    """It has that size, to be confirmed; skipped where the node can't, which then shows it as it was."""
+    kit.node.act(Kind.SERVER, server, Resize(size))
+    kit.node.act(Kind.SERVER, server, Resize(size))  # while it is under way
+    kit.until(lambda: kit.node.machines()[mark].resize is not ResizeState.UNDER_WAY)
+    shown = kit.node.machines()[mark]
+    if shown.resize is None:
+        assert (size_of(kit, mark), shown.state) == ((1, 512, 5), MachineState.ACTIVE)
+        pytest.skip("this node resizes none: allow_resize_to_same_host")
+    assert (shown.resize, size_of(kit, mark)) == (ResizeState.UNCONFIRMED, (2, 640, 6))
+    kit.node.act(Kind.SERVER, server, Resize(size))  # when it has it
+    assert kit.node.machines()[mark].resize is ResizeState.UNCONFIRMED
+
+
+def ends(kit: Kit, mark: str, server: str, end: ResizeEnd) -> None:
+    """Asked for as often as it takes."""
+
+    def over() -> bool:
+        kit.node.act(Kind.SERVER, server, end)
+        return kit.node.machines()[mark].resize is None
+
+    kit.until(over)
+    kit.node.act(Kind.SERVER, server, end)  # it is over: fine
+
+
+def test_the_node_shows_the_size_of_a_server(kit: Kit) -> None:
+    spec, shown = running(kit)
+    assert (size_of(kit, spec.mark), shown.resize) == ((1, 512, 5), None)
+    kit.node.act(Kind.SERVER, shown.id, Resize(spec.size))  # it has that
+    assert kit.node.machines()[spec.mark].resize is None
+
+
+def test_a_resized_server_keeps_its_id_and_address_and_is_confirmed(kit: Kit) -> None:
+    spec, shown = running(kit)
+    address = kit.node.ensure_address(spec)
+    resized(kit, spec.mark, shown.id, MORE)
+    kit.until(lambda: kit.node.check_login(address, LOGIN).accepted)
+    ends(kit, spec.mark, shown.id, ResizeEnd.CONFIRM)
+    kit.node.act(Kind.SERVER, shown.id, ResizeEnd.REVERT)  # too late, whoever asks
+    after = kit.until_state(spec.mark, MachineState.ACTIVE)
+    assert (after.id, size_of(kit, spec.mark)) == (shown.id, (2, 640, 6))
+    assert kit.node.ensure_address(spec) == address
+    assert kit.count(spec.mark) == ONE_ADDRESS + Counter({"server": 1})
+    kit.until(lambda: "kws-1c-512m-5g" not in kit.node.tidy(dry_run=True) or bool(kit.node.tidy()))
+
+
+def test_a_resize_is_reverted(kit: Kit) -> None:
+    spec, shown = running(kit)
+    resized(kit, spec.mark, shown.id, MORE)
+    ends(kit, spec.mark, shown.id, ResizeEnd.REVERT)
+    after = kit.until_state(spec.mark, MachineState.ACTIVE)
+    assert (after.id, size_of(kit, spec.mark)) == (shown.id, (1, 512, 5))
+
+
+def test_a_resize_of_a_server_that_is_stopped_leaves_it_so(kit: Kit) -> None:
+    spec, shown = running(kit)
+    kit.act(shown, MachineAction.STOP)
+    kit.until_state(spec.mark, MachineState.STOPPED)
+    kit.node.act(Kind.SERVER, shown.id, Resize(MORE))
+    kit.until(lambda: kit.node.machines()[spec.mark].resize is not ResizeState.UNDER_WAY)
+    if kit.node.machines()[spec.mark].resize is None:
+        assert (size_of(kit, spec.mark), kit.machine(spec.mark).state) == ((1, 512, 5), MachineState.STOPPED)  # type: ignore[union-attr]
+        pytest.skip("this node resizes none: allow_resize_to_same_host")
+    ends(kit, spec.mark, shown.id, ResizeEnd.CONFIRM)
+    kit.until_state(spec.mark, MachineState.STOPPED)
+    assert size_of(kit, spec.mark) == (2, 640, 6)
+
+
+def test_a_resize_to_more_than_there_is_leaves_the_server_as_it_was(kit: Kit) -> None:
+    spec, shown = running(kit)
+    (host,) = kit.node.capacity().hosts
+    with suppress(NodeRefused):  # a project's quota may say no at once
+        kit.node.act(Kind.SERVER, shown.id, Resize(Size("huge", (host.vcpus or 0) + 1, 512, 5)))
+    kit.until(lambda: kit.node.machines()[spec.mark].resize is None)
+    after = kit.until_state(spec.mark, MachineState.ACTIVE)
+    assert (after.id, size_of(kit, spec.mark)) == (shown.id, (1, 512, 5))
+
+
+def test_what_is_not_there_is_not_resized(kit: Kit) -> None:
+    for action in (Resize(MORE), ResizeEnd.CONFIRM):
+        with pytest.raises(NodeRefused) as refused:
+            kit.node.act(Kind.SERVER, "00000000-0000-0000-0000-000000000000", action)
+        assert refused.value.reason == Refusal.MISSING
+
+
+def test_a_server_is_returned_while_it_is_resized(kit: Kit) -> None:
+    spec, shown = running(kit)
+    kit.node.act(Kind.SERVER, shown.id, Resize(MORE))
+    kit.until(lambda: not kit.node.release(spec.mark))
+    assert spec.mark not in kit.node.marked()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from crash.cases import Case, accepted, found_as, person, rent_server, told_of
@@ -19,6 +20,7 @@ from kws_core.tables.details.alerts import NodeEmptyingAlert
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Power, Status
+from kws_core.values import ResizeEnd
 from slack_workspace import visible_text
 
 ASKED = f"'{ids.Action.MOVE}'"  # the button of the question
@@ -96,6 +98,12 @@ def elsewhere(lab: CrashLab) -> list[str]:
 # -- another size
 
 
+def changing(lab: CrashLab) -> bool:
+    """It is getting another size, or has it."""
+    rental = first(lab)
+    return rental.resizing or rental.size == "large" or begun(lab)
+
+
 def resize(lab: CrashLab) -> None:
     """/kws resize, through the form."""
     joon = person(lab)
@@ -107,16 +115,84 @@ def resize(lab: CrashLab) -> None:
             joon.fill_form({ids.Field.SIZE: "large"})
             joon.submit()
 
-    lab.do(deed, lambda: accepted(lab) and begun(lab))
+    lab.do(deed, lambda: accepted(lab) and changing(lab))
     lab.settle(24)
 
 
-def resized(lab: CrashLab) -> list[str]:
+def restarts_slowly(lab: CrashLab) -> None:
+    """A server whose node takes a few seconds to give it another size."""
+    slowly(lab)
+    for node in lab.nodes.values():
+        node.times = replace(node.times, resize=timedelta(seconds=2), boot=timedelta(seconds=2))
+
+
+def told_of_size(lab: CrashLab, **times: int) -> list[str]:
+    """Each kind of event about its size, and the messages that its owner got of them."""
+    kinds = {
+        kind.value: kind
+        for kind in (EventKind.RESIZE_STARTED, EventKind.RESIZE_DONE, EventKind.RESIZE_FAILED)
+    }
+    wrong = [one for name, kind in kinds.items() for one in told_of(lab, kind, times.get(name, 0))]
+    notices = [m for m in person(lab).dm() if aftermath.first_block(m).startswith(ids.NOTICE)]
+    bells = [m for m in notices if "size is now" in visible_text(m) or "change the size" in visible_text(m)]
+    wanted = times.get("resize_done", 0) + times.get("resize_failed", 0)
+    return wrong + ([] if len(bells) == wanted else [f"{len(bells)} messages of its size, not {wanted}"])
+
+
+def on_the_node(lab: CrashLab, size: str, *asked: object) -> list[str]:
+    """It is the same server, runs with that size, and its node was asked just so."""
+    rental = first(lab)
+    held = rental.placement
+    wrong = [] if held is not None and not rental.resizing else ["its size is still being changed"]
+    wrong += (
+        [] if (rental.size, rental.power) == (size, Power.ON) else [f"it is {rental.size}, {rental.power}"]
+    )
+    node = lab.nodes[held.node if held else "node1"]
+    shown = node.machines()[rental.mark]
+    wrong += [] if shown.resize is None else ["its new size waits to be confirmed"]
+    wrong += [] if shown.size and shown.size.vcpus == rental.vcpus else [f"the node shows {shown.size}"]
+    did = [what for mark, what in node.resized if mark == rental.mark]
+    return wrong + ([] if did == list(asked) else [f"its node did {did}"]) + found_as(lab, Status.READY)
+
+
+def resized_in_place(lab: CrashLab) -> list[str]:
+    wrong = on_the_node(lab, "large", lab.config.size("large"), ResizeEnd.CONFIRM)
+    return wrong + told_of_size(lab, resize_started=1, resize_done=1) + told_of(lab, EventKind.READY, 1)
+
+
+def unable(lab: CrashLab) -> None:
+    """Nodes that say yes to another size, and find out that they can't."""
+    slowly(lab)
+    for node in lab.nodes.values():
+        node.resizes = False
+
+
+def resized_through_a_copy(lab: CrashLab) -> list[str]:
     new = next(r for r in lab.rentals() if r.replaced_by is None)
     made = [node.spec(new.mark).size.name for node in lab.nodes.values() if new.mark in node.machines()]
-    return ([] if (new.size, made) == ("large", ["large"]) else [f"its size is {new.size}, {made}"]) + moved(
-        lab
-    )
+    wrong = [] if (new.size, made) == ("large", ["large"]) else [f"its size is {new.size}, {made}"]
+    return wrong + told_of_size(lab, resize_started=1, resize_failed=1) + moved(lab)
+
+
+def locked_out(lab: CrashLab) -> None:
+    """A server that answers nobody once it was restarted."""
+    restarts_slowly(lab)
+    for node in lab.nodes.values():
+        node.times = replace(node.times, boot=timedelta(days=1))
+
+
+def resize_in_vain(lab: CrashLab) -> None:
+    resize(lab)
+    lab.clock.advance(hours=2)
+    lab.settle(4)
+    for node in lab.nodes.values():
+        node.times = replace(node.times, boot=timedelta(0))
+    lab.settle(24)
+
+
+def has_its_old_size(lab: CrashLab) -> list[str]:
+    wrong = on_the_node(lab, "small", lab.config.size("large"), ResizeEnd.REVERT)
+    return wrong + told_of_size(lab, resize_started=1, resize_failed=1)
 
 
 # -- one that fails
@@ -193,7 +269,9 @@ def emptied(lab: CrashLab) -> list[str]:
 
 CASES: tuple[Case, ...] = (
     Case("move a server", move, elsewhere, slowly),
-    Case("move: change its size", resize, resized, slowly),
+    Case("resize a server", resize, resized_in_place, restarts_slowly),
+    Case("resize: its owner is locked out", resize_in_vain, has_its_old_size, locked_out),
+    Case("resize: through a copy", resize, resized_through_a_copy, unable),
     Case("move: one that fails", move, stays, refused),
     Case("move: planned for 03:00", at_three, elsewhere, planned),
     Case("move: drain a node", drain, emptied, slowly),

@@ -12,6 +12,7 @@ from faults import (
     node_rows,
     power_rows,
     reset_rows,
+    resize_rows,
     slack_rows,
     web_rows,
 )
@@ -24,6 +25,7 @@ ROWS = (
     *copy_rows.ROWS,
     *reset_rows.ROWS,
     *move_rows.ROWS,
+    *resize_rows.ROWS,
     *web_rows.ROWS,
 )
 COLUMNS = ("fault", "when", "what people see", "result", "recovered")

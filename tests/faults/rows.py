@@ -140,6 +140,16 @@ def move(bench: Bench) -> None:
     bench.workspace.wait_for(lambda: any(rental.replaced_by for rental in bench.rentals()), 10)
 
 
+def resize(bench: Bench) -> None:
+    """Joon chooses a larger size, by the form of his card."""
+    bench.joon.click("rental_size", where="message")
+    bench.workspace.wait_for(lambda: bench.joon.open_view, 10)
+    bench.joon.fill_form({"size": "large"})
+    bench.sights.form(bench.joon.submit())
+    changes = lambda: any(r.resizing or r.replaced_by or r.size == "large" for r in bench.rentals())  # noqa: E731
+    bench.workspace.wait_for(changes, 10)
+
+
 def list_copies(bench: Bench) -> str:
     """What /kws copies shows Joon; the time stamp of the answer."""
     bench.joon.command("/kws copies")
@@ -166,6 +176,9 @@ def usual_sights(folder: Path, database: Path) -> Sights:
                 bench.look()
                 reset(bench)
                 bench.until(lambda bench=bench: all(r.reset_at is None for r in bench.rentals()), 60)  # type: ignore[misc]
+                bench.until(bench.at_rest, 60)
+                resize(bench)
+                bench.until(lambda bench=bench: not any(r.resizing for r in bench.rentals()), 60)  # type: ignore[misc]
                 bench.until(bench.at_rest, 60)
                 move(bench)
                 bench.until(lambda bench=bench: not any(r.moving for r in bench.rentals()), 120)  # type: ignore[misc]

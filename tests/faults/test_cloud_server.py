@@ -13,8 +13,8 @@ from harness.world import Clock
 
 from kws_core.errors import NodeDown, NodeRefused, Refusal
 from kws_core.nodes import Node
-from kws_core.nodes.values import MachineState, ServerSpec
-from kws_core.values import PortRange, Size
+from kws_core.nodes.values import Machine, MachineState, Resize, ResizeState, ServerSpec
+from kws_core.values import Kind, PortRange, ResizeEnd, Size
 
 SPEC = ServerSpec(
     "kws-1", "web", "debian-12", Size("small", 1, 512, 5), "#cloud-config\nssh-ed25519 AAAA\n", open_ports=(PortRange(80, 80),)
@@ -126,3 +126,79 @@ def test_a_group_without_its_rules_is_refused(cloud: CloudServer, node: Node) ->
     cloud.trouble(CLASH, "POST", "/security-group-rules$")
     with pytest.raises(NodeRefused):
         built(node)
+
+
+LARGE = Size("large", 2, 2048, 20)
+
+
+def shown(node: Node) -> Machine:
+    return node.machines()["kws-1"]
+
+
+@pytest.mark.parametrize("end", list(ResizeEnd))
+def test_another_size(cloud: CloudServer, node: Node, clock: Clock, end: ResizeEnd) -> None:
+    server = built(node)
+    clock.advance(seconds=4)
+    for _ in range(2):
+        node.act(Kind.SERVER, server, Resize(LARGE))
+        assert (shown(node).resize, shown(node).size) == (
+            ResizeState.UNDER_WAY,
+            Size("kws-1c-512m-5g", 1, 512, 5),
+        )
+    with pytest.raises(NodeRefused) as refused:
+        node.act(Kind.SERVER, server, end)
+    assert refused.value.reason == Refusal.INVALID
+    assert node.tidy() == [], "a flavor that it is to have, or had, is not unused"
+    clock.advance(seconds=3)
+    assert (shown(node).resize, shown(node).state) == (ResizeState.UNCONFIRMED, MachineState.ACTIVE)
+    assert node.capacity().used_vcpus == 3
+    node.act(Kind.SERVER, server, end)
+    clock.advance(seconds=3)
+    node.act(Kind.SERVER, server, end)
+    (unused, used) = ("kws-1c-512m-5g", "kws-2c-2048m-20g")
+    size = Size(used, 2, 2048, 20)
+    if end is ResizeEnd.REVERT:
+        unused, used, size = used, unused, Size(unused, 1, 512, 5)
+    assert (shown(node).resize, shown(node).size, node.tidy()) == (None, size, [unused])
+    (made,) = cloud.stock.servers.values()
+    assert made.resizes == ["kws-2c-2048m-20g", f"{end}Resize"]
+
+
+def test_no_host_for_another_size(cloud: CloudServer, node: Node, clock: Clock) -> None:
+    server = built(node)
+    clock.advance(seconds=4)
+    cloud.stock.resizes = False
+    node.act(Kind.SERVER, server, Resize(LARGE))
+    clock.advance(seconds=3)
+    assert (shown(node).resize, shown(node).size) == (None, Size("kws-1c-512m-5g", 1, 512, 5))
+    no = Answer(400, {"badRequest": {"code": 400, "message": "No valid host was found. No valid host found"}})
+    cloud.trouble(no, "POST", "/action$", times=1)
+    with pytest.raises(NodeRefused) as refused:
+        node.act(Kind.SERVER, server, Resize(LARGE))
+    assert refused.value.reason == Refusal.NO_HOST, "an older Nova says so at once"
+
+
+def test_a_flavor_that_somebody_deleted_is_made_again_for_a_resize(
+    cloud: CloudServer, node: Node, clock: Clock
+) -> None:
+    server = built(node)
+    clock.advance(seconds=4)
+    node.act(Kind.SERVER, server, Resize(LARGE))
+    clock.advance(seconds=3)
+    node.act(Kind.SERVER, server, ResizeEnd.REVERT)
+    clock.advance(seconds=3)
+    cloud.stock.flavors = {key: one for key, one in cloud.stock.flavors.items() if one["vcpus"] == 1}
+    node.act(Kind.SERVER, server, Resize(LARGE))
+    assert shown(node).resize is ResizeState.UNDER_WAY
+
+
+def test_nova_does_not_show_that_it_is_confirming(cloud: CloudServer, node: Node, clock: Clock) -> None:
+    server = built(node)
+    clock.advance(seconds=4)
+    node.act(Kind.SERVER, server, Resize(LARGE))
+    clock.advance(seconds=3)
+    no = Answer(400, {"badRequest": {"code": 400, "message": "Instance has not been resized."}})
+    cloud.trouble(no, "POST", "/action$", times=1)
+    node.act(Kind.SERVER, server, ResizeEnd.CONFIRM)
+    assert cloud.faced == 1
+    assert shown(node).resize is ResizeState.UNCONFIRMED

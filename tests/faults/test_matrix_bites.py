@@ -11,12 +11,22 @@ import pytest
 
 from bot.delivery import keys
 from bot.slack.messages import MessageClient
-from faults import copy_rows, matrix, move_rows, node_rows, power_rows, reset_rows, slack_rows, web_rows
+from faults import (
+    copy_rows,
+    matrix,
+    move_rows,
+    node_rows,
+    power_rows,
+    reset_rows,
+    resize_rows,
+    slack_rows,
+    web_rows,
+)
 from faults.rows import Outcome, Row, play
 from faults.sights import Sights
 from kws_core.database import queries
 from kws_core.images import carrier
-from kws_core.moves import lifecycle
+from kws_core.moves import in_place, lifecycle
 from kws_core.nodes.circuit_breaker import CircuitBreaker
 from kws_core.nodes.openstack import actions
 from kws_core.nodes.openstack.node import OpenStackNode
@@ -180,6 +190,24 @@ def without_taking_over_the_last_day(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(lifecycle, "finish", forgetful)
 
 
+def without_looking_for_the_new_size(patch: pytest.MonkeyPatch) -> None:
+    def blindly(cloud: Any, machine_id: str, size: Any, flavor_id: Callable[[], str]) -> None:
+        cloud.servers.resize(machine_id, flavor_id())
+
+    patch.setattr(actions, "resize", blindly)
+
+
+def without_falling_back_to_a_copy(patch: pytest.MonkeyPatch) -> None:
+    def careless(session: Any, config: Any, rental: Any, why: str, now: Any) -> None:
+        in_place.give_up(rental, why, now)
+
+    patch.setattr(in_place, "fall_back", careless)
+
+
+def without_confirming(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(actions, "end_resize", lambda cloud, machine_id, end: None)
+
+
 def without_looking_at_caddy_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(proxy, "LOOK", timedelta(days=1))
 
@@ -215,6 +243,9 @@ PLANTED = [
     (without_starting_it_again_when_it_stays, row(move_rows.refused), move_rows.REFUSALS[0], "not within"),
     (without_waiting_until_it_has_stopped, row(move_rows.busy), 60, "runs while it is moved"),
     (without_taking_over_the_last_day, row(move_rows.extended), 6, "the extension is lost"),
+    (without_looking_for_the_new_size, row(resize_rows.unanswered), resize_rows.UNANSWERED[0], "not within"),
+    (without_falling_back_to_a_copy, row(resize_rows.unable), "", "not within"),
+    (without_confirming, row(resize_rows.twice), "", "not within"),
     (without_looking_at_caddy_again, row(web_rows.changed), "restarted", "not within"),
     (without_telling_of_the_link, row(web_rows.away), 5, "not within"),
     (without_a_second_removal, row(power_rows.kept_file), power_rows.REMOVAL[1], "not within"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bot_process import BotProcess, ask_to_return, rent, wait_until
 from guests.conftest import BOOT, NODE, Arrivals, Notes
-from guests.person import Desk, address_of, card_ts, key_file, text_of
+from guests.person import Desk, address_of, card_ts, key_file, said, text_of
 from lab_checks import marks, rental_row, take_away
 
 from slack_workspace import Workspace
@@ -44,33 +44,58 @@ def looked_into(bot: BotProcess, desk: Desk, name: str, old: str, key: Path, mem
     address = address_of(bot, name)
     assert address != old
     (desk.folder / "known_hosts").unlink(missing_ok=True)
+    has_all(desk, address, name, key, memory)
+    assert not desk.gets_in(f"debian@{old}", key=key), "the old one still answers"
+
+
+def has_all(desk: Desk, address: str, name: str, key: Path, memory: tuple[int, int]) -> None:
+    """The file, the name, and that much memory."""
     inside = desk.ssh(
         f"debian@{address}", "cat thesis.txt; hostname; free -m | awk '/Mem/ {print $2}'", key=key
     )
     thesis, hostname, mib = inside.stdout.split("\n")[:3]
     assert (thesis, hostname) == ("the thesis", name), inside
     assert memory[0] < int(mib) <= memory[1]
-    assert not desk.gets_in(f"debian@{old}", key=key), "the old one still answers"
+
+
+def is_large(bot: BotProcess, name: str) -> bool:
+    """Whether it is in use with its new size, in place or as another one."""
+    row = rental_row(bot, name)
+    return (row["status"], row["size"], row["replaces"]) == ("ready", "large", None)
 
 
 def test_a_server_gets_more_memory(
     bot: BotProcess, workspace: Workspace, desk: Desk, arrivals: Arrivals, notes: Notes
 ) -> None:
+    """In place where the node can, as the form says; otherwise, or if it can't after all, through a copy."""
     joon = workspace.person("joon")
     key = with_a_file(workspace, joon, desk, arrivals, "grow")
-    old = address_of(bot, "grow")
+    old, before = address_of(bot, "grow"), rental_row(bot, "grow")
+    boot = desk.ssh(f"debian@{old}", "cat /proc/sys/kernel/random/boot_id", key=key).stdout
     notes.begin()
     joon.click("rental_size", message=card_ts(joon, "grow"))
     workspace.wait_for(lambda: joon.open_view, timeout=10)
+    promised = "Keeps its address, restarts" in str(joon.open_view)
     joon.fill_form({"size": "large"})
     assert joon.submit().errors == {}
-    workspace.wait_for(lambda: moved(workspace, joon, "grow"), timeout=MOVING)
-    notes.row(
-        "changed the size of grow",
-        "running; the old card: ended",
-        "thesis.txt, its name, 384 MB; old one gone",
-    )
-    looked_into(bot, desk, "grow", old, key, (256, 384))
+    wait_until(lambda: is_large(bot, "grow"), MOVING)
+    if rental_row(bot, "grow")["id"] != before["id"]:
+        workspace.wait_for(lambda: moved(workspace, joon, "grow"), timeout=60)
+        assert not promised or said(joon, "couldn't change the size in place"), "its owner was not told"
+        what = "running; the old card: ended", "thesis.txt, its name, 384 MB; old one gone"
+        notes.row("changed the size of grow, through a copy", *what)
+        looked_into(bot, desk, "grow", old, key, (256, 384))
+    else:
+        workspace.wait_for(lambda: said(joon, "The size is now large"), timeout=60)
+        what = (
+            "running, the size is now large",
+            "the same address and host keys, thesis.txt, its name, 384 MB",
+        )
+        notes.row("changed the size of grow, in place", *what)
+        assert address_of(bot, "grow") == old
+        has_all(desk, old, "grow", key, (256, 384))
+        again = desk.ssh(f"debian@{old}", "cat /proc/sys/kernel/random/boot_id", key=key).stdout
+        assert again != boot, "it was not restarted"
     returned(bot, workspace, joon, "grow")
 
 

@@ -18,7 +18,7 @@ ACTIVE = (Status.REQUESTED, Status.BUILDING, Status.READY, Status.STOPPED)
 DATA = {
     "node": "node2", "refused": "node1", "refusal": "quota", "fingerprint": "SHA256:abc", "reason": "no_node",
     "why": "returned", "until": "2026-12-24", "position": 3, "of": 12, "audience": "lab", "port": 80, "note": "spam",
-    "address": "https://web01.lab.example",
+    "address": "https://web01.lab.example", "size": "large",
 }  # fmt: skip
 
 

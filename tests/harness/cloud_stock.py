@@ -10,7 +10,7 @@ import itertools
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,11 +53,12 @@ def neutron_no(status: int, kind: str, message: str) -> Refusal:
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds until a server is ACTIVE, until a deleted one is gone, and until the image of a server is active."""
+    """Seconds until a server is ACTIVE, a deleted one gone, the image of a server active, and another flavor there."""
 
     build: float = 3.0
     delete: float = 2.0
     copy: float = 2.0
+    resize: float = 2.0
 
 
 @dataclass
@@ -74,6 +75,11 @@ class Server:
     off: bool = False
     new_key: str = ""  # taken from its metadata as it started last
     rebuilt: int = 0  # how often
+    before: Json | None = None  # its old flavor, until the new one is confirmed
+    resize_at: datetime | None = None  # since when it is on its way to another flavor, or back
+    reverting: bool = False
+    spoiled: str = ""  # the fault that it ends that way with
+    resizes: list[str] = field(default_factory=list)  # all that was asked for: names of flavors, and the ends
 
     @property
     def mark(self) -> str:
@@ -91,6 +97,16 @@ class Server:
     def user_data(self) -> str:
         """As cloud-init reads it."""
         return base64.b64decode(self.wanted.get("user_data") or "").decode()
+
+
+def _arrive(server: Server) -> None:
+    """At the end of its way to another flavor, or back; it was restarted if it ran."""
+    server.resize_at = None
+    server.broken = server.broken or server.spoiled
+    if server.reverting:
+        server.flavor, server.before, server.reverting = server.before or server.flavor, None, False
+    if not server.off:
+        server.new_key = (server.wanted.get("metadata") or {}).get("kws_key", "") or server.new_key
 
 
 class Stock:
@@ -119,6 +135,7 @@ class Stock:
         }
         self.next_faults: list[str] = []  # the next servers end so
         self.stuck = False  # whether deletions stop half-way
+        self.resizes = True  # False: as a single host without allow_resize_to_same_host
         self._numbers = itertools.count(1)
 
     # -- for who looks from outside
@@ -165,6 +182,9 @@ class Stock:
                 for port in server.ports:
                     if port in self.network["ports"]:
                         self.network["ports"][port] |= {"device_id": "", "device_owner": ""}
+        for server in self.servers.values():
+            if server.resize_at and self.now() - server.resize_at >= timedelta(seconds=self.times.resize):
+                _arrive(server)
 
     # -- servers
 
@@ -173,13 +193,18 @@ class Stock:
         built = self.now() - server.made_at >= timedelta(seconds=self.times.build)
         status = "ERROR" if built and server.broken else "ACTIVE" if built else "BUILD"
         status = "SHUTOFF" if built and server.off and not server.broken else status
+        if built and not server.broken and (server.resize_at or server.before):
+            way = "REVERT_RESIZE" if server.reverting else "RESIZE"
+            status = way if server.resize_at else "VERIFY_RESIZE"
         task = "deleting" if server.deleted_at else None if built else "spawning"
+        task = ("resize_reverting" if server.reverting else "resize_prep") if server.resize_at else task
         made = f"{server.made_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         entry = {"id": server.id, "name": server.wanted["name"], "status": status, "created": made}
         entry |= {"metadata": server.wanted.get("metadata") or {}, "OS-EXT-STS:task_state": task}
         entry |= {"OS-EXT-STS:vm_state": status.lower(), "addresses": self._addresses(server)}
-        flavor = {key: server.flavor[key] for key in ("vcpus", "ram", "disk")}
-        entry["flavor"] = {**flavor, "original_name": server.flavor["name"]}
+        has = server.before if server.before and server.resize_at and not server.reverting else server.flavor
+        flavor = {key: has[key] for key in ("vcpus", "ram", "disk")}
+        entry["flavor"] = {**flavor, "original_name": has["name"]}
         if status == "ERROR":
             entry["fault"] = {"code": 500, "message": server.broken, "created": made}
         return entry
@@ -237,6 +262,10 @@ class Stock:
             return {"image_id": self.glance.copy(wanted["name"], wanted["metadata"], disk, self.times.copy)}
         if "rebuild" in action:
             return self._rebuild(server, action["rebuild"])
+        if "resize" in action:
+            return self._resize(server, str(action["resize"]["flavorRef"]))
+        if "confirmResize" in action or "revertResize" in action:
+            return self._end_resize(server, next(iter(action)))
         if "os-stop" in action or "os-start" in action:
             if server.off == ("os-stop" in action):
                 raise nova_no(409, "Cannot do that while it is in this vm_state")
@@ -257,9 +286,38 @@ class Stock:
         server.new_key = (wanted.get("metadata") or {}).get("kws_key", "")
         return {"server": {"id": server.id}}
 
+    def _resize(self, server: Server, flavor_id: str) -> Json:
+        """As Nova, which finds out after its answer whether there is a host for it."""
+        flavor = self.flavors.get(flavor_id)
+        if flavor is None:
+            raise nova_no(400, "Unable to locate requested flavor.")
+        shown = self.shown(server)
+        if shown["OS-EXT-STS:task_state"] or shown["status"] not in ("ACTIVE", "SHUTOFF"):
+            raise nova_no(409, f"Cannot 'resize' instance while it is {shown['status']}")
+        if flavor["id"] == server.flavor["id"]:
+            raise nova_no(400, "When resizing, instances must change flavor!")
+        server.resizes.append(flavor["name"])
+        server.resize_at = self.now()
+        if self.resizes:
+            server.before, server.flavor = server.flavor, flavor
+            server.spoiled = self.next_faults.pop(0) if self.next_faults else ""
+        return {}
+
+    def _end_resize(self, server: Server, end: str) -> Json:
+        """confirmResize, or revertResize."""
+        if self.shown(server)["status"] != "VERIFY_RESIZE":
+            raise nova_no(409, f"Cannot '{end}' instance while it is in this vm_state")
+        server.resizes.append(end)
+        if end == "confirmResize":
+            server.before = None
+        else:
+            server.reverting, server.resize_at = True, self.now()
+        return {}
+
     def used(self) -> tuple[int, int, int]:
-        """vCPUs, memory and disk of all servers."""
-        sizes = [(s.flavor["vcpus"], s.flavor["ram"], s.flavor["disk"]) for s in self.servers.values()]
+        """vCPUs, memory and disk of all servers; of one whose new flavor isn't confirmed, of both."""
+        flavors = [f for s in self.servers.values() for f in (s.flavor, s.before) if f]
+        sizes = [(f["vcpus"], f["ram"], f["disk"]) for f in flavors]
         return tuple(sum(column) for column in zip(*sizes, strict=True)) if sizes else (0, 0, 0)  # type: ignore[return-value]
 
     def new_flavor(self, wanted: Json) -> Json:

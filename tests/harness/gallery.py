@@ -40,13 +40,19 @@ from bot.views import (
     images as image_views,
 )
 from bot.views import (
+    moves as move_views,
+)
+from bot.views import (
     web as web_views,
 )
 from bot.views.rent_form import PASSWORD, PASTED, Shown
 from kws_core.config import Policy, WebSection
 from kws_core.copies.service import CopyTerms
+from kws_core.errors import ErrorCode
 from kws_core.expiry import ExpiryInfo
 from kws_core.images.table import tabulate
+from kws_core.moves import in_place
+from kws_core.moves.service import SizeChoice
 from kws_core.nodes.values import Capacity, Image, StoredImage
 from kws_core.outbox.admin_queries import PAGE, Entry, Found, Search
 from kws_core.rentals.reset import ResetTerms
@@ -199,6 +205,11 @@ def served(**changes: Any) -> Site:
     return Site(**{**values, "served_at": NOW, **changes})
 
 
+def sizes(*others: Size) -> SizeChoice:
+    """What can be chosen: the first one in place."""
+    return SizeChoice(rental(), [*others], frozenset(size.name for size in others[:1]))
+
+
 def _forms(texts: Texts) -> Iterator[Exhibit]:
     for title, shown in (
         ("a server", Shown()),
@@ -223,6 +234,8 @@ def _forms(texts: Texts) -> Iterator[Exhibit]:
     yield _view(
         "Forms", "Rent, with web addresses", rent_form.build(replace(offer(), web=WEB), Policy(), texts)
     )
+    yield _view("Forms", "Change size", move_views.size_form(sizes(*SIZES[1:]), texts))
+    yield _view("Forms", "Change size, no other", move_views.size_form(sizes(), texts))
     site = web_views.build(SiteTerms(rental(), WEB, "web01", SiteForm(port=80, second="shop")), texts)
     yield _view("Forms", "Web address", site)
     yield _view("Forms", "Take off the web", web_views.take_off_form(rental(), texts))
@@ -244,6 +257,9 @@ def _cards(texts: Texts) -> Iterator[Exhibit]:
         made = rental(kind=kind, reset_at=NOW)
         assert made.power is Power.RESETTING
         yield _card(f"{kind}, {made.power}", made, [EventKind.READY, EventKind.RESET_WANTED], ends, texts)
+    made = rental()
+    made.placements[0].resize_at = NOW
+    yield _card(f"server, {made.power}", made, [EventKind.READY, EventKind.RESIZE_STARTED], ends, texts)
     for title, site in (("served", served()), ("not served yet", served(served_at=None))):
         message = rental_card.card(rental(site=site), [event(EventKind.WEB_SERVED)], ends, texts, WEB)
         yield _message("Cards", f"server with a web address, {title}", list(message.blocks))
@@ -267,7 +283,16 @@ def _cards(texts: Texts) -> Iterator[Exhibit]:
         for kind, data in zip(kinds, resets, strict=True)
     ]
     others.append(event_lines.line(event(EventKind.RESET_DONE), rental(kind=Kind.CONTAINER), texts))
-    yield _message("Cards", "resets", _said("\n".join(str(line) for line in others)))
+    others += [
+        event_lines.line(event(EventKind.RESIZE_FAILED, why=why, outcome=outcome), rental(), texts)
+        for why, outcome in (
+            ("no_host", in_place.COPY),
+            (in_place.NO_LOGIN, in_place.AGAIN),
+            ("failed", in_place.BROKEN),
+            (ErrorCode.MOVE_NO_ROOM, in_place.STAYS),
+        )
+    ]
+    yield _message("Cards", "resets and sizes", _said("\n".join(str(line) for line in others)))
     reasons = [
         event_lines.line(event(EventKind.FAILED, reason=why), rental(), texts) for why in event_lines.FAILURES
     ]
@@ -367,6 +392,7 @@ def _alerts(texts: Texts) -> Iterator[Exhibit]:
         alerts.NodeResumedAlert("node1", 5, 1),
         alerts.NodeMissedAlert("old1", 1),
         alerts.NodeEmptyingAlert("node1", TODAY, ("a", "b", "c"), 1, 1, ("db01",), finished=False),
+        alerts.ResizeBrokeAlert("a", "web01", "U0MINA00001", "node1", "failed"),
         alerts.WebDownAlert(NOW, refused=False),
         alerts.WebDownAlert(NOW, refused=True),
         alerts.WebUpAlert(NOW, NOW + timedelta(minutes=5)),

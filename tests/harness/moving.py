@@ -61,8 +61,9 @@ class MoveWatch:
 
 
 def unfinished(rentals: Sequence[Rental]) -> list[str]:
-    """Moves without an end, and names that people see twice."""
+    """Moves and changes of size without an end, and names that people see twice."""
     found = [f"{r.name} is still being moved" for r in rentals if r.moving]
+    found += [f"{r.name} still gets another size" for r in rentals if r.resizing]
     found += [f"{r.name} still waits for another one's place" for r in rentals if r.live and r.replaces]
     names = Counter(rental.name for rental in rentals if rental.live)
     return found + [f"{number} of {name}" for name, number in names.items() if number > 1]

@@ -50,7 +50,7 @@ ELSEWHERE = {
 }  # fmt: skip
 FOREIGN = {  # of Linux, Prometheus, OpenStack and the previous system
     "eno1", "timedatectl", "tmux", "_bucket", "NAME_keypair", "SUPPORTED_DISTROS", "FIXED_RANGE", "LIBS_FROM_GIT",
-    "DOCKER_CLUSTER_STORE", "UBUNTU_DOCKER_VERSION", "os_zun",
+    "DOCKER_CLUSTER_STORE", "UBUNTU_DOCKER_VERSION", "os_zun", "resize_confirm_window",
 }  # fmt: skip
 
 

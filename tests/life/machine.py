@@ -23,7 +23,7 @@ from kws_core.tables.states import Status
 
 GAPS = (
     "read", "uploaded", "posted", "ensure_server", "ensure_address", "release", "image ensure_copy", "image delete",
-    "rebuild",
+    "rebuild", "resize", "confirm", "revert",
 )  # fmt: skip
 
 

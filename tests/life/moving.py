@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from harness import moving
@@ -21,7 +22,17 @@ from kws_core.people import Actor
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 
-CALLS = ("act", "ensure_server", "ensure_address", "machines", "release", *IMAGE_CALLS)
+CALLS = (
+    "act",
+    "resize",
+    "confirm",
+    "revert",
+    "ensure_server",
+    "ensure_address",
+    "machines",
+    "release",
+    *IMAGE_CALLS,
+)
 SIZES = ("small", "medium", "large", "huge")
 
 
@@ -49,10 +60,19 @@ class Moving(Copying):
 
     @rule(
         number=st.integers(0, 9), size=st.sampled_from(SIZES), die_in=st.none() | st.integers(1, 40),
-        ticks=st.integers(1, 14),
+        ticks=st.integers(1, 14), able=st.booleans(), seconds=st.sampled_from([0, 3, 10]),
     )  # fmt: skip
-    def change_the_size(self, number: int, size: str, die_in: int | None, ticks: int) -> None:
+    def change_the_size(
+        self, number: int, size: str, die_in: int | None, ticks: int, able: bool, seconds: int
+    ) -> None:
+        """In place where the node can, otherwise through a copy."""
+        self._nodes_resize(able, seconds)
         self._moves(number, size, 0, die_in, ticks)
+
+    def _nodes_resize(self, able: bool, seconds: int) -> None:
+        assert self.lab
+        for node in self.lab.nodes.values():
+            node.resizes, node.times = able, replace(node.times, resize=timedelta(seconds=seconds))
 
     def _moves(self, number: int, size: str | None, seconds: int, die_in: int | None, ticks: int) -> None:
         assert self.lab
@@ -87,10 +107,11 @@ class Moving(Copying):
         name=st.sampled_from(NAMES), size=st.none() | st.sampled_from(SIZES), method=st.none() | st.sampled_from(CALLS),
         after=st.booleans(), refuses=st.booleans(), dies=st.none() | st.integers(1, 80),
         then=st.sampled_from(["nothing", "nothing", "extend", "return", "off", "gone", "dark"]), at=st.integers(0, 12),
+        able=st.booleans(), boot=st.sampled_from([0, 0, 4, 10**5]),
     )  # fmt: skip
     def moves_to_its_end(
         self, name: str, size: str | None, method: str | None, after: bool, refuses: bool, dies: int | None,
-        then: str, at: int,
+        then: str, at: int, able: bool, boot: int,
     ) -> None:  # fmt: skip
         """A move in which every node fails at one call, once, and something else happens in the middle."""
         assert self.lab
@@ -107,6 +128,10 @@ class Moving(Copying):
             error = NodeRefused(node.name, Refusal.QUOTA, "no")
             down = NodeDown(node.name, Refusal.DOWN, "cable")
             node.fail_next(str(method), error if refuses else down, after=after and not refuses)
+        if size:
+            self._nodes_resize(able, 4)
+        for node in lab.nodes.values() if size and able else ():
+            node.times = replace(node.times, boot=timedelta(seconds=boot))
         self._starts(rental, size, None)
         lab.mortal(lambda: lab.settle(at), dies)
         self._meanwhile(rental, then)
@@ -161,6 +186,7 @@ class Moving(Copying):
             node.faults.clear()
             node.breaks.clear()
             node.shelf.copy_time = timedelta(0)
+            node.times = replace(node.times, boot=timedelta(seconds=2), resize=timedelta(0))
         lab.asleep.clear()
         for _ in range(80):
             lab.settle(10)

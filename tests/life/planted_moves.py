@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 from life import move_scenarios as scenarios
+from life import resize_scenarios as sizes
 from life.planted import PAIRS, mutant
 from sqlalchemy.orm import Session
 
 from kws_core.database import queries
-from kws_core.moves import lifecycle, service
+from kws_core.moves import in_place, lifecycle, service
 from kws_core.reconcile import copy_keeper
+from kws_core.reconcile.boot_watch import BootWatch
 from kws_core.reconcile.relocation import Relocator
+from kws_core.reconcile.resizer import Resizer
 from kws_core.rentals.lifecycle import end
 from kws_core.scheduling.placement import PlacementDecision
 from kws_core.tables.details.events import MoveDone
@@ -72,3 +75,58 @@ def an_extension_is_lost_with_the_move(patch: pytest.MonkeyPatch) -> None:
 @mutant(scenarios.moves_where_only_its_own_node_has_room)
 def the_room_of_the_first_one_is_promised_to_the_other(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(service, "choose", lambda rooms, wish: PlacementDecision(node=rooms[0].node))
+
+
+@mutant(sizes.is_locked_out)
+def a_size_is_confirmed_before_anybody_gets_in(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(BootWatch, "lets_in", lambda self, job, seen: job.rental.resizing or seen.accepted)
+
+
+@mutant(sizes.is_slow_to_answer)
+def a_size_is_given_up_at_the_first_look(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Resizer, "_is_late", lambda self, held: True)
+
+
+@mutant(sizes.another_wants_the_room)
+def the_room_of_a_new_size_is_not_held(patch: pytest.MonkeyPatch) -> None:
+    held_capacity = queries.held_capacity
+
+    def forgetful(session: Session, since: Any = None) -> list[Any]:
+        return [one for one in held_capacity(session, since) if one.rentals]
+
+    patch.setattr(queries, "held_capacity", forgetful)
+
+
+@mutant(sizes.gets_a_size)
+def the_rows_keep_the_old_size(patch: pytest.MonkeyPatch) -> None:
+    finish = in_place.finish
+
+    def forgetful(rental: Rental, now: Any, *, runs: bool) -> None:
+        was = rental.size, rental.vcpus, rental.ram_mb, rental.disk_gb
+        finish(rental, now, runs=runs)
+        rental.size, rental.vcpus, rental.ram_mb, rental.disk_gb = was
+
+    patch.setattr(in_place, "finish", forgetful)
+
+
+@mutant(sizes.dies_as_its_size_is_confirmed)
+def a_size_that_has_come_is_still_waited_for(patch: pytest.MonkeyPatch) -> None:
+    finish = in_place.finish
+
+    def careless(rental: Rental, now: Any, *, runs: bool) -> None:
+        held = rental.placement
+        kept = (held.resize_at, held.resize_to) if held else (None, None)
+        finish(rental, now, runs=runs)
+        if held:
+            held.resize_at, held.resize_to = kept
+
+    patch.setattr(in_place, "finish", careless)
+
+
+@mutant(sizes.its_node_finds_out_that_it_can_not)
+def a_size_that_no_node_gives_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    def careless(session: Session, config: Any, rental: Rental, why: str, now: Any) -> None:
+        if rental.placement:
+            rental.placement.resize_at = rental.placement.resize_to = None
+
+    patch.setattr(in_place, "fall_back", careless)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from life.lab import Lab
 
 Histories = Mapping[str, Sequence[Event]]
+FIGURES = ("vcpus", "ram_mb", "disk_gb")
 BURIED_AFTER = 45  # seconds: DEAD_AFTER, and some beats
 TOLD_STATUS = {
     "requested": Status.REQUESTED,
@@ -43,7 +44,7 @@ TOLD_STATUS = {
     "ended": Status.ENDED,
 }
 AT_ANY_TIME = re.compile(
-    "key_.*|copy_.*|reset_.*|move_(planned|started|failed)|warned|extended|transferred|powered_.*|host_keys|slow_boot"
+    "key_.*|copy_.*|reset_.*|resize_.*|move_(planned|started|failed)|warned|extended|transferred|powered_.*|host_keys|slow_boot"
 )
 HISTORY = re.compile(  # what TRANSITIONS allow, told in events
     r"requested (placed ((moved|waiting|queued|building) )*(ready (stopped restored )*(stopped )?)?)?"
@@ -78,8 +79,8 @@ def check_capacity(lab: Lab, rentals: Sequence[Rental]) -> None:
     for rental in rentals:
         for p in rental.placements:
             if p.state is not PlacementState.DELETED:
-                size = {"vcpus": rental.vcpus, "ram_mb": rental.ram_mb, "disk_gb": rental.disk_gb}
-                lent[p.node].update(size)
+                for size in (rental.wanted_size, p.new_size):  # both, until the new one is confirmed
+                    lent[p.node].update({what: getattr(size, what) for what in FIGURES if size})
             builds = (
                 p.state is PlacementState.ACTIVE and p.server_at and not p.active_at
             )  # a boot takes no slot

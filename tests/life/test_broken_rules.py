@@ -36,7 +36,9 @@ SELDOM = frozenset(  # what drawn lives come upon too seldom; the scenario notic
         "a_night_under_way_is_taken_from_the_living", "who_was_buried_goes_on",
         "what_changed_meanwhile_is_overwritten", "a_copy_is_made_without_a_look",
         "a_server_goes_while_its_copy_is_wanted", "a_copy_goes_although_nobody_was_warned",
-        "a_form_is_good_for_every_reset", "a_server_is_rebuilt_without_a_look", "a_disk_goes_before_its_new_key_is_there",
+        "a_form_is_good_for_every_reset", "a_size_is_confirmed_before_anybody_gets_in",
+        "a_size_is_given_up_at_the_first_look", "the_room_of_a_new_size_is_not_held",
+        "a_server_is_rebuilt_without_a_look", "a_disk_goes_before_its_new_key_is_there",
     }
 )  # fmt: skip
 
@@ -48,7 +50,8 @@ OF_DAYS = frozenset(  # what takes days, or a second process, to be noticed
         "the_end_does_not_wait_for_its_copy", "a_copy_that_fails_once_is_given_up",
         "the_first_one_goes_when_the_other_one_is_only_active", "a_disk_is_copied_while_its_server_runs",
         "what_was_stopped_for_a_move_stays_off", "an_extension_is_lost_with_the_move",
-        "the_room_of_the_first_one_is_promised_to_the_other",
+        "the_room_of_the_first_one_is_promised_to_the_other", "the_rows_keep_the_old_size",
+        "a_size_that_has_come_is_still_waited_for", "a_size_that_no_node_gives_is_forgotten",
     }
 )  # fmt: skip
 

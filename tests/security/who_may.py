@@ -230,7 +230,7 @@ TABLE: tuple[Row, ...] = (
     _button(Action.MOVE_TONIGHT, "event:move_planned", KEEPERS, block=f"{ids.NOTICE}1", value="{id}"),
     _button(Action.MOVE_MYSELF, "event:move_planned", KEEPERS, "to be moved", block=f"{ids.NOTICE}1", value="{id}"),
     _button(Action.SIZE, "form:size", KEEPERS, value="{id}"),
-    _submitted("", View.SIZE, "%(id)s", "event:move_started", KEEPERS, size={"option": "large"}),
+    _submitted("", View.SIZE, "%(id)s", "event:resize_started", KEEPERS, size={"option": "large"}),
     _submitted("", View.EXTEND, "%(id)s", "event:extended", KEEPERS, ends_on={"date": "{until}"}),
     # admins
     _submitted(" on a chosen node", View.RENT, "server more", "event:requested", ADMINS,

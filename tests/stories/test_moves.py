@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,8 @@ from harness.storybook import Story
 
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.people import Actor
+from kws_core.reports.audit import Audit
+from kws_core.scheduling.capacity import record_of
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 from slack_workspace import visible_text
@@ -75,19 +78,57 @@ def notice(person: Any) -> str:
     return str(next(m["ts"] for m in person.dm() if "rental_move_ask" in str(m)))
 
 
-def test_a_server_gets_another_size(story: Story) -> None:
+def chooses(story: Story, person: Any, size: str) -> str:
+    """Opens the form from the card and submits it; what it said of each size."""
+    person.click("rental_size")
+    story.workspace.wait_for(lambda: person.open_view)
+    form = str(person.open_view)
+    assert "takes minutes to hours" in form or "몇 시간" in form
+    assert "'value': 'small'" not in form, "it has that one"
+    assert "size" in person.submit().errors
+    person.fill_form({"size": size})
+    assert person.submit().errors == {}
+    story.settle(1)
+    return form
+
+
+def test_a_server_gets_another_size_where_it_is(story: Story) -> None:
     joon = rented(story)
     old = story.rentals()[0]
-    joon.click("rental_size")
-    story.workspace.wait_for(lambda: joon.open_view)
-    assert "takes minutes to hours" in str(joon.open_view)
-    assert "'value': 'small'" not in str(joon.open_view), "it has that one"
-    assert "size" in joon.submit().errors
-    joon.fill_form({"size": "large"})
-    assert joon.submit().errors == {}
-    story.settle(1)
-    assert "Moving" in cards(joon)[0]
+    node = story.nodes[node_of(old)]
+    node.times = replace(node.times, resize=timedelta(seconds=20))
+    assert "Keeps its address, restarts" in chooses(story, joon, "large")
+    assert "Changing size" in cards(joon)[0]
+    assert "keeps its address" in cards(joon)[0]
+    assert "Change size…" not in cards(joon)[0]
+    joon.command("/kws resize web01")
+    story.workspace.wait_for(lambda: "is getting a new size" in str(joon.ephemeral()))
+    joon.command("/kws list")
+    story.workspace.wait_for(lambda: "Changing size" in str(joon.ephemeral()[-1:]))
+    story.settle(60)
+    (card,) = cards(joon)
+    assert ":large_green_circle:" in card
+    assert "2 vCPU " in card
+    assert "The size is now large (2 vCPU " in rings(joon)[-1]
+    now = look(story, old)
+    assert (now.status, now.size, now.replaced_by) == (Status.READY, "large", None)
+    assert now.placement
+    assert old.placement
+    assert now.placement.floating_ip == old.placement.floating_ip
+    joon.command("/kws list")
+    story.workspace.wait_for(lambda: "2 vCPU " in visible_text(joon.ephemeral()[-1]))
+    trail = Audit(story.service.context).trail(limit=20)
+    assert "resize_done" in [line.what for line in trail]
+
+
+def test_a_server_gets_another_size_through_a_copy(story: Story) -> None:
+    """Its node is seen to be unable to resize it: nothing has to be typed again."""
+    joon = rented(story)
+    old = story.rentals()[0]
+    story.nodes[node_of(old)].resizes = False
+    chooses(story, joon, "large")
     travels(story, old)
+    assert "couldn't change the size in place: no capacity" in str(rings(joon))
     first, second = cards(joon)
     assert ":white_circle:" in first
     assert "Moved to" in first
@@ -99,6 +140,44 @@ def test_a_server_gets_another_size(story: Story) -> None:
     joon.command("/kws list")
     story.workspace.wait_for(lambda: "Your rentals" in str(joon.ephemeral()[-1:]))
     assert str(joon.ephemeral()[-1]).count("*web01*") == 1
+
+
+def test_a_node_that_is_known_to_be_unable_offers_a_copy(story: Story) -> None:
+    joon = rented(story)
+    with story.service.store.write() as session:
+        record_of(session, node_of(story.rentals()[0])).no_resize_at = story.clock.at
+    joon.click("rental_size")
+    story.workspace.wait_for(lambda: joon.open_view)
+    assert "Gets a new address, through a copy" in str(joon.open_view)
+    assert "Keeps its address, restarts" not in str(joon.open_view)
+
+
+def test_a_server_that_does_not_come_back_with_its_new_size_gets_the_old_one(story: Story) -> None:
+    mina = rented(story, "mina")
+    old = story.rentals()[0]
+    node = story.nodes[node_of(old)]
+    boot, node.times = node.times, replace(node.times, boot=timedelta(days=1))
+    chooses(story, mina, "medium")
+    story.settle(20)
+    story.clock.advance(hours=3)
+    story.settle(10)
+    node.times = boot
+    story.settle(60)
+    assert look(story, old).size == "small"
+    assert "다시 시작한 뒤 접속할 수 없음" in str(rings(mina))
+    assert ":large_green_circle:" in cards(mina)[0]
+
+
+def test_the_admins_are_told_of_a_server_that_breaks_on_the_way(story: Story) -> None:
+    joon = rented(story)
+    old = story.rentals()[0]
+    story.nodes[node_of(old)].break_next()
+    chooses(story, joon, "large")
+    story.settle(30)
+    assert "broke on" in str(rings(joon))
+    story.night()
+    admin = story.workspace.person("admin")
+    assert "사양 변경 중 오류" in str(admin.dm())
 
 
 def test_an_owner_moves_from_a_node_in_maintenance(story: Story) -> None:

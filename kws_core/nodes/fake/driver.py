@@ -57,5 +57,6 @@ def _node(section: NodeSection, now: Callable[[], datetime]) -> FakeNode:
         boot_seconds=BOOT,
         delete_seconds=DELETE,
         stop_seconds=STOP,
+        resize_seconds=BUILD,
         registry=REGISTRY if Kind.CONTAINER in section.kinds else (),
     )

@@ -21,9 +21,10 @@ from kws_core.nodes.values import (
     MachineAction,
     MachineState,
     Rebuild,
+    ResizeState,
     ServerSpec,
 )
-from kws_core.values import HostCapacity, Kind, Size
+from kws_core.values import HostCapacity, Kind, ResizeEnd, Size
 
 REGISTRY = ("nginx:latest", "busybox:latest")
 LONGEST_METADATA = 255  # characters of a value; more is no metadata to Nova
@@ -58,6 +59,12 @@ class Times:
     boot: timedelta
     delete: timedelta
     stop: timedelta = timedelta(0)
+    resize: timedelta = timedelta(0)
+
+    @classmethod
+    def of(cls, *seconds: float) -> Times:
+        """The same, in this order."""
+        return cls(*(timedelta(seconds=one) for one in seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,11 @@ class FakeMachine:
     taken: str = ""  # what was there when it booted last
     number: int = 0  # of its last rebuild
     rebuilt_at: datetime | None = None
+    before: Size | None = None  # the size that it goes back to, until the new one is confirmed
+    resize_at: datetime | None = None  # since when it is on its way to another size, or back
+    reverting: bool = False
+    was_off: bool = False  # it was stopped as that began
+    spoiled: Refusal | None = None  # it breaks on its way
 
     @property
     def kind(self) -> Kind:
@@ -101,10 +113,62 @@ class FakeMachine:
             return MachineState.DELETING
         if now < self.made_at + times.build:
             return MachineState.BUILDING
-        if self.broken:
+        if self.broken or (self.spoiled and not self._on_its_way(now, times)):
             return MachineState.BROKEN
-        stopped = self.stopped or (self.stopping_at is not None and now >= self.stopping_at + times.stop)
-        return MachineState.STOPPED if stopped else MachineState.ACTIVE
+        settled = self.resize_state(now, times) is None  # Nova doesn't say whether it runs until then
+        return MachineState.STOPPED if settled and self._is_off(now, times) else MachineState.ACTIVE
+
+    def _is_off(self, now: datetime, times: Times) -> bool:
+        return self.stopped or (self.stopping_at is not None and now >= self.stopping_at + times.stop)
+
+    def resize_state(self, now: datetime, times: Times) -> ResizeState | None:
+        """How far it is with another size."""
+        if self._on_its_way(now, times):
+            return ResizeState.UNDER_WAY
+        return ResizeState.UNCONFIRMED if self.before and not (self.spoiled or self.reverting) else None
+
+    def _on_its_way(self, now: datetime, times: Times) -> bool:
+        return self.resize_at is not None and now < self.resize_at + times.resize
+
+    def with_size(self, size: Size, now: datetime, times: Times, *, can: bool) -> FakeMachine | None:
+        """On its way to that size, or ``can`` not get there; None when its state does not allow it."""
+        here, going = self.state(now, times), self.resize_state(now, times)
+        has_it = _figures(self.spec.size) == _figures(size)
+        if here in RUNNING and (has_it or going is ResizeState.UNDER_WAY) and not self.reverting:
+            return self
+        if here not in RUNNING or going or (self.stopping_at and here is MachineState.ACTIVE):
+            return None
+        if not can:
+            return replace(self, resize_at=now)
+        off = here is MachineState.STOPPED
+        resized = replace(self, spec=replace(self.spec, size=size), before=self.spec.size, resize_at=now)
+        return replace(resized, stopped=off, stopping_at=None, was_off=off)
+
+    def ended(self, end: ResizeEnd, now: datetime, times: Times) -> FakeMachine | None:
+        """With the new size for good, or on its way back to the old one; None when it is on its way to the new one."""
+        if self.before is None or self.reverting or self.spoiled:
+            return self
+        if self._on_its_way(now, times):
+            return None
+        if end is ResizeEnd.CONFIRM:
+            return replace(self, before=None)
+        return replace(self, resize_at=now, reverting=True)
+
+    def settled(self, now: datetime, times: Times) -> FakeMachine:
+        """What has become of it at the end of its way: one that has another size, or has it no longer, was restarted."""
+        if self.resize_at is None or self._on_its_way(now, times) or self.spoiled:
+            return self
+        there = replace(self, resize_at=None)
+        if self.before is None:
+            return there
+        if self.reverting:
+            spec = replace(self.spec, size=self.before)
+            there = replace(there, spec=spec, before=None, reverting=False, stopped=self.was_off)
+        return (
+            there
+            if there.stopped
+            else replace(there, started_at=self.resize_at + times.resize, taken=self.key)
+        )
 
     def is_gone(self, now: datetime, times: Times) -> bool:
         """Whether it is not shown any longer."""
@@ -113,6 +177,8 @@ class FakeMachine:
     def answers(self, now: datetime, times: Times) -> bool:
         """Whether it is up and has booted."""
         up_since = self.started_at or self.made_at + times.build
+        if self._on_its_way(now, times) or self._is_off(now, times):
+            return False
         return self.state(now, times) is MachineState.ACTIVE and now >= up_since + times.boot
 
     def has_printed_keys(self, now: datetime, times: Times) -> bool:
@@ -129,6 +195,8 @@ class FakeMachine:
     def after(self, action: MachineAction, now: datetime, times: Times) -> FakeMachine | None:
         """What it is after the action; None when its state does not allow it."""
         state = self.state(now, times)
+        if self.resize_state(now, times) is not None:
+            return None
         if action is MachineAction.STOP and state in RUNNING:
             return self if self.stopping_at or self.stopped else replace(self, stopping_at=now)
         if state not in RUNNING or (self.stopping_at and state is MachineState.ACTIVE):
@@ -149,6 +217,8 @@ class FakeMachine:
         if state not in (*RUNNING, MachineState.BROKEN) or (
             self.stopping_at and state is MachineState.ACTIVE
         ):
+            return None
+        if self.resize_state(now, times) is not None:
             return None
         spec, key = self.spec, again.public_key or self.key
         if isinstance(spec, ServerSpec) and again.public_key:
@@ -184,7 +254,16 @@ class FakeMachine:
             created_at=self.created_at,
             command=self.spec.command if isinstance(self.spec, ContainerSpec) else (),
             environment=self.spec.environment if isinstance(self.spec, ContainerSpec) else {},
+            size=self._shown_size(now, times),
+            resize=self.resize_state(now, times),
         )
+
+    def _shown_size(self, now: datetime, times: Times) -> Size | None:
+        """The old one until it has the new one."""
+        if self.kind is Kind.CONTAINER:
+            return None
+        coming = self._on_its_way(now, times) and not self.reverting
+        return self.before if coming and self.before else self.spec.size
 
 
 def capacity_left(
@@ -194,12 +273,15 @@ def capacity_left(
 
     ``largest`` is the largest server that it gives.
     """
-    held = [one for one in machines if one.kind is Kind.SERVER or not one.broken]
+    machines = list(machines)
+    held = [one.spec.size for one in machines if one.kind is Kind.SERVER or not one.broken]
+    disks = [one.spec.size for one in machines if one.kind is Kind.SERVER]
+    twice = [one.before for one in machines if one.before]  # until a new size is confirmed it has both
     used = Size(
         "used",
-        sum(one.spec.size.vcpus for one in held),
-        sum(one.spec.size.ram_mb for one in held),
-        sum(one.spec.size.disk_gb for one in held if one.kind is Kind.SERVER),
+        sum(size.vcpus for size in (*held, *twice)),
+        sum(size.ram_mb for size in (*held, *twice)),
+        sum(size.disk_gb for size in (*disks, *twice)),
     )
     host = HostCapacity(
         min(total.vcpus, largest.vcpus),
@@ -220,6 +302,10 @@ def capacity_left(
         free_addresses=addresses,
         hosts=(host,),
     )
+
+
+def _figures(size: Size) -> tuple[int, int, int]:
+    return size.vcpus, size.ram_mb, size.disk_gb
 
 
 def fits(size: Size, now: Capacity) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import count
 from threading import RLock
 from typing import TypeVar
@@ -32,6 +32,7 @@ from kws_core.nodes.fake.machines import (
 )
 from kws_core.nodes.fake.network import ADDRESS, GROUP, NETWORK, PORT, FakeNetwork
 from kws_core.nodes.values import (
+    Action,
     Address,
     Capacity,
     ContainerSpec,
@@ -43,9 +44,10 @@ from kws_core.nodes.values import (
     MachineState,
     Rebuild,
     RemainingResources,
+    Resize,
     ServerSpec,
 )
-from kws_core.values import Kind, Size
+from kws_core.values import Kind, ResizeEnd, Size
 
 T = TypeVar("T")
 SERVER, CONTAINER = Kind.SERVER.value, Kind.CONTAINER.value
@@ -56,7 +58,8 @@ class FakeNode(FakeChecks):
 
     A machine is ACTIVE ``build_seconds`` after it was asked for and answers ``boot_seconds`` later, also
     after an action that starts it; one that is being stopped is ACTIVE for ``stop_seconds``, a deleted one is
-    shown for ``delete_seconds``. A server that doesn't
+    shown for ``delete_seconds``. A server is on its way to another size, and back, for ``resize_seconds``; a node
+    that can't do it (``resizes``, or no room beside the size that it has) shows it then as before. A server that doesn't
     fit is refused at once (``no_host``), as is an address too many (``no_address``) and an unknown image
     (``no_image``). A container goes BROKEN instead, as in Zun: one that doesn't fit, one whose image is
     not in ``registry`` (``no_image``), one whose command is "no-such-command" (``invalid``). Without
@@ -81,6 +84,7 @@ class FakeNode(FakeChecks):
         delete_seconds: float = 0,
         registry: Collection[str] = REGISTRY,
         stop_seconds: float = 0,
+        resize_seconds: float = 0,
     ) -> None:
         self._name = name
         self._now = now
@@ -89,8 +93,7 @@ class FakeNode(FakeChecks):
         self._registry = registry
         self.size = Size(name, vcpus, ram_mb, disk_gb)
         self.largest: Size | None = None
-        lengths = (build_seconds, boot_seconds, delete_seconds, stop_seconds)
-        self.times = Times(*(timedelta(seconds=s) for s in lengths))
+        self.times = Times.of(build_seconds, boot_seconds, delete_seconds, stop_seconds, resize_seconds)
         self._lock = RLock()
         self._ids = count(1)
         self.network = FakeNetwork(name, addresses, self._new_id)
@@ -103,6 +106,8 @@ class FakeNode(FakeChecks):
         self.boot_scripts = True  # False: its images run none, so that no server takes a key later
         self.resumes_guests = False  # as Nova's resume_guests_state_on_host_boot
         self.consoles = True  # False: it keeps none of its servers
+        self.resizes = True  # False: as a single host without Nova's allow_resize_to_same_host
+        self.resized: list[tuple[str, Size | ResizeEnd]] = []  # by mark, what it began, and how that ended
         self.spare_flavors: list[str] = []  # what tidy() finds
         self.calls: list[str] = []
 
@@ -156,9 +161,14 @@ class FakeNode(FakeChecks):
         spare = self.spare_flavors
         return self._call("tidy", lambda: [*spare] if dry_run else [spare.pop() for _ in [*spare]])
 
-    def act(self, kind: Kind, machine_id: str, action: MachineAction) -> None:
-        """See Node."""
-        self._call("act", lambda: self._act(kind, machine_id, action))
+    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
+        """See Node. Among ``calls`` and ``faults``: act, resize, confirm and revert."""
+        if isinstance(action, Resize):
+            self._call("resize", lambda: self._resize(machine_id, action.size))
+        elif isinstance(action, ResizeEnd):
+            self._call(action.value, lambda: self._end_resize(machine_id, action))
+        else:
+            self._call("act", lambda: self._act(kind, machine_id, action))
 
     def rebuild(self, again: Rebuild, address: Address) -> str | None:
         """See Node."""
@@ -294,7 +304,8 @@ class FakeNode(FakeChecks):
 
     def _pass_time(self) -> None:
         now, times = self._now(), self.times
-        self.servers = {i: one for i, one in self.servers.items() if not one.is_gone(now, times)}
+        here = {i: one for i, one in self.servers.items() if not one.is_gone(now, times)}
+        self.servers = {i: self._booted(one, one.settled(now, times)) for i, one in here.items()}
         self.shelf.pass_time(now)
 
     def _new_id(self, kind: str) -> str:
@@ -398,6 +409,30 @@ class FakeNode(FakeChecks):
         if after is None:
             raise NodeRefused(self._name, Refusal.INVALID, f"cannot {action} while it is not there to run")
         self._put(after)
+
+    def _booted(self, before: FakeMachine, after: FakeMachine) -> FakeMachine:
+        """A boot takes the key that was left, where the images have the script for it."""
+        return after if self.boot_scripts else replace(after, taken=before.taken)
+
+    def _resize(self, machine_id: str, size: Size) -> None:
+        machine, now = self._find(Kind.SERVER, machine_id), self._now()
+        can = self.resizes and fits(size, self._capacity()) and size.within(self.largest or self.size)
+        after = machine.with_size(size, now, self.times, can=can)
+        if after is None:
+            raise NodeRefused(self._name, Refusal.INVALID, "cannot resize while it is not there to run")
+        if after is not machine:
+            self.resized.append((machine.spec.mark, size))
+            spoiled = self.breaks.popleft() if self.breaks and after.before else None
+            self._put(replace(after, spoiled=spoiled))
+
+    def _end_resize(self, machine_id: str, end: ResizeEnd) -> None:
+        machine = self._find(Kind.SERVER, machine_id)
+        after = machine.ended(end, self._now(), self.times)
+        if after is None:
+            raise NodeRefused(self._name, Refusal.INVALID, "it has not been resized yet")
+        if after is not machine:
+            self.resized.append((machine.spec.mark, end))
+            self._put(after)
 
     def _put_key(self, machine_id: str, public_key: str) -> None:
         after = self._find(Kind.SERVER, machine_id).with_key(public_key, self._now(), self.times)

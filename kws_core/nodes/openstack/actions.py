@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from kws_core.errors import Refusal
 from kws_core.nodes.image_store import COPY, LOGIN
@@ -13,15 +14,19 @@ from kws_core.nodes.openstack.faults import OpenStackRefused, status_of
 from kws_core.nodes.openstack.translation import (
     NUMBER_KEY,
     OWNER_KEY,
+    RESIZING,
+    UNCONFIRMED,
     container_is_gone,
     container_state,
+    fault_refusal,
     machine_state,
     mark_of_container,
     mark_of_server,
+    size_of,
 )
 from kws_core.nodes.user_data import with_key
 from kws_core.nodes.values import CopySpec, MachineAction, MachineState, Rebuild
-from kws_core.values import GUEST_KEY, TAG_PREFIX, Kind
+from kws_core.values import GUEST_KEY, TAG_PREFIX, Kind, ResizeEnd, Size
 
 # Nova's and Zun's words for being on the way to what the action is for
 _SERVER_TASKS = {
@@ -36,6 +41,7 @@ _CONTAINER_TASKS = {
 }
 _WANTED = {MachineAction.START: MachineState.ACTIVE, MachineAction.STOP: MachineState.STOPPED}
 _NOT_READY = 409
+_SETTLED = ("ACTIVE", "SHUTOFF")
 _NO_IMAGE = frozenset({"deleted", "killed", "pending_delete"})
 _NO_CONSOLE = (400, 404, _NOT_READY, 501)
 
@@ -89,6 +95,44 @@ def rebuild(cloud: Cloud, server: Server, image_id: str, again: Rebuild) -> None
         changed = with_key(born, again.public_key)
         user_data = changed if changed != born else ""
     cloud.servers.rebuild(server.id, image_id, metadata, user_data)
+
+
+def resize(cloud: Cloud, machine_id: str, size: Size, flavor_id: Callable[[], str]) -> None:
+    """Have Nova give the server another flavor, unless it has it or is on the way to it.
+
+    Raises:
+        OpenStackRefused: If its state does not allow it, or Nova says no.
+    """
+    server = _our_server(cloud, machine_id)
+    has_it = replace(size_of(server), name=size.name) == size
+    if server.status == RESIZING or (has_it and server.status in (*_SETTLED, UNCONFIRMED)):
+        return
+    flavor = flavor_id()
+    try:
+        cloud.servers.resize(machine_id, flavor)
+    except OpenStackRefused as error:  # an older Nova asks its scheduler before it answers
+        if fault_refusal(error.detail) is not Refusal.NO_HOST:
+            raise
+        raise OpenStackRefused(cloud.node, Refusal.NO_HOST, error.detail) from error
+
+
+def end_resize(cloud: Cloud, machine_id: str, end: ResizeEnd) -> None:
+    """See Node.act(). What was confirmed or reverted already, by anyone, is fine.
+
+    Raises:
+        OpenStackRefused: If it has not got that far yet.
+    """
+    verb = {ResizeEnd.CONFIRM: cloud.servers.confirm_resize, ResizeEnd.REVERT: cloud.servers.revert_resize}
+    status = _our_server(cloud, machine_id).status
+    if status == RESIZING:
+        raise OpenStackRefused(cloud.node, Refusal.INVALID, "it has not been resized yet")
+    if status != UNCONFIRMED:
+        return
+    try:
+        verb[end](machine_id)
+    except OpenStackRefused as error:  # it is being confirmed, which its status doesn't tell
+        if status_of(error) not in (400, _NOT_READY):
+            raise
 
 
 def ensure_copy(cloud: Cloud, machine_id: str, spec: CopySpec) -> str:

@@ -13,6 +13,7 @@ from kws_core.nodes.concurrency import TtlCache
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.types import Flavor
 from kws_core.nodes.openstack.faults import OpenStackRefused, status_of
+from kws_core.nodes.openstack.translation import mark_of_server, resize_state
 from kws_core.values import Size
 
 FLAVORS = "flavors"
@@ -57,7 +58,7 @@ class FlavorCatalog:
     def sweep(self, cloud: Cloud, dry_run: bool = False) -> list[str]:
         """Delete the flavors that we made and no server on the node uses. Without the admin role: nothing.
 
-        Returns their names; ``dry_run`` deletes none.
+        Nothing either while a server of ours gets another one. Returns their names; ``dry_run`` deletes none.
         """
         ours = [flavor for flavor in cloud.flavors.list() if _OURS.fullmatch(flavor.name)]
         swept: list[str] = []
@@ -66,7 +67,10 @@ class FlavorCatalog:
         try:
             with self._lock:
                 # under the lock: a create that ends meanwhile can't leave _wanted before this is done
-                used = {server.flavor for server in cloud.servers.list(all_projects=True)}
+                servers = cloud.servers.list(all_projects=True)
+                if any(mark_of_server(one) and resize_state(one) for one in servers):
+                    return swept  # Nova shows one of the two flavors that such a server has
+                used = {server.flavor for server in servers}
                 for flavor in ours:
                     if flavor.name not in used and not self._wanted[flavor.name]:
                         if not dry_run:

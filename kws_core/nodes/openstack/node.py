@@ -45,6 +45,7 @@ from kws_core.nodes.openstack.translation import (
 )
 from kws_core.nodes.probe import check_login, fingerprints
 from kws_core.nodes.values import (
+    Action,
     Address,
     Capacity,
     ContainerSpec,
@@ -52,15 +53,15 @@ from kws_core.nodes.values import (
     Login,
     LoginCheck,
     Machine,
-    MachineAction,
     MachineState,
     NetworkSpec,
     Rebuild,
     RemainingResources,
+    Resize,
     ServerSpec,
     StoredImage,
 )
-from kws_core.values import TAG_PREFIX, Kind
+from kws_core.values import TAG_PREFIX, Kind, ResizeEnd, Size
 
 REMEMBERED_SECONDS = 300.0
 PING_SECONDS = 5.0
@@ -182,10 +183,15 @@ class OpenStackNode:
         """See Node."""
         return self._flavors.sweep(self.cloud, dry_run)
 
-    def act(self, kind: Kind, machine_id: str, action: MachineAction) -> None:
+    def act(self, kind: Kind, machine_id: str, action: Action) -> None:
         """See Node."""
         with self._marks.of(machine_id):  # Nova answers two at once with a 500
-            actions.act(self.cloud, kind, machine_id, action)
+            if isinstance(action, Resize):
+                self._resize(machine_id, action.size)
+            elif isinstance(action, ResizeEnd):
+                actions.end_resize(self.cloud, machine_id, action)
+            else:
+                actions.act(self.cloud, kind, machine_id, action)
 
     def rebuild(self, again: Rebuild, address: Address) -> str | None:
         """See Node.
@@ -309,6 +315,20 @@ class OpenStackNode:
                 if fresh == ids:
                     raise
                 return self._post(spec, address, *fresh)  # the first was a clear no: this makes no second one
+
+    def _resize(self, machine_id: str, size: Size) -> None:
+        with self._flavors.in_use(size):
+            try:
+                actions.resize(self.cloud, machine_id, size, lambda: self._flavors.id_for(self.cloud, size))
+            except OpenStackRefused as error:
+                if status_of(error) not in _STALE:
+                    raise
+                was = self._flavors.id_for(self.cloud, size)
+                self._memory.drop(FLAVORS)
+                fresh = self._flavors.id_for(self.cloud, size)
+                if fresh == was:
+                    raise
+                actions.resize(self.cloud, machine_id, size, lambda: fresh)
 
     def _ids(self, spec: ServerSpec) -> tuple[str, str]:
         return self._image_id(spec.image), self._flavors.id_for(self.cloud, spec.size)

@@ -6,8 +6,8 @@ import re
 
 from kws_core.errors import Refusal
 from kws_core.nodes.openstack.api.types import Container, Server
-from kws_core.nodes.values import Machine, MachineState
-from kws_core.values import TAG_PREFIX, Kind, owner_tag
+from kws_core.nodes.values import Machine, MachineState, ResizeState
+from kws_core.values import TAG_PREFIX, Kind, Size, owner_tag
 
 RENTAL_KEY = "kws_rental"  # metadata of a server, label of a container: the rental's id
 OWNER_KEY = "kws_owner"
@@ -35,6 +35,8 @@ _STATES = {
     "DELETED": MachineState.DELETING,  # listed for half a second after the deletion
     "SOFT_DELETED": MachineState.DELETING,
 }
+UNCONFIRMED = "VERIFY_RESIZE"
+RESIZING, REVERTING = "RESIZE", "REVERT_RESIZE"
 _DELETING_TASKS = frozenset({"deleting", "soft-deleting"})
 
 _CONTAINER_STATES = {
@@ -73,6 +75,18 @@ def machine_state(server: Server) -> MachineState:
     return _STATES.get(server.status, MachineState.STOPPED)
 
 
+def resize_state(server: Server) -> ResizeState | None:
+    """How far a Nova server is with another flavor."""
+    if server.status in (RESIZING, REVERTING) or (server.status == UNCONFIRMED and server.task):
+        return ResizeState.UNDER_WAY
+    return ResizeState.UNCONFIRMED if server.status == UNCONFIRMED else None
+
+
+def size_of(server: Server) -> Size:
+    """The size that a Nova server has now."""
+    return Size(server.flavor, server.vcpus, server.ram_mb, server.disk_gb)
+
+
 def fault_refusal(fault: str) -> Refusal:
     """What kind of failure a server's fault text tells. Nova gives every fault the same code 500."""
     text = fault.lower()
@@ -102,6 +116,8 @@ def machine(server: Server) -> Machine:
         fault=server.fault,
         refusal=fault_refusal(server.fault) if broken else None,
         created_at=server.created_at,
+        size=size_of(server),
+        resize=resize_state(server),
     )
 
 

@@ -24,6 +24,7 @@ class AlertKind(StrEnum):
     NODE_RESUMED = "node_resumed"
     COPY_FAILED = "copy_failed"
     NODE_EMPTYING = "node_emptying"
+    RESIZE_BROKE = "resize_broke"
     WEB_DOWN = "web_down"
     WEB_UP = "web_up"
 
@@ -139,6 +140,18 @@ class CopyFailedAlert(AlertDetails):
 
 
 @dataclass(frozen=True)
+class ResizeBrokeAlert(AlertDetails):
+    """A server was to get another size, and its node shows it broken."""
+
+    kind = AlertKind.RESIZE_BROKE
+    rental: str
+    name: str
+    owner: str
+    node: str
+    why: str  # a Refusal
+
+
+@dataclass(frozen=True)
 class NodeEmptyingAlert(AlertDetails):
     """What has become of the rentals whose owners were told of their node's maintenance; kept up to date."""
 
@@ -181,6 +194,7 @@ Alert = (
     | NodeResumedAlert
     | CopyFailedAlert
     | NodeEmptyingAlert
+    | ResizeBrokeAlert
     | WebDownAlert
     | WebUpAlert
 )

@@ -454,6 +454,40 @@ class MoveDone(EventDetails):
 
 
 @dataclass(frozen=True)
+class ResizeStarted(EventDetails):
+    """It is to get another size on its node; it keeps its address."""
+
+    kind = EventKind.RESIZE_STARTED
+    node: str
+    size: str
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class ResizeDone(EventDetails):
+    """It has that size, and its owner gets in; or it is stopped, as it was."""
+
+    kind = EventKind.RESIZE_DONE
+    node: str
+    size: str
+    was: str  # its size before, as are the next
+    vcpus: int
+    ram_mb: int
+    disk_gb: int
+
+
+@dataclass(frozen=True)
+class ResizeFailed(EventDetails):
+    """It did not get that size on its node."""
+
+    kind = EventKind.RESIZE_FAILED
+    node: str
+    size: str
+    why: str  # a Refusal, an ErrorCode, or a word of moves/in_place.py
+    outcome: str  # a word of moves/in_place.py
+
+
+@dataclass(frozen=True)
 class WebChanged(EventDetails):
     """A person changed its web address: who may open it, and what the proxy connects to."""
 

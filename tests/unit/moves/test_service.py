@@ -55,6 +55,12 @@ class Lab(CarryingLab):
         assert found
         return self.world.rental_queries.rental(ADMIN, found)
 
+    def gives_no_size_in_place(self) -> None:
+        """Every node was seen to be unable to."""
+        with self.world.store.write() as session:
+            for name in self.world.nodes:
+                record_of(session, name).no_resize_at = self.world.clock()
+
     def copy(self) -> Copy:
         """The one copy that there ever was."""
         with self.world.store.read() as session:
@@ -226,6 +232,7 @@ def test_what_the_owner_had_stopped_is_moved_as_well(lab: Lab) -> None:
 def test_a_larger_size_may_be_on_the_same_node(make_world: MakeWorld) -> None:
     lab = Lab(make_world(nodes=1))
     rental = lab.world.ready()
+    lab.gives_no_size_in_place()
     new = lab.moved(rental, size=LARGE)
     assert (new.size, new.vcpus, new.ram_mb, new.disk_gb) == ("large", 2, 2048, 20)
     assert lab.node(new) is lab.node(new)
@@ -237,6 +244,7 @@ def test_sizes_that_it_does_not_get(lab: Lab) -> None:
     assert refusal(lab, rental, Size("small", 1, 512, 5)) is ErrorCode.DISK_SHRINKS
     assert refusal(lab, rental, MEDIUM) is ErrorCode.SIZE_SAME
     assert refusal(lab, rental, Size("huge", 9, 1024, 10)) is ErrorCode.QUOTA_VCPUS
+    lab.gives_no_size_in_place()
     less = lab.moved(rental, size=Size("slim", 1, 512, 10))
     assert less.ram_mb == 512
 
@@ -565,6 +573,7 @@ def test_another_size_may_come_to_the_node_of_the_first(lab: Lab) -> None:
         if node is not lab.node(rental):
             node.fail_next("ensure_server", NodeRefused(node.name, Refusal.NO_HOST, "no"))
     source = lab.node(rental)
+    lab.gives_no_size_in_place()
     lab.moves.start(MINA, rental.id, size=LARGE)
     lab.settle(120)
     assert lab.node(lab.successor(rental)) is source

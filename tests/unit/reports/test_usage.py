@@ -13,9 +13,13 @@ from harness.world import ADMIN, JOON, MINA, START, World
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kws_core.copies.service import Copies
+from kws_core.errors import NodeRefused, Refusal
+from kws_core.moves.service import Moves
 from kws_core.rentals.extension import Extensions
 from kws_core.reports import usage
-from kws_core.reports.usage import Span, UsageReport, Used
+from kws_core.reports.usage import CopySpan, Span, UsageReport, Used
+from kws_core.tables.copy import Copy
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.values import Kind
@@ -106,6 +110,77 @@ def test_a_transfer_before_it_was_ready() -> None:
     later = START + timedelta(hours=1)
     assert usage.summary([mine], START - MINUTE, later, later)[0].vcpu_hours == 0
     assert usage.summary([theirs], START - MINUTE, later, later)[0].vcpu_hours == pytest.approx(59 / 60)
+
+
+def test_a_rental_whose_size_changed_counts_with_each(world: World) -> None:
+    rental = world.ready()
+    world.clock.advance(hours=2)
+    Moves(world.context).start(MINA, rental.id, size=world.config.size("large"))
+    world.settle(30)
+    assert world.look(rental).size == "large"
+    world.clock.advance(hours=3)
+    Extensions(world.context).transfer(ADMIN, rental.id, JOON.id, via="command")
+    world.clock.advance(hours=1)
+    used = {one.person: one for one in UsageReport(world.context).month(date(2026, 12, 1))}
+    assert used[MINA.id].vcpu_hours == pytest.approx(2 * 1 + 3 * 2, abs=0.05)
+    assert used[MINA.id].ram_gb_hours == pytest.approx(2 * 0.5 + 3 * 2, abs=0.05)
+    assert used[MINA.id].disk_gb_days == pytest.approx((2 * 5 + 3 * 20) / 24, abs=0.05)
+    assert (used[MINA.id].rentals, used[JOON.id].rentals) == (1, 0)
+    assert used[JOON.id].vcpu_hours == pytest.approx(2, abs=0.05)
+
+
+def test_copies_count_as_long_as_they_are_kept(world: World) -> None:
+    begin, end = NOVEMBER
+    copies = [
+        CopySpan("a", 3, begin - timedelta(days=2), new=True, ended=begin + timedelta(days=1)),
+        CopySpan("a", 5, begin + timedelta(days=9), new=True, ended=None),
+        CopySpan("b", 7, end, new=True, ended=None),
+        CopySpan("c", 2, begin + timedelta(days=28), new=False, ended=end + timedelta(days=9)),
+    ]
+    found = usage.summary([], begin, end, begin + timedelta(days=29), copies)
+    assert [(one.person, one.copies, one.copy_gb_days) for one in found] == [("a", 1, 103.0), ("c", 0, 2.0)]
+    assert [(one.rentals, one.disk_gb_days) for one in found] == [(0, 0.0), (0, 0.0)]
+
+
+def test_what_a_persons_copies_took(world: World) -> None:
+    rental = world.ready()
+    copies = Copies(world.context)
+    copy = copies.request(MINA, rental.id)
+    world.settle(30)
+    kept = copies.get(MINA, copy.id)
+    assert usage.takes_gb(kept) == 1, "of an image of a few bytes"
+    world.clock.advance(days=2)
+    Extensions(world.context).transfer(ADMIN, rental.id, JOON.id, via="command")
+    world.clock.advance(days=3)
+    copies.delete(JOON, copy.id)
+    world.settle(30)
+    world.clock.advance(days=4)
+    used = {one.person: one for one in UsageReport(world.context).month(date(2026, 12, 1))}
+    assert (used[MINA.id].copies, used[JOON.id].copies) == (1, 0), "it was made once"
+    assert used[MINA.id].copy_gb_days == pytest.approx(2, abs=0.01)
+    assert used[JOON.id].copy_gb_days == pytest.approx(3, abs=0.01)
+    (row, *_) = usage.rows(date(2026, 12, 1), [used[MINA.id]])
+    assert (row["copies"], row["copy_gb_days"]) == (1, 2.0)
+
+
+def test_a_copy_that_failed_or_was_for_a_move_is_nobodys(world: World) -> None:
+    rental = world.ready()
+    held = world.look(rental).placement
+    assert held
+    node = world.nodes[held.node]
+    node.fail_next("image_copy", NodeRefused(node.name, Refusal.QUOTA, "no"))
+    Copies(world.context).request(MINA, rental.id)
+    world.settle(30)
+    Moves(world.context).start(MINA, rental.id)
+    world.settle(60)
+    assert [copy.kept_at is not None for copy in all_copies(world)] == [False, True]
+    (used,) = UsageReport(world.context).month(date(2026, 12, 1))
+    assert (used.copies, used.copy_gb_days) == (0, 0)
+
+
+def all_copies(world: World) -> list[Copy]:
+    with world.store.read() as session:
+        return session.query(Copy).order_by(Copy.requested_at).all()
 
 
 def test_months_around() -> None:

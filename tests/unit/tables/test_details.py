@@ -29,6 +29,7 @@ from kws_core.tables.details.alerts import (
     NodeMissedAlert,
     NodeResumedAlert,
     NodeUpAlert,
+    ResizeBrokeAlert,
     UnreachableAlert,
     WebDownAlert,
     WebUpAlert,
@@ -72,6 +73,9 @@ from kws_core.tables.details.events import (
     ResetDone,
     ResetFailed,
     ResetWanted,
+    ResizeDone,
+    ResizeFailed,
+    ResizeStarted,
     Restored,
     Returned,
     SlowBoot,
@@ -164,6 +168,15 @@ EVENTS: list[tuple[EventDetails, dict[str, Any]]] = [
     (MoveFailed("quota", started=True), {"why": "quota", "started": True}),
     (MoveCanceled(), {"reason": "moved"}),
     (MoveDone("node2", "10.0.0.9"), {"node": "node2", "address": "10.0.0.9", "reason": "moved"}),
+    (ResizeStarted("node1", "large", via="form"), {"node": "node1", "size": "large", "via": "form"}),
+    (
+        ResizeDone("node1", "large", "small", 1, 512, 5),
+        {"node": "node1", "size": "large", "was": "small", "vcpus": 1, "ram_mb": 512, "disk_gb": 5},
+    ),
+    (
+        ResizeFailed("node1", "large", Refusal.NO_HOST, "copy"),
+        {"node": "node1", "size": "large", "why": "no_host", "outcome": "copy"},
+    ),
     (Ended(reason=Reason.RETURNED), {"reason": "returned"}),
     (Ended(why=Reason.EXPIRED), {"why": "expired"}),
     (
@@ -235,6 +248,10 @@ ALERTS: list[tuple[AlertDetails, dict[str, Any]]] = [
     (
         CopyFailedAlert("r1", "web01", "U1", "node1", why="quota", last=False),
         {"rental": "r1", "name": "web01", "owner": "U1", "node": "node1", "why": "quota", "last": False},
+    ),
+    (
+        ResizeBrokeAlert("r1", "web01", "U1", "node1", why="failed"),
+        {"rental": "r1", "name": "web01", "owner": "U1", "node": "node1", "why": "failed"},
     ),
     (WebDownAlert(MOMENT, refused=False), {"since": AT, "refused": False}),
     (WebUpAlert(MOMENT, at=MOMENT), {"since": AT, "at": AT}),

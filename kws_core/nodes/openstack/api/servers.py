@@ -126,6 +126,18 @@ class Servers:
         answer = self._rest.post("compute", f"/servers/{server_id}/action", {"rebuild": wanted}, NOVA)
         inner(self._rest, answer, "server")
 
+    def resize(self, server_id: str, flavor_id: str) -> None:
+        """Ask for another flavor; refused (409) while it is busy. Nova may find out later that it can't be done."""
+        self._act(server_id, {"resize": {"flavorRef": flavor_id}})
+
+    def confirm_resize(self, server_id: str) -> None:
+        """Have it keep the new flavor; refused (409, 400) unless that waits to be confirmed."""
+        self._act(server_id, {"confirmResize": None})
+
+    def revert_resize(self, server_id: str) -> None:
+        """Have it get the old flavor back; refused (409, 400) unless the new one waits to be confirmed."""
+        self._act(server_id, {"revertResize": None})
+
     def reboot(self, server_id: str) -> None:
         """Ask for a soft reboot; refused (409) unless it runs."""
         self._act(server_id, {"reboot": {"type": "SOFT"}})
