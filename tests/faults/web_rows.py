@@ -9,7 +9,7 @@ from harness.world import WEB
 
 from faults.bench import Bench
 from faults.copy_rows import CREATE
-from faults.move_rows import NOT_THERE, TOO_LARGE, comes, fails, first, other, target
+from faults.move_rows import NOT_THERE, TOO_LARGE, comes, fails, first, hours, moved, other, target
 from faults.node_rows import LATER, OOPS, one_ready
 from faults.reset_rows import ACTION, is_reset
 from faults.rows import Row, move, reset
@@ -123,7 +123,8 @@ def moves_without_caddy(bench: Bench, seconds: int) -> None:
     bench.caddy.down = False
     bench.over()
     bench.recovers(lambda: leads_to(bench, other(bench)), 5)
-    bench.until(bench.at_rest, 120)
+    bench.until(lambda: moved(bench), 120)
+    hours(bench)
 
 
 def moves_from_a_dead_node(bench: Bench, when: str) -> None:
