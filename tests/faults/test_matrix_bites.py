@@ -252,7 +252,7 @@ PLANTED = [
         without_leaving_names_where_they_are,
         row(web_rows.move_is_refused),
         (move_rows.NOT_THERE, ("POST", "/servers$", 0)),
-        "web01",
+        "its names have left it",
     ),
     (without_a_page_while_it_is_reset, row(web_rows.is_reset_meanwhile), "node", "not starting"),
     (without_a_second_removal, row(power_rows.kept_file), power_rows.REMOVAL[1], "not within"),

@@ -139,7 +139,7 @@ def moves_from_a_dead_node(bench: Bench, when: str) -> None:
     cloud.listen()
     bench.over()
     comes(bench)
-    assert leads_to(bench, other(bench))
+    assert leads_to(bench, other(bench)), "its names did not follow"
     assert first(bench).site is None, "two have it"
 
 
@@ -153,7 +153,7 @@ def move_is_refused(bench: Bench, strike: tuple[Any, tuple[str, str, int]]) -> N
     move(bench)
     bench.until(lambda: cloud.faced, 120)
     fails(bench)
-    assert leads_to(bench, first(bench))
+    assert leads_to(bench, first(bench)), "its names have left it"
 
 
 def is_reset_meanwhile(bench: Bench, what: str) -> None:
