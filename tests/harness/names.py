@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from kws_core.database.store import Store
 from kws_core.tables.network import WebName
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import LIVE, Power, Status
+from kws_core.tables.states import LIVE, Audience, Power, Status
 from kws_core.web.routes import Page
 
 FOLLOWS = timedelta(seconds=5)
@@ -52,6 +52,10 @@ class NameWatch:
                 if other and had and now - had.at < KEPT:
                     yield f"{label} went from {had.owner} to {rental.owner} within {now - had.at}"
                 self._had[label] = _Had(rental.id, rental.owner, now)
+
+    def disturbed(self, now: datetime) -> None:
+        """Somebody changed the proxy by hand, or nobody was there to tell it: 5 seconds more until that is seen."""
+        self._well_since = now + FOLLOWS
 
     def follow(self, store: Store, caddy: FakeCaddy, now: datetime) -> list[str]:
         """Names that still lead elsewhere, although the rows say so and the proxy is well since 5 seconds and more."""
@@ -118,7 +122,7 @@ def _place(name: WebName, rental: Rental, now: datetime) -> object:
         return Page.UNKNOWN
     if rental.ended_at and now - rental.ended_at >= KEPT:
         return Page.UNKNOWN
-    if not site.open:
+    if site.taken_off_by or site.audience is Audience.NOBODY:
         return Page.CLOSED
     if not rental.live:
         return Page.ENDED
