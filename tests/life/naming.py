@@ -89,10 +89,12 @@ class Naming(Moving):
 
     @rule(
         name=st.sampled_from(NAMES), second=st.booleans(), days=st.sampled_from([0, 3, 6, 8]),
-        to=st.sampled_from([MINA, JOON]),
+        to=st.sampled_from([MINA, JOON, JOON]), returns=st.booleans(),
     )  # fmt: skip
-    def a_name_is_wanted_by_another(self, name: str, second: bool, days: int, to: Actor) -> None:
-        """Returned, or given up, by one; and some days later somebody asks for it."""
+    def a_name_is_wanted_by_another(
+        self, name: str, second: bool, days: int, to: Actor, returns: bool
+    ) -> None:
+        """One has it, or returned it; and some days later somebody asks for it."""
         assert self.lab
         lab, rental = self.lab, self._rents_a_name(name, MINA)
         if rental is None:
@@ -101,7 +103,8 @@ class Naming(Moving):
         form = SiteForm(Audience.LAB, 80, second="shop" if second else None)
         with suppress(UserError, FormError):
             Sites(lab.context).change(MINA, rental.id, form)
-        lab.rental_service.return_rental(MINA, rental.id)
+        if returns:
+            lab.rental_service.return_rental(MINA, rental.id)
         lab.settle(10)
         lab.goes_to(lab.clock() + timedelta(days=days))
         other = self._rents_a_name("web09" if second else name, to)
