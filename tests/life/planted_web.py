@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import pytest
 from life import web_scenarios as scenarios
 from life.planted_moves import PAIRS, mutant
+from sqlalchemy.orm import Session
 
 from kws_core.moves import lifecycle
 from kws_core.rentals import web_names
 from kws_core.tables.network import Site
 from kws_core.tables.states import Audience
-from kws_core.web import proxy, service
-from kws_core.web.proxy import Proxy
+from kws_core.web import proxy, routes, service
+from kws_core.web.routes import Route, Target
 
 __all__ = ["PAIRS"]  # with those of all other modules
 
@@ -46,9 +47,13 @@ def what_an_admin_took_off_is_served(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.moves_with_its_names)
 def what_is_served_once_stays_for_ever(patch: pytest.MonkeyPatch) -> None:
-    make_equal = Proxy._make_equal
+    shown = routes.shown
+    first: list[Sequence[Route]] = []
 
-    def once(self: Proxy, apps: Any, wanted: Any) -> timedelta:
-        return proxy.IDLE if self._served else make_equal(self, apps, wanted)
+    def once(session: Session, now: datetime) -> Sequence[Route]:
+        found = shown(session, now)
+        if not first and any(isinstance(route.goes_to, Target) for route in found):
+            first.append(found)
+        return first[0] if first else found
 
-    patch.setattr(Proxy, "_make_equal", once)
+    patch.setattr(routes, "shown", once)
