@@ -89,7 +89,7 @@ kills: setup ## kill kws run with SIGKILL at 40 calls on two real nodes (needs t
 	set -e; lab=$$(bash tests/lab/up.sh); eval "$$lab"; KWS_KILLS=40 $(BIN)/pytest -s -m openstack tests/real/test_kills.py
 
 test-web: setup ## test web addresses through a real Caddy (needs Debian's caddy)
-	$(BIN)/pytest -m caddy -n 2
+	$(BIN)/pytest -m caddy -n 2 tests/web
 
 test-browser: setup ## test the demo's page in a real browser (needs chromium)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-browser.txt

@@ -7,10 +7,13 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
 from kws_core.nodes.fake.machines import REGISTRY
+from kws_core.nodes.fake.network import ADDRESS
 from kws_core.nodes.fake.node import FakeNode
+from kws_core.nodes.values import ContainerSpec
 
 T = TypeVar("T")
 SLOW = 3.0  # seconds until a slow node answers a call
+WEB_PORT = 80  # of the web server on each simulated server
 NORMAL, SLOWED, DEAD = "normal", "slow", "dead"
 
 
@@ -53,6 +56,21 @@ class DemoNode(FakeNode):
             self._hurry.clear()
         else:
             self._hurry.set()
+
+    def listens(self, address: str, port: int) -> str | None:
+        """Return the name of the machine that answers visitors there: a server on port 80, a container on its ports."""
+        with self._lock:
+            ports = {one.port_id for one in self.network if (one.kind, one.text) == (ADDRESS, address)}
+            here = [one for one in self.servers.values() if one.port_id in ports]
+            for one in [] if self.down else here:
+                spec = one.spec
+                opened = any(
+                    ports.protocol == "tcp" and ports.first <= port <= ports.last for ports in spec.open_ports
+                )
+                speaks = opened if isinstance(spec, ContainerSpec) else port == WEB_PORT
+                if speaks and one.answers(self._now(), self.times):
+                    return spec.name
+        return None
 
     def _call(self, method: str, do: Callable[[], T]) -> T:
         self._hurry.wait(SLOW)

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.ops import logs
-from bot.service import Service
+from bot.service import Parts, Service
+from demo import sites
 from demo.clock import DemoClock
 from demo.nodes import DemoNode
+from demo.sites import DemoCaddy
 from demo.stage import DemoStage
 from demo.terminal import Terminal
 from kws_core.config import Config, Environment, parse_config
@@ -104,9 +106,10 @@ def simulated(
         tempfile.TemporaryDirectory(prefix="kws-demo-") as folder,
         Workspace(port=port, clock=clock.seconds) as workspace,
     ):
-        environment = joining(workspace, f"sqlite:///{Path(folder) / 'kws.db'}")
-        service = Service(config, environment, nodes, clock.now)
-        stage = DemoStage(workspace, service, clock, nodes)
+        config = config.model_copy(update={"web": sites.section(workspace.port)})
+        environment, caddy = joining(workspace, f"sqlite:///{Path(folder) / 'kws.db'}"), DemoCaddy(nodes)
+        service = Service(config, environment, nodes, clock.now, Parts(caddy=lambda _: caddy))
+        stage = DemoStage(workspace, service, clock, nodes, caddy)
         with on_stage(workspace, service, stage):
             yield Demo(workspace, service, stage, clock, nodes)
 

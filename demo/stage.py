@@ -12,11 +12,12 @@ from bot.text import i18n
 from demo.clock import DemoClock, TimeTravel
 from demo.hints import hints
 from demo.nodes import DemoNode
+from demo.sites import DemoCaddy
 from kws_core.rentals.queries import RentalQueries
 from kws_core.scheduling.capacity import NodeStatus
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import PlacementState
-from slack_workspace import Workspace
+from slack_workspace import SiteReply, Workspace
 
 Json = dict[str, Any]
 
@@ -38,11 +39,13 @@ class DemoStage:
         service: Service,
         clock: DemoClock | None = None,
         nodes: Mapping[str, DemoNode] | None = None,
+        caddy: DemoCaddy | None = None,
     ) -> None:
         self._workspace = workspace
         self._service = service
         self._clock = clock
         self._nodes = nodes or {}
+        self._caddy = caddy
         self._travel = TimeTravel(clock, service) if clock else None
 
     def words(self, locale: str) -> Mapping[str, Sequence[str]]:
@@ -73,8 +76,22 @@ class DemoStage:
             "up": room.up,
             "vcpus": room.vcpus, "free_vcpus": room.free_vcpus,
             "ram_mb": room.ram_mb, "free_ram_mb": room.free_ram_mb,
-            "rentals": [_rental(one) for one in rentals if _is_on(one, room.node)],
+            "rentals": [self._rental(one) for one in rentals if _is_on(one, room.node)],
         }  # fmt: skip
+
+    def _rental(self, rental: Rental) -> Json:
+        web, site = self._service.context.config.web, rental.site
+        labels = site.labels if site and self._caddy else ()
+        sites = [web.address(label) for label in labels] if web else []
+        return {
+            "name": rental.name,
+            "status": rental.status.value,
+            "kind": rental.kind.value,
+            "sites": sites,
+        }
+
+    def site(self, host: str, languages: str) -> SiteReply | None:
+        return self._caddy.visit(host, languages) if self._caddy else None
 
     def act(self, verb: str, arguments: Json) -> None:
         """Carry out `clock` (step), `node` (name, mood), or `language` (user, locale).
@@ -116,7 +133,3 @@ class DemoStage:
 
 def _is_on(rental: Rental, node: str) -> bool:
     return any(one.node == node and one.state is not PlacementState.DELETED for one in rental.placements)
-
-
-def _rental(rental: Rental) -> Json:
-    return {"name": rental.name, "status": rental.status.value, "kind": rental.kind.value}

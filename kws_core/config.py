@@ -270,6 +270,8 @@ class WebSection(_Section):
     """Whether *Web address* is selected in the rent form, and set for `/kws rent NAME …`."""
     reserved: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")], ...] = RESERVED_NAMES
     """Names under the domain that nobody gets, and nothing that looks like them."""
+    access_log: bool = False
+    """Whether Caddy logs each request with its host name, status, and the visitor's address."""
     http_port: Port = 80
     """Port that redirects to HTTPS."""
     https_port: Port = 443

@@ -6,7 +6,7 @@ It knows nothing of the bot: whatever speaks the Web API and Socket Mode can be 
 from slack_workspace.block_kit.validate import check_blocks, check_view
 from slack_workspace.clock import ManualClock
 from slack_workspace.errors import NotOnScreenError, SlackError
-from slack_workspace.page_server.stage import EmptyStage, Stage
+from slack_workspace.page_server.stage import EmptyStage, SiteReply, Stage
 from slack_workspace.people import Channel, User, UserGroup
 from slack_workspace.persons.outcome import Outcome
 from slack_workspace.persons.person import Person
@@ -22,6 +22,7 @@ __all__ = [
     "NotOnScreenError",
     "Outcome",
     "Person",
+    "SiteReply",
     "SlackError",
     "Stage",
     "User",

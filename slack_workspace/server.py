@@ -10,12 +10,13 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from slack_workspace.errors import Json, SlackError
 from slack_workspace.faults import Fault
 from slack_workspace.page_server.control import add_control_routes
 from slack_workspace.page_server.guard import add_headers, same_machine
-from slack_workspace.page_server.routes import add_page_routes
+from slack_workspace.page_server.routes import add_page_routes, at_other_names
 from slack_workspace.parts import WorkspaceParts
 from slack_workspace.state import Call
 from slack_workspace.web_api.dispatch import call
@@ -79,7 +80,8 @@ class Server:
         await runner.cleanup()
 
     def _application(self) -> web.Application:
-        application = web.Application(client_max_size=MAX_UPLOAD, middlewares=[same_machine])
+        guards: list[Middleware] = [at_other_names(self._people), same_machine]
+        application = web.Application(client_max_size=MAX_UPLOAD, middlewares=guards)
         application.on_response_prepare.append(add_headers)
         application.router.add_route("*", "/api/{method}", self._api)
         application.router.add_post("/upload/v1/{file_id}", self._upload)

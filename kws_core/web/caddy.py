@@ -147,6 +147,7 @@ def _server(web: WebSection, routes: Sequence[Route], pages: Pages) -> Json:
         "read_header_timeout": "10s",
         "idle_timeout": "5m",
         "metrics": {},
+        **({"logs": {}} if web.access_log else {}),
         "routes": _routes(web, routes, pages),
         "errors": {
             "routes": [

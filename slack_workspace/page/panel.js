@@ -71,7 +71,7 @@ function clockCard(clock) {
 function nodesTitle(panel) {
   return h("div", { class: "panel-title" }, h("h3", {}, icon("server"), _("Nodes")),
     h("p", { class: "faint" }, panel.simulated
-      ? _("These nodes are simulated. Make one slow or down, and see what KWS does.")
+      ? _("These nodes are simulated. Make one slow or down, and see what KWS does. Sites of their servers open over HTTP here.")
       : _("These are the real nodes in nodes.toml, so you can't slow them or shut them down here.")));
 }
 
@@ -84,13 +84,20 @@ function nodeCard(node, simulated) {
     meter(_("Memory"), (node.ram_mb - node.free_ram_mb) / 1024, node.ram_mb / 1024, " GB"),
     h("ul", { class: "machines" }, node.rentals.map((one) =>
       h("li", {}, h("span", { class: `dot ${one.status}` }), h("span", { class: "machine-name" }, one.name),
-        h("span", { class: "faint" }, _(STATES[one.status] ?? one.status))))),
+        h("span", { class: "faint" }, _(STATES[one.status] ?? one.status)),
+        one.sites.map((site) => siteLink(site, one.name))))),
     simulated && h("div", { class: "moods", role: "radiogroup", "aria-label": _("Behavior of {node}", { node: node.name }) },
       MOODS.map(([mood, label]) =>
         h("label", { class: `mood${node.mood === mood ? " on" : ""}` },
           h("input", { type: "radio", name: `mood-${node.name}`, value: mood, checked: node.mood === mood,
             "data-focus": `${node.name}-${mood}`, onchange: () => tell("node", { name: node.name, mood }) }),
           _(label)))));
+}
+
+function siteLink(site, name) {
+  const label = _("Open the site of {name}: {address}", { name, address: site });
+  return h("a", { class: "site", href: site, target: "_blank", rel: "noopener noreferrer", title: label, "aria-label": label },
+    icon("globe"));
 }
 
 function meter(label, used, all, unit) {

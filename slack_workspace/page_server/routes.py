@@ -14,9 +14,11 @@ from typing import Protocol
 from urllib.parse import quote
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from slack_workspace.errors import Json, NotOnScreenError, SlackError
 from slack_workspace.page_server.control import body_of
+from slack_workspace.page_server.guard import LOOPBACK
 from slack_workspace.page_server.screen import House, cast, screen
 from slack_workspace.page_server.stage import Stage
 
@@ -41,6 +43,22 @@ def add_page_routes(application: web.Application, theatre: Theatre) -> None:
     application.router.add_get("/_page/stream", page.stream)
     application.router.add_get("/_page/file/{file_id}/{name}", page.download)
     application.router.add_post("/_page/stage/{verb}", page.act)
+
+
+def at_other_names(theatre: Theatre) -> Middleware:
+    """Serve what the stage has at other host names of this port, before the page's guard sees the request."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.host.rpartition(":")[0] in LOOPBACK:
+            return await handler(request)
+        host, languages = request.host, request.headers.get("Accept-Language", "")
+        reply = await asyncio.to_thread(theatre.stage.site, host, languages)
+        if reply is None:
+            return await handler(request)
+        return web.Response(status=reply.status, headers=reply.headers, body=reply.body.encode())
+
+    return answer
 
 
 class _Page:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from slack_workspace.errors import Json
+
+
+class SiteReply(NamedTuple):
+    """What a browser gets at another host name of the same port."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
 
 
 class Stage(Protocol):
@@ -26,6 +34,9 @@ class Stage(Protocol):
     def panel(self) -> Json | None:
         """The side panel as it should be drawn now; None: there is none."""
 
+    def site(self, host: str, languages: str) -> SiteReply | None:
+        """What is at that host name besides the page, for that Accept-Language; None: nothing."""
+
     def act(self, verb: str, arguments: Json) -> None:
         """Something done in the side panel; LookupError or ValueError refuses it."""
 
@@ -43,6 +54,9 @@ class EmptyStage:
         return []
 
     def panel(self) -> Json | None:
+        return None
+
+    def site(self, host: str, languages: str) -> SiteReply | None:
         return None
 
     def act(self, verb: str, arguments: Json) -> None:

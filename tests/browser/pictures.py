@@ -22,6 +22,7 @@ from PIL import Image  # noqa: E402 - comes with matplotlib
 from playwright.sync_api import sync_playwright  # noqa: E402
 
 from demo.clock import DemoClock  # noqa: E402
+from demo.page import PORT  # noqa: E402
 from demo.play import Demo, Pace, simulated  # noqa: E402
 from kws_core.copies.service import Copies  # noqa: E402
 from kws_core.tables.states import CopyState, Status  # noqa: E402
@@ -31,6 +32,7 @@ MORNING = datetime(2026, 12, 1, 1, 30, tzinfo=UTC)  # 10:30 in Seoul
 SIZE = {"width": 1240, "height": 760}
 PERSON, ADMIN = "mina", "admin"  # their time zone is the lab's
 LANGUAGES = ("en", "ko")
+LOCALES = {"en": "en-US", "ko": "ko-KR"}  # of the browser
 PATIENCE = 90  # seconds
 
 
@@ -124,6 +126,27 @@ def act(scene: Scene) -> None:
         page.goto(f"{demo.workspace.page_url}#{person}/home")
         page.wait_for_timeout(1500)
         scene.shoot(name)
+    web(scene)
+
+
+def web(scene: Scene) -> None:
+    """The form of a web address, what a visitor sees, and the admins' list."""
+    page, demo = scene.page, scene.demo
+    page.goto(f"{demo.workspace.page_url}#{PERSON}/messages")
+    page.wait_for_selector(f"body[data-ready={demo.workspace.person(PERSON).id}]")
+    scene.type("/kws web web01")
+    page.locator("#modals dialog [data-block=port] input").wait_for()
+    scene.shoot("demo-web")
+    scene.leave_form()
+    site = page.locator("#panel a.site").first.get_attribute("href")
+    page.goto(f"{demo.workspace.page_url}#{ADMIN}/messages")
+    page.wait_for_selector(f"body[data-ready={demo.workspace.person(ADMIN).id}]")
+    scene.type("/kws admin web")
+    page.locator('button[data-focus$="/web_take_off"]').first.wait_for()
+    scene.to_the_end()
+    scene.shoot("demo-web-admin")
+    page.goto(site)
+    scene.shoot("demo-site")
 
 
 def copies(scene: Scene) -> None:
@@ -149,10 +172,12 @@ def main() -> int:
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium)
         for language in LANGUAGES:
-            with simulated(clock=DemoClock(MORNING), pace=Pace(0.1, 0.1, 0.1)) as demo:
+            with simulated(port=PORT, clock=DemoClock(MORNING), pace=Pace(0.1, 0.1, 0.1)) as demo:
                 for person in (PERSON, ADMIN):
                     demo.stage.act("language", {"user": person, "locale": language})
-                context = browser.new_context(viewport=SIZE, color_scheme="light", reduced_motion="reduce")
+                context = browser.new_context(
+                    viewport=SIZE, color_scheme="light", reduced_motion="reduce", locale=LOCALES[language]
+                )
                 page = context.new_page()
                 page.set_default_timeout(PATIENCE * 1000)
                 page.goto(f"{demo.workspace.page_url}#{PERSON}/messages")

@@ -22,6 +22,7 @@ from harness.caddy_kit import FakeCaddy
 from harness.cloud_server import CloudServer, utc_now
 from harness.cloud_stock import Times
 from harness.moving import MoveWatch
+from harness.names import NameWatch
 from harness.openstack_stub import write_clouds
 from harness.world import SECOND, Clock, make_config, next_due
 from openstack.config import OpenStackConfig
@@ -102,6 +103,7 @@ class Bench:
         self.old_keys = 0  # files of keys that were replaced
         self.keys_saved = False  # elsewhere: their files are gone from Slack
         self.moves: MoveWatch | None = None  # where something moves
+        self.names: NameWatch | None = None  # where something has names
         self.broken: set[str] = set()  # all that it ever said
         self.prop: Any = None  # what the database is on, where that is to fail
         self.joon, self.admin = self.workspace.person("joon"), self.workspace.person("admin")
@@ -210,6 +212,9 @@ class Bench:
             self._chore(self.service.key_files.remove_due)
         if self.moves is not None:
             self.broken |= set(self.moves.look(self.rentals(), self.clouds, self.copies(), self.now()))
+        if self.names is not None:
+            store, now = self.service.store, self.now()
+            self.broken |= {*self.names.look(store, now), *self.names.follow(store, self.caddy, now)}
         self.look()
 
     def advance(self, most: float) -> None:

@@ -370,6 +370,13 @@ def _admin(texts: Texts) -> Iterator[Exhibit]:
     yield _message("Admins", "/kws admin nodes", listing)
     origin = nodes_list.DrainOrigin("node1", None, False)
     yield _view("Admins", "maintenance form", nodes_list.drain_form(origin, 3, TODAY, texts))
+    sites = [
+        served(),
+        served(served_at=None, second=None),
+        served(taken_off_by="U0ADMIN0001", note="phishing"),
+    ]
+    listed = [rental(id=str(number), site=site) for number, site in enumerate(sites)]
+    yield _message("Admins", "/kws admin web", web_views.listing(listed, WEB, texts))
     whole = StoredImage(
         "1", "debian-12", "active", size_bytes=3 * 1024**8 // 1024**5, disk_format="qcow2", md5="w" * 32
     )

@@ -75,6 +75,25 @@ def test_the_compose_file_keeps_to_loopback_and_has_no_secret() -> None:
     assert kws["cap_drop"] == ["ALL"] and kws["read_only"]
 
 
+class _Reset(yaml.SafeLoader):
+    """Knows Compose's `!reset`."""
+
+
+_Reset.add_constructor("!reset", lambda loader, node: loader.construct_sequence(node))
+
+
+def test_caddy_beside_it_keeps_its_network_and_what_it_was_told() -> None:
+    """Sites stay while KWS is stopped; only they are open to the world."""
+    found = yaml.load((DEPLOY / "compose.web.yaml").read_text(), _Reset)["services"]
+    caddy, kws = found["caddy"], found["kws"]
+    assert (kws["network_mode"], kws["ports"]) == ("service:caddy", [])
+    assert {*caddy["ports"]} == {"80:80", "443:443", *COMPOSE["services"]["kws"]["ports"]}
+    assert "--resume" in caddy["command"]
+    assert {volume.split(":")[1] for volume in caddy["volumes"]} == {"/data", "/config"}
+    assert re.search(r":2\.\d+\.\d+", caddy["image"])
+    assert (caddy["cap_drop"], caddy["cap_add"], caddy["read_only"]) == (["ALL"], ["NET_BIND_SERVICE"], True)
+
+
 def test_what_the_image_needs_is_let_in() -> None:
     let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     copied = {word for line in re.findall(r"^COPY ((?!--).*)$", IMAGE, re.M) for word in line.split()[:-1]}

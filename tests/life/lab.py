@@ -12,9 +12,11 @@ from functools import cache
 from math import ceil
 from pathlib import Path
 
+from harness.caddy_kit import FakeCaddy
 from harness.moving import MoveWatch
-from harness.world import SECOND, Clock, World, make_config, next_due
-from life import copy_rules, end_rules, move_rules, reset_rules, resize_rules, rules
+from harness.names import NameWatch
+from harness.world import SECOND, WEB, Clock, World, make_config, next_due
+from life import copy_rules, end_rules, move_rules, reset_rules, resize_rules, rules, web_rules
 from life.process import Acting, Killed, Process, Transactions
 from life.slack import Slack
 from sqlalchemy import select, text
@@ -77,12 +79,14 @@ class Lab(World):
         max_builds: int = 2,
         vcpus: int = 8,
         max_rentals: int = 4,
+        web: bool = False,
     ) -> None:
         (folder / "kws.db").write_bytes(empty_database())
         self.url, self.alone = f"sqlite:///{folder / 'kws.db'}", processes == 1
         config = make_config(
             nodes, vcpus=vcpus, max_builds=max_builds, max_rentals=max_rentals,
             policy=f"grace_hours = {grace_hours}",
+            web=f"{WEB}\nby_default = false" if web else "",
         )  # fmt: skip
         clock = Clock()
         fakes = {
@@ -93,6 +97,7 @@ class Lab(World):
             for section in config.nodes
         }  # fmt: skip
         self.acting, self.transactions, self.slack = Acting(), Transactions(), Slack()
+        self.caddy, self.names = FakeCaddy(), NameWatch()
         self.config, self.clock, self.nodes = config, clock, fakes
         self.processes: list[Process] = []
         self.dead: dict[str, int] = {}  # whose names → seconds that somebody has lived since
@@ -119,7 +124,15 @@ class Lab(World):
 
     def _born(self, number: int) -> None:
         made = Process(
-            number, self.url, self.config, self.clock, self.nodes, self.acting, self.transactions, self.alone
+            number,
+            self.url,
+            self.config,
+            self.clock,
+            self.nodes,
+            self.caddy,
+            self.acting,
+            self.transactions,
+            self.alone,
         )
         self.processes[number : number + 1] = [made]
         made.start()
@@ -176,6 +189,7 @@ class Lab(World):
         while ticks > 0:
             self.tick()
             self.deliver_keys()
+            web_rules.follow(self)
             seconds = min(ticks, self._until_due()) if ticks > 1 else 1
             self.clock.advance(seconds=seconds)
             if self.awake():
@@ -250,6 +264,7 @@ class Lab(World):
         reset_rules.check(self, rentals, events)
         move_rules.check(self, rentals, events)
         resize_rules.check(self, rentals, events)
+        web_rules.check(self, rentals)
         twice = [shown for shown in (*self.slack.posted.values(), *self.slack.warned.values()) if shown > 1]
         assert twice == [], "a message is shown twice"
 
@@ -260,6 +275,7 @@ class Lab(World):
         self.asleep.clear()
         self.slack.silent = False
         self.slack.away.clear()
+        self.caddy.down = self.caddy.refuses = False
         for node in self.nodes.values():
             node.come_back()
             node.faults.clear()
@@ -274,7 +290,11 @@ class Lab(World):
                 break
             rest = 61 if number < 60 else 900  # what was brought to a node waits for the sweep of the hour
             self.clock.advance(seconds=1 if number % 3 else rest)
+        for _ in range(8):
+            self.tick()
+            self.clock.advance(seconds=1)
         self.check()
+        web_rules.check_settled(self)
         assert self.left() == {}
         assert {copy.state for copy in self.every_copy()} <= {CopyState.GONE}
         assert {rental.status for rental in self.every_rental()} <= {Status.ENDED}

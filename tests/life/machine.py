@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 from life.building import LENGTHS, NAMES
 from life.lab import Lab
-from life.moving import Moving
+from life.naming import Naming
 from life.process import Process
 
 from kws_core.errors import UserError
@@ -23,11 +23,11 @@ from kws_core.tables.states import Status
 
 GAPS = (
     "read", "uploaded", "posted", "ensure_server", "ensure_address", "release", "image ensure_copy", "image delete",
-    "rebuild", "resize", "confirm", "revert",
+    "rebuild", "resize", "confirm", "revert", "caddy config", "caddy load",
 )  # fmt: skip
 
 
-class Life(Moving):
+class Life(Naming):
     """One life of one lab."""
 
     @initialize(
@@ -40,7 +40,7 @@ class Life(Moving):
     ) -> None:
         self.lab = Lab(
             self.folder, nodes, processes=processes, grace_hours=grace,
-            build=build, boot=boot, delete=delete, max_builds=max_builds,
+            build=build, boot=boot, delete=delete, max_builds=max_builds, web=True,
         )  # fmt: skip
 
     @rule(name=st.sampled_from(NAMES), days=st.sampled_from(LENGTHS))

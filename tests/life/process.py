@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 
+from harness.caddy_kit import PAGES, FakeCaddy
 from harness.world import Clock, Inline
 from sqlalchemy import literal
 
@@ -28,6 +29,8 @@ from kws_core.outbox.pending_messages import Outbox
 from kws_core.reconcile.reconciler import Reconciler
 from kws_core.rentals.extension import Extensions
 from kws_core.tables.base import UtcDateTime
+from kws_core.web.caddy import Json
+from kws_core.web.proxy import Proxy
 
 NODE_CALLS = frozenset(
     {"ping", "images", "capacity", "ensure_address", "ensure_server", "machines", "release", "check_login", "host_keys",
@@ -188,6 +191,29 @@ class MortalShelf:
         return call
 
 
+class MortalCaddy(FakeCaddy):
+    """The proxy as one process reaches it."""
+
+    def __init__(self, caddy: FakeCaddy, fate: Fate) -> None:
+        super().__init__()
+        self._real, self._fate = caddy, fate
+
+    def config(self) -> Json:
+        """As Caddy's."""
+        return self._called("caddy config", self._real.config)
+
+    def load(self, config: Json) -> None:
+        """As Caddy's."""
+        self._called("caddy load", lambda: self._real.load(config))
+
+    def _called(self, name: str, call: Callable[[], Any]) -> Any:
+        self._fate.point(f"{name}?")
+        result = call()
+        self._fate.gap(name)
+        self._fate.point(f"{name} done")
+        return result
+
+
 def at_once(target: Callable[[], object], name: str) -> Thread:
     """What a thread of its own would do, done now."""
     target()
@@ -206,6 +232,7 @@ class Process:
         config: Config,
         clock: Clock,
         nodes: dict[str, FakeNode],
+        caddy: FakeCaddy,
         acting: Acting,
         transactions: Transactions,
         alone: bool,
@@ -224,6 +251,7 @@ class Process:
         self.reconciler = Reconciler(self.context, reached, lambda node, sort: Inline())  # type: ignore[arg-type]
         images = Images(self.context, reached, pause=lambda _: None)  # type: ignore[arg-type]
         self.carrier = Carrier(self.context, reached, images)  # type: ignore[arg-type]
+        self.proxy = Proxy(self.context, PAGES, lambda _: MortalCaddy(caddy, self.fate))
 
     def start(self) -> None:
         """As the service starts."""
@@ -240,3 +268,4 @@ class Process:
         self.beat()
         self.reconciler.tick()
         self.carrier.tick()
+        self.proxy.tick()

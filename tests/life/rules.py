@@ -44,7 +44,7 @@ TOLD_STATUS = {
     "ended": Status.ENDED,
 }
 AT_ANY_TIME = re.compile(
-    "key_.*|copy_.*|reset_.*|resize_.*|move_(planned|started|failed)|warned|extended|transferred|powered_.*|host_keys|slow_boot"
+    "key_.*|copy_.*|reset_.*|resize_.*|move_(planned|started|failed)|warned|extended|transferred|powered_.*|host_keys|slow_boot|web_.*"
 )
 HISTORY = re.compile(  # what TRANSITIONS allow, told in events
     r"requested (placed ((moved|waiting|queued|building) )*(ready (stopped restored )*(stopped )?)?)?"

@@ -8,7 +8,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from life.building import Building
 from life.machine import Life
-from life.planted_moves import PAIRS
+from life.planted_web import PAIRS
 from life.scenarios import MakeLab
 from life.test_life import QUICK
 
@@ -52,6 +52,9 @@ OF_DAYS = frozenset(  # what takes days, or a second process, to be noticed
         "what_was_stopped_for_a_move_stays_off", "an_extension_is_lost_with_the_move",
         "the_room_of_the_first_one_is_promised_to_the_other", "the_rows_keep_the_old_size",
         "a_size_that_has_come_is_still_waited_for", "a_size_that_no_node_gives_is_forgotten",
+        "a_name_goes_to_the_next_person_at_once",
+        "a_name_that_another_has_is_given_away", "a_move_leaves_names_behind", "the_proxy_is_not_looked_at_again",
+        "what_an_admin_took_off_is_served", "what_is_served_once_stays_for_ever",
     }
 )  # fmt: skip
 

@@ -29,6 +29,7 @@ read_timeout = 30
 [sizes]
 small = {{ vcpus = 1, ram_mb = 256, disk_gb = 2 }}
 large = {{ vcpus = 1, ram_mb = 384, disk_gb = 2 }}
+{web}
 {nodes}
 """
 NODE = """
@@ -68,6 +69,7 @@ class BotProcess:
         containers: bool = True,
         ready_check: str = "active",
         openstack: str = "",
+        web: str = "",
     ) -> None:
         self.folder = folder
         self.workspace = workspace
@@ -77,6 +79,7 @@ class BotProcess:
         toml = TOML.format(
             ready_check=ready_check,
             openstack=openstack,
+            web=f"[web]\n{web}" if web else "",
             nodes="".join(
                 NODE.format(
                     name=name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -142,6 +144,29 @@ def test_two_hundred_names(lab: Lab) -> None:
     lab.front.load()
     for number in (0, 99, 199):
         assert lab.front.caddy.get(f"web{number}").body == b"hello"
+
+
+# -- what Caddy counts
+
+
+def test_requests_by_status_and_by_name_are_caddys_own(front: Front) -> None:
+    """Its metrics tell the status of all sites together, its access log that of each name."""
+    front.upstream("web01", says(b"hello"))
+    front.upstream("web02", says(b"gone", 410))
+    front.caddy.get("web01")
+    assert "http.log.access" not in front.caddy.log(), "nobody asked for it"
+    front.web = front.web.model_copy(update={"access_log": True})
+    front.load()
+    for name in ("web01", "web01", "web02"):
+        front.caddy.get(name, "/", "-H", "Cookie: secret=1")
+    lines = [json.loads(line) for line in front.caddy.log().splitlines() if '"http.log.access' in line]
+    assert [(one["request"]["host"].split(":")[0], one["status"]) for one in lines] == [
+        ("web01.lab.example", 200), ("web01.lab.example", 200), ("web02.lab.example", 410),
+    ]  # fmt: skip
+    assert "secret" not in str(lines)
+    told = requests.get(f"{front.caddy.url}/metrics", timeout=5).text
+    count = r'caddy_http_request_duration_seconds_count\{code="(\d+)",handler="reverse_proxy",method="GET",server="kws"\} (\d+)'
+    assert dict(re.findall(count, told)) == {"200": "3", "410": "1"}
 
 
 # -- certificates

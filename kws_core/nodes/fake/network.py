@@ -11,6 +11,7 @@ from kws_core.values import PortRange
 
 GROUP, PORT, ADDRESS, NETWORK = "security_group", "port", "floating_ip", "network"
 _SSH = PortRange(22, 22)
+PUBLIC = ("203.0.113", "198.51.100", "192.0.2")  # of node1, node2, node3: addresses of nodes differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class FakeNetwork:
 
     def __init__(self, node: str, addresses: int, new_id: Callable[[str], str]) -> None:
         self._node = node
+        number = node.removeprefix("node")
+        self._public = PUBLIC[(int(number) - 1) % len(PUBLIC)] if number.isdecimal() else PUBLIC[0]
         self._addresses = addresses
         self._new_id = new_id
         self._things: dict[str, Thing] = {}
@@ -83,6 +86,6 @@ class FakeNetwork:
         return thing
 
     def _free_ip(self, kind: str) -> str:
-        net = {ADDRESS: "203.0.113", PORT: "10.0.0"}.get(kind)
+        net = {ADDRESS: self._public, PORT: "10.0.0"}.get(kind)
         taken = {thing.text for thing in self}
         return next(ip for ip in (f"{net}.{n}" for n in range(10, 10_000)) if ip not in taken) if net else ""
