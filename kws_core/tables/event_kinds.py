@@ -9,6 +9,10 @@ class EventKind(StrEnum):
     """What happened to a rental: one word per line of its history; details/events.py has a class for each."""
 
     REQUESTED = "requested"
+    WAIT_STARTED = "wait_started"
+    WAIT_LATE = "wait_late"
+    WAIT_OVER = "wait_over"
+    WAIT_LAPSED = "wait_lapsed"
     PLACED = "placed"
     MOVED = "moved"
     WAITING = "waiting"

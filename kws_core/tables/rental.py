@@ -49,6 +49,7 @@ class Rental(Base):
         Index("ix_rentals_status_ends_on", "status", "ends_on"),
         index_where("network_id IS NOT NULL", "ix_rentals_network", "network_id"),
         index_where("move_at IS NOT NULL", "ix_rentals_move_at", "move_at"),
+        index_where("status = 'waiting'", "ix_rentals_waiting", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(String(10), primary_key=True)
@@ -65,6 +66,9 @@ class Rental(Base):
     open_ports: Mapped[list[dict[str, Any]]]
     ends_on: Mapped[date]
     end_set_at: Mapped[datetime]  # when ends_on was last chosen
+    starts_on: Mapped[date | None]  # its first day, where one was chosen
+    wait_until: Mapped[date | None]  # the last day on which it may still get room
+    planned_node: Mapped[str | None] = mapped_column(String(64))  # where it is promised room from starts_on
     status: Mapped[Status]
     reason: Mapped[Reason | None]
     access: Mapped[Access]

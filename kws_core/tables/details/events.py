@@ -35,6 +35,34 @@ class Requested(EventDetails):
 
 
 @dataclass(frozen=True)
+class WaitStarted(EventDetails):
+    """The form was accepted: it waits for room, or for its first day."""
+
+    kind = EventKind.WAIT_STARTED
+    starts_on: date | None = None  # room is promised from then on
+    node: str | None = None  # where it is promised; another may get it before it begins
+    position: int | None = None  # of those that wait for room
+    earliest: date | None = None  # when it fits, by what is promised
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class WaitLate(EventDetails):
+    """Its first day has come, and no node has room for it yet."""
+
+    kind = EventKind.WAIT_LATE
+    node: str | None = None  # where it was promised
+
+
+@dataclass(frozen=True)
+class WaitOver(EventDetails):
+    """There is room for it: it is placed."""
+
+    kind = EventKind.WAIT_OVER
+    node: str
+
+
+@dataclass(frozen=True)
 class Placed(EventDetails):
     """The node begins with it."""
 
