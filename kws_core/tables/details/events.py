@@ -63,6 +63,14 @@ class WaitOver(EventDetails):
 
 
 @dataclass(frozen=True)
+class WaitLapsed(EventDetails):
+    """It waited until there was no use in it any longer."""
+
+    kind = EventKind.WAIT_LAPSED
+    reason: str = Reason.LAPSED
+
+
+@dataclass(frozen=True)
 class Placed(EventDetails):
     """The node begins with it."""
 
