@@ -18,9 +18,9 @@ from kws_core.moves import lifecycle
 from kws_core.people import Actor
 from kws_core.rentals.access import allowed, check_settled
 from kws_core.rentals.admission import check_quota
-from kws_core.scheduling import capacity
 from kws_core.scheduling.node_maintenance import night_hour
-from kws_core.scheduling.placement import PlacementRequest, choose
+from kws_core.scheduling.placement import PlacementRequest
+from kws_core.scheduling.waiting_list import WaitingList
 from kws_core.tables.base import SYSTEM
 from kws_core.tables.details.events import MoveFailed, MovePlanned
 from kws_core.tables.node import NodeRecord
@@ -211,8 +211,8 @@ class Moves:
         Raises:
             UserError: If none has room.
         """
-        rooms = capacity.rooms(session, self.context.config)
-        node = choose(rooms, PlacementRequest(Kind.SERVER, "", size, tried)).node
+        book = WaitingList(session, self.context.config, self.context.expiry, self.context.now())
+        node = book.room_for(PlacementRequest(Kind.SERVER, "", size, tried), rental.ends_on)
         if node is None:
             raise UserError(ErrorCode.MOVE_NO_ROOM, name=rental.name, size=size.name)
         return node

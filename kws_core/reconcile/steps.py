@@ -37,8 +37,9 @@ from kws_core.reconcile.rebuilder import Rebuilder
 from kws_core.reconcile.relocation import Relocator, left_by
 from kws_core.reconcile.resumption import Resumption
 from kws_core.rentals.lifecycle import end, place
-from kws_core.scheduling import build_slots, capacity, work_queue
-from kws_core.scheduling.placement import PlacementRequest, choose
+from kws_core.scheduling import build_slots, work_queue
+from kws_core.scheduling.placement import PlacementRequest
+from kws_core.scheduling.waiting_list import WaitingList
 from kws_core.tables.details.events import (
     BuildStarted,
     Failed,
@@ -308,7 +309,8 @@ class Steps:
         wish = PlacementRequest(
             rental.kind, rental.wanted_image, rental.wanted_size, tried, held.node if rental.pinned else None
         )
-        chosen = choose(capacity.rooms(session, self.context.config), wish).node
+        book = WaitingList(session, self.context.config, self.context.expiry, self.context.now())
+        chosen = book.room_for(wish, rental.ends_on)
         if chosen is None:
             return False
         held.leave(self.context.now())

@@ -45,6 +45,9 @@ class RentForm:
     image: str | None = None
     size: str | None = None  # a name of nodes.toml, or CUSTOM
     ends_on: date | None = None
+    starts_on: date | None = None  # its first day; None: as soon as it is accepted
+    wait: bool = False  # for room, where there is none
+    wait_until: date | None = None  # the last day on which it may still begin; None: its own last day
     kind: Kind = Kind.SERVER
     access: Access = Access.GENERATED
     public_key: str | None = None  # for OWN_KEY
@@ -74,6 +77,8 @@ class ValidatedRequest:
     login: str
     size: Size
     ends_on: date
+    starts_on: date | None  # later than today
+    wait_until: date | None
     open_ports: tuple[PortRange, ...]
     public_key: str | None
     password_hash: str | None = field(repr=False)
@@ -130,6 +135,8 @@ class _Examination:
             "name": self._field("name", self._name),
             "web": self._field("web", self._web),
             "ends_on": self._field("ends_on", self._last_day),
+            "starts_on": self._field("starts_on", self._first_day),
+            "wait_until": self._field("wait_until", self._wait_until),
             "open_ports": self._field("ports", self._ports),
             "public_key": self._field("public_key", self._public_key),
             "password_hash": self._field("password", lambda: self._password(login)),
@@ -146,6 +153,12 @@ class _Examination:
 
     def _last_day(self) -> date:
         return EndChoices(self.config.policy).check_last_day(self.form.ends_on, self.today)
+
+    def _first_day(self) -> date | None:
+        return EndChoices.check_first_day(self.form.starts_on, self.form.ends_on, self.today)
+
+    def _wait_until(self) -> date | None:
+        return EndChoices.check_wait(self.form.wait_until, self.form.ends_on, self.today)
 
     def _field(self, name: str, check: Callable[[], Any]) -> Any:
         try:

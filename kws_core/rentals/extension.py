@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import date
 
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.rentals.access import allowed, check_in_place, check_settled
+from kws_core.scheduling.waiting_list import WaitingList
 from kws_core.tables.copy import Copy
 from kws_core.tables.details.events import Extended, Restored, Transferred
 from kws_core.tables.event import Event
@@ -25,13 +27,21 @@ class Extensions:
         self.context = context
 
     def extend(
-        self, who: Actor, rental_id: str, until: date | None, *, via: str, note: str | None = None
+        self,
+        who: Actor,
+        rental_id: str,
+        until: date | None,
+        *,
+        via: str,
+        note: str | None = None,
+        over_promises: bool = False,
     ) -> Rental:
         """Extend the rental to that date; asking twice for the same date changes nothing.
 
         A stopped one is restored by it. UserError when the policy does not allow the date, or it is no
         later than now. ``via`` says in the audit trail where it was asked for. An admin who gives a reason
-        (``note``) may go beyond the policy; the owner is told the reason.
+        (``note``) may go beyond the policy; the owner is told the reason. With ``over_promises`` that admin takes
+        room that is promised to others from a later day on: they then wait for other room.
 
         Raises:
             UserError: If it has ended, the date is earlier, or ``note`` comes from someone who isn't an
@@ -40,6 +50,7 @@ class Extensions:
         if note is not None and not who.admin:
             raise UserError(ErrorCode.ADMINS_ONLY)
         with self.context.store.write() as session:
+            queries.lock_capacity(session)
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.live:
                 raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
@@ -50,6 +61,7 @@ class Extensions:
             if until < rental.ends_on:
                 raise UserError(ErrorCode.END_NOT_LATER, name=rental.name, day=rental.ends_on)
             if until > rental.ends_on:
+                self._check_promises(session, rental, until, anyway=over_promises and note is not None)
                 self._lengthen(rental, until, who, via, note)
         self.context.work.set()
         self.context.mail.set()
@@ -94,6 +106,18 @@ class Extensions:
                 session.execute(kept.values(owner=to))  # whom the messages about them reach
         self.context.mail.set()
         return rental
+
+    def _check_promises(self, session: Session, rental: Rental, until: date, *, anyway: bool) -> None:
+        """Check that nobody's first day is lost by it, and write down where promises are kept now.
+
+        Raises:
+            UserError: If it takes what is promised, with the day until which it doesn't.
+        """
+        book = WaitingList(session, self.context.config, self.context.expiry, self.context.now())
+        hit = book.extend(rental, until)
+        if hit and not anyway:
+            latest = book.longest_of(rental, until)
+            raise UserError(ErrorCode.PROMISED, name=rental.name, latest=latest, hit=hit)
 
     def _lengthen(self, rental: Rental, until: date, who: Actor, via: str, note: str | None) -> None:
         now, was = self.context.now(), rental.ends_on

@@ -58,6 +58,7 @@ class Wish:
     end: int
     first: int = NOW
     node: str | None = None  # where it is promised
+    now: frozenset[str] = frozenset()  # of the nodes: those of which a host has room for it now
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Calendar:
         self._free = {node: [much] * self._length for node, much in free.items()}
         for node, slot, load in back:
             if node in self._free:
-                self._add(node, load, slot, self._length)
+                self._add(node, load, slot)
         self.promises: dict[str, Wish] = {}
         self.unmet: dict[str, Wish] = {}  # promised, and no node can keep it now
         self.keep(promises)
@@ -180,7 +181,7 @@ class Calendar:
 
     def copy(self) -> Calendar:
         """Another one, as this is now."""
-        other = Calendar({})
+        other = Calendar.__new__(Calendar)
         other._become(self)
         return other
 
@@ -215,25 +216,24 @@ class Calendar:
     def _tightness(self, wish: Wish, slot: Slot) -> float:
         """Less where more is left afterwards."""
         free = self.free(slot.node, slot.first)
-        return -min(
-            (left - need) / max(1, left)
-            for left, need in zip(free[:3], wish.load[:3], strict=True)
-        )
+        return -min((left - need) / max(1, left) for left, need in zip(free[:3], wish.load[:3], strict=True))
 
     def _between(self, node: str, first: int, end: int) -> Sequence[Load]:
         slots = self._free[node]
         return slots[min(first, self._length - 1) : max(end, first + 1)] or slots[-1:]
 
-    def _add(self, node: str, load: Load, first: int, end: int, *, sign: int = 1) -> None:
-        slots = self._free[node]
-        more = min(end, FARTHEST) + 1 - self._length
+    def _add(self, node: str, load: Load, first: int, end: int | None = None, *, sign: int = 1) -> None:
+        """From one slot until another, or for ever."""
+        end = self._length if end is None else end
+        more = min(end, FARTHEST) + 1 - self._length if end > self._length else 0
         if more > 0:  # it ends later than all that is known
-            for each in self._free.values():
-                each += [each[-1]] * more
+            for slots in self._free.values():
+                slots.extend([slots[-1]] * more)
             self._length += more
         change = Load.plus if sign > 0 else Load.minus
+        free = self._free[node]
         for slot in range(first, min(end, self._length)):
-            slots[slot] = change(slots[slot], load)
+            free[slot] = change(free[slot], load)
 
 
 def slot_of(day: date, today: date) -> int:

@@ -535,7 +535,7 @@ class Ended(EventDetails):
     why: str | None = None  # the reason as well, when nodes had to delete it
 
 
-Ending = Returned | Failed | Vanished | Expired | MoveCanceled | MoveDone
+Ending = Returned | Failed | Vanished | Expired | WaitLapsed | MoveCanceled | MoveDone
 EVENT_DETAILS: Mapping[EventKind, type[EventDetails]] = {
     one.kind: one for one in EventDetails.__subclasses__()
 }
