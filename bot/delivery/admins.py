@@ -72,7 +72,7 @@ class AdminNotices:
                 self._reach(notice, target)
             elif isinstance(notice.details, NodeEmptyingAlert):  # it says something else by now
                 self._edit(notice, target)
-        self.box.delivered(notice.id)
+        self.box.delivered(notice)
 
     def _reach(self, notice: AdminAlert, target: str) -> None:
         try:

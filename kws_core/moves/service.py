@@ -58,28 +58,41 @@ class Moves:
     def __init__(self, context: Context) -> None:
         self.context = context
 
-    def terms(self, who: Actor, rental_id: str, size: Size | None = None) -> MoveTerms:
+    def terms(
+        self, who: Actor, rental_id: str, size: Size | None = None, *, beyond_policy: bool = False
+    ) -> MoveTerms:
         """Return what a move would do now; ``size``: to that size, on any node.
+
+        ``beyond_policy``: if an admin allowed what the policy doesn't.
 
         Raises:
             UserError: If it can't be moved now, with why.
         """
         with self.context.store.read() as session:
-            return self._terms(session, allowed(queries.rental(session, rental_id), who), size)
+            rental = allowed(queries.rental(session, rental_id), who)
+            return self._terms(session, rental, size, beyond_policy=beyond_policy)
 
     def start(
-        self, who: Actor, rental_id: str, *, size: Size | None = None, via: str | None = None
+        self,
+        who: Actor,
+        rental_id: str,
+        *,
+        size: Size | None = None,
+        via: str | None = None,
+        beyond_policy: bool = False,
     ) -> Rental:
-        """Start the move. Done twice it is done once.
+        """Start the move. Done twice it is done once. Admins may go ``beyond_policy``.
 
         Raises:
             UserError: If it can't be moved now, with why.
         """
+        if beyond_policy and not who.admin:
+            raise UserError(ErrorCode.ADMINS_ONLY)
         with self.context.store.write() as session:
             queries.lock_capacity(session)
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.moving:
-                terms = self._terms(session, rental, size)
+                terms = self._terms(session, rental, size, beyond_policy=beyond_policy)
                 lifecycle.begin(session, rental, terms.target, terms.size, self.context.now(), who.id, via)
         self._changed()
         return rental
@@ -188,7 +201,9 @@ class Moves:
                 rental.move_at = None
                 rental.record(MoveFailed(error.code, started=False), self.context.now())
 
-    def _terms(self, session: Session, rental: Rental, size: Size | None) -> MoveTerms:
+    def _terms(
+        self, session: Session, rental: Rental, size: Size | None, *, beyond_policy: bool
+    ) -> MoveTerms:
         held = self._check(session, rental)
         turning = held.act_at is not None or held.resume_at is not None
         if turning or rental.rekey is not None:
@@ -198,7 +213,7 @@ class Moves:
         record = session.get(NodeRecord, held.node)
         if record is None or record.failing_since is not None:
             raise UserError(ErrorCode.NODE_SILENT, node=held.node)
-        wanted = self._size(session, rental, size)
+        wanted = self._size(session, rental, size, beyond_policy=beyond_policy)
         free = free_gb(session, held.node, self.context.config.policy.copy_floor_gb)
         if free is not None and rental.disk_gb > free:
             raise UserError(ErrorCode.COPY_NO_ROOM, node=held.node, disk_gb=rental.disk_gb, free_gb=free)
@@ -237,7 +252,7 @@ class Moves:
             raise UserError(ErrorCode.MOVE_NETWORK, name=rental.name, others=others)
         return held
 
-    def _size(self, session: Session, rental: Rental, size: Size | None) -> Size:
+    def _size(self, session: Session, rental: Rental, size: Size | None, *, beyond_policy: bool) -> Size:
         """The size that it is to have.
 
         Raises:
@@ -250,7 +265,8 @@ class Moves:
             raise UserError(ErrorCode.DISK_SHRINKS, size=size.name, disk_gb=was.disk_gb)
         if (size.vcpus, size.ram_mb, size.disk_gb) == (was.vcpus, was.ram_mb, was.disk_gb):
             raise UserError(ErrorCode.SIZE_SAME, name=rental.name, size=size.name)
-        check_quota(session, self.context.config.policy, rental.owner, size, instead_of=rental.id)
+        if not beyond_policy:
+            check_quota(session, self.context.config.policy, rental.owner, size, instead_of=rental.id)
         return size
 
     def _changed(self) -> None:

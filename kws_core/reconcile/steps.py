@@ -152,7 +152,8 @@ class Steps:
         self.rows.apply(job, lambda s, r, p: None)
         if job.rental.key_settled:
             return AT_ONCE
-        if self.context.now() - job.rental.created_at > KEY_DEADLINE:
+        placed_at = job.rental.placements[0].held_at  # what was waited for room before doesn't count
+        if self.context.now() - placed_at > KEY_DEADLINE:
             self.rows.apply(job, lambda s, r, p: self._fail(r, Failed(Reason.NO_KEY, p.node)))
         return POLL_KEY
 

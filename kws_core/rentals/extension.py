@@ -11,7 +11,7 @@ from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
-from kws_core.rentals.access import allowed, check_in_place, check_settled
+from kws_core.rentals.access import allowed, check_decided, check_in_place, check_settled
 from kws_core.scheduling.waiting_list import WaitingList
 from kws_core.tables.copy import Copy
 from kws_core.tables.details.events import Extended, Restored, Transferred
@@ -35,19 +35,22 @@ class Extensions:
         via: str,
         note: str | None = None,
         over_promises: bool = False,
+        beyond_policy: bool = False,
     ) -> Rental:
         """Extend the rental to that date; asking twice for the same date changes nothing.
 
         A stopped one is restored by it. UserError when the policy does not allow the date, or it is no
         later than now. ``via`` says in the audit trail where it was asked for. An admin who gives a reason
         (``note``) may go beyond the policy; the owner is told the reason. With ``over_promises`` that admin takes
-        room that is promised to others from a later day on: they then wait for other room.
+        room that is promised to others from a later day on: they then wait for other room. ``beyond_policy``: an
+        admin was asked for it, and gives no reason.
 
         Raises:
-            UserError: If it has ended, the date is earlier, or ``note`` comes from someone who isn't an
-                admin.
+            UserError: If it has ended, the date is earlier, or someone who isn't an admin goes beyond the
+                policy.
         """
-        if note is not None and not who.admin:
+        beyond_policy = beyond_policy or note is not None
+        if beyond_policy and not who.admin:
             raise UserError(ErrorCode.ADMINS_ONLY)
         with self.context.store.write() as session:
             queries.lock_capacity(session)
@@ -55,8 +58,9 @@ class Extensions:
             if not rental.live:
                 raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
             check_in_place(rental)
+            check_decided(rental)
             until = self.context.expiry.choices.check_last_day(
-                until, self.context.today(), beyond_policy=note is not None
+                until, self.context.today(), beyond_policy=beyond_policy
             )
             if until < rental.ends_on:
                 raise UserError(ErrorCode.END_NOT_LATER, name=rental.name, day=rental.ends_on)

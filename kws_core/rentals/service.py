@@ -19,6 +19,7 @@ from kws_core.nodes.values import Image
 from kws_core.people import Actor
 from kws_core.rentals.access import allowed
 from kws_core.rentals.admission import CUSTOM, RentForm, ValidatedRequest, examine
+from kws_core.rentals.asks import open_ask, within
 from kws_core.rentals.lifecycle import end, place
 from kws_core.rentals.web_names import claim, new_site
 from kws_core.scheduling import capacity
@@ -26,11 +27,12 @@ from kws_core.scheduling.placement import NodeCapacity, PlacementRequest
 from kws_core.scheduling.waiting_list import WaitingList
 from kws_core.tables.base import new_id
 from kws_core.tables.copy import Copy
+from kws_core.tables.details.asks import Allowance, AskedFor
 from kws_core.tables.details.events import Requested, Returned, WaitStarted
 from kws_core.tables.network import Network
 from kws_core.tables.rental import Rental
 from kws_core.tables.saved_key import SavedKey
-from kws_core.tables.states import Access, Reason, Status
+from kws_core.tables.states import Access, AskKind, Reason, Status
 from kws_core.values import Kind, Size
 
 FORGET_AFTER = timedelta(days=7)
@@ -105,9 +107,11 @@ class RentalService:
         today, now = self.context.today(), self.context.now()
         book = WaitingList(session, self.context.config, self.context.expiry, now, known)
         grant = examine(session, self.context.config, who, form, images, today, now, book.rooms)
+        auto = within(self.context.config.policy.auto_approve, grant.beyond)
+        asks = bool(grant.beyond) and not auto
         image = grant.image if grant.copy is None else ""
         wish = PlacementRequest(form.kind, image, grant.size, only=form.node)
-        node, waits = self._room(book, who, form, grant, wish)
+        node, waits = self._room(book, who, replace(form, wait=form.wait or asks), grant, wish)
         rental = self._new_rental(who, form, grant, request_key)
         if grant.new_network:
             name, cidr = grant.new_network
@@ -116,14 +120,45 @@ class RentalService:
             )
         session.add(rental)
         self._give_site(session, rental, grant)
-        if waits is not None:
+        if asks:
+            rental.status, rental.planned_node = Status.ASKED, form.node
+        elif waits is not None:
             rental.status, rental.planned_node = Status.WAITING, node or form.node
             rental.record(replace(waits, via=via), now, actor=who.id)
         elif node is not None:
             place(rental, node, now)
             rental.record(Requested(node, via=via), now, actor=who.id)
+        if grant.beyond:
+            self._ask(session, who, rental, form, grant, book, via)
         session.flush()
         return rental
+
+    def _ask(
+        self,
+        session: Session,
+        who: Actor,
+        rental: Rental,
+        form: RentForm,
+        grant: ValidatedRequest,
+        book: WaitingList,
+        via: str | None,
+    ) -> None:
+        """Write down what goes beyond the policy, for the admins to decide or to read of."""
+        asked = AskedFor(Allowance.of(grant.ends_on, grant.size), beyond=grant.beyond, node=form.node)
+        auto, now = rental.status is not Status.ASKED, self.context.now()
+        ask = open_ask(
+            session,
+            rental,
+            AskKind.RENT,
+            asked,
+            (form.ask or "").strip(),
+            who.id,
+            book.rooms,
+            now,
+            via=via,
+            auto=auto,
+        )
+        ask.done_at = now if auto else None
 
     def _room(
         self,
@@ -247,6 +282,8 @@ class RentalService:
             if rental.live:
                 reason = Reason.RETURNED if rental.owner == who.id else Reason.ADMIN
                 end(rental, Returned(reason, via=via, note=note), self.context.now(), actor=who.id)
+                if rental.status is Status.ENDED:  # no node had heard of it
+                    queries.drop_unused_network(session, rental)
         self.context.work.set()
         self.context.mail.set()
         return rental

@@ -115,6 +115,23 @@ class Access(StrEnum):
     NONE = "none"  # containers: nobody logs in; what was taken over: as it was set up before
 
 
+class AskKind(StrEnum):
+    """What an admin is asked for."""
+
+    RENT = "rent"
+    EXTEND = "extend"
+    RESIZE = "resize"
+
+
+class AskDecision(StrEnum):
+    """What became of it."""
+
+    APPROVED = "approved"
+    LESS = "less"  # approved, but not all of it
+    DECLINED = "declined"
+    OVER = "over"  # of no use any longer: the rental has ended, or the request was withdrawn
+
+
 class HostKeySource(StrEnum):
     """Where KWS has a server's host keys from."""
 

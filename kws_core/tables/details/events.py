@@ -71,6 +71,70 @@ class WaitLapsed(EventDetails):
 
 
 @dataclass(frozen=True)
+class Asked(EventDetails):
+    """Its owner asks the admins for more than the policy allows."""
+
+    kind = EventKind.ASKED
+    what: str  # an AskKind, as in those below
+    reason: str
+    until: date | None = None  # these two as wanted, or as approved
+    size: str | None = None
+    again: bool | None = None
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class AskApproved(EventDetails):
+    """An admin allows it, or policy.auto_approve."""
+
+    kind = EventKind.ASK_APPROVED
+    what: str
+    until: date | None = None
+    size: str | None = None
+    less: bool | None = None  # than was asked for
+    via: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class AskDeclined(EventDetails):
+    """An admin doesn't."""
+
+    kind = EventKind.ASK_DECLINED
+    what: str
+    reason: str = Reason.DECLINED
+    via: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class AskUnanswered(EventDetails):
+    """No admin has answered for long; an event of this kind has a key."""
+
+    kind = EventKind.ASK_UNANSWERED
+    ask: int
+    what: str
+
+
+@dataclass(frozen=True)
+class AskDelayed(EventDetails):
+    """What was approved can't be done yet; an event of this kind has a key."""
+
+    kind = EventKind.ASK_DELAYED
+    what: str
+    why: str  # an ErrorCode
+    until: datetime | None = None  # how long it is tried
+
+
+@dataclass(frozen=True)
+class AskFailed(EventDetails):
+    """It could not be done in that time."""
+
+    kind = EventKind.ASK_FAILED
+    what: str
+
+
+@dataclass(frozen=True)
 class Placed(EventDetails):
     """The node begins with it."""
 
@@ -535,7 +599,7 @@ class Ended(EventDetails):
     why: str | None = None  # the reason as well, when nodes had to delete it
 
 
-Ending = Returned | Failed | Vanished | Expired | WaitLapsed | MoveCanceled | MoveDone
+Ending = Returned | Failed | Vanished | Expired | WaitLapsed | AskDeclined | MoveCanceled | MoveDone
 EVENT_DETAILS: Mapping[EventKind, type[EventDetails]] = {
     one.kind: one for one in EventDetails.__subclasses__()
 }
