@@ -20,7 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from kws_core.loop import Loop
-from kws_core.reports.metrics import Figures, Waiting
+from kws_core.reports.metrics import Figures, Undelivered
 from kws_core.tables.states import Status
 from kws_core.values import Kind
 
@@ -191,7 +191,7 @@ def _rooms(found: Figures) -> Iterator[Metric]:
 
 
 def _mail(found: Figures) -> Iterator[Metric]:
-    boxes: Mapping[str, Waiting] = {"owners": found.outbox, "admins": found.notices}
+    boxes: Mapping[str, Undelivered] = {"owners": found.outbox, "admins": found.notices}
     waiting = {(box,): float(mail.number) for box, mail in boxes.items()}
     yield _family(
         "kws_outbox_messages", "Messages that haven't been delivered to Slack yet.", ["to"], waiting

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import cast
 
 from bot.text.form_messages import SENTENCES as FORM_SENTENCES
@@ -99,7 +99,12 @@ _OWN: dict[ErrorCode, Message] = {
     ErrorCode.PASSWORD_HAS_NAME: N_("Don't use {word} in the password."),
     ErrorCode.PASSWORD_SIMPLE: N_("This password is easy to guess. Try four or five unrelated words."),
     ErrorCode.NO_NODE: N_("No node is available. Try again later, or contact an admin."),
-    ErrorCode.NO_ROOM: N_("No node has capacity for {size}. Available: {free}. {earliest}"),
+    ErrorCode.NO_ROOM: N_("No node has room for {size} now. Available: {free}. {earliest}"),
+    ErrorCode.NOT_FREE: N_("Not free from {day}. {following}"),
+    ErrorCode.STARTS_LATE: N_("Choose a first day no later than the last day, {last}."),
+    ErrorCode.PROMISED: N_(
+        "{name} can last until {latest}. From {next}, its room is promised to someone else."
+    ),
     ErrorCode.RENTAL_UNKNOWN: N_("You don't have a rental called {name}. {hint}"),
     ErrorCode.RENTAL_GONE: N_("This rental was deleted or isn't yours. Open your rentals again: /kws list"),
     ErrorCode.GUEST: N_("Only workspace members can use KWS. Ask a lab member to rent for you."),
@@ -207,6 +212,7 @@ HINTS: dict[
     ErrorCode.RENTAL_UNKNOWN: (N_("Your rentals: {names}."), N_("You don't have any rentals.")),
     ErrorCode.SAVED_KEY_UNKNOWN: (N_("Your keys: {names}."), N_("You don't have any saved keys.")),
 }
+ROOM_FROM = N_("As planned now, there's room from {day}.")
 BUG = N_("Something went wrong. Try again, or send this ID to an admin: {ref}")
 
 
@@ -229,15 +235,7 @@ def new_reference(error: BaseException, what: str) -> str:
 
 def _data(error: UserError, texts: Texts) -> dict[str, object]:
     data = {key: texts.date(value) if isinstance(value, date) else value for key, value in error.data.items()}
-    if error.code is ErrorCode.NO_ROOM:
-        rooms = cast(Iterable[NodeCapacity], error.data["rooms"])
-        data["free"] = free_rooms(rooms, texts)
-        earliest = error.data["earliest"]
-        data["earliest"] = (
-            texts.plain(N_("The next rental ends on {day}."), day=texts.date(earliest))
-            if isinstance(earliest, date)
-            else ""
-        )
+    data |= _of_room(error, texts)
     data |= _amounts(error, texts)
     if error.code is ErrorCode.SIZE_LARGE:
         data |= _too_large(error, texts)
@@ -266,6 +264,23 @@ def _data(error: UserError, texts: Texts) -> dict[str, object]:
         some, none = HINTS[error.code]
         data["hint"] = texts.plain(some, names=names) if names else texts.plain(none)
     return data
+
+
+def _of_room(error: UserError, texts: Texts) -> dict[str, object]:
+    """What is free now, and when there is room."""
+    if error.code is ErrorCode.NO_ROOM:
+        day = error.data["earliest"]
+        later = texts.plain(ROOM_FROM, day=texts.date(day)) if isinstance(day, date) else ""
+        rooms = cast(Iterable[NodeCapacity], error.data["rooms"])
+        return {"free": free_rooms(rooms, texts), "earliest": later}
+    if error.code is ErrorCode.NOT_FREE:
+        day = error.data["following"]
+        if not isinstance(day, date):
+            return {"following": texts.plain(N_("Choose other days, or a smaller size."))}
+        return {"following": texts.plain(N_("It's free for as long from {day}."), day=texts.date(day))}
+    if error.code is ErrorCode.PROMISED:
+        return {"next": texts.date(cast(date, error.data["latest"]) + timedelta(days=1))}
+    return {}
 
 
 def _amounts(error: UserError, texts: Texts) -> dict[str, object]:

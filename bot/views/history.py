@@ -29,6 +29,10 @@ WHERE = {
 }
 HAPPENED = {
     EventKind.REQUESTED: N_("Requested"),
+    EventKind.WAIT_STARTED: N_("Waiting for room"),
+    EventKind.WAIT_LATE: N_("No room on its first day"),
+    EventKind.WAIT_OVER: N_("Got room"),
+    EventKind.WAIT_LAPSED: N_("No room in time"),
     EventKind.PLACED: N_("Assigned to a node"),
     EventKind.QUEUED: N_("Queued"),
     EventKind.MOVED: N_("Moved to another node"),

@@ -26,6 +26,7 @@ from bot.views import ids, rental_card
 from kws_core.config import Policy
 from kws_core.rentals.service import FormOptions
 from kws_core.scheduling.fair_queue import QueuePosition
+from kws_core.scheduling.waiting_list import Place
 from kws_core.tables.copy import Copy
 from kws_core.values import Kind
 
@@ -40,9 +41,9 @@ def build(
     texts: Texts,
     desk: Sequence[Block] = (),
     copies: Sequence[Copy] = (),
-    turns: Mapping[str, QueuePosition] = MappingProxyType({}),
+    turns: Mapping[str, QueuePosition | Place] = MappingProxyType({}),
 ) -> View:
-    """The whole view; ``ends`` says of each rental's id when it has ended, ``turns`` when it waits to be built."""
+    """The whole view; ``ends`` says of each rental's id when it has ended, ``turns`` where it waits."""
     most = MOST_CARDS_ABOVE_A_DESK if desk else MOST_CARDS
     blocks: list[Block] = [
         heading(texts.plain(N_("My rentals"))),

@@ -112,7 +112,7 @@ class Extensions:
         return rental
 
     def _check_promises(self, session: Session, rental: Rental, until: date, *, anyway: bool) -> None:
-        """Check that nobody's first day is lost by it, and write down where promises are kept now.
+        """Check that no first day is lost by it, and write down where promises are kept now.
 
         Raises:
             UserError: If it takes what is promised, with the day until which it doesn't.

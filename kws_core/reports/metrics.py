@@ -25,7 +25,7 @@ from kws_core.values import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Undelivered:
     """Messages that are due and not delivered; ``oldest`` is since when."""
 
     number: int
@@ -56,8 +56,8 @@ class Figures:
     deleting: Mapping[str, int]  # by node: placements that are being deleted
     stuck: Mapping[str, int]  # by node: those that have been for longer than an hour
     leaks: Mapping[str, int]  # by node: marks that no rental explains
-    outbox: Waiting  # messages to owners
-    notices: Waiting  # messages to the admins
+    outbox: Undelivered  # messages to owners
+    notices: Undelivered  # messages to the admins
     night: Night
     sites: Mapping[str, int]  # by state: "served", "waiting" for the proxy, "closed"
 
@@ -129,19 +129,19 @@ def _leaks(session: Session) -> dict[str, int]:
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def _outbox(session: Session, now: datetime) -> Waiting:
+def _outbox(session: Session, now: datetime) -> Undelivered:
     """Of a rental's history only what is not given up; a pause after a refusal does not make it younger."""
     query = select(func.count(), func.min(Event.at)).where(
         Event.delivered_at.is_(None), Event.undeliverable.is_(False), Event.at <= now
     )
-    return Waiting(*session.execute(query).one())
+    return Undelivered(*session.execute(query).one())
 
 
-def _notices(session: Session, now: datetime) -> Waiting:
+def _notices(session: Session, now: datetime) -> Undelivered:
     query = select(func.count(), func.min(AdminAlert.at)).where(
         AdminAlert.delivered_at.is_(None), AdminAlert.at <= now
     )
-    return Waiting(*session.execute(query).one())
+    return Undelivered(*session.execute(query).one())
 
 
 def _night(session: Session, context: Context, now: datetime) -> Night:

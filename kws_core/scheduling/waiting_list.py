@@ -223,7 +223,7 @@ class WaitingList:
         return PlacementDecision(None, ruling.refused | promised), slot
 
     def room_for(self, request: PlacementRequest, ends_on: date) -> str | None:
-        """The node for what KWS itself has to place now: it goes before those who wait, and takes nobody's promise."""
+        """The node for what KWS itself has to place now: it goes before those who wait, and takes no promise."""
         if not self.promised:
             return choose(self.rooms, request).node
         calendar = self.calendar()
@@ -250,7 +250,7 @@ class WaitingList:
                 self.rentals[rental].planned_node = promise.node
 
     def next_first_day(self, request: PlacementRequest, first: date, days: int, most: int) -> date | None:
-        """The first day after ``first``, at most that many days later, from which it fits for so many days."""
+        """The first day after ``first``, at most ``most`` days later, from which it fits for ``days`` days."""
         calendar, _ = self.plan()
         for later in range(1, most + 1):
             day = first + later * A_DAY

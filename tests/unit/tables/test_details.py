@@ -81,6 +81,10 @@ from kws_core.tables.details.events import (
     Transferred,
     Vanished,
     WaitingForNode,
+    WaitLapsed,
+    WaitLate,
+    WaitOver,
+    WaitStarted,
     Warned,
     WebChanged,
     WebPutBack,
@@ -100,6 +104,11 @@ BRIEF = {"id": "r1", "name": "web01", "owner": "U1"}
 # as databases have it, in the order of the keys
 EVENTS: list[tuple[EventDetails, dict[str, Any]]] = [
     (Requested("node1", via="form"), {"node": "node1", "via": "form"}),
+    (WaitStarted(earliest=LATER, via="form"), {"earliest": "2026-12-24", "via": "form"}),
+    (WaitStarted(starts_on=LATER, node="node1"), {"starts_on": "2026-12-24", "node": "node1"}),
+    (WaitLate("node1"), {"node": "node1"}),
+    (WaitOver("node1"), {"node": "node1"}),
+    (WaitLapsed(), {"reason": "lapsed"}),
     (Placed("node1"), {"node": "node1"}),
     (
         Moved("node2", refused="node1", refusal=Refusal.QUOTA),

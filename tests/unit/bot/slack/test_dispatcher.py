@@ -9,9 +9,11 @@ import pytest
 from harness.drawn_forms import sent_view
 from harness.world import MINA, Inline, World
 from slack_bolt import Respond
+from slack_sdk.models.blocks import PlainTextObject
+from slack_sdk.models.views import View
 
 from bot.slack import payloads
-from bot.slack.dispatcher import Dispatcher, Later, RequestContext, Submission, Submit
+from bot.slack.dispatcher import Dispatcher, Later, Redraw, RequestContext, Submission, Submit
 from bot.slack.payloads import EventCallback, Payload, ViewSubmission
 from bot.text.i18n import Texts
 from bot.views import ids
@@ -103,6 +105,13 @@ def test_what_is_left_is_done_once_it_is_closed(
     assert answered(dispatcher, lambda form: Later(served.append, url)) == [{}]
     (request,) = served
     assert (request.who, request.via, request.respond.response_url) == (MINA, "form", back)
+
+
+def test_a_form_may_stay_open_and_be_drawn_again(dispatcher: Dispatcher) -> None:
+    view = View(type="modal", title=PlainTextObject(text="KWS"), blocks=[])
+    assert answered(dispatcher, lambda form: Redraw(view)) == [
+        {"response_action": "update", "view": view.to_dict()}
+    ]
 
 
 def test_a_form_that_comes_twice_is_served_once(dispatcher: Dispatcher) -> None:
