@@ -250,6 +250,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "slack-admin-commands": slack_admin_commands,
     "keys-kws": keys_of(config.KwsSection),
     "keys-policy": keys_of(config.Policy),
+    "keys-auto-approve": keys_of(config.AutoApprove),
     "keys-openstack": keys_of(config.OpenStackSection),
     "keys-web": keys_of(config.WebSection),
     "keys-sizes": keys_of(config.SizeEntry),

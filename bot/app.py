@@ -88,7 +88,7 @@ def _register(app: App, parts: AppParts) -> None:
     my_rentals.register(app, dispatcher, commands)
     extend.register(app, dispatcher, commands, extensions)
     machine_actions.register(app, dispatcher, parts.operations)
-    decisions.register(app, dispatcher, extensions, parts.admin_notices)
+    decisions.register(app, dispatcher, extensions, parts.admin_notices, homes)
     status.register(dispatcher, commands, parts.chart_sender)
     keys.register(app, dispatcher, commands)
     admin = AdminCommands(dispatcher, commands)

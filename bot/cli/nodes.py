@@ -1,4 +1,4 @@
-"""``kws nodes``, ``kws rentals``, ``kws copies`` and ``kws audit``: what there is, what was used of it, who did what."""
+"""``kws nodes``, ``kws rentals``, ``kws copies``, ``kws asks`` and ``kws audit``: what there is, what was used of it, who did what."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(nodes, name="nodes")
     app.command()(rentals)
     app.command()(copies)
+    app.command()(asks)
     app.command()(audit)
 
 
@@ -177,6 +178,28 @@ def copies(config: Config = None, as_json: Json = False) -> None:
         for copy in Copies(lab).everybodys()
     ]
     print_rows(rows, as_json, "There are no copies.")
+
+
+def asks(config: Config = None, as_json: Json = False) -> None:
+    """List requests beyond the policy that wait for an admin, the oldest first."""
+    from kws_core.asks.service import Asks
+
+    lab = context_of(config)
+    rows = [
+        {
+            "id": ask.id,
+            "name": ask.rental.name,
+            "person": ask.asked_by,
+            "what": ask.what.value,
+            "size": ask.asked.wanted.size,
+            "until": ask.asked.wanted.until.isoformat() if ask.asked.wanted.until else None,
+            "beyond": ", ".join(one.code for one in ask.asked.beyond),
+            "reason": ask.reason,
+            "asked_at": _moment(lab, ask.asked_at),
+        }
+        for ask in Asks(lab).open()
+    ]
+    print_rows(rows, as_json, "There are no requests.")
 
 
 def audit(

@@ -132,4 +132,5 @@ class Homes:
             missed=self.queries.missed(),
             images=self.queries.images(),
             entries=self.queries.events(),
+            asks=self.queries.asks(),
         )

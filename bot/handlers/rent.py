@@ -6,14 +6,17 @@ from dataclasses import replace
 
 from slack_bolt import App
 from slack_sdk.errors import SlackApiError
+from slack_sdk.models.views import View
 
 from bot.handlers import rent_words
 from bot.handlers.commands import Commands
-from bot.slack.dispatcher import Dispatcher, RequestContext, Submission
+from bot.slack.dispatcher import Dispatcher, Redraw, RequestContext, Submission, paragraph
 from bot.text import error_messages
 from bot.text.i18n import N_
 from bot.views import ids, rent_form
+from bot.views.asks import ask_form
 from kws_core.errors import ErrorCode, FormError, UserError
+from kws_core.people import Actor
 from kws_core.values import Kind
 
 CHANGED = frozenset({"hash_conflict", "not_found"})  # the person typed on, or closed the form
@@ -32,6 +35,7 @@ def register(app: App, dispatcher: Dispatcher, commands: Commands) -> None:
     app.action(ids.Action.BRING_BACK)(dispatcher.listener(rent.bring_back))
     app.action(ids.Action.MORE)(dispatcher.listener(rent.changed))
     app.action(ids.Action.LONGER)(dispatcher.listener(rent.changed))
+    app.action(ids.Action.ASK_RENT)(dispatcher.listener(rent.ask))
 
 
 class Rent:
@@ -81,9 +85,19 @@ class Rent:
             lines = [
                 f"• {error_messages.sentence(problem, request.texts)}" for problem in error.fields.values()
             ]
-            request.say("\n".join(lines))
+            text = "\n".join(lines)
+            ask = ask_form.button(ids.Action.ASK_RENT, rest, request.texts) if error.askable else []
+            request.say(text, [paragraph(text), *ask])
             return
         request.say(request.texts(N_("Creating {name}. You'll get a DM when it's ready."), name=rental.name))
+
+    def ask(self, request: RequestContext) -> None:
+        """[Ask an admin…] below a refusal of typed words: the form, filled in with them."""
+        offer = self.rental_service.offer(request.who)
+        filled, shown = rent_words.parse(request.value, offer), rent_form.Shown(ask=True)
+        policy, admin = self.context.config.policy, request.who.admin
+        view = rent_form.build(offer, policy, request.texts, shown, admin=admin, filled=filled)
+        request.open_form(view, "/kws rent")
 
     def changed(self, request: RequestContext) -> None:
         """Draw the form again after a choice that changes its fields.
@@ -109,7 +123,23 @@ class Rent:
             if error.response.get("error") not in CHANGED:
                 raise
 
-    def submitted(self, form: Submission) -> None:
-        """Accept the form; one form makes one rental however often it comes."""
+    def submitted(self, form: Submission) -> Redraw | None:
+        """Accept the form; one form makes one rental however often it comes.
+
+        Where only the policy forbids it, an admin can be asked in the same form.
+        """
         who, wanted = form.authorize(), rent_form.parse(form.view)
-        self.rental_service.request(who, wanted, request_key=f"view:{form.view.id}", via="form")
+        try:
+            self.rental_service.request(who, wanted, request_key=f"view:{form.view.id}", via="form")
+        except FormError as error:
+            if not error.askable:
+                raise
+            return Redraw(self._ask_form(form, who, error))
+        return None
+
+    def _ask_form(self, form: Submission, who: Actor, error: FormError) -> View:
+        """The form, with what the policy says and the field for the reason above it."""
+        said = ask_form.refusals(error.fields.values(), form.texts)
+        shown = replace(rent_form.shown_in(form.view), ask=True, said=said)
+        offer, policy = self.rental_service.offer(who), self.context.config.policy
+        return rent_form.build(offer, policy, form.texts, shown, admin=who.admin)

@@ -16,6 +16,8 @@ from bot.text.units import DAYS, disk, duration, memory, size_line
 from kws_core.errors import ErrorCode, UserError
 from kws_core.rentals.admission import CUSTOM
 from kws_core.scheduling.placement import NodeCapacity
+from kws_core.tables.base import SYSTEM
+from kws_core.tables.states import AskDecision
 from kws_core.values import Size
 
 log = logging.getLogger(__name__)
@@ -115,7 +117,28 @@ _OWN: dict[ErrorCode, Message] = {
     ErrorCode.KIND_UNKNOWN: N_("No node offers that. Choose something else."),
     ErrorCode.KEY_MISSING: N_("Paste your public key, or choose another login method."),
     ErrorCode.PASSWORD_MISSING: N_("Enter a password, or choose another login method."),
-    ErrorCode.NODE_UNKNOWN: N_("Only admins can choose a node, and it must be in nodes.toml."),
+    ErrorCode.NODE_UNKNOWN: N_("That node isn't in nodes.toml. Choose another one."),
+    ErrorCode.NODE_ADMINS: N_("Only admins can choose a node. Leave it empty, and KWS chooses one."),
+    ErrorCode.ASK_REASON: N_("Enter a reason. The admins will see it."),
+    ErrorCode.ASK_LONG: P_(
+        "Enter up to {maximum} character.", "Enter up to {maximum} characters.", "maximum"
+    ),
+    ErrorCode.ASKS_FULL: P_(
+        "{maximum} request of yours already waits for an admin. Wait for the answer, or withdraw it: /kws list",
+        "{maximum} requests of yours already wait for an admin. Wait for an answer, or withdraw one: /kws list",
+        "maximum",
+    ),
+    ErrorCode.ASK_OPEN: N_("The admins were already asked about {name}. You'll get their answer by DM."),
+    ErrorCode.ASK_DECIDED: N_("{person} was first: the request for {name} was {decision}."),
+    ErrorCode.ASK_OVER: N_("There's nothing left to decide: {name} has ended, or the request was withdrawn."),
+    ErrorCode.ASK_OWNER_LEFT: N_(
+        "{person} left this workspace, so {name} can't be approved. Decline the request."
+    ),
+    ErrorCode.ASK_NOT_LESS: N_("Choose a smaller size or an earlier last day than was asked for."),
+    ErrorCode.ASK_NOT_FREE: N_("{name} no longer fits from {day} on. Approve less, or decline it."),
+    ErrorCode.ASK_UNDECIDED: N_(
+        "{name} waits for an admin's answer, so you can't change it. Withdraw it: /kws list"
+    ),
     ErrorCode.NETWORK_GONE: N_("This network no longer exists. Choose another one."),
     ErrorCode.NETWORK_TAKEN: N_("You already have a network called {name}. Choose another name."),
     ErrorCode.NUMBER_RANGE: N_("Enter a whole number from {least} to {most}."),
@@ -212,6 +235,12 @@ HINTS: dict[
     ErrorCode.RENTAL_UNKNOWN: (N_("Your rentals: {names}."), N_("You don't have any rentals.")),
     ErrorCode.SAVED_KEY_UNKNOWN: (N_("Your keys: {names}."), N_("You don't have any saved keys.")),
 }
+DECISIONS = {
+    AskDecision.APPROVED: N_("approved"),
+    AskDecision.LESS: N_("approved in part"),
+    AskDecision.DECLINED: N_("declined"),
+    AskDecision.OVER: N_("withdrawn"),
+}
 ROOM_FROM = N_("As planned now, there's room from {day}.")
 BUG = N_("Something went wrong. Try again, or send this ID to an admin: {ref}")
 
@@ -235,7 +264,7 @@ def new_reference(error: BaseException, what: str) -> str:
 
 def _data(error: UserError, texts: Texts) -> dict[str, object]:
     data = {key: texts.date(value) if isinstance(value, date) else value for key, value in error.data.items()}
-    data |= _of_room(error, texts)
+    data |= _of_room(error, texts) | _of_ask(error, texts)
     data |= _amounts(error, texts)
     if error.code is ErrorCode.SIZE_LARGE:
         data |= _too_large(error, texts)
@@ -281,6 +310,17 @@ def _of_room(error: UserError, texts: Texts) -> dict[str, object]:
     if error.code is ErrorCode.PROMISED:
         return {"next": texts.date(cast(date, error.data["latest"]) + timedelta(days=1))}
     return {}
+
+
+def _of_ask(error: UserError, texts: Texts) -> dict[str, object]:
+    """Who was first, and what they decided; or who has left."""
+    found: dict[str, object] = {}
+    if error.code in (ErrorCode.ASK_DECIDED, ErrorCode.ASK_OWNER_LEFT):
+        person = str(error.data["person"])
+        found["person"] = "KWS" if person == SYSTEM else Mrkdwn(f"<@{escape(person)}>")
+    if error.code is ErrorCode.ASK_DECIDED:
+        found["decision"] = texts.plain(DECISIONS[AskDecision(str(error.data["decision"]))])
+    return found
 
 
 def _amounts(error: UserError, texts: Texts) -> dict[str, object]:

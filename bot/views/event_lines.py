@@ -8,9 +8,10 @@ from bot.text import prose
 from bot.text.i18n import N_, Message, Mrkdwn, Texts, code, slack_time
 from bot.text.units import MINUTES, duration, file_size
 from bot.views import history, moves
+from bot.views.asks import lines as ask_lines
 from bot.views.waiting import queue_words
 from kws_core.copies import lifecycle
-from kws_core.tables.details import events
+from kws_core.tables.details import EventDetails, events
 from kws_core.tables.details.events import (
     Adopted,
     CopyDeleted,
@@ -21,7 +22,6 @@ from kws_core.tables.details.events import (
     CopyWanted,
     CopyWarned,
     Ended,
-    EventDetails,
     Extended,
     Failed,
     KeyDropped,
@@ -236,6 +236,8 @@ def line(event: Event, rental: Rental, texts: Texts) -> str | None:
             return history.drained(drained, texts)
         case Ended() if not rental.placements:
             return None
+    if (asked := ask_lines.line(event, moves.WHY, texts)) is not None:
+        return asked
     if event.kind not in LINES:
         return None
     words = _words(event.details, texts)

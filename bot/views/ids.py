@@ -23,6 +23,8 @@ class View(StrEnum):
     DESK = "desk"
     WEB = "web"
     WEB_OFF = "web_off"
+    ASK_LESS = "ask_less"
+    ASK_DECLINE = "ask_decline"
 
 
 class Field(StrEnum):
@@ -48,6 +50,7 @@ class Field(StrEnum):
     CIDR = "cidr"
     NODE = "node"
     WEB = "web"
+    ASK = "ask"  # why an admin should allow what the policy doesn't; also in other forms
     AUDIENCE = "audience"  # these four of a web address: the names of SiteForm's fields
     PORT = "port"
     UPSTREAM = "upstream"
@@ -95,6 +98,12 @@ class Action(StrEnum):
     BRING_BACK = "copy_bring_back"  # value of these three: the copy's id
     COPY_PROLONG = "copy_prolong"
     COPY_DELETE = "copy_delete"
+    ASK_RENT = "ask_rent"  # opens the form; value: what was typed behind the command
+    ASK_EXTEND = "ask_extend"  # opens the form; value: rental id and date, see until_value()
+    ASK_AGAIN = "ask_again"  # value of these: the request's id
+    ASK_APPROVE = "ask_approve"
+    ASK_LESS = "ask_less"  # opens a form, as does the next
+    ASK_DECLINE = "ask_decline"
     WEB = "rental_web"  # opens the form; value of these three: rental id
     WEB_OFF = "web_take_off"  # by an admin; asks for the reason
     WEB_BACK = "web_put_back"

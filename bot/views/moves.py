@@ -15,10 +15,11 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from bot.text.i18n import N_, Texts
+from bot.text.i18n import N_, Mrkdwn, Texts
 from bot.text.units import clip, size_line, spoken
 from bot.views import form_fields as fields
 from bot.views import ids
+from bot.views.asks import ask_form
 from bot.views.form_fields import SentView
 from kws_core.errors import ErrorCode
 from kws_core.moves import lifecycle
@@ -54,6 +55,7 @@ class SizeForm(NamedTuple):
 
     rental_id: str
     size: str | None
+    ask: str | None  # why an admin should allow it; None: not asked for
 
 
 def question(terms: MoveTerms, texts: Texts) -> list[Block]:
@@ -85,8 +87,11 @@ def maintenance_buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
     ]
 
 
-def size_form(rental: Rental, sizes: Sequence[Size], texts: Texts) -> View:
-    """The form for another size; the disk can't be smaller than it is."""
+def size_form(rental: Rental, sizes: Sequence[Size], texts: Texts, refused: Mrkdwn | None = None) -> View:
+    """The form for another size; the disk can't be smaller than it is.
+
+    ``refused``: what the policy says to the one that was chosen, so that an admin may be asked.
+    """
     said = texts(
         N_(
             "*{name}* has {size}. KWS stops the server, copies its disk, and creates it with the new size, where there "
@@ -101,7 +106,7 @@ def size_form(rental: Rental, sizes: Sequence[Size], texts: Texts) -> View:
         for size in sizes
         if size.disk_gb >= rental.disk_gb and size.name != rental.size
     ]
-    blocks: list[Block] = [_section(said)]
+    blocks: list[Block] = [_section(said), *([] if refused is None else ask_form.blocks(refused, texts))]
     if options:
         blocks.append(fields.select(ids.Field.SIZE, texts.plain(N_("New size")), options, None))
     else:
@@ -120,7 +125,8 @@ def size_form(rental: Rental, sizes: Sequence[Size], texts: Texts) -> View:
 
 def parse_size(view: SentView) -> SizeForm:
     """What the person chose, unchecked."""
-    return SizeForm(view.private_metadata, view.state.option(ids.Field.SIZE))
+    size = view.state.option(ids.Field.SIZE)
+    return SizeForm(view.private_metadata, size, ask_form.reason(view.state))
 
 
 def _button(action: ids.Action, label: str, rental: Rental, texts: Texts) -> ButtonElement:

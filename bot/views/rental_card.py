@@ -21,6 +21,7 @@ from bot.text import prose
 from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.text.units import clip, size_line, spoken
 from bot.views import event_lines, ids, moves
+from bot.views.asks import lines as ask_lines
 from bot.views.waiting import queue_words
 from kws_core.config import WebSection
 from kws_core.copies.lifecycle import DELETED
@@ -86,7 +87,7 @@ NEWS_WHILE_LIVE = frozenset(
         EventKind.WEB_PUT_BACK,
     }
 )
-ON_A_MESSAGE = frozenset({"warning", "restore"})  # where the clicked message itself says what happened
+ON_A_MESSAGE = frozenset({"warning", "restore", "ask"})  # where the clicked message itself says what happened
 REKEY = N_(
     "The server reboots once. Its disk is kept. Then you log in with the new key, and earlier KWS keys stop working. "
     "Your passwords and other keys still work."
@@ -155,7 +156,7 @@ def notification(rental: Rental, event: Event, texts: Texts, web: WebSection | N
         blocks.append(ActionsBlock(elements=_copy_buttons(event.details.copy, rental, texts)))
     if event.kind is EventKind.NODE_DRAINED and rental.movable:
         blocks.append(ActionsBlock(elements=moves.maintenance_buttons(rental, texts)))
-    return Message(text, blocks)
+    return Message(text, [*blocks, *ask_lines.buttons(event, rental, texts)])
 
 
 def _copy_buttons(copy_id: str, rental: Rental, texts: Texts) -> list[ButtonElement]:
@@ -401,7 +402,7 @@ def should_notify(rental: Rental, event: Event) -> bool:
         return rental.status is Status.READY
     if isinstance(event.details, PoweredOff | PoweredOn):
         return rental.status is Status.READY and _is_news(rental, event.details)
-    if event.kind in COPY_NEWS:
+    if event.kind in COPY_NEWS or ask_lines.rings(rental, event):
         return True
     if event.kind in (EventKind.RESET_DONE, EventKind.RESET_FAILED):
         return rental.status is Status.READY and rental.reset_at is None

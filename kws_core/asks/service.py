@@ -37,14 +37,16 @@ from kws_core.rentals.waiting import Waiting
 from kws_core.scheduling import capacity
 from kws_core.scheduling.placement import PlacementRequest, largest
 from kws_core.scheduling.waiting_list import WaitingList
-from kws_core.tables.details.asks import Allowance, AskedFor
-from kws_core.tables.details.events import (
+from kws_core.tables.details.ask_events import (
     AskApproved,
     AskDeclined,
     AskDelayed,
-    Asked,
     AskFailed,
+    AskMade,
     AskUnanswered,
+)
+from kws_core.tables.details.asks import Allowance, AskedFor
+from kws_core.tables.details.events import (
     WaitLapsed,
 )
 from kws_core.tables.rental import Ask, Rental
@@ -141,7 +143,7 @@ class Asks:
             ask.reminders += 1
             ask.reminded_at, ask.unanswered_told_at = self.context.now(), None
             wanted = ask.asked.wanted
-            again = Asked(ask.what, ask.reason, wanted.until, wanted.size, again=True, via=via)
+            again = AskMade(ask.what, ask.reason, wanted.until, wanted.size, again=True, via=via)
             ask.rental.record(again, self.context.now(), actor=who.id)
             tell_admins(session, ask, capacity.rooms(session, self.context.config), self.context.now())
         self.context.mail.set()
@@ -202,7 +204,7 @@ class Asks:
         return ask
 
     def decline(self, who: Actor, ask_id: int, *, note: str | None = None, via: str) -> Ask:
-        """Do not allow it. A rental that waited for it is over.
+        """Do not allow it. A rental that waited for it ends.
 
         Raises:
             UserError: If the actor isn't an admin, or another one was first.

@@ -77,7 +77,7 @@ class AlertOutbox:
         """Everybody has it as it was read; if it says something else by now, it is delivered again."""
         with self.context.store.write() as session:
             now = session.get_one(AdminAlert, notice.id, with_for_update=True)
-            if now.data == notice.data:
+            if now.details == notice.details:
                 now.delivered_at = self.context.now()
 
     def postpone(self, notice_id: int, wait: timedelta | None = None) -> None:

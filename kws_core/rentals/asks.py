@@ -16,8 +16,8 @@ from kws_core.scheduling.placement import NodeCapacity
 from kws_core.tables.alert import AdminAlert
 from kws_core.tables.base import SYSTEM
 from kws_core.tables.details.alerts import AlertKind, AskAlert
+from kws_core.tables.details.ask_events import AskApproved, AskMade
 from kws_core.tables.details.asks import Allowance, AskedFor, BeyondPolicy, FreeOnNode
-from kws_core.tables.details.events import AskApproved, Asked
 from kws_core.tables.rental import Ask, Rental
 from kws_core.tables.states import AskDecision, AskKind
 
@@ -114,7 +114,7 @@ def open_ask(
         ask.granted = wanted.to_json()
         rental.record(AskApproved(what, wanted.until, wanted.size, via=via), now)
     else:
-        rental.record(Asked(what, reason, wanted.until, wanted.size, via=via), now, actor=who)
+        rental.record(AskMade(what, reason, wanted.until, wanted.size, via=via), now, actor=who)
     session.flush()
     tell_admins(session, ask, rooms, now)
     return ask
@@ -125,7 +125,7 @@ def tell_admins(session: Session, ask: Ask, rooms: Sequence[NodeCapacity], now: 
     free = tuple(
         FreeOnNode(r.node, r.free_vcpus, r.free_ram_mb, r.free_disk_gb, r.up and not r.drained) for r in rooms
     )
-    alert_admins(session, _alert(ask, free, again=ask.reminders > 0), _key(ask, ask.reminders), now)
+    alert_admins(session, alert_of(ask, free, again=ask.reminders > 0), _key(ask, ask.reminders), now)
 
 
 def retell_admins(session: Session, ask: Ask) -> None:
@@ -134,7 +134,7 @@ def retell_admins(session: Session, ask: Ask) -> None:
     for alert in session.scalars(select(AdminAlert).where(AdminAlert.key.in_(keys)).with_for_update()):
         was = alert.details
         if isinstance(was, AskAlert):
-            alert.data = _alert(ask, was.free, again=was.again).to_json()
+            alert.data = alert_of(ask, was.free, again=was.again).to_json()
             alert.delivered_at, alert.next_try_at, alert.tries = None, None, 0
 
 
@@ -150,7 +150,8 @@ def _key(ask: Ask, reminder: int) -> str:
     return f"{ask.id}:{reminder}"
 
 
-def _alert(ask: Ask, free: tuple[FreeOnNode, ...], *, again: bool) -> AskAlert:
+def alert_of(ask: Ask, free: tuple[FreeOnNode, ...] = (), *, again: bool = False) -> AskAlert:
+    """What the admins read of it."""
     rental = ask.rental
     return AskAlert(
         ask=ask.id,

@@ -281,7 +281,8 @@ class RentalService:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if rental.live:
                 reason = Reason.RETURNED if rental.owner == who.id else Reason.ADMIN
-                end(rental, Returned(reason, via=via, note=note), self.context.now(), actor=who.id)
+                asked = rental.status is Status.ASKED or None
+                end(rental, Returned(reason, via, note, asked), self.context.now(), actor=who.id)
                 if rental.status is Status.ENDED:  # no node had heard of it
                     queries.drop_unused_network(session, rental)
         self.context.work.set()

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
 
 from kws_core.errors import Refusal
 from kws_core.tables.base import SYSTEM, Base, index_where
+from kws_core.tables.details import EventDetails
 from kws_core.tables.details.asks import Allowance, AskedFor
-from kws_core.tables.details.events import EventDetails
 from kws_core.tables.event import Event
 from kws_core.tables.network import Network, Site
 from kws_core.tables.states import (

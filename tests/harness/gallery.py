@@ -40,11 +40,16 @@ from bot.views import (
     images as image_views,
 )
 from bot.views import (
+    moves as move_views,
+)
+from bot.views import (
     web as web_views,
 )
+from bot.views.asks import ask_form, requests
 from bot.views.rent_form import PASSWORD, PASTED, Shown
 from kws_core.config import Policy, WebSection
 from kws_core.copies.service import CopyTerms
+from kws_core.errors import ErrorCode, UserError
 from kws_core.expiry import ExpiryInfo
 from kws_core.images.table import tabulate
 from kws_core.nodes.values import Capacity, Image, StoredImage
@@ -57,12 +62,13 @@ from kws_core.scheduling.placement import NodeCapacity
 from kws_core.tables.alert import AdminAlert
 from kws_core.tables.copy import Copy
 from kws_core.tables.details import alerts
-from kws_core.tables.details.alerts import Alert, NightRental
+from kws_core.tables.details.alerts import Alert, AskAlert, NightRental
+from kws_core.tables.details.asks import Allowance, AskedFor, BeyondPolicy, FreeOnNode
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.network import Site
-from kws_core.tables.rental import Rental
+from kws_core.tables.rental import Ask, Rental
 from kws_core.tables.saved_key import SavedKey
-from kws_core.tables.states import Access, Audience, CopyState, Power, Reason, Status, Upstream
+from kws_core.tables.states import Access, AskKind, Audience, CopyState, Power, Reason, Status, Upstream
 from kws_core.values import Kind, Locale, Size
 from kws_core.web.service import SiteForm, SiteTerms
 
@@ -211,6 +217,7 @@ def _forms(texts: Texts) -> Iterator[Exhibit]:
     empty = FormOptions([], SIZES, [UP], TODAY, TODAY, TODAY)
     yield _view("Forms", "Rent, no images yet", rent_form.build(empty, Policy(), texts))
     yield _view("Forms", "Extend", rental_forms.extension(rental(), _outlook(), texts))
+    yield from _asking(texts)
     for title, terms in (
         ("a server", ResetTerms(rental(), may_change_key=True, may_copy=True)),
         (
@@ -227,6 +234,60 @@ def _forms(texts: Texts) -> Iterator[Exhibit]:
     yield _view("Forms", "Web address", site)
     yield _view("Forms", "Take off the web", web_views.take_off_form(rental(), texts))
     yield _view("Forms", "Add a key", keys_form.build(keys_form.Origin(None, False), texts))
+
+
+def _asking(texts: Texts) -> Iterator[Exhibit]:
+    """The forms where only the policy forbids what was chosen."""
+    quota = UserError(ErrorCode.QUOTA_VCPUS, wanted=9, limit=8)
+    late = UserError(ErrorCode.END_LATE, last=date(2027, 3, 1), days=90)
+    said = ask_form.refusals([quota, late], texts)
+    view = rent_form.build(offer(), Policy(), texts, Shown(ask=True, said=said))
+    yield _view("Forms", "Rent, beyond the policy", view)
+    view = rental_forms.extension(rental(), _outlook(), texts, ask_form.refusals([late], texts))
+    yield _view("Forms", "Extend, beyond the policy", view)
+    view = move_views.size_form(rental(), SIZES, texts, ask_form.refusals([quota], texts))
+    yield _view("Forms", "Change size, beyond the policy", view)
+
+
+def _requests() -> list[AskAlert]:
+    """Every sort of request, undecided; then every decision."""
+    large = Size("large", 2, 2048, 20)
+    whole, later = Allowance.of(date(2027, 4, 1), large), Allowance(date(2027, 4, 1))
+    had = Allowance.of(date(2026, 12, 15), Size("small", 1, 512, 5))
+    beyond = (
+        BeyondPolicy("end_late", 121, 90, date(2027, 3, 1)),
+        BeyondPolicy("quota_rentals", 4, 3),
+        BeyondPolicy("quota_vcpus", 9, 8),
+        BeyondPolicy("quota_ram_mb", 17408, 16384),
+        BeyondPolicy("ports_forbidden", 25),
+        BeyondPolicy("node_admins"),
+    )
+    free = (FreeOnNode("node1", 3, 2560, 35, up=True), FreeOnNode("node2", 6, 6144, 80, up=False))
+    rent = AskAlert(
+        ask=1,
+        name="web01",
+        owner="U0MINA00001",
+        machine="server",
+        what="rent",
+        image="debian-12",
+        asked=AskedFor(whole, None, beyond, "node2"),
+        reason="for the exam",
+        free=free,
+    )
+    extend = replace(rent, what="extend", asked=AskedFor(later, had, beyond[:1]))
+    resize = replace(rent, what="resize", asked=AskedFor(Allowance.of(size=large), had, beyond[2:3]))
+    admin, note = "U0ADMIN0001", "enough for now"
+    return [
+        rent,
+        replace(rent, again=True),
+        extend,
+        resize,
+        replace(rent, decision="approved", by=admin, granted=whole),
+        replace(rent, decision="less", by=admin, granted=had, note=note),
+        replace(extend, decision="declined", by=admin, note=note),
+        replace(resize, decision="over"),
+        replace(rent, decision="approved", by="kws", granted=whole),
+    ]
 
 
 def _cards(texts: Texts) -> Iterator[Exhibit]:
@@ -320,7 +381,7 @@ def _desk(mine: list[Rental]) -> admin_home.AdminHome:
     found = Found(mine, 45, 1, PAGE)
     entries = [Entry(event(kind), "web01") for kind in EventKind]
     return admin_home.AdminHome(
-        Search(page=1), found, lambda day: day, _statuses(), {"old1": 2}, IMAGES, entries
+        Search(page=1), found, lambda day: day, _statuses(), {"old1": 2}, IMAGES, entries, _requests()[:2]
     )
 
 
@@ -340,6 +401,11 @@ def _admin(texts: Texts) -> Iterator[Exhibit]:
     for act in ids.RentalAct:
         view = admin_form.build(act, rental(), date(2026, 12, 22), texts, missed=True)
         yield _view("Admins", f"{act} form", view)
+    asked = AskedFor(Allowance.of(date(2027, 4, 1), Size("large", 2, 2048, 20))).to_json()
+    ask = Ask(id=1, what=AskKind.RENT, wanted=asked, reason="for the exam", asked_by="U0MINA00001")
+    ask.rental = rental(Status.ASKED)
+    yield _view("Admins", "approve less", requests.less_form(ask, SIZES, [UP, DOWN], texts))
+    yield _view("Admins", "decline", requests.decline_form(ask, texts))
     months = (date(2026, 11, 1), date(2026, 12, 1))
     listing = nodes_list.listing(_statuses(), {"old1": AllocatedCapacity(1)}, months, texts)
     yield _message("Admins", "/kws admin nodes", listing)
@@ -370,6 +436,7 @@ def _alerts(texts: Texts) -> Iterator[Exhibit]:
         alerts.WebDownAlert(NOW, refused=False),
         alerts.WebDownAlert(NOW, refused=True),
         alerts.WebUpAlert(NOW, NOW + timedelta(minutes=5)),
+        *_requests(),
     ]
     for number, details in enumerate(told):
         notice = AdminAlert(id=number, key=str(number), kind=details.kind, at=NOW, data=details.to_json())

@@ -27,6 +27,8 @@ DUE = N_(":white_check_mark: Its first day is near: creating it on {node} now.")
 LAPSED = N_(":x: No node had room in time, so the request ended. Try a smaller size or other days: /kws rent")
 LEFT = N_(":leftwards_arrow_with_hook: You left the queue. Nothing was created.")
 CANCELED = N_(":leftwards_arrow_with_hook: You canceled the reservation. Nothing was created.")
+WITHDRAW = N_("Withdraw request")
+WITHDRAWN = N_(":leftwards_arrow_with_hook: You withdrew the request. Nothing was created.")
 BY_ADMIN = (  # without a reason, and with one
     N_(":leftwards_arrow_with_hook: {actor} ended this request. Nothing was created."),
     N_(":leftwards_arrow_with_hook: {actor} ended this request. Reason: {note}. Nothing was created."),
@@ -76,6 +78,8 @@ def sentence(event: Event, rental: Rental) -> str | None:
             return DUE
         case Returned() if never_placed(rental) and event.actor != rental.owner:
             return BY_ADMIN[event.note is not None]
+        case Returned(asked=True):
+            return WITHDRAWN
         case Returned() if never_placed(rental):
             return LEFT if rental.starts_on is None else CANCELED
     return None
@@ -83,6 +87,12 @@ def sentence(event: Event, rental: Rental) -> str | None:
 
 def leave_button(rental: Rental) -> tuple[str, str, str]:
     """The label of what ends it, the title of the question, and what that costs."""
+    if rental.status is Status.ASKED:
+        return (
+            WITHDRAW,
+            N_("Withdraw {name}?"),
+            N_("The admins no longer have to decide. You can't undo this."),
+        )
     if rental.starts_on is not None:
         return CANCEL, N_("Cancel {name}?"), N_("The days are free for others at once. You can't undo this.")
     return LEAVE, N_("Leave the queue with {name}?"), N_("Your position will be lost. You can't undo this.")
@@ -90,6 +100,8 @@ def leave_button(rental: Rental) -> tuple[str, str, str]:
 
 def question(rental: Rental) -> str:
     """What is asked before it ends."""
+    if rental.status is Status.ASKED:
+        return N_("Withdraw the request for {name}? The admins no longer have to decide.")
     if rental.starts_on is not None:
         return N_("Cancel the reservation of {name}? The days are free for others at once.")
     return N_("Leave the queue with {name}? Your position will be lost.")

@@ -49,7 +49,7 @@ class BeyondPolicy(Details):
 class AskedFor(Details):
     """All of it."""
 
-    wanted: Allowance
+    wanted: Allowance = Allowance()
     had: Allowance | None = None  # what the rental has now
     beyond: tuple[BeyondPolicy, ...] = ()
     node: str | None = None

@@ -8,20 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import ClassVar
 
-from kws_core.tables.details import Details
+from kws_core.tables.details import EventDetails
+from kws_core.tables.details.ask_events import AskDeclined
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.states import Reason
 
 NOT_TAKEN = "not_taken"  # KeyDropped.refusal: the server was rebooted and does not accept the new key
 NOT_AUDITED = frozenset({"via", "channel", "card"})  # shown in another column, or of use to the delivery only
-
-
-class EventDetails(Details):
-    """Base of the classes below, one for each kind."""
-
-    kind: ClassVar[EventKind]
 
 
 @dataclass(frozen=True)
@@ -68,70 +62,6 @@ class WaitLapsed(EventDetails):
 
     kind = EventKind.WAIT_LAPSED
     reason: str = Reason.LAPSED
-
-
-@dataclass(frozen=True)
-class Asked(EventDetails):
-    """Its owner asks the admins for more than the policy allows."""
-
-    kind = EventKind.ASKED
-    what: str  # an AskKind, as in those below
-    reason: str
-    until: date | None = None  # these two as wanted, or as approved
-    size: str | None = None
-    again: bool | None = None
-    via: str | None = None
-
-
-@dataclass(frozen=True)
-class AskApproved(EventDetails):
-    """An admin allows it, or policy.auto_approve."""
-
-    kind = EventKind.ASK_APPROVED
-    what: str
-    until: date | None = None
-    size: str | None = None
-    less: bool | None = None  # than was asked for
-    via: str | None = None
-    note: str | None = None
-
-
-@dataclass(frozen=True)
-class AskDeclined(EventDetails):
-    """An admin doesn't."""
-
-    kind = EventKind.ASK_DECLINED
-    what: str
-    reason: str = Reason.DECLINED
-    via: str | None = None
-    note: str | None = None
-
-
-@dataclass(frozen=True)
-class AskUnanswered(EventDetails):
-    """No admin has answered for long; an event of this kind has a key."""
-
-    kind = EventKind.ASK_UNANSWERED
-    ask: int
-    what: str
-
-
-@dataclass(frozen=True)
-class AskDelayed(EventDetails):
-    """What was approved can't be done yet; an event of this kind has a key."""
-
-    kind = EventKind.ASK_DELAYED
-    what: str
-    why: str  # an ErrorCode
-    until: datetime | None = None  # how long it is tried
-
-
-@dataclass(frozen=True)
-class AskFailed(EventDetails):
-    """It could not be done in that time."""
-
-    kind = EventKind.ASK_FAILED
-    what: str
 
 
 @dataclass(frozen=True)
@@ -329,6 +259,7 @@ class Returned(EventDetails):
     reason: str
     via: str | None = None
     note: str | None = None
+    asked: bool | None = None  # an admin was still to allow it
 
 
 @dataclass(frozen=True)

@@ -124,3 +124,11 @@ def test_audit(world: World, typed: Typed) -> None:
     assert typed("audit", "--since", "2026-12-02").out == "No entries.\n"
     assert 'reason="old"' in typed("audit").out
     assert typed("audit", "--since", "yesterday").code == 2
+
+
+def test_asks_lists_what_waits_for_an_admin(world: World, typed: Typed) -> None:
+    assert typed("asks").out == "There are no requests.\n"
+    world.rent(ends_on=world.day(120), ask="for the exam")
+    (row,) = typed("asks", "--json").rows
+    assert (row["name"], row["person"], row["what"], row["size"]) == ("web01", MINA.id, "rent", "small")
+    assert (row["until"], row["beyond"], row["reason"]) == ("2027-03-31", "end_late", "for the exam")
