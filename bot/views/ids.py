@@ -32,6 +32,9 @@ class Field(StrEnum):
     IMAGE = "image"
     SIZE = "size"
     ENDS_ON = "ends_on"
+    STARTS_ON = "starts_on"
+    WAIT_UNTIL = "wait_until"
+    ROOM = "room"  # what to do where there is no room; behind it the number of the question
     ACCESS = "access"
     PUBLIC_KEY = "public_key"
     PASSWORD = "password"
@@ -71,6 +74,7 @@ class Action(StrEnum):
     OPEN_CONTAINER = "open_container"
     MORE = "rent_more"
     LONGER = "rent_longer"
+    RENT_WORDS = "rent_words"  # value: what was typed behind the command, and what is to be different
     SHOW_LIST = "show_list"
     SHOW_STATUS = "show_status"
     SHOW_HELP = "show_help"

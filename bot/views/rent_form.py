@@ -26,6 +26,8 @@ from bot.text.units import clip, size_line, used_line
 from bot.views import form_fields as fields
 from bot.views import ids
 from bot.views.form_fields import SentView, ViewState
+from bot.views.waiting import room_choice
+from bot.views.waiting.room_choice import RoomChoice
 from kws_core.config import Policy, WebSection
 from kws_core.errors import ErrorCode, UserError
 from kws_core.forms.container import in_shell
@@ -54,11 +56,13 @@ class Shown:
     custom: bool = False
     new_network: bool = False
     boxes: int = 1  # for cloud-init: Slack takes 3,000 characters in each
+    room: RoomChoice | None = None  # what is asked since no node has room
 
     def metadata(self) -> str:
         """As private_metadata: what no field says."""
-        boxes = f" {self.boxes}" if self.boxes > 1 else ""
-        return f"{self.kind.value}{' more' if self.more else ''}{boxes}"
+        words = [self.kind.value, "more" if self.more else "", str(self.boxes) if self.boxes > 1 else ""]
+        words.append(self.room.word() if self.room else "")
+        return " ".join(filter(None, words))
 
 
 def shown_in(view: SentView) -> Shown:
@@ -77,6 +81,7 @@ def shown_in(view: SentView) -> Shown:
         custom=view.state.option(ids.Field.SIZE) == CUSTOM,
         new_network=view.state.option(ids.Field.NETWORK) == NEW_NETWORK,
         boxes=next((min(int(word), MOST_BOXES) for word in words if _NUMBER.fullmatch(word)), 1),
+        room=RoomChoice.read(words),
     )
 
 
@@ -115,7 +120,8 @@ def _blocks(
 ) -> list[Block]:
     server = shown.kind is Kind.SERVER
     standing = MarkdownTextObject(text=clip(used_line(offer, policy, texts), 2000))
-    blocks: list[Block] = [
+    blocks: list[Block] = room_choice.blocks(shown.room, offer.sizes, texts) if shown.room else []
+    blocks += [
         ContextBlock(elements=[standing]),
         fields.name(texts),
         fields.image(offer.images, texts, offer.copies, copy) if server else fields.registry_image(texts),
@@ -192,7 +198,7 @@ def _container(texts: Texts) -> list[Block]:
 
 
 def _more(offer: FormOptions, policy: Policy, texts: Texts, shown: Shown, admin: bool) -> list[Block]:
-    blocks: list[Block] = []
+    blocks: list[Block] = [] if shown.room else [room_choice.first_day(texts)]
     if shown.kind is Kind.SERVER:
         hint = texts.plain(N_("SSH is always open. For example: {ports}"), ports=SOME_PORTS)
         config_hint = texts.plain(
@@ -261,13 +267,15 @@ def parse(view: SentView) -> RentForm:
     password = state.verbatim(ids.Field.PASSWORD)
     image = _image_of(shown.kind, state)
     copy = image.removeprefix(fields.COPY) if image and image.startswith(fields.COPY) else None
-    return RentForm(
+    form = RentForm(
         kind=shown.kind,
         name=state.text(ids.Field.NAME),
         image=None if copy else image,
         copy=copy,
         size=state.option(ids.Field.SIZE),
         ends_on=state.day(ids.Field.ENDS_ON),
+        starts_on=state.day(ids.Field.STARTS_ON),
+        wait_until=state.day(ids.Field.WAIT_UNTIL),
         access=Access.OWN_KEY if saved else ACCESS.get(access, Access.GENERATED),
         saved_key=int(saved) if saved.isdigit() else None,
         public_key=state.text(ids.Field.PUBLIC_KEY),
@@ -285,6 +293,7 @@ def parse(view: SentView) -> RentForm:
         node=state.option(ids.Field.NODE),
         web=bool(state.options(ids.Field.WEB)) if ids.Field.WEB in state.values else None,
     )
+    return shown.room.apply(form, state) if shown.room else form
 
 
 def _command(state: ViewState) -> str | None:

@@ -43,17 +43,20 @@ from bot.views import (
     web as web_views,
 )
 from bot.views.rent_form import PASSWORD, PASTED, Shown
+from bot.views.waiting.room_choice import RoomChoice
 from kws_core.config import Policy, WebSection
 from kws_core.copies.service import CopyTerms
 from kws_core.expiry import ExpiryInfo
 from kws_core.images.table import tabulate
 from kws_core.nodes.values import Capacity, Image, StoredImage
 from kws_core.outbox.admin_queries import PAGE, Entry, Found, Search
+from kws_core.rentals.admission import CUSTOM
 from kws_core.rentals.reset import ResetTerms
 from kws_core.rentals.service import FormOptions
 from kws_core.scheduling.capacity import AllocatedCapacity, NodeStatus
 from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.scheduling.placement import NodeCapacity
+from kws_core.scheduling.waiting_list import Place
 from kws_core.tables.alert import AdminAlert
 from kws_core.tables.copy import Copy
 from kws_core.tables.details import alerts
@@ -208,6 +211,15 @@ def _forms(texts: Texts) -> Iterator[Exhibit]:
     ):
         view = rent_form.build(offer(), Policy(), texts, shown, admin=True)
         yield _view("Forms", f"Rent {title}", view)
+    for title, choice in (
+        (
+            "and room later",
+            RoomChoice(1, "large", None, date(2026, 12, 8), date(2026, 12, 14), ("small", "medium")),
+        ),
+        ("and nobody knows when", RoomChoice(1, CUSTOM)),
+    ):
+        view = rent_form.build(offer(), Policy(), texts, Shown(room=choice))
+        yield _view("Forms", f"Rent, no room now {title}", view)
     empty = FormOptions([], SIZES, [UP], TODAY, TODAY, TODAY)
     yield _view("Forms", "Rent, no images yet", rent_form.build(empty, Policy(), texts))
     yield _view("Forms", "Extend", rental_forms.extension(rental(), _outlook(), texts))
@@ -244,6 +256,7 @@ def _cards(texts: Texts) -> Iterator[Exhibit]:
         made = rental(kind=kind, reset_at=NOW)
         assert made.power is Power.RESETTING
         yield _card(f"{kind}, {made.power}", made, [EventKind.READY, EventKind.RESET_WANTED], ends, texts)
+    yield from _waiting(texts)
     for title, site in (("served", served()), ("not served yet", served(served_at=None))):
         message = rental_card.card(rental(site=site), [event(EventKind.WEB_SERVED)], ends, texts, WEB)
         yield _message("Cards", f"server with a web address, {title}", list(message.blocks))
@@ -274,6 +287,45 @@ def _cards(texts: Texts) -> Iterator[Exhibit]:
     yield _message("Cards", "failures", _said("\n".join(str(line) for line in reasons)))
     events = [event(kind, number) for number, kind in enumerate(EventKind)]
     yield _message("Cards", "history", _said(history.of_rental(events, [None] * len(events), texts)))
+
+
+def _waiting(texts: Texts) -> Iterator[Exhibit]:
+    """A rental that waits, and what is told of it."""
+    ends, first = datetime(2026, 12, 21, tzinfo=SEOUL), date(2026, 12, 10)
+    queued, booked = rental(Status.WAITING), rental(Status.WAITING, starts_on=first)
+    queued.placements, booked.placements = [], []
+    started = event(EventKind.WAIT_STARTED)
+    for title, place in (
+        ("room later", Place(2, 5, date(2026, 12, 8))),
+        ("nobody knows when", Place(1, 1, None)),
+    ):
+        card = rental_card.card(queued, [started], ends, texts, place=place)
+        yield _message("Cards", f"waits for room, {title}", list(card.blocks))
+        yield _message(
+            "Answers",
+            f"/kws list, waits for room, {title}",
+            rental_card.list_entry(queued, ends, texts, place),
+        )
+    reserved = event(EventKind.WAIT_STARTED, starts_on=first.isoformat())
+    card = rental_card.card(booked, [reserved], ends, texts)
+    yield _message("Cards", "reserved", list(card.blocks))
+    yield _message("Answers", "/kws list, reserved", rental_card.list_entry(booked, ends, texts))
+    for kind, about in (
+        (EventKind.WAIT_LATE, booked),
+        (EventKind.WAIT_OVER, rental(Status.REQUESTED, starts_on=first)),
+        (EventKind.WAIT_OVER, rental(Status.REQUESTED)),
+        (EventKind.WAIT_LAPSED, queued),
+    ):
+        rung = rental_card.notification(about, event(kind), texts)
+        when = "at its first day" if about.starts_on else "in the queue"
+        yield _message("Cards", f"{kind}, {when}", list(rung.blocks))
+    gone = rental(Status.ENDED)
+    gone.placements = []
+    left = [event(EventKind.RETURNED), event(EventKind.RETURNED, actor=gone.owner)]
+    lines = [event_lines.line(one, gone, texts) for one in left]
+    gone.starts_on = first
+    lines += [event_lines.line(left[1], gone, texts)]
+    yield _message("Cards", "left the queue", _said("\n".join(str(line) for line in lines)))
 
 
 def _card(title: str, made: Rental, kinds: list[EventKind], ends: datetime, texts: Texts) -> Exhibit:

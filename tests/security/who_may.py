@@ -175,10 +175,13 @@ TABLE: tuple[Row, ...] = (
     _button(Action.ADD_KEY, "form:key", MEMBERS),
     Row("button `rent_more` in form `rent`", MEMBERS, ("action:rent_more",), _more, "call:views.update"),
     Row("button `rent_longer` in form `rent`", MEMBERS, ("action:rent_longer",), _longer, "call:views.update"),
+    _button(f"{Action.RENT_WORDS}:wait", "event:requested", MEMBERS, value="{fresh} debian-12 small"),
     _redraws("size", "small"),
     _redraws("access", "generated"),
     _redraws("network", "default"),
     _submitted("", View.RENT, "server", "event:requested", MEMBERS, **RENTED),
+    _submitted(" that asked what to do without room", View.RENT, "server room:1:small::::", "event:requested", MEMBERS,
+               **RENTED, room_1={"option": "wait"}),
     _submitted("", View.KEY, '["URL", false]', "act:key_saved", MEMBERS, public_key="{line}", name=""),
     Row("opening the App Home", MEMBERS, ("event:app_home_opened",), _home, "home:Rent a server"),
     # with mina's things
