@@ -81,7 +81,8 @@ class Extend:
         if not rental.live:
             raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
         outlook = self.context.expiry.outlook(rental, (), self.context.now())
-        view = rental_forms.extension(rental, outlook, request.texts)
+        limit = self.terms.limit(request.who, rental.id)
+        view = rental_forms.extension(rental, outlook, request.texts, limit)
         request.open_form(view, f"/kws extend {rental.name}")
 
     def _until(self, rental: Rental, word: str) -> date:

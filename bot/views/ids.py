@@ -61,6 +61,7 @@ class Field(StrEnum):
     MIN_RAM_MB = "min_ram_mb"
     PERSON = "person"  # these two in the forms of admins
     NOTE = "note"
+    ANYWAY = "anyway"  # beside them: though it takes what is promised to others
     TELL = "tell"  # these three where a node goes into maintenance
     UNTIL = "until"
     REASON = "reason"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from pydantic import TypeAdapter
@@ -60,8 +60,8 @@ class ResetAnswer(NamedTuple):
     new_key: bool
 
 
-def extension(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> View:
-    """The form; it proposes a week more, as far as the policy goes."""
+def extension(rental: Rental, outlook: ExpiryInfo, texts: Texts, limit: date | None = None) -> View:
+    """The form; it proposes a week more, as far as the policy goes, and promises to others (``limit``)."""
     now = texts(
         N_("You can use *{name}* until {moment}."),
         name=rental.name,
@@ -74,7 +74,7 @@ def extension(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> View:
         submit=PlainTextObject(text=texts.plain(N_("Extend rental"))),
         close=PlainTextObject(text=texts.plain(N_("Cancel"))),
         private_metadata=rental.id,
-        blocks=[_section(now), _until(outlook, texts)],
+        blocks=[_section(now), _until(outlook, texts, limit)],
     )
 
 
@@ -137,9 +137,13 @@ def _key(texts: Texts) -> InputBlock:
     return fields.select(ids.Field.ACCESS, texts.plain(N_("SSH key")), options, KEEP_KEY, hint=hint)
 
 
-def _until(outlook: ExpiryInfo, texts: Texts) -> InputBlock:
-    hint = texts.plain(N_("Choose a date no later than {day}."), day=texts.date(outlook.latest))
-    element = DatePickerElement(action_id=ids.Action.VALUE, initial_date=outlook.proposed.isoformat())
+def _until(outlook: ExpiryInfo, texts: Texts, limit: date | None) -> InputBlock:
+    proposed = outlook.proposed if limit is None else min(outlook.proposed, limit)
+    hint = texts.plain(N_("Choose a date no later than {day}."), day=texts.date(limit or outlook.latest))
+    if limit is not None:
+        later = texts.date(limit + timedelta(days=1))
+        hint += " " + texts.plain(N_("From {day}, its room is promised to someone else."), day=later)
+    element = DatePickerElement(action_id=ids.Action.VALUE, initial_date=proposed.isoformat())
     return fields.block(ids.Field.ENDS_ON, texts.plain(N_("New last day")), element, hint)
 
 

@@ -270,12 +270,16 @@ class WaitingList:
             day -= A_DAY
         return None
 
-    def extend(self, rental: Rental, until: date) -> list[Promised]:
-        """Keep the promises with that rental lasting to that day; those that can't be kept then."""
+    def extend(self, rental: Rental, until: date, *, note: bool = True) -> list[Promised]:
+        """Keep the promises with that rental lasting to that day; those that can't be kept then.
+
+        ``note``: write down where the others are kept; not for a mere question.
+        """
         if not self.promised:
             return []
         before, after = self.calendar(), self.calendar({rental.id: until})
-        self.keep_promises(after)
+        if note:
+            self.keep_promises(after)
         lost = [self.rentals[one] for one in after.unmet if one not in before.unmet]
         return [Promised(one.name, one.owner, one.starts_on or self.today) for one in lost]
 

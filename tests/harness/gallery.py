@@ -56,7 +56,7 @@ from kws_core.rentals.service import FormOptions
 from kws_core.scheduling.capacity import AllocatedCapacity, NodeStatus
 from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.scheduling.placement import NodeCapacity
-from kws_core.scheduling.waiting_list import Place
+from kws_core.scheduling.waiting_list import Place, Promised
 from kws_core.tables.alert import AdminAlert
 from kws_core.tables.copy import Copy
 from kws_core.tables.details import alerts
@@ -223,6 +223,8 @@ def _forms(texts: Texts) -> Iterator[Exhibit]:
     empty = FormOptions([], SIZES, [UP], TODAY, TODAY, TODAY)
     yield _view("Forms", "Rent, no images yet", rent_form.build(empty, Policy(), texts))
     yield _view("Forms", "Extend", rental_forms.extension(rental(), _outlook(), texts))
+    limited = rental_forms.extension(rental(), _outlook(), texts, date(2026, 12, 18))
+    yield _view("Forms", "Extend, promised to others", limited)
     for title, terms in (
         ("a server", ResetTerms(rental(), may_change_key=True, may_copy=True)),
         (
@@ -391,6 +393,12 @@ def _statuses() -> list[NodeStatus]:
 def _admin(texts: Texts) -> Iterator[Exhibit]:
     for act in ids.RentalAct:
         view = admin_form.build(act, rental(), date(2026, 12, 22), texts, missed=True)
+        hit = (
+            [Promised("exam", "U0JOON00001", date(2026, 12, 19))] * 17 if act is ids.RentalAct.EXTEND else []
+        )
+        if hit:
+            again = admin_form.build(act, rental(), date(2026, 12, 22), texts, hit=hit)
+            yield _view("Admin", f"{act}, promised to others", again)
         yield _view("Admins", f"{act} form", view)
     months = (date(2026, 11, 1), date(2026, 12, 1))
     listing = nodes_list.listing(_statuses(), {"old1": AllocatedCapacity(1)}, months, texts)

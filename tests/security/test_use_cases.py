@@ -135,6 +135,8 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
         ADMINS,
         lambda w, who, r, k: Extensions(w.context).extend(who, r.id, w.day(400), via="x", note="exam"),
     ),
+    "extension.limit": (KEEPERS, lambda w, who, r, k: Extensions(w.context).limit(who, r.id)),
+    "extension.hit": (ADMINS, lambda w, who, r, k: Extensions(w.context).hit(who, r.id, w.day(20))),
     "extension.restore": (
         KEEPERS,
         lambda w, who, r, k: _unless(Extensions(w.context).restore, "not_stopped", who, r.id),

@@ -226,3 +226,55 @@ def test_what_waits_too_long_ends_with_a_message(story: Story) -> None:
     midnight(story, 3)
     assert all(rental.name != "web01" for rental in story.rentals())
     assert "No node had room in time" in bells(joon)[-1]
+
+
+def promised(story: Story) -> Rental:
+    """Mina's exam needs all of the node from the tenth day on, and Joon has half of it until the fifth."""
+    mina, joon = story.workspace.person("mina"), story.workspace.person("joon")
+    mina.command(f"/kws rent exam debian-12 medium {day(story, 10)}..{day(story, 12)}")
+    story.workspace.wait_for(lambda: "예약" in str(mina.ephemeral()))
+    story.rent(joon, "web01", ends_on=day(story, 5))
+    story.settle(4)
+    return named(story, "web01")
+
+
+def test_extending_stops_where_it_is_promised(story: Story) -> None:
+    mine = promised(story)
+    joon = story.workspace.person("joon")
+    joon.command("/kws extend web01")
+    story.workspace.wait_for(lambda: joon.open_view)
+    assert f"{shown(story, 8)}. From" in str(joon.open_view)
+    joon.fill_form({"ends_on": day(story, 11)})
+    refused = joon.submit().errors["ends_on"]
+    assert f"{shown(story, 8)}. From" in refused
+    assert f"{shown(story, 9)}, its room is promised to someone else." in refused
+    joon.fill_form({"ends_on": day(story, 8)})
+    assert joon.submit().errors == {}
+    assert named(story, "web01").ends_on == mine.ends_on + timedelta(days=3)
+
+
+def test_an_admin_sees_whom_it_hits_and_they_hear_of_it_on_their_day(story: Story) -> None:
+    mine = promised(story)
+    admin, mina = story.workspace.person("admin"), story.workspace.person("mina")
+    admin.command("/kws admin rentals web01")
+    story.workspace.wait_for(lambda: "desk_act" in str(admin.ephemeral()))
+    admin.choose("desk_act", f"extend|{mine.id}", message=admin.ephemeral()[-1]["ts"])
+    story.workspace.wait_for(lambda: admin.open_view)
+    admin.fill_form({"ends_on": day(story, 20), "note": "paper"})
+    admin.submit()
+    form = visible_text(admin.open_view)
+    assert "다른 사람이 예약한 자원" in form
+    assert f"exam (<@{mina.id}> 님)" in form
+    assert named(story, "web01").ends_on == mine.ends_on
+    admin.submit()
+    assert "다른 사람이 예약한 자원" in visible_text(admin.open_view), "it isn't ticked"
+    admin.fill_form({"anyway": ["anyway"]})
+    admin.submit()
+    assert admin.open_view is None
+    story.workspace.wait_for(lambda: named(story, "web01").ends_on.isoformat() == day(story, 20))
+    for _ in range(10):
+        midnight(story, 1)
+    assert named(story, "exam").status is Status.WAITING
+    assert len([text for text in bells(mina) if "시작일이 되었지만" in text]) == 1
+    mina.command("/kws list")
+    story.workspace.wait_for(lambda: "여유 자원 대기 중 (1건 중 1번째)" in str(mina.ephemeral()))
