@@ -86,7 +86,7 @@ class Extensions:
             raise UserError(ErrorCode.ADMINS_ONLY)
         with self.context.store.read() as session:
             rental = allowed(queries.rental(session, rental_id), who)
-            return self._book(session).extend(rental, until, note=False)
+            return self._book(session).extend(rental, until)  # where others are kept then isn't committed
 
     def restore(self, who: Actor, rental_id: str, *, via: str = "restore", note: str | None = None) -> Rental:
         """Restore an expired rental within its grace period, for a week.

@@ -43,6 +43,7 @@ from bot.views import (
     web as web_views,
 )
 from bot.views.rent_form import PASSWORD, PASTED, Shown
+from bot.views.waiting import calendar_lines
 from bot.views.waiting.room_choice import RoomChoice
 from kws_core.config import Policy, WebSection
 from kws_core.copies.service import CopyTerms
@@ -51,6 +52,7 @@ from kws_core.images.table import tabulate
 from kws_core.nodes.values import Capacity, Image, StoredImage
 from kws_core.outbox.admin_queries import PAGE, Entry, Found, Search
 from kws_core.rentals.admission import CUSTOM
+from kws_core.rentals.lab_calendar import Booking, DayPlan, FreeDay
 from kws_core.rentals.reset import ResetTerms
 from kws_core.rentals.service import FormOptions
 from kws_core.scheduling.capacity import AllocatedCapacity, NodeStatus
@@ -154,7 +156,10 @@ def _answers(texts: Texts) -> Iterator[Exhibit]:
     yield _message("Answers", "/kws help", _said(prose.help_text("/kws", texts)))
     yield _message("Answers", "/kws admin help", _said(prose.admin_help("/kws", texts)))
     rooms = "\n".join(room_line(room, texts) for room in (UP, DOWN, DRAINED))
-    yield _message("Answers", "/kws status", _said(used_line(offer([rental()]), Policy(), texts), rooms))
+    for who, admin in (("a student's", False), ("an admin's", True)):
+        later = calendar_lines.said(plan(admin=admin), texts)
+        said = _said(used_line(offer([rental()]), Policy(), texts), rooms, *later)
+        yield _message("Answers", f"/kws status, {who}", said)
     ends = datetime(2026, 12, 16, tzinfo=SEOUL)
     entries = [
         block
@@ -366,15 +371,37 @@ def _home(texts: Texts) -> Iterator[Exhibit]:
     mine = [rental(id="a"), rental(Status.STOPPED, id="b", name="db01")]
     ends = {one.id: datetime(2026, 12, 16, tzinfo=SEOUL) for one in mine}
     for title, desk in (("a student's", []), ("an admin's", admin_home.build(_desk(mine), texts))):
-        yield _view("App Home", title, home.build(offer(mine), Policy(), ends, texts, desk))
+        yield _view("App Home", title, home.build(offer(mine), Policy(), ends, texts, desk, plan=plan()))
     yield _view("App Home", "no rentals", home.build(offer(), Policy(), {}, texts))
+
+
+def plan(*, admin: bool = True) -> DayPlan:
+    """Four weeks in which a large server is reserved, somebody waits, and some rentals end."""
+    days = []
+    for number in range(28):
+        fits = {
+            "small": 3 if number < 8 else 5,
+            "medium": 1 if number < 8 else 2,
+            "large": int(not 9 < number < 14),
+        }
+        days.append(FreeDay(TODAY + timedelta(days=number), fits, {}))
+    ends = [TODAY + timedelta(days=more) for more in (2, 7, 7, 20)]
+    bookings = [
+        Booking("node1", f"web{number:02}", "U0MINA00001", None, day) for number, day in enumerate(ends)
+    ]
+    bookings.append(
+        Booking("node2", "exam", "U0JOON00001", TODAY + timedelta(days=9), TODAY + timedelta(days=13))
+    )
+    queued, booked = rental(Status.WAITING), rental(Status.WAITING, name="exam", starts_on=date(2026, 12, 10))
+    waiting = [(queued, Place(1, 2, date(2026, 12, 8))), (queued, Place(2, 2, None)), (booked, None)]
+    return DayPlan(SIZES, days, bookings if admin else (), waiting if admin else ())
 
 
 def _desk(mine: list[Rental]) -> admin_home.AdminHome:
     found = Found(mine, 45, 1, PAGE)
     entries = [Entry(event(kind), "web01") for kind in EventKind]
     return admin_home.AdminHome(
-        Search(page=1), found, lambda day: day, _statuses(), {"old1": 2}, IMAGES, entries
+        Search(page=1), found, lambda day: day, _statuses(), {"old1": 2}, IMAGES, entries, plan()
     )
 
 
@@ -398,7 +425,7 @@ def _admin(texts: Texts) -> Iterator[Exhibit]:
         )
         if hit:
             again = admin_form.build(act, rental(), date(2026, 12, 22), texts, hit=hit)
-            yield _view("Admin", f"{act}, promised to others", again)
+            yield _view("Admins", f"{act} form, promised to others", again)
         yield _view("Admins", f"{act} form", view)
     months = (date(2026, 11, 1), date(2026, 12, 1))
     listing = nodes_list.listing(_statuses(), {"old1": AllocatedCapacity(1)}, months, texts)

@@ -23,6 +23,7 @@ from kws_core.rentals.access import allowed
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.extension import Extensions
 from kws_core.rentals.key_files import KeyFiles
+from kws_core.rentals.lab_calendar import LabCalendar
 from kws_core.rentals.machine_actions import Operations
 from kws_core.rentals.saved_keys import KeyRing
 from kws_core.scheduling.capacity import record_of
@@ -122,6 +123,7 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
     "service.change": (KEEPERS, lambda w, who, r, k: Sites(w.context).change(who, r.id, SiteForm(port=8080))),
     "service.take_off": (ADMINS, lambda w, who, r, k: Sites(w.context).take_off(who, r.id, "phishing")),
     "service.put_back": (ADMINS, lambda w, who, r, k: Sites(w.context).put_back(who, r.id)),
+    "lab_calendar.days": (OWN, lambda w, who, r, k: LabCalendar(w.context).days(who)),
     "queries.my_rentals": (OWN, lambda w, who, r, k: w.rental_queries.my_rentals(who)),
     "queries.rental": (KEEPERS, lambda w, who, r, k: w.rental_queries.rental(who, r.id)),
     "queries.rental_named": (OWNER, lambda w, who, r, k: w.rental_queries.rental_named(who, r.name)),
