@@ -18,6 +18,7 @@ from bot.views import ids, rental_forms
 from bot.views.asks import ask_form
 from kws_core.asks.service import Asks
 from kws_core.errors import BEYOND_POLICY, ErrorCode, UserError
+from kws_core.people import Actor
 from kws_core.rentals.extension import Extensions
 from kws_core.tables.rental import Rental
 
@@ -94,7 +95,7 @@ class Extend:
             if error.code not in BEYOND_POLICY or reason is not None:
                 raise
             said = ask_form.refusals([error], form.texts)
-            return Redraw(self._form(self.rental_queries.rental(who, rental_id), form.texts, said))
+            return Redraw(self._form(who, self.rental_queries.rental(who, rental_id), form.texts, said))
         return None
 
     def _extend(self, request: RequestContext, rental_id: str, until: date | None, via: str) -> Rental | None:
@@ -115,14 +116,15 @@ class Extend:
     ) -> None:
         if not rental.live:
             raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
-        view = self._form(rental, request.texts, said, until)
+        view = self._form(request.who, rental, request.texts, said, until)
         request.open_form(view, f"/kws extend {rental.name}")
 
     def _form(
-        self, rental: Rental, texts: Texts, said: Mrkdwn | None = None, until: date | None = None
+        self, who: Actor, rental: Rental, texts: Texts, said: Mrkdwn | None = None, until: date | None = None
     ) -> View:
         outlook = self.context.expiry.outlook(rental, (), self.context.now())
-        return rental_forms.extension(rental, outlook, texts, said, until)
+        limit = self.terms.limit(who, rental.id)
+        return rental_forms.extension(rental, outlook, texts, limit, said=said, until=until)
 
     def _until(self, rental: Rental, word: str) -> date:
         """``7d`` is a week more than agreed until now; a date is that date."""

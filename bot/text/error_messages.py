@@ -104,9 +104,7 @@ _OWN: dict[ErrorCode, Message] = {
     ErrorCode.NO_ROOM: N_("No node has room for {size} now. Available: {free}. {earliest}"),
     ErrorCode.NOT_FREE: N_("Not free from {day}. {following}"),
     ErrorCode.STARTS_LATE: N_("Choose a first day no later than the last day, {last}."),
-    ErrorCode.PROMISED: N_(
-        "{name} can last until {latest}. From {next}, its room is promised to someone else."
-    ),
+    ErrorCode.PROMISED: N_("{longest} From {next}, its room is promised to someone else."),
     ErrorCode.RENTAL_UNKNOWN: N_("You don't have a rental called {name}. {hint}"),
     ErrorCode.RENTAL_GONE: N_("This rental was deleted or isn't yours. Open your rentals again: /kws list"),
     ErrorCode.GUEST: N_("Only workspace members can use KWS. Ask a lab member to rent for you."),
@@ -308,7 +306,12 @@ def _of_room(error: UserError, texts: Texts) -> dict[str, object]:
             return {"following": texts.plain(N_("Choose other days, or a smaller size."))}
         return {"following": texts.plain(N_("It's free for as long from {day}."), day=texts.date(day))}
     if error.code is ErrorCode.PROMISED:
-        return {"next": texts.date(cast(date, error.data["latest"]) + timedelta(days=1))}
+        latest, name = cast(date, error.data["latest"]), error.data["name"]
+        said = N_("You can extend {name} until {latest}.")
+        if latest <= cast(date, error.data["ends_on"]):
+            said = N_("You can't extend {name}.")
+        longest = texts.plain(said, name=name, latest=texts.date(latest))
+        return {"longest": longest, "next": texts.date(latest + timedelta(days=1))}
     return {}
 
 

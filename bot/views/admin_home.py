@@ -28,8 +28,10 @@ from bot.text.units import clip, room_line
 from bot.views import history, ids, rental_card
 from bot.views.asks import requests
 from bot.views.home import heading, small
+from bot.views.waiting import calendar_lines
 from kws_core.nodes.values import Image
 from kws_core.outbox.admin_queries import Entry, Found, Search
+from kws_core.rentals.lab_calendar import DayPlan
 from kws_core.scheduling.capacity import NodeStatus
 from kws_core.tables.base import SYSTEM
 from kws_core.tables.details.alerts import AskAlert
@@ -69,6 +71,7 @@ class AdminHome:
     missed: Mapping[str, int]  # nodes that nodes.toml has no more, and how many rentals they have
     images: Sequence[Image]
     entries: Sequence[Entry]
+    plan: DayPlan
     asks: Sequence[AskAlert] = ()  # what people wait for an answer to
 
 
@@ -232,6 +235,13 @@ def _nodes(desk: AdminHome, texts: Texts) -> list[Block]:
     return [_section("\n".join(lines[:MOST_NODES]))]
 
 
+def _waiting(desk: AdminHome, texts: Texts) -> list[Block]:
+    """Who waits for room or for a first day, and what begins and ends next."""
+    found = [history.first_lines(calendar_lines.queue(desk.plan, texts)) or texts(N_("none"))]
+    found += [history.first_lines(lines) for lines in [calendar_lines.by_node(desk.plan, texts)] if lines]
+    return [_section(text) for text in found]
+
+
 def _images(desk: AdminHome, texts: Texts) -> list[Block]:
     """What can be rented."""
     names = ", ".join(code(image.title or image.name) for image in desk.images[:MOST_IMAGES])
@@ -267,6 +277,7 @@ def _section(text: str) -> SectionBlock:
 SECTIONS: tuple[
     tuple[str, Callable[[AdminHome, Texts], list[Block]]], ...
 ] = (  # below the rentals; 30 blocks at most
+    (N_("Waiting for room, and reserved"), _waiting),
     (N_("Nodes"), _nodes),
     (N_("Images"), _images),
     (N_("Recent activity"), _events),

@@ -274,7 +274,7 @@ class ViewState(SlackModel):
         text = self.text(field) or ""
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
-    def option(self, field: ids.Field) -> str | None:
+    def option(self, field: str) -> str | None:
         """The value of the option that was chosen."""
         return self._element(field).option
 

@@ -34,6 +34,9 @@ class Field(StrEnum):
     IMAGE = "image"
     SIZE = "size"
     ENDS_ON = "ends_on"
+    STARTS_ON = "starts_on"
+    WAIT_UNTIL = "wait_until"
+    ROOM = "room"  # what to do where there is no room; behind it the number of the question
     ACCESS = "access"
     PUBLIC_KEY = "public_key"
     PASSWORD = "password"
@@ -61,6 +64,7 @@ class Field(StrEnum):
     MIN_RAM_MB = "min_ram_mb"
     PERSON = "person"  # these two in the forms of admins
     NOTE = "note"
+    ANYWAY = "anyway"  # beside them: though it takes what is promised to others
     TELL = "tell"  # these three where a node goes into maintenance
     UNTIL = "until"
     REASON = "reason"
@@ -74,6 +78,7 @@ class Action(StrEnum):
     OPEN_CONTAINER = "open_container"
     MORE = "rent_more"
     LONGER = "rent_longer"
+    RENT_WORDS = "rent_words"  # value: what was typed behind the command, and what is to be different
     SHOW_LIST = "show_list"
     SHOW_STATUS = "show_status"
     SHOW_HELP = "show_help"

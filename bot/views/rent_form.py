@@ -27,6 +27,8 @@ from bot.views import form_fields as fields
 from bot.views import ids
 from bot.views.asks import ask_form
 from bot.views.form_fields import SentView, ViewState
+from bot.views.waiting import room_choice
+from bot.views.waiting.room_choice import RoomChoice
 from kws_core.config import Policy, WebSection
 from kws_core.errors import ErrorCode, UserError
 from kws_core.forms.container import in_shell
@@ -55,13 +57,15 @@ class Shown:
     custom: bool = False
     new_network: bool = False
     boxes: int = 1  # for cloud-init: Slack takes 3,000 characters in each
+    room: RoomChoice | None = None  # what is asked since no node has room
     ask: bool = False  # only the policy forbids it
     said: Mrkdwn | None = None  # what the policy says, right after it said so
 
     def metadata(self) -> str:
         """As private_metadata: what no field says."""
-        boxes = f" {self.boxes}" if self.boxes > 1 else ""
-        return f"{self.kind.value}{' more' if self.more else ''}{boxes}{' ask' if self.ask else ''}"
+        words = [self.kind.value, "more" if self.more else "", str(self.boxes) if self.boxes > 1 else ""]
+        words += [self.room.word() if self.room else "", "ask" if self.ask else ""]
+        return " ".join(filter(None, words))
 
 
 def shown_in(view: SentView) -> Shown:
@@ -80,6 +84,7 @@ def shown_in(view: SentView) -> Shown:
         custom=view.state.option(ids.Field.SIZE) == CUSTOM,
         new_network=view.state.option(ids.Field.NETWORK) == NEW_NETWORK,
         boxes=next((min(int(word), MOST_BOXES) for word in words if _NUMBER.fullmatch(word)), 1),
+        room=RoomChoice.read(words),
         ask="ask" in words,
     )
 
@@ -130,6 +135,7 @@ def _blocks(
     server = shown.kind is Kind.SERVER
     standing = MarkdownTextObject(text=clip(used_line(offer, policy, texts), 2000))
     blocks: list[Block] = ask_form.blocks(shown.said, texts) if shown.ask else []
+    blocks += room_choice.blocks(shown.room, offer.sizes, texts) if shown.room else []
     image = fields.COPY + copy if copy else filled.image
     blocks += [
         ContextBlock(elements=[standing]),
@@ -211,7 +217,7 @@ def _container(texts: Texts) -> list[Block]:
 
 
 def _more(offer: FormOptions, policy: Policy, texts: Texts, shown: Shown, admin: bool) -> list[Block]:
-    blocks: list[Block] = []
+    blocks: list[Block] = [] if shown.room else [room_choice.first_day(texts)]
     if shown.kind is Kind.SERVER:
         hint = texts.plain(N_("SSH is always open. For example: {ports}"), ports=SOME_PORTS)
         config_hint = texts.plain(
@@ -284,13 +290,15 @@ def parse(view: SentView) -> RentForm:
     password = state.verbatim(ids.Field.PASSWORD)
     image = _image_of(shown.kind, state)
     copy = image.removeprefix(fields.COPY) if image and image.startswith(fields.COPY) else None
-    return RentForm(
+    form = RentForm(
         kind=shown.kind,
         name=state.text(ids.Field.NAME),
         image=None if copy else image,
         copy=copy,
         size=state.option(ids.Field.SIZE),
         ends_on=state.day(ids.Field.ENDS_ON),
+        starts_on=state.day(ids.Field.STARTS_ON),
+        wait_until=state.day(ids.Field.WAIT_UNTIL),
         access=Access.OWN_KEY if saved else ACCESS.get(access, Access.GENERATED),
         saved_key=int(saved) if saved.isdigit() else None,
         public_key=state.text(ids.Field.PUBLIC_KEY),
@@ -309,6 +317,7 @@ def parse(view: SentView) -> RentForm:
         web=bool(state.options(ids.Field.WEB)) if ids.Field.WEB in state.values else None,
         ask=ask_form.reason(state),
     )
+    return shown.room.apply(form, state) if shown.room else form
 
 
 def _command(state: ViewState) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from pydantic import TypeAdapter
@@ -63,9 +63,15 @@ class ResetAnswer(NamedTuple):
 
 
 def extension(
-    rental: Rental, outlook: ExpiryInfo, texts: Texts, said: Mrkdwn | None = None, until: date | None = None
+    rental: Rental,
+    outlook: ExpiryInfo,
+    texts: Texts,
+    limit: date | None = None,
+    *,
+    said: Mrkdwn | None = None,
+    until: date | None = None,
 ) -> View:
-    """The form; it proposes a week more, as far as the policy goes.
+    """The form; it proposes a week more, as far as the policy goes, and promises to others (``limit``).
 
     ``said``: what the policy says to what was chosen, ``until`` that day, so that an admin may be asked.
     """
@@ -84,7 +90,7 @@ def extension(
         blocks=[
             _section(now),
             *([] if said is None else ask_form.blocks(said, texts)),
-            _until(outlook, texts, until),
+            _until(outlook, texts, limit, until),
         ],
     )
 
@@ -149,10 +155,13 @@ def _key(texts: Texts) -> InputBlock:
     return fields.select(ids.Field.ACCESS, texts.plain(N_("SSH key")), options, KEEP_KEY, hint=hint)
 
 
-def _until(outlook: ExpiryInfo, texts: Texts, chosen: date | None) -> InputBlock:
-    hint = texts.plain(N_("Choose a date no later than {day}."), day=texts.date(outlook.latest))
-    initial = (chosen or outlook.proposed).isoformat()
-    element = DatePickerElement(action_id=ids.Action.VALUE, initial_date=initial)
+def _until(outlook: ExpiryInfo, texts: Texts, limit: date | None, chosen: date | None) -> InputBlock:
+    proposed = outlook.proposed if limit is None else min(outlook.proposed, limit)
+    hint = texts.plain(N_("Choose a date no later than {day}."), day=texts.date(limit or outlook.latest))
+    if limit is not None:
+        later = texts.date(limit + timedelta(days=1))
+        hint += " " + texts.plain(N_("From {day}, its room is promised to someone else."), day=later)
+    element = DatePickerElement(action_id=ids.Action.VALUE, initial_date=(chosen or proposed).isoformat())
     return fields.block(ids.Field.ENDS_ON, texts.plain(N_("New last day")), element, hint)
 
 

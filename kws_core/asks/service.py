@@ -20,7 +20,6 @@ from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.moves.service import Moves
 from kws_core.people import Actor
 from kws_core.rentals.access import allowed, check_decided, check_in_place
-from kws_core.rentals.admission import beyond_quota
 from kws_core.rentals.asks import (
     beyond_policy,
     check_length,
@@ -33,6 +32,7 @@ from kws_core.rentals.asks import (
 )
 from kws_core.rentals.extension import Extensions
 from kws_core.rentals.lifecycle import end
+from kws_core.rentals.quota import beyond_quota
 from kws_core.rentals.waiting import Waiting
 from kws_core.scheduling import capacity
 from kws_core.scheduling.placement import PlacementRequest, largest

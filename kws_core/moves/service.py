@@ -17,7 +17,7 @@ from kws_core.errors import ErrorCode, UserError
 from kws_core.moves import lifecycle
 from kws_core.people import Actor
 from kws_core.rentals.access import allowed, check_settled
-from kws_core.rentals.admission import check_quota
+from kws_core.rentals.quota import check_quota
 from kws_core.scheduling.node_maintenance import night_hour
 from kws_core.scheduling.placement import PlacementRequest
 from kws_core.scheduling.waiting_list import WaitingList

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from kws_core.config import Config, Policy
+from kws_core.config import Config
 from kws_core.database import queries
 from kws_core.database.queries import saved_key
 from kws_core.errors import BEYOND_POLICY, ErrorCode, FormError, UserError
@@ -24,6 +24,7 @@ from kws_core.forms.ssh_keys import check_public_key
 from kws_core.nodes.values import Image
 from kws_core.people import Actor
 from kws_core.rentals.asks import beyond_policy, check_reason
+from kws_core.rentals.quota import beyond_quota
 from kws_core.rentals.web_names import check_free
 from kws_core.scheduling.placement import NodeCapacity, largest
 from kws_core.tables.copy import Copy
@@ -351,32 +352,3 @@ class _Examination:
             raise UserError(ErrorCode.NODE_UNKNOWN)
         if not self.who.admin:
             self._ask_for(UserError(ErrorCode.NODE_ADMINS))
-
-
-def beyond_quota(
-    session: Session, policy: Policy, owner: str, size: Size, *, instead_of: str | None = None
-) -> list[UserError]:
-    """What the policy says to a server of that size more, or in the place of one, by its id; nothing if it allows it."""
-    mine = [one for one in queries.rentals_of(session, owner) if one.live and one.id != instead_of]
-    used = {
-        "rentals": (len(mine) + 1, policy.max_rentals_per_user),
-        "vcpus": (sum(r.vcpus for r in mine) + size.vcpus, policy.max_vcpus_per_user),
-        "ram_mb": (sum(r.ram_mb for r in mine) + size.ram_mb, policy.max_ram_mb_per_user),
-    }
-    return [
-        UserError(ErrorCode(f"quota_{what}"), wanted=wanted, limit=limit)
-        for what, (wanted, limit) in used.items()
-        if wanted > limit
-    ]
-
-
-def check_quota(
-    session: Session, policy: Policy, owner: str, size: Size, *, instead_of: str | None = None
-) -> None:
-    """Check that the person may have a server of that size more; or in the place of one, by its id.
-
-    Raises:
-        UserError: If the policy allows less.
-    """
-    for error in beyond_quota(session, policy, owner, size, instead_of=instead_of):
-        raise error

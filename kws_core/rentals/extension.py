@@ -12,7 +12,7 @@ from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.rentals.access import allowed, check_decided, check_in_place, check_settled
-from kws_core.scheduling.waiting_list import WaitingList
+from kws_core.scheduling.waiting_list import Promised, WaitingList
 from kws_core.tables.copy import Copy
 from kws_core.tables.details.events import Extended, Restored, Transferred
 from kws_core.tables.event import Event
@@ -71,6 +71,27 @@ class Extensions:
         self.context.mail.set()
         return rental
 
+    def limit(self, who: Actor, rental_id: str) -> date | None:
+        """The last day to which promises to others let it be extended; None where they don't matter."""
+        latest = self.context.expiry.choices.latest(self.context.today())
+        with self.context.store.read() as session:
+            rental = allowed(queries.rental(session, rental_id), who)
+            book = self._book(session)
+            day = book.longest_of(rental, latest) if book.promised else latest
+        return day if day < latest else None
+
+    def hit(self, who: Actor, rental_id: str, until: date) -> list[Promised]:
+        """Whose first days it takes if it lasts to that day; for admins.
+
+        Raises:
+            UserError: If the actor isn't an admin.
+        """
+        if not who.admin:
+            raise UserError(ErrorCode.ADMINS_ONLY)
+        with self.context.store.read() as session:
+            rental = allowed(queries.rental(session, rental_id), who)
+            return self._book(session).extend(rental, until)  # where others are kept then isn't committed
+
     def restore(self, who: Actor, rental_id: str, *, via: str = "restore", note: str | None = None) -> Rental:
         """Restore an expired rental within its grace period, for a week.
 
@@ -117,11 +138,16 @@ class Extensions:
         Raises:
             UserError: If it takes what is promised, with the day until which it doesn't.
         """
-        book = WaitingList(session, self.context.config, self.context.expiry, self.context.now())
+        book = self._book(session)
         hit = book.extend(rental, until)
         if hit and not anyway:
             latest = book.longest_of(rental, until)
-            raise UserError(ErrorCode.PROMISED, name=rental.name, latest=latest, hit=hit)
+            raise UserError(
+                ErrorCode.PROMISED, name=rental.name, latest=latest, ends_on=rental.ends_on, hit=hit
+            )
+
+    def _book(self, session: Session) -> WaitingList:
+        return WaitingList(session, self.context.config, self.context.expiry, self.context.now())
 
     def _lengthen(self, rental: Rental, until: date, who: Actor, via: str, note: str | None) -> None:
         now, was = self.context.now(), rental.ends_on

@@ -107,9 +107,14 @@ class WaitingList:
     # -- rows
 
     @cached_property
-    def held(self) -> list[Held]:
-        """All that is on a node, also what is being deleted there."""
-        return [self._held(placement, rental) for placement, rental in self.session.execute(_HELD).unique()]
+    def holding(self) -> list[tuple[Placement, Rental]]:
+        """The rows of all that is on a node, also of what is being deleted there."""
+        return [(placement, rental) for placement, rental in self.session.execute(_HELD).unique()]
+
+    @cached_property
+    def _loads(self) -> list[Held]:
+        """What they hold."""
+        return [self._held(placement, rental) for placement, rental in self.holding]
 
     @property
     def rooms(self) -> list[NodeCapacity]:
@@ -128,11 +133,6 @@ class WaitingList:
             return True
         return self.now >= self.ends.midnight(rental.starts_on) - self._lead(rental.planned_node)
 
-    def due_at(self, rental: Rental) -> datetime:
-        """When it is to be built at the latest."""
-        assert rental.starts_on
-        return self.ends.midnight(rental.starts_on) - self._lead(rental.planned_node)
-
     def queue(self, newcomer: BuildRequest | None = None) -> list[str]:
         """Ids of those that wait for room, the next first: broken promises, then the fair order."""
         late = [rental for rental in self.rentals.values() if rental.starts_on and self.is_due(rental)]
@@ -149,8 +149,8 @@ class WaitingList:
     def calendar(self, until: Mapping[str, date] | None = None) -> Calendar:
         """What is held and promised; with other end dates for some rentals, by id."""
         until = until or {}
-        back = [(one.node, one.slot(self.today), one.load) for one in map(self._lasting(until), self.held)]
-        promises = [self.wish_of(rental, until.get(rental.id)) for rental in self.promised]
+        back = [(one.node, one.slot(self.today), one.load) for one in map(self._lasting(until), self._loads)]
+        promises = [self._wish_of(rental, until.get(rental.id)) for rental in self.promised]
         return Calendar({node: self._free(node) for node in self.statuses}, back, promises)
 
     def _lasting(self, until: Mapping[str, date]) -> Callable[[Held], Held]:
@@ -161,7 +161,7 @@ class WaitingList:
 
         return lasting
 
-    def wish_of(self, rental: Rental, until: date | None = None) -> Wish:
+    def _wish_of(self, rental: Rental, until: date | None = None) -> Wish:
         """A rental that waits, as the calendar takes it; lasting until another day, if one is given."""
         only = rental.planned_node if rental.pinned else None
         request = PlacementRequest(rental.kind, rental.wanted_image, rental.wanted_size, only=only)
@@ -175,7 +175,7 @@ class WaitingList:
         begins = NOW if first is None else slot_of(first - A_DAY, self.today)
         now = frozenset(room.node for room in self.rooms if decision_for(room, request) is None)
         load = Load.of(request.kind, request.size)
-        return Wish(rental, load, self._able(request), end, begins, now=now)
+        return Wish(rental, load, self.able(request), end, begins, now=now)
 
     def day_of(self, slot: Slot | None) -> date | None:
         """The day of a slot."""
@@ -188,7 +188,7 @@ class WaitingList:
     ) -> tuple[Calendar, dict[str, Slot | None]]:
         """Give each who waits, in order, the first slot that delays nobody before it."""
         calendar = self.calendar()
-        wishes = {rental.id: self.wish_of(rental) for rental in self.rentals.values() if self.is_due(rental)}
+        wishes = {rental.id: self._wish_of(rental) for rental in self.rentals.values() if self.is_due(rental)}
         if newcomer:
             wishes[newcomer[1].rental] = newcomer[1]
         slots: dict[str, Slot | None] = {}
@@ -201,6 +201,10 @@ class WaitingList:
     def places(self) -> dict[str, Place]:
         """By rental, of all that wait for room now."""
         _, slots = self.plan()
+        return self.places_of(slots)
+
+    def places_of(self, slots: Mapping[str, Slot | None]) -> dict[str, Place]:
+        """By rental, in the order of the queue, where it stands by that plan."""
         return {
             rental: Place(number, len(slots), self.day_of(slot))
             for number, (rental, slot) in enumerate(slots.items(), 1)
@@ -306,7 +310,7 @@ class WaitingList:
             _or(room.free_servers, none),
         )
 
-    def _able(self, request: PlacementRequest) -> frozenset[str]:
+    def able(self, request: PlacementRequest) -> frozenset[str]:
         """Nodes that could have it, whatever is on them now."""
         return frozenset(room.node for room in self.rooms if decision_for(_emptied(room), request) is None)
 

@@ -47,6 +47,8 @@ from bot.views import (
 )
 from bot.views.asks import ask_form, requests
 from bot.views.rent_form import PASSWORD, PASTED, Shown
+from bot.views.waiting import calendar_lines
+from bot.views.waiting.room_choice import RoomChoice
 from kws_core.config import Policy, WebSection
 from kws_core.copies.service import CopyTerms
 from kws_core.errors import ErrorCode, UserError
@@ -54,11 +56,14 @@ from kws_core.expiry import ExpiryInfo
 from kws_core.images.table import tabulate
 from kws_core.nodes.values import Capacity, Image, StoredImage
 from kws_core.outbox.admin_queries import PAGE, Entry, Found, Search
+from kws_core.rentals.admission import CUSTOM
+from kws_core.rentals.lab_calendar import Booking, DayPlan, FreeDay
 from kws_core.rentals.reset import ResetTerms
 from kws_core.rentals.service import FormOptions
 from kws_core.scheduling.capacity import AllocatedCapacity, NodeStatus
 from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.scheduling.placement import NodeCapacity
+from kws_core.scheduling.waiting_list import Place, Promised
 from kws_core.tables.alert import AdminAlert
 from kws_core.tables.copy import Copy
 from kws_core.tables.details import alerts
@@ -157,7 +162,10 @@ def _answers(texts: Texts) -> Iterator[Exhibit]:
     yield _message("Answers", "/kws help", _said(prose.help_text("/kws", texts)))
     yield _message("Answers", "/kws admin help", _said(prose.admin_help("/kws", texts)))
     rooms = "\n".join(room_line(room, texts) for room in (UP, DOWN, DRAINED))
-    yield _message("Answers", "/kws status", _said(used_line(offer([rental()]), Policy(), texts), rooms))
+    for who, admin in (("a student's", False), ("an admin's", True)):
+        later = calendar_lines.said(plan(admin=admin), texts)
+        said = _said(used_line(offer([rental()]), Policy(), texts), rooms, *later)
+        yield _message("Answers", f"/kws status, {who}", said)
     ends = datetime(2026, 12, 16, tzinfo=SEOUL)
     entries = [
         block
@@ -214,10 +222,21 @@ def _forms(texts: Texts) -> Iterator[Exhibit]:
     ):
         view = rent_form.build(offer(), Policy(), texts, shown, admin=True)
         yield _view("Forms", f"Rent {title}", view)
+    for title, choice in (
+        (
+            "and room later",
+            RoomChoice(1, "large", None, date(2026, 12, 8), date(2026, 12, 14), ("small", "medium")),
+        ),
+        ("and nobody knows when", RoomChoice(1, CUSTOM)),
+    ):
+        view = rent_form.build(offer(), Policy(), texts, Shown(room=choice))
+        yield _view("Forms", f"Rent, no room now {title}", view)
     empty = FormOptions([], SIZES, [UP], TODAY, TODAY, TODAY)
     yield _view("Forms", "Rent, no images yet", rent_form.build(empty, Policy(), texts))
     yield _view("Forms", "Extend", rental_forms.extension(rental(), _outlook(), texts))
     yield from _asking(texts)
+    limited = rental_forms.extension(rental(), _outlook(), texts, date(2026, 12, 18))
+    yield _view("Forms", "Extend, promised to others", limited)
     for title, terms in (
         ("a server", ResetTerms(rental(), may_change_key=True, may_copy=True)),
         (
@@ -243,7 +262,7 @@ def _asking(texts: Texts) -> Iterator[Exhibit]:
     said = ask_form.refusals([quota, late], texts)
     view = rent_form.build(offer(), Policy(), texts, Shown(ask=True, said=said))
     yield _view("Forms", "Rent, beyond the policy", view)
-    view = rental_forms.extension(rental(), _outlook(), texts, ask_form.refusals([late], texts))
+    view = rental_forms.extension(rental(), _outlook(), texts, said=ask_form.refusals([late], texts))
     yield _view("Forms", "Extend, beyond the policy", view)
     view = move_views.size_form(rental(), SIZES, texts, ask_form.refusals([quota], texts))
     yield _view("Forms", "Change size, beyond the policy", view)
@@ -305,6 +324,7 @@ def _cards(texts: Texts) -> Iterator[Exhibit]:
         made = rental(kind=kind, reset_at=NOW)
         assert made.power is Power.RESETTING
         yield _card(f"{kind}, {made.power}", made, [EventKind.READY, EventKind.RESET_WANTED], ends, texts)
+    yield from _waiting(texts)
     for title, site in (("served", served()), ("not served yet", served(served_at=None))):
         message = rental_card.card(rental(site=site), [event(EventKind.WEB_SERVED)], ends, texts, WEB)
         yield _message("Cards", f"server with a web address, {title}", list(message.blocks))
@@ -335,6 +355,45 @@ def _cards(texts: Texts) -> Iterator[Exhibit]:
     yield _message("Cards", "failures", _said("\n".join(str(line) for line in reasons)))
     events = [event(kind, number) for number, kind in enumerate(EventKind)]
     yield _message("Cards", "history", _said(history.of_rental(events, [None] * len(events), texts)))
+
+
+def _waiting(texts: Texts) -> Iterator[Exhibit]:
+    """A rental that waits, and what is told of it."""
+    ends, first = datetime(2026, 12, 21, tzinfo=SEOUL), date(2026, 12, 10)
+    queued, booked = rental(Status.WAITING), rental(Status.WAITING, starts_on=first)
+    queued.placements, booked.placements = [], []
+    started = event(EventKind.WAIT_STARTED)
+    for title, place in (
+        ("room later", Place(2, 5, date(2026, 12, 8))),
+        ("nobody knows when", Place(1, 1, None)),
+    ):
+        card = rental_card.card(queued, [started], ends, texts, place=place)
+        yield _message("Cards", f"waits for room, {title}", list(card.blocks))
+        yield _message(
+            "Answers",
+            f"/kws list, waits for room, {title}",
+            rental_card.list_entry(queued, ends, texts, place),
+        )
+    reserved = event(EventKind.WAIT_STARTED, starts_on=first.isoformat())
+    card = rental_card.card(booked, [reserved], ends, texts)
+    yield _message("Cards", "reserved", list(card.blocks))
+    yield _message("Answers", "/kws list, reserved", rental_card.list_entry(booked, ends, texts))
+    for kind, about in (
+        (EventKind.WAIT_LATE, booked),
+        (EventKind.WAIT_OVER, rental(Status.REQUESTED, starts_on=first)),
+        (EventKind.WAIT_OVER, rental(Status.REQUESTED)),
+        (EventKind.WAIT_LAPSED, queued),
+    ):
+        rung = rental_card.notification(about, event(kind), texts)
+        when = "at its first day" if about.starts_on else "in the queue"
+        yield _message("Cards", f"{kind}, {when}", list(rung.blocks))
+    gone = rental(Status.ENDED)
+    gone.placements = []
+    left = [event(EventKind.RETURNED), event(EventKind.RETURNED, actor=gone.owner)]
+    lines = [event_lines.line(one, gone, texts) for one in left]
+    gone.starts_on = first
+    lines += [event_lines.line(left[1], gone, texts)]
+    yield _message("Cards", "left the queue", _said("\n".join(str(line) for line in lines)))
 
 
 def _card(title: str, made: Rental, kinds: list[EventKind], ends: datetime, texts: Texts) -> Exhibit:
@@ -373,15 +432,45 @@ def _home(texts: Texts) -> Iterator[Exhibit]:
     mine = [rental(id="a"), rental(Status.STOPPED, id="b", name="db01")]
     ends = {one.id: datetime(2026, 12, 16, tzinfo=SEOUL) for one in mine}
     for title, desk in (("a student's", []), ("an admin's", admin_home.build(_desk(mine), texts))):
-        yield _view("App Home", title, home.build(offer(mine), Policy(), ends, texts, desk))
+        yield _view("App Home", title, home.build(offer(mine), Policy(), ends, texts, desk, plan=plan()))
     yield _view("App Home", "no rentals", home.build(offer(), Policy(), {}, texts))
+
+
+def plan(*, admin: bool = True) -> DayPlan:
+    """Four weeks in which a large server is reserved, somebody waits, and some rentals end."""
+    days = []
+    for number in range(28):
+        fits = {
+            "small": 3 if number < 8 else 5,
+            "medium": 1 if number < 8 else 2,
+            "large": int(not 9 < number < 14),
+        }
+        days.append(FreeDay(TODAY + timedelta(days=number), fits, {}))
+    ends = [TODAY + timedelta(days=more) for more in (2, 7, 7, 20)]
+    bookings = [
+        Booking("node1", f"web{number:02}", "U0MINA00001", None, day) for number, day in enumerate(ends)
+    ]
+    bookings.append(
+        Booking("node2", "exam", "U0JOON00001", TODAY + timedelta(days=9), TODAY + timedelta(days=13))
+    )
+    queued, booked = rental(Status.WAITING), rental(Status.WAITING, name="exam", starts_on=date(2026, 12, 10))
+    waiting = [(queued, Place(1, 2, date(2026, 12, 8))), (queued, Place(2, 2, None)), (booked, None)]
+    return DayPlan(SIZES, days, bookings if admin else (), waiting if admin else ())
 
 
 def _desk(mine: list[Rental]) -> admin_home.AdminHome:
     found = Found(mine, 45, 1, PAGE)
     entries = [Entry(event(kind), "web01") for kind in EventKind]
     return admin_home.AdminHome(
-        Search(page=1), found, lambda day: day, _statuses(), {"old1": 2}, IMAGES, entries, _requests()[:2]
+        Search(page=1),
+        found,
+        lambda day: day,
+        _statuses(),
+        {"old1": 2},
+        IMAGES,
+        entries,
+        plan(),
+        _requests()[:2],
     )
 
 
@@ -400,6 +489,12 @@ def _statuses() -> list[NodeStatus]:
 def _admin(texts: Texts) -> Iterator[Exhibit]:
     for act in ids.RentalAct:
         view = admin_form.build(act, rental(), date(2026, 12, 22), texts, missed=True)
+        hit = (
+            [Promised("exam", "U0JOON00001", date(2026, 12, 19))] * 17 if act is ids.RentalAct.EXTEND else []
+        )
+        if hit:
+            again = admin_form.build(act, rental(), date(2026, 12, 22), texts, hit=hit)
+            yield _view("Admins", f"{act} form, promised to others", again)
         yield _view("Admins", f"{act} form", view)
     asked = AskedFor(Allowance.of(date(2027, 4, 1), Size("large", 2, 2048, 20))).to_json()
     ask = Ask(id=1, what=AskKind.RENT, wanted=asked, reason="for the exam", asked_by="U0MINA00001")

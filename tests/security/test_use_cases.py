@@ -24,6 +24,7 @@ from kws_core.rentals.access import allowed
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.extension import Extensions
 from kws_core.rentals.key_files import KeyFiles
+from kws_core.rentals.lab_calendar import LabCalendar
 from kws_core.rentals.machine_actions import Operations
 from kws_core.rentals.saved_keys import KeyRing
 from kws_core.scheduling.capacity import record_of
@@ -157,6 +158,7 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
     "service.change": (KEEPERS, lambda w, who, r, k: Sites(w.context).change(who, r.id, SiteForm(port=8080))),
     "service.take_off": (ADMINS, lambda w, who, r, k: Sites(w.context).take_off(who, r.id, "phishing")),
     "service.put_back": (ADMINS, lambda w, who, r, k: Sites(w.context).put_back(who, r.id)),
+    "lab_calendar.days": (OWN, lambda w, who, r, k: LabCalendar(w.context).days(who)),
     "queries.my_rentals": (OWN, lambda w, who, r, k: w.rental_queries.my_rentals(who)),
     "queries.rental": (KEEPERS, lambda w, who, r, k: w.rental_queries.rental(who, r.id)),
     "queries.rental_named": (OWNER, lambda w, who, r, k: w.rental_queries.rental_named(who, r.name)),
@@ -170,6 +172,8 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
         ADMINS,
         lambda w, who, r, k: Extensions(w.context).extend(who, r.id, w.day(400), via="x", note="exam"),
     ),
+    "extension.limit": (KEEPERS, lambda w, who, r, k: Extensions(w.context).limit(who, r.id)),
+    "extension.hit": (ADMINS, lambda w, who, r, k: Extensions(w.context).hit(who, r.id, w.day(20))),
     "extension.restore": (
         KEEPERS,
         lambda w, who, r, k: _unless(Extensions(w.context).restore, "not_stopped", who, r.id),

@@ -178,6 +178,7 @@ TABLE: tuple[Row, ...] = (
     _button(Action.ADD_KEY, "form:key", MEMBERS),
     Row("button `rent_more` in form `rent`", MEMBERS, ("action:rent_more",), _more, "call:views.update"),
     Row("button `rent_longer` in form `rent`", MEMBERS, ("action:rent_longer",), _longer, "call:views.update"),
+    _button(f"{Action.RENT_WORDS}:wait", "event:requested", MEMBERS, value="{fresh} debian-12 small"),
     _redraws("size", "small"),
     _redraws("access", "generated"),
     _redraws("network", "default"),
@@ -185,6 +186,8 @@ TABLE: tuple[Row, ...] = (
     _button(Action.ASK_RENT, "form:rent", MEMBERS, value="{fresh} debian-12 huge"),
     _submitted(" beyond the policy, asking an admin", View.RENT, "server ask", "event:asked", MEMBERS,
                **{**RENTED, "ends_on": {"date": "{late}"}}, ask="exam"),
+    _submitted(" that asked what to do without room", View.RENT, "server room:1:small::::", "event:requested", MEMBERS,
+               **RENTED, room_1={"option": "wait"}),
     _submitted("", View.KEY, '["URL", false]', "act:key_saved", MEMBERS, public_key="{line}", name=""),
     Row("opening the App Home", MEMBERS, ("event:app_home_opened",), _home, "home:Rent a server"),
     # with mina's things

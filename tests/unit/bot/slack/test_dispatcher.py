@@ -9,14 +9,12 @@ import pytest
 from harness.drawn_forms import sent_view
 from harness.world import MINA, Inline, World
 from slack_bolt import Respond
-from slack_sdk.models.blocks import PlainTextObject
-from slack_sdk.models.views import View
 
 from bot.slack import payloads
-from bot.slack.dispatcher import Dispatcher, Later, Redraw, RequestContext, Submission, Submit
+from bot.slack.dispatcher import Dispatcher, Later, Redraw, RequestContext, Submission, Submit, paragraph
 from bot.slack.payloads import EventCallback, Payload, ViewSubmission
 from bot.text.i18n import Texts
-from bot.views import ids
+from bot.views import form_fields, ids
 from kws_core.errors import ErrorCode, FormError, UserError
 
 MISSING, PAST = UserError(ErrorCode.IMAGE_MISSING), UserError(ErrorCode.END_MISSING)
@@ -108,7 +106,7 @@ def test_what_is_left_is_done_once_it_is_closed(
 
 
 def test_a_form_may_stay_open_and_be_drawn_again(dispatcher: Dispatcher) -> None:
-    view = View(type="modal", title=PlainTextObject(text="KWS"), blocks=[])
+    view = form_fields.notice([paragraph("Anything else?")])
     assert answered(dispatcher, lambda form: Redraw(view)) == [
         {"response_action": "update", "view": view.to_dict()}
     ]
