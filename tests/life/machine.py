@@ -11,9 +11,9 @@ from datetime import timedelta
 from harness.world import ADMIN, JOON, MINA
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
+from life.asking import Asking
 from life.building import LENGTHS, NAMES
 from life.lab import Lab
-from life.moving import Moving
 from life.process import Process
 
 from kws_core.errors import UserError
@@ -27,7 +27,7 @@ GAPS = (
 )  # fmt: skip
 
 
-class Life(Moving):
+class Life(Asking):
     """One life of one lab."""
 
     @initialize(
