@@ -10,10 +10,22 @@ from typing import Any
 import pytest
 
 from bot.delivery import keys
+from bot.delivery.admins import AdminNotices
 from bot.slack.messages import MessageClient
-from faults import copy_rows, matrix, move_rows, node_rows, power_rows, reset_rows, slack_rows, web_rows
+from faults import (
+    ask_rows,
+    copy_rows,
+    matrix,
+    move_rows,
+    node_rows,
+    power_rows,
+    reset_rows,
+    slack_rows,
+    web_rows,
+)
 from faults.rows import Outcome, Row, play
 from faults.sights import Sights
+from kws_core.asks.service import Asks
 from kws_core.database import queries
 from kws_core.images import carrier
 from kws_core.moves import lifecycle
@@ -188,6 +200,14 @@ def without_telling_of_the_link(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(proxy.Proxy, "_note_served", lambda self, wanted: None)
 
 
+def without_editing_what_admins_read(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(AdminNotices, "_edit", lambda *_: None)
+
+
+def without_doing_what_was_approved(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Asks, "_use", lambda *_: None)
+
+
 PLANTED = [
     (without_look, row(node_rows.unsaid, 1), SERVER_UNSAID, "not within"),
     (without_moving_on, row(node_rows.exhausted), "", "['ended']"),
@@ -217,6 +237,8 @@ PLANTED = [
     (without_taking_over_the_last_day, row(move_rows.extended), 6, "the extension is lost"),
     (without_looking_at_caddy_again, row(web_rows.changed), "restarted", "not within"),
     (without_telling_of_the_link, row(web_rows.away), 5, "not within"),
+    (without_editing_what_admins_read, row(ask_rows.away), "decided", "a button is left"),
+    (without_doing_what_was_approved, row(ask_rows.no_node), 60, "not within"),
     (without_a_second_removal, row(power_rows.kept_file), power_rows.REMOVAL[1], "not within"),
 ]
 
