@@ -110,16 +110,6 @@ class Calendar:
         slots = [Slot(node, first) for node in wish.nodes if (first := self._begins(wish, node)) is not None]
         return min(slots, key=lambda slot: (slot.first, self._tightness(wish, slot), slot.node), default=None)
 
-    def latest_end(self, wish: Wish) -> int:
-        """The slot until which it fits if it begins in its first one; that slot itself where it doesn't fit."""
-        best = wish.first
-        for node in wish.nodes & self._free.keys():
-            slot = wish.first
-            while slot < wish.end and wish.load.within(self.free(node, slot)):
-                slot = wish.end if slot >= self._length - 1 else slot + 1
-            best = max(best, slot)
-        return best
-
     # -- taking
 
     def take(self, wish: Wish, slot: Slot) -> None:
