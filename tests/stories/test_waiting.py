@@ -115,6 +115,19 @@ def test_a_smaller_size_is_one_click(make_story: Callable[..., Story]) -> None:
     assert (named(story, "web01").size, named(story, "web01").status) == ("small", Status.READY)
 
 
+def test_the_question_stays_while_the_form_changes(story: Story) -> None:
+    full(story)
+    joon = story.workspace.person("joon")
+    story.rent(joon, "web01")
+    joon.fill(asked(joon), "wait")
+    joon.fill("access", "password")
+    story.workspace.wait_for(lambda: "Slack shows it while you type" in str(joon.open_view))
+    assert "No node has room for *small* now." in visible_text(joon.open_view)
+    joon.fill_form({"password": "correct horse battery"})
+    joon.submit()
+    assert named(story, "web01").status is Status.WAITING
+
+
 def test_a_choice_that_is_gone_meanwhile_is_asked_about_again(story: Story) -> None:
     mina, joon = story.workspace.person("mina"), story.workspace.person("joon")
     story.rent(mina, "a1", ends_on=day(story, 10))
