@@ -116,12 +116,19 @@ def rentals(
     if month is not None:
         _month(context_of(config), month, csv, as_json)
         return
+    if csv is not None:
+        raise typer.BadParameter("--csv needs --month")
+    print_rows(_active(context_of(config)), as_json, "No rentals.")
+
+
+def _active(lab: Context) -> list[dict[str, Any]]:
+    """All active rentals; of those that wait for room, their position."""
     from kws_core.rentals.queries import RentalQueries
     from kws_core.tables.states import Status
 
-    if csv is not None:
-        raise typer.BadParameter("--csv needs --month")
-    rows = [
+    found = RentalQueries(lab).all_rentals()
+    turns = RentalQueries(lab).turns(r for r in found if r.status is Status.WAITING)
+    return [
         {
             "id": r.id,
             "name": r.name,
@@ -133,11 +140,13 @@ def rentals(
             "address": r.placement.floating_ip if r.placement else None,
             "image": r.image,
             "size": r.size,
+            "starts_on": r.starts_on.isoformat() if r.starts_on else None,
             "ends_on": r.ends_on.isoformat(),
+            "wait_until": r.wait_until.isoformat() if r.wait_until else None,
+            "position": turns[r.id].position if r.id in turns else None,
         }
-        for r in RentalQueries(context_of(config)).all_rentals()
+        for r in found
     ]
-    print_rows(rows, as_json, "No rentals.")
 
 
 @nodes.command()

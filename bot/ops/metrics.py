@@ -143,6 +143,11 @@ def _rentals(found: Figures) -> Iterator[Metric]:
         (kind.value, state.value): found.rentals.get((kind, state), 0) for kind in Kind for state in Status
     }
     yield _family("kws_rentals", "Rentals by kind and state.", ["kind", "state"], states)
+    yield _gauge(
+        "kws_waiting_seconds",
+        "Seconds for which the longest waiting rental has waited for room; 0 if none waits.",
+        _age(found.waiting_since, found.at),
+    )
     builds = HistogramMetricFamily(
         "kws_build_seconds",
         "Seconds from asking the node for a machine until it was ready, over all rentals.",

@@ -415,7 +415,7 @@ def should_notify(rental: Rental, event: Event) -> bool:
     if event.kind is EventKind.ENDED:
         return bool(rental.placements) and rental.reason in (Reason.RETURNED, Reason.ADMIN)
     if event.kind in NEWS_WHILE_LIVE:
-        return rental.live
+        return rental.live and (event.kind is not EventKind.WAIT_LATE or rental.status is Status.WAITING)
     if event.kind is EventKind.RETURNED:
         return event.actor != rental.owner
     if event.kind in (EventKind.EXTENDED, EventKind.RESTORED):

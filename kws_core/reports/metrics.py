@@ -60,6 +60,7 @@ class Figures:
     notices: Undelivered  # messages to the admins
     night: Night
     sites: Mapping[str, int]  # by state: "served", "waiting" for the proxy, "closed"
+    waiting_since: datetime | None = None  # of the rental that has waited longest for room
 
 
 def figures(context: Context) -> Figures:
@@ -80,6 +81,7 @@ def figures(context: Context) -> Figures:
             notices=_notices(session, now),
             night=_night(session, context, now),
             sites=_sites(session),
+            waiting_since=_waiting_since(session),
         )
 
 
@@ -113,6 +115,12 @@ def _sites(session: Session) -> Mapping[str, int]:
     """Of live rentals."""
     live = session.scalars(select(Site).join(Rental).where(Rental.status.in_(LIVE)))
     return Counter("closed" if not one.open else "served" if one.served_at else "waiting" for one in live)
+
+
+def _waiting_since(session: Session) -> datetime | None:
+    """Who has a first day waits for nothing yet."""
+    query = select(func.min(Rental.created_at))
+    return session.scalar(query.where(Rental.status == Status.WAITING, Rental.starts_on.is_(None)))
 
 
 def _leaving(session: Session) -> list[tuple[str, datetime | None]]:

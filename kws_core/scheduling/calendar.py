@@ -110,16 +110,6 @@ class Calendar:
         slots = [Slot(node, first) for node in wish.nodes if (first := self._begins(wish, node)) is not None]
         return min(slots, key=lambda slot: (slot.first, self._tightness(wish, slot), slot.node), default=None)
 
-    def latest_end(self, wish: Wish) -> int:
-        """The slot until which it fits if it begins in its first one; that slot itself where it doesn't fit."""
-        best = wish.first
-        for node in wish.nodes & self._free.keys():
-            slot = wish.first
-            while slot < wish.end and wish.load.within(self.free(node, slot)):
-                slot = wish.end if slot >= self._length - 1 else slot + 1
-            best = max(best, slot)
-        return best
-
     # -- taking
 
     def take(self, wish: Wish, slot: Slot) -> None:
@@ -151,6 +141,8 @@ class Calendar:
 
         Every promise that was kept before is kept afterwards. The wish itself takes nothing yet.
         """
+        if not any(self._might_fit(wish, node, first) for node in wish.nodes & self._free.keys()):
+            return None
         kept = list(self.promises.values())
         bare = self.copy()
         for promise in kept:
@@ -166,6 +158,14 @@ class Calendar:
                 self._become(tried)
                 return slot
         return None
+
+    def _might_fit(self, wish: Wish, node: str, first: int) -> bool:
+        """Whether it fits in its first slot if no promise is kept there: a look that costs little."""
+        free = self.free(node, first)
+        for promise in self.promises.values():
+            if promise.node == node and promise.first <= first < promise.end:
+                free = free.plus(promise.load)
+        return wish.load.within(free)
 
     def give_back(self, wish: Wish, slot: Slot) -> None:
         """It isn't taken any longer."""

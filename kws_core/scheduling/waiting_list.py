@@ -102,6 +102,7 @@ class WaitingList:
         self.now = now
         self.today = ends.day_of(now)
         self.statuses = {status.room.node: status for status in capacity.statuses(session, config, known)}
+        self._leads: dict[str | None, timedelta] = {}
         self.rentals = {rental.id: rental for rental in session.scalars(_WAITING).unique()}
 
     # -- rows
@@ -334,6 +335,11 @@ class WaitingList:
 
     def _lead(self, node: str | None) -> timedelta:
         """How long before its first day a server is to be built there: twice what the node needed last."""
+        if node not in self._leads:
+            self._leads[node] = self._measured_lead(node)
+        return self._leads[node]
+
+    def _measured_lead(self, node: str | None) -> timedelta:
         query = select(Rental.ready_at, Placement.server_at).join(Placement, Placement.rental_id == Rental.id)
         query = query.where(Placement.node == node, Rental.ready_at > Placement.server_at)
         rows = self.session.execute(query.order_by(Rental.ready_at.desc()).limit(KNOWN_BUILDS))

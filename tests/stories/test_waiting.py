@@ -11,6 +11,7 @@ from harness.storybook import Story
 
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
+from kws_core.values import Kind
 from slack_workspace import Person, visible_text
 
 
@@ -114,6 +115,19 @@ def test_a_smaller_size_is_one_click(make_story: Callable[..., Story]) -> None:
     assert (named(story, "web01").size, named(story, "web01").status) == ("small", Status.READY)
 
 
+def test_the_question_stays_while_the_form_changes(story: Story) -> None:
+    full(story)
+    joon = story.workspace.person("joon")
+    story.rent(joon, "web01")
+    joon.fill(asked(joon), "wait")
+    joon.fill("access", "password")
+    story.workspace.wait_for(lambda: "Slack shows it while you type" in str(joon.open_view))
+    assert "No node has room for *small* now." in visible_text(joon.open_view)
+    joon.fill_form({"password": "correct horse battery"})
+    joon.submit()
+    assert named(story, "web01").status is Status.WAITING
+
+
 def test_a_choice_that_is_gone_meanwhile_is_asked_about_again(story: Story) -> None:
     mina, joon = story.workspace.person("mina"), story.workspace.person("joon")
     story.rent(mina, "a1", ends_on=day(story, 10))
@@ -187,6 +201,29 @@ def test_a_first_day_in_the_form(story: Story) -> None:
     assert named(story, "exam").status is Status.READY
     assert "Its first day is near" in bells(joon)[0]
     assert "is running" in bells(joon)[1]
+
+
+def test_a_container_and_a_custom_size_wait_as_well(story: Story) -> None:
+    full(story)
+    joon = story.workspace.person("joon")
+    joon.command("/kws rent container")
+    story.workspace.wait_for(lambda: joon.open_view)
+    joon.fill_form({"name": "box", "image": "nginx:latest", "ends_on": day(story, 30)})
+    joon.submit()
+    answer(joon, "wait")
+    assert (named(story, "box").kind, named(story, "box").status) == (Kind.CONTAINER, Status.WAITING)
+    joon.command("/kws rent")
+    story.workspace.wait_for(lambda: joon.open_view)
+    joon.click("rent_more")
+    story.workspace.wait_for(lambda: "starts_on" in str(joon.open_view))
+    joon.fill("size", "custom")
+    story.workspace.wait_for(lambda: "vcpus" in str(joon.open_view))
+    joon.fill_form({"name": "odd", "image": "debian-12", "vcpus": 1, "ram_mb": 600, "disk_gb": 6})
+    joon.submit()
+    assert "No node has room for *this size* now." in visible_text(joon.open_view)
+    answer(joon, "wait")
+    odd = named(story, "odd")
+    assert (odd.status, odd.size, odd.ram_mb) == (Status.WAITING, "custom", 600)
 
 
 def test_words_that_find_no_room_have_buttons(story: Story) -> None:

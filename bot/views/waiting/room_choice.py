@@ -96,7 +96,8 @@ class RoomChoice:
         chosen = state.option(self.block_id) or FIELDS
         if chosen == FIELDS:
             return form
-        form = replace(form, size=self.size, ends_on=self.ends_on or form.ends_on, starts_on=None)
+        size = form.size if self.size == CUSTOM else self.size  # its figures are in the fields
+        form = replace(form, size=size, ends_on=self.ends_on or form.ends_on, starts_on=None)
         if chosen == UNTIL:
             return replace(form, ends_on=self.until)
         if chosen.startswith(SIZE):
