@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from life import ask_scenarios as scenarios
 from life.planted_moves import PAIRS, mutant
-from sqlalchemy.orm import Session
 
 from kws_core.asks import service
 from kws_core.asks.service import Asks
+from kws_core.database import queries
+from kws_core.people import Actor
 from kws_core.rentals.lifecycle import place
 from kws_core.tables.details.ask_events import AskApproved
-from kws_core.tables.rental import Rental
+from kws_core.tables.details.events import WaitOver
+from kws_core.tables.rental import Ask, Rental
 from kws_core.tables.states import Status
 
 __all__ = ["PAIRS"]  # with those of the others
@@ -42,15 +44,7 @@ def the_last_click_wins(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.dies_between_the_decision_and_the_act)
 def what_is_approved_is_forgotten_with_the_process(patch: pytest.MonkeyPatch) -> None:
-    look = Asks._still_to_do
-
-    def once(self: Asks, ask_id: int, now: Any) -> bool:
-        look(self, ask_id, now)
-        return False
-
-    patch.setattr(Asks, "_still_to_do", once)
-    patch.setattr(service, "AskFailed", service.AskUnanswered)
-    patch.setattr(service, "TRIED", timedelta(days=999))
+    patch.setattr(Asks, "follow_up", lambda self, now: None)
 
 
 @mutant(scenarios.a_wish_is_approved)
@@ -73,11 +67,15 @@ def no_answer_is_no_news(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.a_rental_is_asked_for_where_somebody_else_is)
 def what_is_approved_takes_room_that_there_is_not(patch: pytest.MonkeyPatch) -> None:
-    let = Asks._let_wait
+    approve = Asks.approve
 
-    def at_once(self: Asks, session: Session, rental: Rental, *args: Any) -> None:
-        let(self, session, rental, *args)
-        rental.status = Status.REQUESTED
-        place(rental, "node1", self.context.now())
+    def at_once(self: Asks, who: Actor, ask_id: int, *args: Any, **more: Any) -> Ask:
+        ask, now = approve(self, who, ask_id, *args, **more), self.context.now()
+        with self.context.store.write() as session:
+            rental = queries.rental(session, ask.rental_id)
+            if rental is not None and rental.status is Status.WAITING:
+                rental.move_to(Status.REQUESTED, now, event=WaitOver("node1"))
+                place(rental, "node1", now)
+        return ask
 
-    patch.setattr(Asks, "_let_wait", at_once)
+    patch.setattr(Asks, "approve", at_once)
