@@ -279,7 +279,7 @@ class Nightly:
                     copy.move_to(CopyState.DELETING, now)
 
     def _is_over(self, session: Session, copy: Copy, now: datetime) -> bool:
-        if not self.copy_ends.has_ended(copy, now) or copies.wanted_on(session, copy.id):
+        if not self.copy_ends.has_ended(copy, now) or copies.in_use(session, copy.id):
             return False
         return self.copy_ends.may_delete(copy, queries.history(session, copy.rental_id), now)
 

@@ -12,6 +12,7 @@ from harness.world import ADMIN, JOON, MINA, World
 from sqlalchemy import select
 
 from kws_core.asks.service import Asks
+from kws_core.copies.service import Copies
 from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.outbox.alert_outbox import AlertOutbox
 from kws_core.people import Actor
@@ -22,7 +23,7 @@ from kws_core.tables.details.alerts import AskAlert
 from kws_core.tables.details.asks import Allowance
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Ask, Rental
-from kws_core.tables.states import AskDecision, Reason, Status
+from kws_core.tables.states import AskDecision, CopyState, Reason, Status
 from kws_core.values import Size
 
 OTHER_ADMIN = Actor("U0ADMIN002", admin=True)
@@ -235,6 +236,16 @@ def test_a_wish_lapses_after_its_last_day(lab: Lab) -> None:
     lab.world.nightly.tick()
     assert lab.world.look(rental).reason is Reason.LAPSED
     assert lab.of(rental).decision is AskDecision.OVER
+
+
+def test_a_copy_stays_while_a_server_from_it_is_asked_for(lab: Lab) -> None:
+    copies = Copies(lab.world.context)
+    kept = copies.request(MINA, lab.world.ready().id)
+    CarryingLab(lab.world).settle(30)
+    rental = lab.ask("again", image=None, copy=kept.id)
+    assert lab.refused(lambda: copies.delete(MINA, kept.id)) == "copy_in_use"
+    lab.asks.decline(ADMIN, lab.of(rental).id, via="notice")
+    assert copies.delete(MINA, kept.id).state is CopyState.DELETING
 
 
 # -- a first day
