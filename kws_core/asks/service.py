@@ -165,11 +165,6 @@ class Asks:
         with self.context.store.read() as session:
             return self._undecided(session, session.get(Ask, ask_id))
 
-    def undecided_of(self, rental_id: str) -> Ask | None:
-        """The request about that rental that waits for an answer, if there is one."""
-        with self.context.store.read() as session:
-            return next(iter(undecided(session, rental_id)), None)
-
     # -- deciding
 
     def approve(
@@ -430,7 +425,7 @@ class Asks:
         note: str | None,
         granted: Allowance | None = None,
     ) -> None:
-        ask.decision, ask.decided_by, ask.decided_at = decision, who, self.context.now()
+        ask.decision, ask.decided_by = decision, who
         ask.note, ask.granted = note, None if granted is None else granted.to_json()
 
     def _close(self, session: Session, ask: Ask) -> None:

@@ -110,7 +110,7 @@ def open_ask(
     session.add(ask)
     wanted = asked.wanted
     if auto:
-        ask.decision, ask.decided_by, ask.decided_at = AskDecision.APPROVED, SYSTEM, now
+        ask.decision, ask.decided_by = AskDecision.APPROVED, SYSTEM
         ask.granted = wanted.to_json()
         rental.record(AskApproved(what, wanted.until, wanted.size, via=via), now)
     else:

@@ -303,7 +303,6 @@ class Ask(Base):
     unanswered_told_at: Mapped[datetime | None]  # when the person was told that nobody has answered that
     decision: Mapped[AskDecision | None]
     decided_by: Mapped[str | None] = mapped_column(String(32))
-    decided_at: Mapped[datetime | None]
     granted: Mapped[dict[str, Any] | None]  # as allowance.to_json() made it
     note: Mapped[str | None] = mapped_column(Text)  # the admin's reason
     expires_at: Mapped[datetime | None]  # until when KWS tries to do what was approved

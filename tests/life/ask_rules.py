@@ -53,6 +53,10 @@ def check(lab: Lab, rentals: Sequence[Rental], events: Mapping[str, Sequence[Eve
             _check_rent(ask, rental)
         elif ask.decision in APPROVED and ask.done_at is not None:
             _check_granted(ask, rental, rentals, events)
+        elif ask.decision in APPROVED and ask.expires_at and lab.followed_up_at > ask.expires_at - TRIED:
+            kinds = [event.kind for event in events[rental.id]]
+            told = EventKind.ASK_DELAYED in kinds or not rental.live
+            assert told, f"request {ask.id} is approved, not done, and nobody is told"
     for rental in rentals:
         if rental.status is Status.ASKED:
             mine = [ask for ask in asks if ask.rental_id == rental.id and ask.open]
@@ -116,6 +120,7 @@ def _others(rental: Rental, events: Mapping[str, Sequence[Event]]) -> list[Seque
 def check_settled(lab: Lab) -> None:
     """Long after: nothing that was approved is still to be done."""
     for ask in all_asks(lab):
-        if ask.decision in APPROVED and ask.decided_at is not None and ask.done_at is None:
-            waited = lab.clock() - ask.decided_at
-            assert waited <= TRIED + SOON, f"request {ask.id} was approved {waited} ago"
+        if ask.decision in APPROVED and ask.done_at is None:
+            assert ask.expires_at is not None, f"request {ask.id} is approved, and nobody does it"
+            late = lab.clock() - ask.expires_at
+            assert late <= SOON, f"request {ask.id} should have been done {late} ago"

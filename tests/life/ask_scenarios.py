@@ -10,8 +10,9 @@ from life.asking import FAR, OTHER_ADMIN, WHY
 from life.lab import Lab
 from life.scenarios import MakeLab
 
-from kws_core.asks.service import Asks
+from kws_core.asks.service import TRIED, UNANSWERED, Asks
 from kws_core.errors import UserError
+from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 
@@ -69,10 +70,10 @@ def dies_between_the_decision_and_the_act(make: MakeLab) -> None:
     assert ask
     assert lab.mortal(lambda: asks.approve(ADMIN, ask.id, via="test"), die_in=2)
     _goes_on(lab)
-    lab.goes_to(lab.clock() + ask_rules.TRIED + 2 * ask_rules.SOON)
+    lab.goes_to(lab.clock() + TRIED + 2 * ask_rules.SOON)
     lab.check()
     ask_rules.check_settled(lab)
-    assert lab.look(rental).ends_on == ask.allowance.until or ask_rules.EventKind.ASK_FAILED in [
+    assert lab.look(rental).ends_on == ask.allowance.until or EventKind.ASK_FAILED in [
         event.kind for event in lab.every_event()[rental.id]
     ]
 
@@ -80,7 +81,7 @@ def dies_between_the_decision_and_the_act(make: MakeLab) -> None:
 def nobody_answers(make: MakeLab) -> None:
     lab = make(1)
     _asked(lab)
-    lab.goes_to(lab.clock() + 2 * ask_rules.UNANSWERED)
+    lab.goes_to(lab.clock() + 2 * UNANSWERED)
     lab.check()
 
 

@@ -27,7 +27,6 @@ def upgrade() -> None:
         sa.Column("unanswered_told_at", moment, nullable=True),
         sa.Column("decision", sa.String(16), nullable=True),
         sa.Column("decided_by", sa.String(32), nullable=True),
-        sa.Column("decided_at", moment, nullable=True),
         sa.Column("granted", sa.JSON(), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("expires_at", moment, nullable=True),
