@@ -33,7 +33,7 @@ from bot.text import prose  # noqa: E402
 from bot.text.i18n import Texts  # noqa: E402
 from bot.views import ids  # noqa: E402
 from kws_core import config  # noqa: E402
-from kws_core.reports.metrics import Figures, Night, Waiting  # noqa: E402
+from kws_core.reports.metrics import Figures, Night, Undelivered  # noqa: E402
 from kws_core.scheduling.capacity import NodeStatus  # noqa: E402
 from kws_core.scheduling.placement import NodeCapacity  # noqa: E402
 from kws_core.tables.states import TRANSITIONS, Status  # noqa: E402
@@ -191,7 +191,8 @@ def _toml(value: Any) -> str:
 
 def mermaid() -> str:
     """Draw ``TRANSITIONS`` as the state diagram of the documents, between the fences that Markdown wants."""
-    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {Status.REQUESTED}"]
+    first = (Status.REQUESTED, Status.WAITING, Status.ASKED)
+    lines = ["```mermaid", "stateDiagram-v2", *(f"    [*] --> {status}" for status in first)]
     for status, targets in TRANSITIONS.items():
         lines += [f"    {status} --> {target}" for target in sorted(targets, key=list(Status).index)]
     return "\n".join([*lines, f"    {Status.ENDED} --> [*]", "```"])
@@ -219,7 +220,7 @@ def metrics() -> str:
     now = datetime(2026, 12, 1, tzinfo=UTC)
     capacity = NodeCapacity("node1", frozenset(), frozenset(), 1, 1, 1, 1, 1, 1)
     status = NodeStatus(capacity, now, None, None, None)
-    none = Waiting(0, None)
+    none = Undelivered(0, None)
     figures = Figures(
         now, {}, [status], {"node1": [1.0]}, {}, {}, {}, none, none, Night(None, now, 0, 0, None), {}
     )
@@ -249,6 +250,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "slack-admin-commands": slack_admin_commands,
     "keys-kws": keys_of(config.KwsSection),
     "keys-policy": keys_of(config.Policy),
+    "keys-auto-approve": keys_of(config.AutoApprove),
     "keys-openstack": keys_of(config.OpenStackSection),
     "keys-web": keys_of(config.WebSection),
     "keys-sizes": keys_of(config.SizeEntry),

@@ -83,7 +83,7 @@ class Acts:
             Nightly(self.context),
         )
         self._words: dict[str, Any] = {}
-        status.register(dispatcher, cast(Any, self), cast(Any, Pictures()))
+        status.register(dispatcher, cast(Any, self), cast(Any, Pictures()), cast(Any, Pictures()))
         self._forms = itertools.count()
         self.nightly.tick()  # today's pass has ended: what is timed is every minute's tick
         self.book.opened(ASKER.id)

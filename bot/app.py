@@ -12,6 +12,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
 from bot.delivery.admins import AdminNotices
+from bot.delivery.day_pictures import DayChartSender
 from bot.delivery.homes import Homes
 from bot.delivery.image_jobs import ImageJobs
 from bot.delivery.pictures import ChartSender
@@ -56,6 +57,7 @@ class AppParts:
     extensions: Extensions
     admin_notices: AdminNotices
     chart_sender: ChartSender
+    day_charts: DayChartSender
     image_jobs: ImageJobs
     homes: Homes
     client: WebClient
@@ -88,8 +90,8 @@ def _register(app: App, parts: AppParts) -> None:
     my_rentals.register(app, dispatcher, commands)
     extend.register(app, dispatcher, commands, extensions)
     machine_actions.register(app, dispatcher, parts.operations)
-    decisions.register(app, dispatcher, extensions, parts.admin_notices)
-    status.register(dispatcher, commands, parts.chart_sender)
+    decisions.register(app, dispatcher, extensions, parts.admin_notices, homes)
+    status.register(dispatcher, commands, parts.chart_sender, parts.day_charts)
     keys.register(app, dispatcher, commands)
     admin = AdminCommands(dispatcher, commands)
     nodes.register(app, dispatcher, admin)

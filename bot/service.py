@@ -18,6 +18,7 @@ from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
 from bot.app import AppParts, build_app
 from bot.delivery import departures, image_jobs
 from bot.delivery.admins import AdminNotices
+from bot.delivery.day_pictures import DayChartSender
 from bot.delivery.homes import Homes
 from bot.delivery.image_jobs import ImageJobs
 from bot.delivery.key_files import KeyFileRemover
@@ -45,6 +46,7 @@ from kws_core.nightly.cleanup import Nightly
 from kws_core.nodes import Node
 from kws_core.reconcile.reconciler import Reconciler
 from kws_core.rentals.extension import Extensions
+from kws_core.rentals.lab_calendar import LabCalendar
 from kws_core.rentals.machine_actions import Operations
 from kws_core.reports.metrics import figures
 from kws_core.reports.retention import forget
@@ -106,9 +108,7 @@ class Service:
         self.operations = Operations(self.context, nodes, threads.nodes)
         self.terms, self.nightly = Extensions(self.context), Nightly(self.context)
         self.admin_notices = AdminNotices(self.context, self.directory, MessageClient(self.client))
-        self.gallery = ChartSender(
-            self.rental_queries.nodes, threads.pictures, parts.draw, upload=parts.upload
-        )
+        self.gallery, self.day_charts = self._charts(parts)
         images, post = Images(self.context, nodes), MessageClient(self.client)
         self.carrier = Carrier(self.context, nodes, images)
         self.image_jobs = ImageJobs(images, self.dispatcher, post, threads.images, parts.edit_every)
@@ -122,6 +122,14 @@ class Service:
         self.scheduler = self._chores()
         self._stopping, self._goodbye = threading.Event(), parts.goodbye
 
+    def _charts(self, parts: Parts) -> tuple[ChartSender, DayChartSender]:
+        draw, upload, threads = parts.draw, parts.upload, self.threads.pictures
+        days = LabCalendar(self.context).days
+        return (
+            ChartSender(self.rental_queries.nodes, threads, draw, upload=upload),
+            DayChartSender(days, threads, draw, upload=upload),
+        )
+
     def _app_parts(self) -> AppParts:
         return AppParts(
             self.dispatcher,
@@ -129,6 +137,7 @@ class Service:
             self.terms,
             self.admin_notices,
             self.gallery,
+            self.day_charts,
             self.image_jobs,
             self.homes,
             self.client,

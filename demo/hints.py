@@ -21,7 +21,7 @@ HINTS = (
     ("reset", "NAME", N_("reset a rental to its image")),
     ("copies", "", N_("manage your copies of servers")),
     ("web", "NAME", N_("choose who can open a rental's web address")),
-    ("status", "", N_("check available resources")),
+    ("status", "", N_("check available resources, now and in the next weeks")),
     ("keys", "", N_("manage your public keys")),
     ("help", "", N_("show all commands")),
     ("admin", "…", N_("commands for admins")),

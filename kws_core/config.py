@@ -102,6 +102,19 @@ class QuietDays(_Section):
         return self
 
 
+class AutoApprove(_Section):
+    """[policy.auto_approve]: how far beyond the policy a request to the admins is approved at once."""
+
+    days: Annotated[int, Field(ge=0)] = 0
+    """Days beyond `max_days`."""
+    rentals: Annotated[int, Field(ge=0)] = 0
+    """Rentals beyond `max_rentals_per_user`."""
+    vcpus: Annotated[int, Field(ge=0)] = 0
+    """vCPUs beyond `max_vcpus_per_user`."""
+    ram_mb: Annotated[int, Field(ge=0)] = 0
+    """Memory beyond `max_ram_mb_per_user`, in MiB."""
+
+
 class Policy(_Section):
     """[policy]: what a person may have, and for how long."""
 
@@ -140,6 +153,8 @@ class Policy(_Section):
     quiet: tuple[QuietDays, ...] = ()
     """Deletion freezes (holidays, exams): tables `[[policy.quiet]]` with `from` and `to`, both inclusive. An
     end that falls on such a day moves to the day after the last of them, and the reminders say so."""
+    auto_approve: AutoApprove | None = None
+    """Requests to the admins that KWS approves by itself: a table `[policy.auto_approve]`. Left out: none."""
 
     @field_validator("warn_days", "open_ports", "quiet", mode="before")
     @classmethod

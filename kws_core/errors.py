@@ -80,6 +80,9 @@ class ErrorCode(StrEnum):
     PASSWORD_SIMPLE = "password_simple"
     NO_NODE = "no_node"
     NO_ROOM = "no_room"
+    NOT_FREE = "not_free"
+    STARTS_LATE = "starts_late"
+    PROMISED = "promised"
     RENTAL_UNKNOWN = "rental_unknown"
     RENTAL_GONE = "rental_gone"
     GUEST = "guest"
@@ -91,6 +94,17 @@ class ErrorCode(StrEnum):
     KEY_MISSING = "key_missing"
     PASSWORD_MISSING = "password_missing"
     NODE_UNKNOWN = "node_unknown"
+    NODE_ADMINS = "node_admins"
+    ASK_REASON = "ask_reason"
+    ASK_LONG = "ask_long"
+    ASKS_FULL = "asks_full"
+    ASK_OPEN = "ask_open"
+    ASK_DECIDED = "ask_decided"
+    ASK_OVER = "ask_over"
+    ASK_OWNER_LEFT = "ask_owner_left"
+    ASK_NOT_LESS = "ask_not_less"
+    ASK_NOT_FREE = "ask_not_free"
+    ASK_UNDECIDED = "ask_undecided"
     NETWORK_GONE = "network_gone"
     NETWORK_TAKEN = "network_taken"
     NUMBER_RANGE = "number_range"
@@ -250,6 +264,18 @@ class ErrorCode(StrEnum):
     NODE_RESPONDS = "node_responds"
 
 
+BEYOND_POLICY = frozenset(  # what an admin may allow all the same
+    {
+        ErrorCode.QUOTA_RENTALS,
+        ErrorCode.QUOTA_VCPUS,
+        ErrorCode.QUOTA_RAM_MB,
+        ErrorCode.END_LATE,
+        ErrorCode.PORTS_FORBIDDEN,
+        ErrorCode.NODE_ADMINS,
+    }
+)
+
+
 class UserError(KwsError):
     """Refused for a reason that the person can understand and act on.
 
@@ -268,6 +294,11 @@ class FormError(UserError):
     def __init__(self, fields: Mapping[str, UserError]) -> None:
         super().__init__(ErrorCode.FORM)
         self.fields = dict(fields)
+
+    @property
+    def askable(self) -> bool:
+        """Whether it is only the policy that forbids it."""
+        return all(error.code in BEYOND_POLICY for error in self.fields.values())
 
 
 class NodeError(KwsError):

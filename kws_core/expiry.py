@@ -101,6 +101,32 @@ class EndChoices:
             raise UserError(ErrorCode.END_LATE, last=self.latest(today), days=self._policy.max_days)
         return day
 
+    @staticmethod
+    def check_first_day(day: date | None, last: date | None, today: date) -> date | None:
+        """Validate and return a rental's first day; None where it begins at once.
+
+        Raises:
+            UserError: If it is past, or after its last day.
+        """
+        if day is None or day == today:
+            return None
+        if day < today:
+            raise UserError(ErrorCode.END_PAST, today=today)
+        if last is not None and day > last:
+            raise UserError(ErrorCode.STARTS_LATE, last=last)
+        return day
+
+    @staticmethod
+    def check_wait(day: date | None, last: date | None, today: date) -> date | None:
+        """Validate and return the day until which a rental may wait; None: until its last day.
+
+        Raises:
+            UserError: If it is past.
+        """
+        if day is not None and day < today:
+            raise UserError(ErrorCode.END_PAST, today=today)
+        return None if last is not None and day is not None and day >= last else day
+
     def extends_from(self, rental: Rental, today: date) -> date:
         """The day from which an extension counts: what is agreed, or today where that has ended."""
         return max(rental.ends_on, today)
@@ -159,6 +185,10 @@ class ExpiryPolicy:
     def over_at(self, rental: Rental) -> datetime:
         """The first instant after the rental's last day."""
         return self.midnight(self.last_day(rental.ends_on) + A_DAY)
+
+    def free_from(self, ends_on: date) -> date:
+        """The first day on which others can have what a rental with that end date holds."""
+        return self.last_day(ends_on) + A_DAY + timedelta(days=math.ceil(self.policy.grace_hours / 24))
 
     def overdue(self, rental: Rental, now: datetime) -> bool:
         """Whether its last day has ended."""

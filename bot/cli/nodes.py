@@ -1,4 +1,4 @@
-"""``kws nodes``, ``kws rentals``, ``kws copies`` and ``kws audit``: what there is, what was used of it, who did what."""
+"""``kws nodes``, ``kws rentals``, ``kws copies``, ``kws asks`` and ``kws audit``: what there is, what was used of it, who did what."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(nodes, name="nodes")
     app.command()(rentals)
     app.command()(copies)
+    app.command()(asks)
     app.command()(audit)
 
 
@@ -115,12 +116,19 @@ def rentals(
     if month is not None:
         _month(context_of(config), month, csv, as_json)
         return
+    if csv is not None:
+        raise typer.BadParameter("--csv needs --month")
+    print_rows(_active(context_of(config)), as_json, "No rentals.")
+
+
+def _active(lab: Context) -> list[dict[str, Any]]:
+    """All active rentals; of those that wait for room, their position."""
     from kws_core.rentals.queries import RentalQueries
     from kws_core.tables.states import Status
 
-    if csv is not None:
-        raise typer.BadParameter("--csv needs --month")
-    rows = [
+    found = RentalQueries(lab).all_rentals()
+    turns = RentalQueries(lab).turns(r for r in found if r.status is Status.WAITING)
+    return [
         {
             "id": r.id,
             "name": r.name,
@@ -132,11 +140,13 @@ def rentals(
             "address": r.placement.floating_ip if r.placement else None,
             "image": r.image,
             "size": r.size,
+            "starts_on": r.starts_on.isoformat() if r.starts_on else None,
             "ends_on": r.ends_on.isoformat(),
+            "wait_until": r.wait_until.isoformat() if r.wait_until else None,
+            "position": turns[r.id].position if r.id in turns else None,
         }
-        for r in RentalQueries(context_of(config)).all_rentals()
+        for r in found
     ]
-    print_rows(rows, as_json, "No rentals.")
 
 
 @nodes.command()
@@ -177,6 +187,28 @@ def copies(config: Config = None, as_json: Json = False) -> None:
         for copy in Copies(lab).everybodys()
     ]
     print_rows(rows, as_json, "There are no copies.")
+
+
+def asks(config: Config = None, as_json: Json = False) -> None:
+    """List requests beyond the policy that wait for an admin, the oldest first."""
+    from kws_core.asks.service import Asks
+
+    lab = context_of(config)
+    rows = [
+        {
+            "id": ask.id,
+            "name": ask.rental.name,
+            "person": ask.asked_by,
+            "what": ask.what.value,
+            "size": ask.asked.wanted.size,
+            "until": ask.asked.wanted.until.isoformat() if ask.asked.wanted.until else None,
+            "beyond": ", ".join(one.code for one in ask.asked.beyond),
+            "reason": ask.reason,
+            "asked_at": _moment(lab, ask.asked_at),
+        }
+        for ask in Asks(lab).open()
+    ]
+    print_rows(rows, as_json, "There are no requests.")
 
 
 def audit(

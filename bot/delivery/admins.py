@@ -16,7 +16,6 @@ from kws_core.context import Context
 from kws_core.database.leases import LeaseLost
 from kws_core.outbox.alert_outbox import AlertOutbox
 from kws_core.tables.alert import AdminAlert
-from kws_core.tables.details.alerts import NodeEmptyingAlert
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +69,9 @@ class AdminNotices:
         for target in [channel] if channel else self.directory.admins():
             if notice.reached.get(target) in (None, TRYING):
                 self._reach(notice, target)
-            elif isinstance(notice.details, NodeEmptyingAlert):  # it says something else by now
+            elif notice.details.edited:  # it says something else by now
                 self._edit(notice, target)
-        self.box.delivered(notice.id)
+        self.box.delivered(notice)
 
     def _reach(self, notice: AdminAlert, target: str) -> None:
         try:

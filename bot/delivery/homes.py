@@ -26,6 +26,7 @@ from kws_core.errors import UserError
 from kws_core.outbox.admin_queries import DeskQueries, Search
 from kws_core.outbox.home_state import HomeStates
 from kws_core.people import Actor
+from kws_core.rentals.lab_calendar import DayPlan, LabCalendar
 from kws_core.rentals.queries import RentalQueries
 from kws_core.rentals.service import RentalService
 
@@ -41,6 +42,7 @@ class Homes:
         self.context = context
         self.rental_service = RentalService(self.context)
         self.rental_queries = RentalQueries(self.context)
+        self.calendar = LabCalendar(context)
         self.copies = Copies(context)
         self.book = HomeStates(context)
         self.queries = DeskQueries(context)
@@ -118,12 +120,13 @@ class Homes:
     def draw(self, who: Actor, texts: Texts, search: Search) -> View:
         """The view for this person."""
         offer = self.rental_service.offer(who)
-        desk = admin_home.build(self._desk(search), texts) if who.admin else []
+        plan = self.calendar.days(who)
+        desk = admin_home.build(self._desk(search, plan), texts) if who.admin else []
         ends = {rental.id: self.context.expiry.ends_at(rental) for rental in offer.mine}
         turns, copies = self.rental_queries.turns(offer.mine), self.copies.of(who)
-        return home.build(offer, self.context.config.policy, ends, texts, desk, copies, turns)
+        return home.build(offer, self.context.config.policy, ends, texts, desk, copies, turns, plan)
 
-    def _desk(self, search: Search) -> admin_home.AdminHome:
+    def _desk(self, search: Search, plan: DayPlan) -> admin_home.AdminHome:
         return admin_home.AdminHome(
             search=search,
             found=self.queries.find(search),
@@ -132,4 +135,6 @@ class Homes:
             missed=self.queries.missed(),
             images=self.queries.images(),
             entries=self.queries.events(),
+            plan=plan,
+            asks=self.queries.asks(),
         )

@@ -29,10 +29,13 @@ from kws_core.database.leases import LeaseLost
 from kws_core.expiry import ExpiryInfo
 from kws_core.outbox.pending_messages import Outbox, PendingMessages
 from kws_core.rentals.members import Members
+from kws_core.rentals.queries import RentalQueries
+from kws_core.scheduling.waiting_list import Place
 from kws_core.tables.details.events import Transferred
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +68,7 @@ class Notifier:
         self.context = context
         self.members = Members(self.context)
         self.outbox = Outbox(context)
+        self.rental_queries = RentalQueries(context)
         self.client = client
         self.directory = directory
         self.executor = executor
@@ -177,6 +181,7 @@ class Notifier:
             self.context.expiry.ends_at(rental),
             self.directory.texts(mail.person),
             self.context.config.web,
+            self._place(rental),
         )
         if rental.dm_channel is None:
             self._first_card(rental, message)
@@ -188,6 +193,10 @@ class Notifier:
             if ts is None:
                 return None
         return self.edits.edit(rental.dm_channel, rental.card_ts, message)
+
+    def _place(self, rental: Rental) -> Place | None:
+        turn = self.rental_queries.turns([rental]).get(rental.id) if rental.status is Status.WAITING else None
+        return turn if isinstance(turn, Place) else None
 
     def _first_card(self, rental: Rental, message: Message) -> None:
         channel = str(self.client.conversations_open(users=[rental.owner])["channel"]["id"])

@@ -106,8 +106,37 @@ def plot(data: dict[str, Any]) -> bytes:
     return drawn.stdout
 
 
+class Drawing:
+    """Draws what is asked for; what would look the same is not drawn again."""
+
+    def __init__(self, draw: Draw = plot, now: Callable[[], float] = time.monotonic) -> None:
+        self._draw = draw
+        self._now = now
+        self._last: dict[str, tuple[dict[str, Any], bytes]] = {}
+        self._failed_at: float | None = None
+
+    def png(self, data: dict[str, Any], kind: str = "") -> bytes:
+        """Return the picture; the last one of each ``kind`` is remembered.
+
+        Raises:
+            OSError: If it failed a moment ago; the next try waits a while.
+        """
+        last = self._last.get(kind)
+        if last is not None and last[0] == data:
+            return last[1]
+        if self._failed_at is not None and self._now() - self._failed_at < PAUSE:
+            raise OSError("it failed a moment ago")
+        try:
+            png = self._draw(data)
+        except Exception:
+            self._failed_at = self._now()
+            raise
+        self._last[kind] = data, png
+        return png
+
+
 class ChartSender:
-    """Sends the picture, on the one thread of ``executor``; one that would look the same is not drawn again."""
+    """Sends the picture, on the one thread of ``executor``."""
 
     def __init__(
         self,
@@ -119,11 +148,8 @@ class ChartSender:
     ) -> None:
         self._statuses = statuses
         self._executor = executor
-        self._draw = draw
+        self._drawing = Drawing(draw, now)
         self._upload = upload
-        self._now = now
-        self._last: tuple[dict[str, Any], bytes] | None = None
-        self._failed_at: float | None = None
 
     def picture(self) -> tuple[bytes, Sequence[NodeStatus]]:
         """Return the current PNG and the figures it shows.
@@ -132,18 +158,7 @@ class ChartSender:
             OSError: If it failed a moment ago; the next try waits a while.
         """
         statuses = self._statuses()
-        data = asked(statuses)
-        if self._last is not None and self._last[0] == data:
-            return self._last[1], statuses
-        if self._failed_at is not None and self._now() - self._failed_at < PAUSE:
-            raise OSError("it failed a moment ago")
-        try:
-            png = self._draw(data)
-        except Exception:
-            self._failed_at = self._now()
-            raise
-        self._last = data, png
-        return png, statuses
+        return self._drawing.png(asked(statuses)), statuses
 
     def send_soon(self, client: WebClient, person: str, texts: Texts) -> None:
         """Send it from that thread: drawing takes a second or two, and no click waits for that."""

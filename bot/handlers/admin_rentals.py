@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from slack_bolt import App
+from slack_sdk.models.views import View
 
 from bot.delivery.homes import Homes
 from bot.handlers.admin import admins_only
-from bot.slack.dispatcher import Dispatcher, Later, RequestContext, Submission
+from bot.slack.dispatcher import Dispatcher, Later, Redraw, RequestContext, Submission
 from bot.text.i18n import N_, Mrkdwn
 from bot.views import admin_form, ids
 from bot.views.admin_form import Filled
@@ -57,20 +60,35 @@ class DeskActs:
         form = admin_form.build(act, rental, proposed, request.texts, missed=missed)
         request.open_form(form, "/kws admin rentals")
 
-    def submitted(self, form: Submission) -> Later:
+    def submitted(self, form: Submission) -> Later | Redraw:
         """Say at once what is wrong with a field; the rest needs to know who asks, on a worker thread."""
         filled = admin_form.parse(form.view)
         if filled.act is ids.RentalAct.EXTEND:
-            self._check(filled)
+            until = self._check(filled)
+            if not filled.anyway and (view := self._whom_it_hits(form, filled, until)):
+                return Redraw(view)
         return Later(lambda request: self._act(request, filled))
 
-    def _check(self, filled: Filled) -> None:
+    def _check(self, filled: Filled) -> date:
         try:
-            self.context.expiry.choices.check_last_day(filled.until, self.context.today(), beyond_policy=True)
+            choices = self.context.expiry.choices
+            until = choices.check_last_day(filled.until, self.context.today(), beyond_policy=True)
         except UserError as error:
             raise FormError({ids.Field.ENDS_ON: error}) from None
         if not filled.note:
             raise UserError(ErrorCode.NOTE_MISSING)
+        return until
+
+    def _whom_it_hits(self, form: Submission, filled: Filled, until: date) -> View | None:
+        """The form again, with those whose promised room it takes, if there are any."""
+        who = form.authorize()
+        hit = (
+            self.terms.hit(who, filled.rental_id, until) if who.admin else []
+        )  # asked again before it is done
+        if not hit:
+            return None
+        rental = self.rental_queries.rental(who, filled.rental_id)
+        return admin_form.build(filled.act, rental, until, form.texts, hit=hit)
 
     def _act(self, request: RequestContext, filled: Filled) -> None:
         admins_only(request)
@@ -88,7 +106,9 @@ class DeskActs:
         who, rental_id, note = request.who, filled.rental_id, filled.note
         match filled.act:
             case ids.RentalAct.EXTEND:
-                return self.terms.extend(who, rental_id, filled.until, via=VIA, note=note)
+                return self.terms.extend(
+                    who, rental_id, filled.until, via=VIA, note=note, over_promises=filled.anyway
+                )
             case ids.RentalAct.TRANSFER:
                 to = self._member(str(filled.person))
                 return self.terms.transfer(who, rental_id, to, via=VIA, note=note)

@@ -6,14 +6,19 @@ import re
 from datetime import date
 
 from slack_bolt import App
+from slack_sdk.models.views import View
 
 from bot.handlers.commands import Commands
 from bot.handlers.my_rentals import MyRentals
 from bot.handlers.rent_words import day_meant
-from bot.slack.dispatcher import Dispatcher, RequestContext, Submission
-from bot.text.i18n import N_
+from bot.slack.dispatcher import Dispatcher, Redraw, RequestContext, Submission, paragraph
+from bot.text import error_messages
+from bot.text.i18n import N_, Mrkdwn, Texts
 from bot.views import ids, rental_forms
-from kws_core.errors import ErrorCode, UserError
+from bot.views.asks import ask_form
+from kws_core.asks.service import Asks
+from kws_core.errors import BEYOND_POLICY, ErrorCode, UserError
+from kws_core.people import Actor
 from kws_core.rentals.extension import Extensions
 from kws_core.tables.rental import Rental
 
@@ -25,6 +30,7 @@ def register(app: App, dispatcher: Dispatcher, commands: Commands, terms: Extens
     app.action(ids.Action.EXTEND)(dispatcher.listener(extend.open))
     app.action(re.compile(f"^{ids.Action.EXTEND_TO}:"))(dispatcher.listener(extend.by_button))
     app.action(ids.Action.EXTEND_UNTIL)(dispatcher.listener(extend.by_date))
+    app.action(ids.Action.ASK_EXTEND)(dispatcher.listener(extend.ask))
     app.action(ids.Action.RESTORE)(dispatcher.listener(extend.restore))
     app.view(ids.View.EXTEND)(dispatcher.form(extend.submitted, at=ids.Field.ENDS_ON))
 
@@ -37,6 +43,7 @@ class Extend:
         self.context = dispatcher.context
         self.rental_queries = dispatcher.rental_queries
         self.terms = terms
+        self.asks = Asks(dispatcher.context)
 
     def asked(self, request: RequestContext, rest: str) -> None:
         """``extend NAME`` opens the form; ``extend NAME 7d`` or ``… 2026-12-24`` does it at once."""
@@ -47,9 +54,9 @@ class Extend:
         rental = self.rental_queries.rental_named(request.who, name.lower())
         if word.strip():
             until = self._until(rental, word.strip().lower())
-            rental = self.terms.extend(request.who, rental.id, until, via="command")
-            text = N_("You can use {name} until {day}.")
-            request.say(request.texts(text, name=rental.name, day=request.texts.date(rental.ends_on)))
+            if (extended := self._extend(request, rental.id, until, "command")) is not None:
+                text, day = N_("You can use {name} until {day}."), request.texts.date(extended.ends_on)
+                request.say(request.texts(text, name=rental.name, day=day))
         else:
             self._open(request, rental)
 
@@ -60,29 +67,64 @@ class Extend:
     def by_button(self, request: RequestContext) -> None:
         """A warning's button; the warning itself is edited to what happened."""
         rental_id, until = ids.parse_until(request.value)
-        self.terms.extend(request.who, rental_id, until, via="warning")
+        self._extend(request, rental_id, until, "warning")
 
     def by_date(self, request: RequestContext) -> None:
         """A warning's date picker."""
         action = request.action
         rental_id = action.block_id.removeprefix(ids.EXTENSION)
-        self.terms.extend(request.who, rental_id, action.selected_date, via="warning")
+        self._extend(request, rental_id, action.selected_date, "warning")
 
     def restore(self, request: RequestContext) -> None:
         """Out of the grace period."""
         self.terms.restore(request.who, request.value)
 
-    def submitted(self, form: Submission) -> None:
-        """Extends, or says at the field why not."""
-        rental_id, until = rental_forms.parse_extension(form.view)
-        self.terms.extend(form.authorize(), rental_id, until, via="form")
+    def ask(self, request: RequestContext) -> None:
+        """[Ask an admin…] below a refusal: the form, with that date and the field for the reason."""
+        rental_id, until = ids.parse_until(request.value)
+        rental = self.rental_queries.rental(request.who, rental_id)
+        self._open(request, rental, request.texts(ask_form.BEYOND), until)
 
-    def _open(self, request: RequestContext, rental: Rental) -> None:
+    def submitted(self, form: Submission) -> Redraw | None:
+        """Extends, or says at the field why not; where only the policy forbids it, an admin can be asked."""
+        rental_id, until, reason = rental_forms.parse_extension(form.view)
+        who = form.authorize()
+        try:
+            self.asks.extend(who, rental_id, until, reason, via="form")
+        except UserError as error:
+            if error.code not in BEYOND_POLICY or reason is not None:
+                raise
+            said = ask_form.refusals([error], form.texts)
+            return Redraw(self._form(who, self.rental_queries.rental(who, rental_id), form.texts, said))
+        return None
+
+    def _extend(self, request: RequestContext, rental_id: str, until: date | None, via: str) -> Rental | None:
+        """Extends it; None if the policy forbids it: then the answer has a button to ask an admin."""
+        try:
+            return self.terms.extend(request.who, rental_id, until, via=via)
+        except UserError as error:
+            if error.code not in BEYOND_POLICY or until is None:
+                raise
+            text = error_messages.sentence(error, request.texts)
+            value = ids.until_value(rental_id, until)
+            ask = ask_form.button(ids.Action.ASK_EXTEND, value, request.texts)
+            request.say(text, [paragraph(text), *ask])
+            return None
+
+    def _open(
+        self, request: RequestContext, rental: Rental, said: Mrkdwn | None = None, until: date | None = None
+    ) -> None:
         if not rental.live:
             raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
-        outlook = self.context.expiry.outlook(rental, (), self.context.now())
-        view = rental_forms.extension(rental, outlook, request.texts)
+        view = self._form(request.who, rental, request.texts, said, until)
         request.open_form(view, f"/kws extend {rental.name}")
+
+    def _form(
+        self, who: Actor, rental: Rental, texts: Texts, said: Mrkdwn | None = None, until: date | None = None
+    ) -> View:
+        outlook = self.context.expiry.outlook(rental, (), self.context.now())
+        limit = self.terms.limit(who, rental.id)
+        return rental_forms.extension(rental, outlook, texts, limit, said=said, until=until)
 
     def _until(self, rental: Rental, word: str) -> date:
         """``7d`` is a week more than agreed until now; a date is that date."""

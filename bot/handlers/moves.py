@@ -6,11 +6,13 @@ from slack_bolt import App
 
 from bot.handlers.commands import Commands
 from bot.handlers.my_rentals import MyRentals
-from bot.slack.dispatcher import Dispatcher, RequestContext, Submission
+from bot.slack.dispatcher import Dispatcher, Redraw, RequestContext, Submission
 from bot.text.i18n import N_, slack_time
 from bot.views import ids
 from bot.views import moves as views
-from kws_core.errors import ErrorCode, UserError
+from bot.views.asks import ask_form
+from kws_core.asks.service import Asks
+from kws_core.errors import BEYOND_POLICY, ErrorCode, UserError
 from kws_core.moves.service import Moves
 
 
@@ -34,7 +36,7 @@ class MoveHandler:
         self.dispatcher = dispatcher
         self.config = dispatcher.context.config
         self.rental_queries = dispatcher.rental_queries
-        self.moves = Moves(dispatcher.context)
+        self.moves, self.asks = Moves(dispatcher.context), Asks(dispatcher.context)
 
     def ask_by_name(self, request: RequestContext, name: str) -> None:
         """``/kws move NAME``; without a name it shows the list."""
@@ -77,17 +79,24 @@ class MoveHandler:
         """[Change size…] opens the form."""
         self._open(request, request.value)
 
-    def submitted(self, form: Submission) -> None:
-        """Start the change, or say at the field why not.
+    def submitted(self, form: Submission) -> Redraw | None:
+        """Start the change, or say at the field why not; where only the policy forbids it, an admin can be asked.
 
         Raises:
             UserError: If no size was chosen, or it can't be changed.
         """
-        rental_id, name = views.parse_size(form.view)
-        size = self.config.size(name or "")
+        rental_id, name, reason = views.parse_size(form.view)
+        size, who = self.config.size(name or ""), form.authorize()
         if size is None:
             raise UserError(ErrorCode.SIZE_MISSING)
-        self.moves.start(form.authorize(), rental_id, size=size, via="form")
+        try:
+            self.asks.resize(who, rental_id, size, reason, via="form")
+        except UserError as error:
+            if error.code not in BEYOND_POLICY or reason is not None:
+                raise
+            said = ask_form.refusals([error], form.texts)
+            return Redraw(views.size_form(self.moves.sizes(who, rental_id), form.texts, said))
+        return None
 
     def _ask(self, request: RequestContext, rental_id: str) -> None:
         terms = self.moves.terms(request.who, rental_id)

@@ -11,7 +11,9 @@ from bot.handlers.commands import Commands
 from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph
 from bot.text.i18n import N_
 from bot.views import event_lines, history, ids, rental_card
+from bot.views.waiting import queue_words
 from kws_core.tables.rental import Rental
+from kws_core.tables.states import UNPLACED
 
 MOST_LISTED = 15  # Slack takes 50 blocks in a message
 
@@ -56,6 +58,8 @@ class MyRentals:
             request.say(request.texts(N_("{name} is already being deleted."), name=rental.name))
             return
         question = N_("Return {name}? It will be deleted now, along with all its data. You can't undo this.")
+        if rental.status in UNPLACED:
+            question = queue_words.question(rental)
         if rental.copy_at_end:
             question = N_(
                 "Return {name}? It will be deleted now, along with all its data, and the copy you planned won't be made. "
@@ -75,7 +79,10 @@ class MyRentals:
     def return_rental(self, request: RequestContext) -> None:
         """The return was confirmed."""
         rental = self.rental_service.return_rental(request.who, request.value, via=request.via)
-        text = request.texts(N_("Deleting {name}. You'll get a DM when it's done."), name=rental.name)
+        done = N_("Deleting {name}. You'll get a DM when it's done.")
+        if queue_words.never_placed(rental):
+            done = N_("{name} no longer waits. Nothing was created.")
+        text = request.texts(done, name=rental.name)
         if _on_card(request):
             return  # the card itself is edited
         request.say(text, replace=True)

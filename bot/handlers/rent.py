@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
+from typing import cast
 
 from slack_bolt import App
 from slack_sdk.errors import SlackApiError
+from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, PlainTextObject
+from slack_sdk.models.views import View
 
 from bot.handlers import rent_words
 from bot.handlers.commands import Commands
-from bot.slack.dispatcher import Dispatcher, RequestContext, Submission
+from bot.slack.dispatcher import Dispatcher, Redraw, RequestContext, Submission, paragraph
 from bot.text import error_messages
-from bot.text.i18n import N_
+from bot.text.i18n import N_, Mrkdwn, Texts
+from bot.text.units import clip
 from bot.views import ids, rent_form
+from bot.views.asks import ask_form
+from bot.views.waiting import room_choice
+from bot.views.waiting.room_choice import RoomChoice
 from kws_core.errors import ErrorCode, FormError, UserError
+from kws_core.people import Actor
+from kws_core.rentals.admission import RentForm
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
 from kws_core.values import Kind
 
+MOST_VALUE = 2000  # characters; Slack's limit for a button
 CHANGED = frozenset({"hash_conflict", "not_found"})  # the person typed on, or closed the form
 KINDS = {"": Kind.SERVER, "server": Kind.SERVER, "서버": Kind.SERVER, "container": Kind.CONTAINER, "컨테이너": Kind.CONTAINER}  # fmt: skip
 
@@ -32,6 +47,8 @@ def register(app: App, dispatcher: Dispatcher, commands: Commands) -> None:
     app.action(ids.Action.BRING_BACK)(dispatcher.listener(rent.bring_back))
     app.action(ids.Action.MORE)(dispatcher.listener(rent.changed))
     app.action(ids.Action.LONGER)(dispatcher.listener(rent.changed))
+    app.action(ids.Action.ASK_RENT)(dispatcher.listener(rent.ask))
+    app.action(re.compile(f"^{ids.Action.RENT_WORDS}:"))(dispatcher.listener(rent.words_again))
 
 
 class Rent:
@@ -72,8 +89,8 @@ class Rent:
         )
         request.open_form(view, "/kws rent" if copy is None else "/kws copies")
 
-    def _rent_words(self, request: RequestContext, rest: str) -> None:
-        form = rent_words.parse(rest, self.rental_service.offer(request.who))
+    def _rent_words(self, request: RequestContext, words: str, *, wait: bool = False) -> None:
+        form = replace(rent_words.parse(words, self.rental_service.offer(request.who)), wait=wait)
         try:
             key = f"trigger:{request.trigger_id}"
             rental = self.rental_service.request(request.who, form, key, via=request.via)
@@ -81,9 +98,28 @@ class Rent:
             lines = [
                 f"• {error_messages.sentence(problem, request.texts)}" for problem in error.fields.values()
             ]
-            request.say("\n".join(lines))
+            text = "\n".join(lines)
+            full = room_choice.no_room(error)
+            instead = _instead(words, full, request.texts) if full else []
+            below: list[Block] = [ActionsBlock(elements=instead)] if instead else []
+            if error.askable:
+                below = ask_form.button(ids.Action.ASK_RENT, words, request.texts)
+            request.say(text, [paragraph(text), *below], replace=request.clicked)
             return
-        request.say(request.texts(N_("Creating {name}. You'll get a DM when it's ready."), name=rental.name))
+        request.say(_accepted(rental, request.texts), replace=request.clicked)
+
+    def words_again(self, request: RequestContext) -> None:
+        """A button below the answer that there is no room: the same words, with what is different behind them."""
+        wait = request.action.action_id.endswith(f":{room_choice.WAIT}")
+        self._rent_words(request, request.value, wait=wait)
+
+    def ask(self, request: RequestContext) -> None:
+        """[Ask an admin…] below a refusal of typed words: the form, filled in with them."""
+        offer = self.rental_service.offer(request.who)
+        filled, shown = rent_words.parse(request.value, offer), rent_form.Shown(ask=True)
+        policy, admin = self.context.config.policy, request.who.admin
+        view = rent_form.build(offer, policy, request.texts, shown, admin=admin, filled=filled)
+        request.open_form(view, "/kws rent")
 
     def changed(self, request: RequestContext) -> None:
         """Draw the form again after a choice that changes its fields.
@@ -109,7 +145,67 @@ class Rent:
             if error.response.get("error") not in CHANGED:
                 raise
 
-    def submitted(self, form: Submission) -> None:
-        """Accept the form; one form makes one rental however often it comes."""
+    def submitted(self, form: Submission) -> Redraw | None:
+        """Accept the form; one form makes one rental however often it comes.
+
+        Where only room is missing, it asks what to do instead; where only the policy forbids it, an admin can be
+        asked.
+        """
         who, wanted = form.authorize(), rent_form.parse(form.view)
-        self.rental_service.request(who, wanted, request_key=f"view:{form.view.id}", via="form")
+        try:
+            self.rental_service.request(who, wanted, request_key=f"view:{form.view.id}", via="form")
+        except FormError as error:
+            if error.askable:
+                return Redraw(self._ask_form(form, who, error))
+            full = room_choice.no_room(error)
+            if full is None:
+                raise
+            return Redraw(self._choice(form, who, wanted, full))
+        return None
+
+    def _ask_form(self, form: Submission, who: Actor, error: FormError) -> View:
+        """The form, with what the policy says and the field for the reason above it."""
+        said = ask_form.refusals(error.fields.values(), form.texts)
+        shown = replace(rent_form.shown_in(form.view), ask=True, said=said)
+        offer, policy = self.rental_service.offer(who), self.context.config.policy
+        return rent_form.build(offer, policy, form.texts, shown, admin=who.admin)
+
+    def _choice(self, form: Submission, who: Actor, wanted: RentForm, full: UserError) -> View:
+        shown = rent_form.shown_in(form.view)
+        ends_on = form.view.state.day(ids.Field.ENDS_ON)
+        choice = RoomChoice.of(full, wanted, shown.room, ends_on)
+        offer, policy = self.rental_service.offer(who), self.context.config.policy
+        return rent_form.build(offer, policy, form.texts, replace(shown, room=choice), admin=who.admin)
+
+
+def _instead(words: str, error: UserError, texts: Texts) -> list[ButtonElement]:
+    """What can be had instead, each as the words that would ask for it."""
+    wanted = [(room_choice.WAIT, texts.plain(N_("Wait for it")), words)]
+    sizes = cast(Sequence[str], error.data["fitting"])[-room_choice.MOST_SIZES :]
+    wanted += [
+        (f"{room_choice.SIZE}{size}", texts.plain(N_("Rent {size} now"), size=size), f"{words} {size}")
+        for size in sizes
+    ]
+    until = error.data["until"]
+    if isinstance(until, date):
+        label = texts.plain(N_("Only until {day}"), day=texts.date(until))
+        wanted.append((room_choice.UNTIL, label, f"{words} {until.isoformat()}"))
+    return [
+        ButtonElement(
+            action_id=f"{ids.Action.RENT_WORDS}:{what}",
+            text=PlainTextObject(text=clip(label, 75)),
+            value=typed,
+        )
+        for what, label, typed in wanted
+        if len(typed) <= MOST_VALUE
+    ]
+
+
+def _accepted(rental: Rental, texts: Texts) -> Mrkdwn:
+    """What becomes of it now."""
+    if rental.status is not Status.WAITING:
+        return texts(N_("Creating {name}. You'll get a DM when it's ready."), name=rental.name)
+    if rental.starts_on is None:
+        return texts(N_("{name} waits for room. You'll get a DM when it's ready."), name=rental.name)
+    said = N_("{name} is reserved from {day}. You'll get a DM when it's ready.")
+    return texts(said, name=rental.name, day=texts.date(rental.starts_on))

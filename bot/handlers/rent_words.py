@@ -19,6 +19,7 @@ DURATION = re.compile(
 )
 DAY = re.compile(r"(20[0-9]{2})(?:[./]\s*|년\s*)([0-9]{1,2})(?:[./]\s*|월\s*)([0-9]{1,2})(?:\.|일)?")
 COUNTS = {"한": 1, "일": 1, "두": 2, "이": 2, "세": 3, "삼": 3}  # 한 달, 일주일, …
+FROM, TO = "부터", "까지"  # behind a first, and a last day
 NEAR = {"오늘": 0, "today": 0, "내일": 1, "tomorrow": 1, "모레": 2, "보름": 15}
 
 
@@ -29,14 +30,14 @@ def parse(words: str, offer: FormOptions) -> RentForm:
         UserError: With the first unknown word.
     """
     name, *rest = words.split()
-    image, size, ends_on = None, offer.sizes[0].name, offer.default_end
+    image, size, starts_on, ends_on = None, offer.sizes[0].name, None, offer.default_end
     images = {entry.name.lower(): entry.name for entry in offer.images}
     sizes = {entry.name.lower(): entry.name for entry in offer.sizes}
     for word in rest:
         low = word.lower()
-        day = day_meant(low, offer.today)
-        if day is not None:
-            ends_on = day
+        days = days_meant(low, offer.today)
+        if days is not None:
+            starts_on, ends_on = days[0] or starts_on, days[1] or ends_on
         elif low in sizes:
             size = sizes[low]
         elif low in images:
@@ -45,7 +46,24 @@ def parse(words: str, offer: FormOptions) -> RentForm:
             raise _unknown(low, [*images, *sizes])
     if image is None and len(images) == 1:
         image = next(iter(images.values()))
-    return RentForm(name=name, image=image, size=size, ends_on=ends_on)
+    return RentForm(name=name, image=image, size=size, starts_on=starts_on, ends_on=ends_on)
+
+
+def days_meant(word: str, today: date) -> tuple[date | None, date | None] | None:
+    """First and last day that a word says: ``14d``, ``2026-12-10..2026-12-20``, ``2026-12-10부터``, ``20일까지``.
+
+    A length behind ``..`` counts from the first day.
+    """
+    first, dots, last = word.partition("..")
+    if dots:
+        begins = day_meant(first, today)
+        ends = day_meant(last, begins) if begins and last else None
+        return (begins, ends) if begins and (ends or not last) else None
+    if word.endswith(FROM):
+        begins = day_meant(word.removesuffix(FROM), today)
+        return (begins, None) if begins else None
+    ends = day_meant(word.removesuffix(TO), today)
+    return (None, ends) if ends else None
 
 
 def day_meant(word: str, today: date) -> date | None:

@@ -20,7 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from kws_core.loop import Loop
-from kws_core.reports.metrics import Figures, Waiting
+from kws_core.reports.metrics import Figures, Undelivered
 from kws_core.tables.states import Status
 from kws_core.values import Kind
 
@@ -143,6 +143,11 @@ def _rentals(found: Figures) -> Iterator[Metric]:
         (kind.value, state.value): found.rentals.get((kind, state), 0) for kind in Kind for state in Status
     }
     yield _family("kws_rentals", "Rentals by kind and state.", ["kind", "state"], states)
+    yield _gauge(
+        "kws_waiting_seconds",
+        "Seconds for which the longest waiting rental has waited for room; 0 if none waits.",
+        _age(found.waiting_since, found.at),
+    )
     builds = HistogramMetricFamily(
         "kws_build_seconds",
         "Seconds from asking the node for a machine until it was ready, over all rentals.",
@@ -191,7 +196,7 @@ def _rooms(found: Figures) -> Iterator[Metric]:
 
 
 def _mail(found: Figures) -> Iterator[Metric]:
-    boxes: Mapping[str, Waiting] = {"owners": found.outbox, "admins": found.notices}
+    boxes: Mapping[str, Undelivered] = {"owners": found.outbox, "admins": found.notices}
     waiting = {(box,): float(mail.number) for box, mail in boxes.items()}
     yield _family(
         "kws_outbox_messages", "Messages that haven't been delivered to Slack yet.", ["to"], waiting

@@ -180,6 +180,11 @@ class Submission:
         """Who sent it, from memory; UserError when never seen. Else ``Later`` looks the person up."""
         return self.directory.authorize_known(self.payload.user.id)[0]
 
+    @property
+    def texts(self) -> Texts:
+        """The sentences in the person's language."""
+        return self.directory.texts_of(self.payload.user.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Later:
@@ -189,7 +194,14 @@ class Later:
     response_url: str | None = None  # where the form was opened from: a form has no answer of its own
 
 
-Submit = Callable[[Submission], Later | None]
+@dataclass(frozen=True, slots=True)
+class Redraw:
+    """The form stays open, drawn again; what was typed stays in fields whose block and action ids stay."""
+
+    view: View
+
+
+Submit = Callable[[Submission], Later | Redraw | None]
 
 
 class Dispatcher:
@@ -250,6 +262,9 @@ class Dispatcher:
                 later = submit(Submission(payload, self.directory))
             except Exception as error:
                 ack(response_action="errors", errors=self._at_fields(error, payload, at))
+                return
+            if isinstance(later, Redraw):
+                ack(response_action="update", view=later.view.to_dict())
                 return
             ack()
             if later is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import cast
 
 from bot.text.form_messages import SENTENCES as FORM_SENTENCES
@@ -16,6 +16,8 @@ from bot.text.units import DAYS, disk, duration, memory, size_line
 from kws_core.errors import ErrorCode, UserError
 from kws_core.rentals.admission import CUSTOM
 from kws_core.scheduling.placement import NodeCapacity
+from kws_core.tables.base import SYSTEM
+from kws_core.tables.states import AskDecision
 from kws_core.values import Size
 
 log = logging.getLogger(__name__)
@@ -99,7 +101,10 @@ _OWN: dict[ErrorCode, Message] = {
     ErrorCode.PASSWORD_HAS_NAME: N_("Don't use {word} in the password."),
     ErrorCode.PASSWORD_SIMPLE: N_("This password is easy to guess. Try four or five unrelated words."),
     ErrorCode.NO_NODE: N_("No node is available. Try again later, or contact an admin."),
-    ErrorCode.NO_ROOM: N_("No node has capacity for {size}. Available: {free}. {earliest}"),
+    ErrorCode.NO_ROOM: N_("No node has room for {size} now. Available: {free}. {earliest}"),
+    ErrorCode.NOT_FREE: N_("Not free from {day}. {following}"),
+    ErrorCode.STARTS_LATE: N_("Choose a first day no later than the last day, {last}."),
+    ErrorCode.PROMISED: N_("{longest} From {next}, its room is promised to someone else."),
     ErrorCode.RENTAL_UNKNOWN: N_("You don't have a rental called {name}. {hint}"),
     ErrorCode.RENTAL_GONE: N_("This rental was deleted or isn't yours. Open your rentals again: /kws list"),
     ErrorCode.GUEST: N_("Only workspace members can use KWS. Ask a lab member to rent for you."),
@@ -110,7 +115,28 @@ _OWN: dict[ErrorCode, Message] = {
     ErrorCode.KIND_UNKNOWN: N_("No node offers that. Choose something else."),
     ErrorCode.KEY_MISSING: N_("Paste your public key, or choose another login method."),
     ErrorCode.PASSWORD_MISSING: N_("Enter a password, or choose another login method."),
-    ErrorCode.NODE_UNKNOWN: N_("Only admins can choose a node, and it must be in nodes.toml."),
+    ErrorCode.NODE_UNKNOWN: N_("That node isn't in nodes.toml. Choose another one."),
+    ErrorCode.NODE_ADMINS: N_("Only admins can choose a node. Leave it empty, and KWS chooses one."),
+    ErrorCode.ASK_REASON: N_("Enter a reason. The admins will see it."),
+    ErrorCode.ASK_LONG: P_(
+        "Enter up to {maximum} character.", "Enter up to {maximum} characters.", "maximum"
+    ),
+    ErrorCode.ASKS_FULL: P_(
+        "{maximum} request of yours already waits for an admin. Wait for the answer, or withdraw it: /kws list",
+        "{maximum} requests of yours already wait for an admin. Wait for an answer, or withdraw one: /kws list",
+        "maximum",
+    ),
+    ErrorCode.ASK_OPEN: N_("The admins were already asked about {name}. You'll get their answer by DM."),
+    ErrorCode.ASK_DECIDED: N_("{person} was first: the request for {name} was {decision}."),
+    ErrorCode.ASK_OVER: N_("There's nothing left to decide: {name} has ended, or the request was withdrawn."),
+    ErrorCode.ASK_OWNER_LEFT: N_(
+        "{person} left this workspace, so {name} can't be approved. Decline the request."
+    ),
+    ErrorCode.ASK_NOT_LESS: N_("Choose a smaller size or an earlier last day than was asked for."),
+    ErrorCode.ASK_NOT_FREE: N_("{name} no longer fits from {day} on. Approve less, or decline it."),
+    ErrorCode.ASK_UNDECIDED: N_(
+        "{name} waits for an admin's answer, so you can't change it. Withdraw it: /kws list"
+    ),
     ErrorCode.NETWORK_GONE: N_("This network no longer exists. Choose another one."),
     ErrorCode.NETWORK_TAKEN: N_("You already have a network called {name}. Choose another name."),
     ErrorCode.NUMBER_RANGE: N_("Enter a whole number from {least} to {most}."),
@@ -208,6 +234,13 @@ HINTS: dict[
     ErrorCode.RENTAL_UNKNOWN: (N_("Your rentals: {names}."), N_("You don't have any rentals.")),
     ErrorCode.SAVED_KEY_UNKNOWN: (N_("Your keys: {names}."), N_("You don't have any saved keys.")),
 }
+DECISIONS = {
+    AskDecision.APPROVED: N_("approved"),
+    AskDecision.LESS: N_("approved in part"),
+    AskDecision.DECLINED: N_("declined"),
+    AskDecision.OVER: N_("withdrawn"),
+}
+ROOM_FROM = N_("As planned now, there's room from {day}.")
 BUG = N_("Something went wrong. Try again, or send this ID to an admin: {ref}")
 
 
@@ -230,15 +263,7 @@ def new_reference(error: BaseException, what: str) -> str:
 
 def _data(error: UserError, texts: Texts) -> dict[str, object]:
     data = {key: texts.date(value) if isinstance(value, date) else value for key, value in error.data.items()}
-    if error.code is ErrorCode.NO_ROOM:
-        rooms = cast(Iterable[NodeCapacity], error.data["rooms"])
-        data["free"] = free_rooms(rooms, texts)
-        earliest = error.data["earliest"]
-        data["earliest"] = (
-            texts.plain(N_("The next rental ends on {day}."), day=texts.date(earliest))
-            if isinstance(earliest, date)
-            else ""
-        )
+    data |= _of_room(error, texts) | _of_ask(error, texts)
     data |= _amounts(error, texts)
     if error.code is ErrorCode.SIZE_LARGE:
         data |= _too_large(error, texts)
@@ -267,6 +292,39 @@ def _data(error: UserError, texts: Texts) -> dict[str, object]:
         some, none = HINTS[error.code]
         data["hint"] = texts.plain(some, names=names) if names else texts.plain(none)
     return data
+
+
+def _of_room(error: UserError, texts: Texts) -> dict[str, object]:
+    """What is free now, and when there is room."""
+    if error.code is ErrorCode.NO_ROOM:
+        day = error.data["earliest"]
+        later = texts.plain(ROOM_FROM, day=texts.date(day)) if isinstance(day, date) else ""
+        rooms = cast(Iterable[NodeCapacity], error.data["rooms"])
+        return {"free": free_rooms(rooms, texts), "earliest": later}
+    if error.code is ErrorCode.NOT_FREE:
+        day = error.data["following"]
+        if not isinstance(day, date):
+            return {"following": texts.plain(N_("Choose other days, or a smaller size."))}
+        return {"following": texts.plain(N_("It's free for as long from {day}."), day=texts.date(day))}
+    if error.code is ErrorCode.PROMISED:
+        latest, name = cast(date, error.data["latest"]), error.data["name"]
+        said = N_("You can extend {name} until {latest}.")
+        if latest <= cast(date, error.data["ends_on"]):
+            said = N_("You can't extend {name}.")
+        longest = texts.plain(said, name=name, latest=texts.date(latest))
+        return {"longest": longest, "next": texts.date(latest + timedelta(days=1))}
+    return {}
+
+
+def _of_ask(error: UserError, texts: Texts) -> dict[str, object]:
+    """Who was first, and what they decided; or who has left."""
+    found: dict[str, object] = {}
+    if error.code in (ErrorCode.ASK_DECIDED, ErrorCode.ASK_OWNER_LEFT):
+        person = str(error.data["person"])
+        found["person"] = "KWS" if person == SYSTEM else Mrkdwn(f"<@{escape(person)}>")
+    if error.code is ErrorCode.ASK_DECIDED:
+        found["decision"] = texts.plain(DECISIONS[AskDecision(str(error.data["decision"]))])
+    return found
 
 
 def _amounts(error: UserError, texts: Texts) -> dict[str, object]:

@@ -138,6 +138,10 @@ class Texts:
         """A sentence with the number ``n`` in it, as mrkdwn."""
         return self(message, **{message.by: n}, **data)
 
+    def day(self, day: date) -> str:
+        """A date of the next weeks: ``Thu, Dec 24``, ``12월 24일 (목)``."""
+        return format_skeleton("MMMEd", day, locale=self.locale)
+
     def date(self, day: date) -> str:
         """A date as people write it: ``Thu, Dec 24, 2026``, ``2026년 12월 24일 (목)``."""
         return format_skeleton("yMMMEd", day, locale=self.locale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -22,9 +23,11 @@ from bot.views import form_fields as fields
 from bot.views import ids
 from bot.views.admin_home import ACTS
 from bot.views.form_fields import SentView
+from kws_core.scheduling.waiting_list import Promised
 from kws_core.tables.rental import Rental
 
 LONGEST_NOTE = 300
+MOST_HIT = 15
 SAID = {
     ids.RentalAct.EXTEND: N_("*{name}* ({person}) ends on {day}. You can extend it beyond the usual limit."),
     ids.RentalAct.TRANSFER: N_(
@@ -45,13 +48,23 @@ class Filled(NamedTuple):
     until: date | None
     person: str | None
     note: str | None
+    anyway: bool = False  # it may take what is promised to others
 
 
-def build(act: ids.RentalAct, rental: Rental, proposed: date, texts: Texts, *, missed: bool = False) -> View:
+def build(
+    act: ids.RentalAct,
+    rental: Rental,
+    proposed: date,
+    texts: Texts,
+    *,
+    missed: bool = False,
+    hit: Sequence[Promised] = (),
+) -> View:
     """The form; that it opens is the question, that it is sent is the answer.
 
     ``proposed`` is the new last day that stands in the form of an extension.
     ``missed``: the rental's node is not in nodes.toml any longer.
+    ``hit``: whose first days an extension takes; the form then asks whether it is to be done anyway.
     """
     said: str = texts(
         SAID[act],
@@ -67,6 +80,8 @@ def build(act: ids.RentalAct, rental: Rental, proposed: date, texts: Texts, *, m
     if act is ids.RentalAct.EXTEND:
         day = DatePickerElement(action_id=ids.Action.VALUE, initial_date=proposed.isoformat())
         blocks.append(fields.block(ids.Field.ENDS_ON, texts.plain(N_("New last day")), day))
+    if hit:
+        blocks = [*_promised(hit, texts), *blocks]
     if act is ids.RentalAct.TRANSFER:
         person = UserSelectElement(action_id=ids.Action.VALUE)
         blocks.append(fields.block(ids.Field.PERSON, texts.plain(N_("New owner")), person))
@@ -93,4 +108,21 @@ def parse(view: SentView) -> Filled:
         view.state.day(ids.Field.ENDS_ON),
         view.state.person(ids.Field.PERSON),
         view.state.text(ids.Field.NOTE),
+        bool(view.state.options(ids.Field.ANYWAY)),
     )
+
+
+def _promised(hit: Sequence[Promised], texts: Texts) -> list[Block]:
+    """Whom it hits, and the box to tick."""
+    said = [texts(N_(":warning: Until that day, it takes room that is promised to others:"))]
+    who = N_("• {name} ({person}), from {day}")
+    said += [
+        texts(who, name=one.name, person=Mrkdwn(f"<@{one.owner}>"), day=texts.date(one.starts_on))
+        for one in hit[:MOST_HIT]
+    ]
+    if len(hit) > MOST_HIT:
+        said.append(texts(N_("• and {n} more"), n=len(hit) - MOST_HIT))
+    said.append(texts(N_("They get other room, if a node has it, or wait for it from their first day on.")))
+    label, words = texts.plain(N_("Promised room")), texts.plain(N_("Extend it anyway"))
+    section = SectionBlock(text=MarkdownTextObject(text=clip("\n".join(said), 3000)))
+    return [section, fields.tick(ids.Field.ANYWAY, label, words)]

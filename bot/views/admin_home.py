@@ -26,11 +26,15 @@ from slack_sdk.models.blocks import (
 from bot.text.i18n import N_, P_, Mrkdwn, Texts, code, slack_time
 from bot.text.units import clip, room_line
 from bot.views import history, ids, rental_card
+from bot.views.asks import requests
 from bot.views.home import heading, small
+from bot.views.waiting import calendar_lines
 from kws_core.nodes.values import Image
 from kws_core.outbox.admin_queries import Entry, Found, Search
+from kws_core.rentals.lab_calendar import DayPlan
 from kws_core.scheduling.capacity import NodeStatus
 from kws_core.tables.base import SYSTEM
+from kws_core.tables.details.alerts import AskAlert
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 
@@ -46,6 +50,7 @@ NAME = "desk-name-"
 MOST_OPTIONS = 100
 MOST_NODES = 40
 MOST_IMAGES = 60
+MOST_ASKS = 5  # two blocks each
 LONGEST_NAME = 63
 ACTS = {
     ids.RentalAct.EXTEND: N_("Extend rental"),
@@ -66,6 +71,8 @@ class AdminHome:
     missed: Mapping[str, int]  # nodes that nodes.toml has no more, and how many rentals they have
     images: Sequence[Image]
     entries: Sequence[Entry]
+    plan: DayPlan
+    asks: Sequence[AskAlert] = ()  # what people wait for an answer to
 
 
 def build(desk: AdminHome, texts: Texts) -> list[Block]:
@@ -73,6 +80,7 @@ def build(desk: AdminHome, texts: Texts) -> list[Block]:
     blocks: list[Block] = [
         DividerBlock(),
         heading(texts.plain(N_("Manage rentals"))),
+        *_asks(desk.asks, texts),
         *_filters(desk, texts),
         _name(desk.search, texts),
         *rows(desk.found, desk.missed, desk.last_day, texts),
@@ -81,6 +89,17 @@ def build(desk: AdminHome, texts: Texts) -> list[Block]:
         blocks.append(_turn(desk.found, texts))
     for title, section in SECTIONS:
         blocks += [heading(texts.plain(title)), *section(desk, texts)]
+    return blocks
+
+
+def _asks(asks: Sequence[AskAlert], texts: Texts) -> list[Block]:
+    """How many wait for an answer, and the oldest of them with what can be decided."""
+    if not asks:
+        return []
+    count = P_("{count} request to decide", "{count} requests to decide", "count")
+    blocks: list[Block] = [small(texts(count, count=len(asks)))]
+    for ask in asks[:MOST_ASKS]:
+        blocks += [_section(requests.text(ask, texts)), *requests.buttons(ask, texts)]
     return blocks
 
 
@@ -216,6 +235,13 @@ def _nodes(desk: AdminHome, texts: Texts) -> list[Block]:
     return [_section("\n".join(lines[:MOST_NODES]))]
 
 
+def _waiting(desk: AdminHome, texts: Texts) -> list[Block]:
+    """Who waits for room or for a first day, and what begins and ends next."""
+    found = [history.first_lines(calendar_lines.queue(desk.plan, texts)) or texts(N_("none"))]
+    found += [history.first_lines(lines) for lines in [calendar_lines.by_node(desk.plan, texts)] if lines]
+    return [_section(text) for text in found]
+
+
 def _images(desk: AdminHome, texts: Texts) -> list[Block]:
     """What can be rented."""
     names = ", ".join(code(image.title or image.name) for image in desk.images[:MOST_IMAGES])
@@ -251,6 +277,7 @@ def _section(text: str) -> SectionBlock:
 SECTIONS: tuple[
     tuple[str, Callable[[AdminHome, Texts], list[Block]]], ...
 ] = (  # below the rentals; 30 blocks at most
+    (N_("Waiting for room, and reserved"), _waiting),
     (N_("Nodes"), _nodes),
     (N_("Images"), _images),
     (N_("Recent activity"), _events),

@@ -19,9 +19,11 @@ from slack_sdk.models.blocks import (
 from bot.text.i18n import N_, P_, Mrkdwn, Plural, Texts, code, slack_time
 from bot.text.units import clip, spoken
 from bot.views import event_lines, ids
+from bot.views.asks import requests
 from bot.views.rental_card import Message
 from kws_core.tables.alert import AdminAlert
 from kws_core.tables.details.alerts import (
+    AskAlert,
     CopyFailedAlert,
     DepartedAlert,
     LeaksAlert,
@@ -68,6 +70,8 @@ def message(notice: AdminAlert, rentals: Sequence[Rental], texts: Texts) -> Mess
         block_id=f"{ids.ADMIN_NOTICE}{notice.id}", text=MarkdownTextObject(text=clip(text, 3000))
     )
     blocks: list[Block] = [section]
+    if isinstance(notice.details, AskAlert):
+        blocks += requests.buttons(notice.details, texts)
     if isinstance(notice.details, DepartedAlert | UnreachableAlert):
         for rental in rentals[:MOST_RENTALS]:
             blocks += _decision(rental, texts)
@@ -102,10 +106,16 @@ def _text(notice: AdminAlert, texts: Texts) -> str:
             return _node_emptying(emptying, texts)
         case CopyFailedAlert() | ResizeBrokeAlert() as failed:
             return _failed(failed, texts)
-        case WebDownAlert(since=since, refused=refused):
-            return texts(WEB_DOWN[refused], since=_moment(since, texts))
-        case WebUpAlert(since=since, at=at):
-            return texts(WEB_UP, since=_moment(since, texts), at=_moment(at, texts))
+        case WebDownAlert() | WebUpAlert() as web:
+            return _web(web, texts)
+        case AskAlert() as ask:
+            return requests.text(ask, texts)
+
+
+def _web(web: WebDownAlert | WebUpAlert, texts: Texts) -> str:
+    if isinstance(web, WebDownAlert):
+        return texts(WEB_DOWN[web.refused], since=_moment(web.since, texts))
+    return texts(WEB_UP, since=_moment(web.since, texts), at=_moment(web.at, texts))
 
 
 WEB_DOWN = {

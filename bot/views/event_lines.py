@@ -8,9 +8,11 @@ from bot.text import prose
 from bot.text.i18n import N_, Message, Mrkdwn, Texts, code, slack_time
 from bot.text.units import MINUTES, duration, file_size, size_line
 from bot.views import history, moves
+from bot.views.asks import lines as ask_lines
+from bot.views.waiting import queue_words
 from kws_core.copies import lifecycle
 from kws_core.moves import in_place
-from kws_core.tables.details import events
+from kws_core.tables.details import EventDetails, events
 from kws_core.tables.details.events import (
     Adopted,
     CopyDeleted,
@@ -20,7 +22,7 @@ from kws_core.tables.details.events import (
     CopyProlonged,
     CopyWanted,
     CopyWarned,
-    EventDetails,
+    Ended,
     Extended,
     Failed,
     KeyDropped,
@@ -41,6 +43,7 @@ from kws_core.tables.details.events import (
     Restored,
     SlowBoot,
     WaitingForNode,
+    WaitStarted,
     WebChanged,
     WebServed,
 )
@@ -72,6 +75,10 @@ FAILURES = {
     "no_key": N_("KWS couldn't deliver the key, so it didn't create anything."),
 }
 LINES: dict[EventKind, Message] = {
+    EventKind.WAIT_STARTED: queue_words.QUEUED,
+    EventKind.WAIT_LATE: queue_words.LATE,
+    EventKind.WAIT_OVER: queue_words.OVER,
+    EventKind.WAIT_LAPSED: queue_words.LAPSED,
     EventKind.PLACED: N_(":white_check_mark: Assigned to {node}."),
     EventKind.MOVED: N_(":arrow_right: {refused}: {why}. Moved to {node}."),
     EventKind.WAITING: N_(":hourglass: {node}: {why}. No other node has capacity, so KWS will try again."),
@@ -250,6 +257,10 @@ def line(event: Event, rental: Rental, texts: Texts) -> str | None:
             return ":x: " + texts(FAILURES.get(reason, FAILURES["no_node"]))
         case NodeDrained() as drained:
             return history.drained(drained, texts)
+        case Ended() if not rental.placements:
+            return None
+    if (asked := ask_lines.line(event, moves.WHY, texts)) is not None:
+        return asked
     if event.kind not in LINES:
         return None
     words = _words(event.details, texts)
@@ -257,7 +268,8 @@ def line(event: Event, rental: Rental, texts: Texts) -> str | None:
         words |= _way_in(rental)
     if isinstance(event.details, ResizeDone):
         words["figures"] = size_line(rental.wanted_size, texts)
-    line = texts(_sentence(event, rental), actor=history.person(event.actor), **words)
+    sentence = queue_words.sentence(event, rental) or _sentence(event, rental)
+    line = texts(sentence, actor=history.person(event.actor), **words)
     return line + history.by_another(event, rental, texts)
 
 
@@ -376,7 +388,7 @@ def _words(details: EventDetails, texts: Texts) -> dict[str, object]:
             words["audience"] = texts(AUDIENCES[Audience(audience)])
         case WebServed(address=address):
             words["link"] = Mrkdwn(f"<{address}>")
-        case Extended(until=until) | Restored(until=until):
+        case Extended(until=until) | Restored(until=until) | WaitStarted(starts_on=until):
             words["day"] = _day(until, texts)
         case Adopted(until=until, was=was):
             words |= {"day": _day(until, texts), "was": _day(was, texts)}

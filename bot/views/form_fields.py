@@ -144,10 +144,10 @@ def number(field: ids.Field, label: str, initial: int) -> InputBlock:
     return block(field, label, element)
 
 
-def name(texts: Texts) -> InputBlock:
+def name(texts: Texts, filled: str | None = None) -> InputBlock:
     """The rental's name."""
     hint = texts.plain(N_("Lowercase letters, digits, and hyphens. This becomes the host name."))
-    return text(ids.Field.NAME, texts.plain(N_("Name")), "web01", hint, focus=True)
+    return text(ids.Field.NAME, texts.plain(N_("Name")), "web01", hint, initial=filled, focus=True)
 
 
 def usable(images: Sequence[Image]) -> list[Image]:
@@ -156,9 +156,9 @@ def usable(images: Sequence[Image]) -> list[Image]:
 
 
 def image(
-    images: Sequence[Image], texts: Texts, copies: Sequence[Copy] = (), copy: str | None = None
+    images: Sequence[Image], texts: Texts, copies: Sequence[Copy] = (), filled: str | None = None
 ) -> InputBlock:
-    """One of the person's copies or of the nodes' images, and whom people log in as; ``copy`` is the one chosen."""
+    """One of the person's copies or of the nodes' images, and whom people log in as; ``filled`` is the value chosen."""
     options = [(image.title.strip() or image.name, image.name) for image in usable(images)]
     logins = {image.name: image.login or DEFAULT_LOGIN for image in usable(images)}
     for one in reversed(copies):
@@ -167,14 +167,14 @@ def image(
         options.insert(0, (label, COPY + one.id))
         logins[COPY + one.id] = one.rental.login
     below = {value: texts.plain(N_("Log in as {login}"), login=login) for value, login in logins.items()}
-    only = COPY + copy if copy else options[0][1] if len(options) == 1 else None
+    only = filled or (options[0][1] if len(options) == 1 else None)
     return select(
         ids.Field.IMAGE,
         texts.plain(N_("Image")),
         options,
         only,
         placeholder=texts.plain(N_("Choose an operating system")),
-        hint=below[only] if only else None,
+        hint=below.get(only) if only else None,
         below=below,
     )
 
@@ -185,9 +185,10 @@ def registry_image(texts: Texts) -> InputBlock:
     return text(ids.Field.IMAGE, texts.plain(N_("Container image")), "nginx:latest", hint)
 
 
-def last_day(offer: FormOptions, texts: Texts) -> InputBlock:
+def last_day(offer: FormOptions, texts: Texts, filled: date | None = None) -> InputBlock:
     """The last day of the rental."""
-    element = DatePickerElement(action_id=ids.Action.VALUE, initial_date=offer.default_end.isoformat())
+    initial = (filled or offer.default_end).isoformat()
+    element = DatePickerElement(action_id=ids.Action.VALUE, initial_date=initial)
     hint = texts.plain(
         N_("Kept until the end of this day. You can choose up to {last}."), last=texts.date(offer.last_end)
     )
@@ -273,7 +274,7 @@ class ViewState(SlackModel):
         text = self.text(field) or ""
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
-    def option(self, field: ids.Field) -> str | None:
+    def option(self, field: str) -> str | None:
         """The value of the option that was chosen."""
         return self._element(field).option
 

@@ -23,9 +23,12 @@ from bot.text.i18n import N_, P_, Texts
 from bot.text.units import clip, used_line
 from bot.views import copies as copy_views
 from bot.views import ids, rental_card
+from bot.views.waiting import calendar_lines
 from kws_core.config import Policy
+from kws_core.rentals.lab_calendar import DayPlan
 from kws_core.rentals.service import FormOptions
 from kws_core.scheduling.fair_queue import QueuePosition
+from kws_core.scheduling.waiting_list import Place
 from kws_core.tables.copy import Copy
 from kws_core.values import Kind
 
@@ -40,9 +43,10 @@ def build(
     texts: Texts,
     desk: Sequence[Block] = (),
     copies: Sequence[Copy] = (),
-    turns: Mapping[str, QueuePosition] = MappingProxyType({}),
+    turns: Mapping[str, QueuePosition | Place] = MappingProxyType({}),
+    plan: DayPlan | None = None,
 ) -> View:
-    """The whole view; ``ends`` says of each rental's id when it has ended, ``turns`` when it waits to be built."""
+    """The whole view; ``ends`` says of each rental's id when it has ended, ``turns`` where it waits; ``plan``: what fits when."""
     most = MOST_CARDS_ABOVE_A_DESK if desk else MOST_CARDS
     blocks: list[Block] = [
         heading(texts.plain(N_("My rentals"))),
@@ -55,6 +59,12 @@ def build(
             *rental_card.list_entry(rental, ends[rental.id], texts, turns.get(rental.id), offer.web),
         ]
     blocks += _below(offer, most, texts)
+    if plan:
+        lines = [texts(calendar_lines.HEAD), *calendar_lines.by_size(plan, texts)]
+        blocks += [
+            DividerBlock(),
+            SectionBlock(text=MarkdownTextObject(text=clip("\n".join(lines), 3000))),
+        ]
     if copies:
         blocks += [DividerBlock(), heading(texts.plain(N_("My copies")))]
         for copy in copies:
@@ -97,6 +107,7 @@ def _buttons(offer: FormOptions, texts: Texts) -> list[ButtonElement]:
     ]
     if any(Kind.CONTAINER in room.kinds for room in offer.rooms):
         buttons.append((ids.Action.OPEN_CONTAINER, N_("Rent a container"), None))
+    buttons.append((ids.Action.SHOW_STATUS, N_("Check availability"), None))
     buttons.append((ids.Action.SHOW_HELP, N_("Help"), None))
     return [
         ButtonElement(action_id=action, text=PlainTextObject(text=texts.plain(label)), style=style)

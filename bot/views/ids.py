@@ -23,6 +23,8 @@ class View(StrEnum):
     DESK = "desk"
     WEB = "web"
     WEB_OFF = "web_off"
+    ASK_LESS = "ask_less"
+    ASK_DECLINE = "ask_decline"
 
 
 class Field(StrEnum):
@@ -32,6 +34,9 @@ class Field(StrEnum):
     IMAGE = "image"
     SIZE = "size"
     ENDS_ON = "ends_on"
+    STARTS_ON = "starts_on"
+    WAIT_UNTIL = "wait_until"
+    ROOM = "room"  # what to do where there is no room; behind it the number of the question
     ACCESS = "access"
     PUBLIC_KEY = "public_key"
     PASSWORD = "password"
@@ -48,6 +53,7 @@ class Field(StrEnum):
     CIDR = "cidr"
     NODE = "node"
     WEB = "web"
+    ASK = "ask"  # why an admin should allow what the policy doesn't; also in other forms
     AUDIENCE = "audience"  # these four of a web address: the names of SiteForm's fields
     PORT = "port"
     UPSTREAM = "upstream"
@@ -58,6 +64,7 @@ class Field(StrEnum):
     MIN_RAM_MB = "min_ram_mb"
     PERSON = "person"  # these two in the forms of admins
     NOTE = "note"
+    ANYWAY = "anyway"  # beside them: though it takes what is promised to others
     TELL = "tell"  # these three where a node goes into maintenance
     UNTIL = "until"
     REASON = "reason"
@@ -71,6 +78,7 @@ class Action(StrEnum):
     OPEN_CONTAINER = "open_container"
     MORE = "rent_more"
     LONGER = "rent_longer"
+    RENT_WORDS = "rent_words"  # value: what was typed behind the command, and what is to be different
     SHOW_LIST = "show_list"
     SHOW_STATUS = "show_status"
     SHOW_HELP = "show_help"
@@ -95,6 +103,12 @@ class Action(StrEnum):
     BRING_BACK = "copy_bring_back"  # value of these three: the copy's id
     COPY_PROLONG = "copy_prolong"
     COPY_DELETE = "copy_delete"
+    ASK_RENT = "ask_rent"  # opens the form; value: what was typed behind the command
+    ASK_EXTEND = "ask_extend"  # opens the form; value: rental id and date, see until_value()
+    ASK_AGAIN = "ask_again"  # value of these: the request's id
+    ASK_APPROVE = "ask_approve"
+    ASK_LESS = "ask_less"  # opens a form, as does the next
+    ASK_DECLINE = "ask_decline"
     WEB = "rental_web"  # opens the form; value of these three: rental id
     WEB_OFF = "web_take_off"  # by an admin; asks for the reason
     WEB_BACK = "web_put_back"

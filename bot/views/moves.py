@@ -14,10 +14,11 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from bot.text.i18n import N_, Texts
+from bot.text.i18n import N_, Mrkdwn, Texts
 from bot.text.units import clip, size_line, spoken
 from bot.views import form_fields as fields
 from bot.views import ids
+from bot.views.asks import ask_form
 from bot.views.form_fields import SentView
 from kws_core.errors import ErrorCode
 from kws_core.moves import in_place, lifecycle
@@ -57,6 +58,7 @@ class SizeForm(NamedTuple):
 
     rental_id: str
     size: str | None
+    ask: str | None  # why an admin should allow it; None: not asked for
 
 
 def question(terms: MoveTerms, texts: Texts) -> list[Block]:
@@ -88,8 +90,11 @@ def maintenance_buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
     ]
 
 
-def size_form(choice: SizeChoice, texts: Texts) -> View:
-    """The form for another size, with what each does to the server; the disk can't be smaller than it is."""
+def size_form(choice: SizeChoice, texts: Texts, refused: Mrkdwn | None = None) -> View:
+    """The form for another size, with what each does to the server; the disk can't be smaller than it is.
+
+    ``refused``: what the policy says to the one that was chosen, so that an admin may be asked.
+    """
     rental = choice.rental
     said = texts(
         N_(
@@ -104,7 +109,7 @@ def size_form(choice: SizeChoice, texts: Texts) -> View:
     )
     options = [(clip(f"{size.name} ({size_line(size, texts)})", 75), size.name) for size in choice.sizes]
     ways = {size.name: clip(texts.plain(WAYS[size.name in choice.in_place]), 75) for size in choice.sizes}
-    blocks: list[Block] = [_section(said)]
+    blocks: list[Block] = [_section(said), *([] if refused is None else ask_form.blocks(refused, texts))]
     if options:
         blocks.append(fields.select(ids.Field.SIZE, texts.plain(N_("New size")), options, None, below=ways))
     else:
@@ -123,7 +128,8 @@ def size_form(choice: SizeChoice, texts: Texts) -> View:
 
 def parse_size(view: SentView) -> SizeForm:
     """What the person chose, unchecked."""
-    return SizeForm(view.private_metadata, view.state.option(ids.Field.SIZE))
+    size = view.state.option(ids.Field.SIZE)
+    return SizeForm(view.private_metadata, size, ask_form.reason(view.state))
 
 
 def _button(action: ids.Action, label: str, rental: Rental, texts: Texts) -> ButtonElement:

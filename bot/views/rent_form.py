@@ -21,11 +21,14 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from bot.text.i18n import N_, Texts
+from bot.text.i18n import N_, Mrkdwn, Texts
 from bot.text.units import clip, size_line, used_line
 from bot.views import form_fields as fields
 from bot.views import ids
+from bot.views.asks import ask_form
 from bot.views.form_fields import SentView, ViewState
+from bot.views.waiting import room_choice
+from bot.views.waiting.room_choice import RoomChoice
 from kws_core.config import Policy, WebSection
 from kws_core.errors import ErrorCode, UserError
 from kws_core.forms.container import in_shell
@@ -54,11 +57,15 @@ class Shown:
     custom: bool = False
     new_network: bool = False
     boxes: int = 1  # for cloud-init: Slack takes 3,000 characters in each
+    room: RoomChoice | None = None  # what is asked since no node has room
+    ask: bool = False  # only the policy forbids it
+    said: Mrkdwn | None = None  # what the policy says, right after it said so
 
     def metadata(self) -> str:
         """As private_metadata: what no field says."""
-        boxes = f" {self.boxes}" if self.boxes > 1 else ""
-        return f"{self.kind.value}{' more' if self.more else ''}{boxes}"
+        words = [self.kind.value, "more" if self.more else "", str(self.boxes) if self.boxes > 1 else ""]
+        words += [self.room.word() if self.room else "", "ask" if self.ask else ""]
+        return " ".join(filter(None, words))
 
 
 def shown_in(view: SentView) -> Shown:
@@ -77,6 +84,8 @@ def shown_in(view: SentView) -> Shown:
         custom=view.state.option(ids.Field.SIZE) == CUSTOM,
         new_network=view.state.option(ids.Field.NETWORK) == NEW_NETWORK,
         boxes=next((min(int(word), MOST_BOXES) for word in words if _NUMBER.fullmatch(word)), 1),
+        room=RoomChoice.read(words),
+        ask="ask" in words,
     )
 
 
@@ -88,8 +97,12 @@ def build(
     *,
     admin: bool = False,
     copy: str | None = None,
+    filled: RentForm | None = None,
 ) -> View:
-    """The form, with the copy of that id chosen; without images yet, a view that says so and can't be submitted."""
+    """The form, with the copy of that id chosen; without images yet, a view that says so and can't be submitted.
+
+    ``filled``: the name, image, size and last day that it shows at first.
+    """
     shown = shown or Shown()
     server = shown.kind is Kind.SERVER
     title = N_("Rent a server") if server else N_("Rent a container")
@@ -106,21 +119,30 @@ def build(
         title=head,
         submit=PlainTextObject(text=texts.plain(N_("Rent"))),
         close=close,
-        blocks=_blocks(offer, policy, texts, shown, admin, copy),
+        blocks=_blocks(offer, policy, texts, shown, admin, copy, filled or RentForm()),
     )
 
 
 def _blocks(
-    offer: FormOptions, policy: Policy, texts: Texts, shown: Shown, admin: bool, copy: str | None
+    offer: FormOptions,
+    policy: Policy,
+    texts: Texts,
+    shown: Shown,
+    admin: bool,
+    copy: str | None,
+    filled: RentForm,
 ) -> list[Block]:
     server = shown.kind is Kind.SERVER
     standing = MarkdownTextObject(text=clip(used_line(offer, policy, texts), 2000))
-    blocks: list[Block] = [
+    blocks: list[Block] = ask_form.blocks(shown.said, texts) if shown.ask else []
+    blocks += room_choice.blocks(shown.room, offer.sizes, texts) if shown.room else []
+    image = fields.COPY + copy if copy else filled.image
+    blocks += [
         ContextBlock(elements=[standing]),
-        fields.name(texts),
-        fields.image(offer.images, texts, offer.copies, copy) if server else fields.registry_image(texts),
-        *_size(offer, texts, shown, copy),
-        fields.last_day(offer, texts),
+        fields.name(texts, filled.name),
+        fields.image(offer.images, texts, offer.copies, image) if server else fields.registry_image(texts),
+        *_size(offer, texts, shown, copy, filled.size),
+        fields.last_day(offer, texts, filled.ends_on),
     ]
     blocks += _access(offer, texts, shown) if server else _container(texts)
     blocks += [_web(offer.web, texts)] if offer.web else []
@@ -131,12 +153,15 @@ def _blocks(
     return blocks
 
 
-def _size(offer: FormOptions, texts: Texts, shown: Shown, copy: str | None) -> list[Block]:
+def _size(
+    offer: FormOptions, texts: Texts, shown: Shown, copy: str | None, filled: str | None
+) -> list[Block]:
     options = [(f"{size.name} · {size_line(size, texts)}", size.name) for size in offer.sizes]
     if shown.more:
         options.append((texts.plain(N_("Custom size…")), CUSTOM))
     least = next((one.rental.disk_gb for one in offer.copies if one.id == copy), 0)
     initial = next((size.name for size in offer.sizes if size.disk_gb >= least), options[0][1])
+    initial = filled or initial
     size = fields.select(ids.Field.SIZE, texts.plain(N_("Size")), options, initial, dispatch=shown.more)
     if not (shown.more and shown.custom):
         return [size]
@@ -192,7 +217,7 @@ def _container(texts: Texts) -> list[Block]:
 
 
 def _more(offer: FormOptions, policy: Policy, texts: Texts, shown: Shown, admin: bool) -> list[Block]:
-    blocks: list[Block] = []
+    blocks: list[Block] = [] if shown.room else [room_choice.first_day(texts)]
     if shown.kind is Kind.SERVER:
         hint = texts.plain(N_("SSH is always open. For example: {ports}"), ports=SOME_PORTS)
         config_hint = texts.plain(
@@ -207,10 +232,14 @@ def _more(offer: FormOptions, policy: Policy, texts: Texts, shown: Shown, admin:
             button = ButtonElement(action_id=ids.Action.LONGER, text=longer)
             blocks.append(ActionsBlock(block_id=ids.Action.LONGER, elements=[button]))
     blocks += _network(offer, texts, shown)
-    if admin:
-        names = [(room.node, room.node) for room in offer.rooms]
-        blocks.append(fields.select(ids.Field.NODE, texts.plain(N_("Node")), names, None, optional=True))
-    return blocks
+    return [*blocks, _node(offer, texts, admin)]
+
+
+def _node(offer: FormOptions, texts: Texts, admin: bool) -> InputBlock:
+    names = [(room.node, room.node) for room in offer.rooms]
+    hint = texts.plain(N_("If empty, KWS chooses one. An admin has to allow a certain node."))
+    label = texts.plain(N_("Node"))
+    return fields.select(ids.Field.NODE, label, names, None, optional=True, hint=None if admin else hint)
 
 
 def _box(number: int) -> str:
@@ -261,13 +290,15 @@ def parse(view: SentView) -> RentForm:
     password = state.verbatim(ids.Field.PASSWORD)
     image = _image_of(shown.kind, state)
     copy = image.removeprefix(fields.COPY) if image and image.startswith(fields.COPY) else None
-    return RentForm(
+    form = RentForm(
         kind=shown.kind,
         name=state.text(ids.Field.NAME),
         image=None if copy else image,
         copy=copy,
         size=state.option(ids.Field.SIZE),
         ends_on=state.day(ids.Field.ENDS_ON),
+        starts_on=state.day(ids.Field.STARTS_ON),
+        wait_until=state.day(ids.Field.WAIT_UNTIL),
         access=Access.OWN_KEY if saved else ACCESS.get(access, Access.GENERATED),
         saved_key=int(saved) if saved.isdigit() else None,
         public_key=state.text(ids.Field.PUBLIC_KEY),
@@ -284,7 +315,9 @@ def parse(view: SentView) -> RentForm:
         cidr=state.text(ids.Field.CIDR),
         node=state.option(ids.Field.NODE),
         web=bool(state.options(ids.Field.WEB)) if ids.Field.WEB in state.values else None,
+        ask=ask_form.reason(state),
     )
+    return shown.room.apply(form, state) if shown.room else form
 
 
 def _command(state: ViewState) -> str | None:

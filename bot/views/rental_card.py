@@ -21,18 +21,23 @@ from bot.text import prose
 from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.text.units import clip, size_line, spoken
 from bot.views import event_lines, ids, moves
+from bot.views.asks import lines as ask_lines
+from bot.views.waiting import queue_words
 from kws_core.config import WebSection
 from kws_core.copies.lifecycle import DELETED
 from kws_core.scheduling.fair_queue import QueuePosition
+from kws_core.scheduling.waiting_list import Place
 from kws_core.tables.base import SYSTEM
 from kws_core.tables.details.events import CopyDeleted, CopyWarned, PoweredOff, PoweredOn, Queued, Transferred
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import Access, Power, Reason, Status
+from kws_core.tables.states import UNPLACED, Access, Power, Reason, Status
 from kws_core.values import Kind
 
 ICONS = {
+    Status.ASKED: ":raised_hand:",
+    Status.WAITING: queue_words.WAITING[0],
     Status.REQUESTED: ":hourglass_flowing_sand:",
     Status.BUILDING: ":hourglass_flowing_sand:",
     Status.READY: ":large_green_circle:",
@@ -41,6 +46,8 @@ ICONS = {
     Status.ENDED: ":white_circle:",
 }
 STATES = {
+    Status.ASKED: N_("Waiting for an admin"),
+    Status.WAITING: queue_words.WAITING[1],
     Status.REQUESTED: N_("Queued"),
     Status.BUILDING: N_("Creating"),
     Status.READY: N_("Running"),
@@ -74,6 +81,8 @@ TURNED = (EventKind.SWITCHED_OFF, EventKind.SWITCHED_ON, EventKind.POWERED_OFF, 
 COPY_NEWS = frozenset({EventKind.COPY_KEPT, EventKind.COPY_FAILED, EventKind.COPY_WARNED})
 NEWS_WHILE_LIVE = frozenset(
     {
+        EventKind.WAIT_LATE,
+        EventKind.WAIT_OVER,
         EventKind.MOVE_FAILED,
         EventKind.NODE_DRAINED,
         EventKind.RESIZE_DONE,
@@ -82,7 +91,7 @@ NEWS_WHILE_LIVE = frozenset(
         EventKind.WEB_PUT_BACK,
     }
 )
-ON_A_MESSAGE = frozenset({"warning", "restore"})  # where the clicked message itself says what happened
+ON_A_MESSAGE = frozenset({"warning", "restore", "ask"})  # where the clicked message itself says what happened
 REKEY = N_(
     "The server reboots once. Its disk is kept. Then you log in with the new key, and earlier KWS keys stop working. "
     "Your passwords and other keys still work."
@@ -102,18 +111,28 @@ class Message:
 
 
 def card(
-    rental: Rental, events: Sequence[Event], ends_at: datetime, texts: Texts, web: WebSection | None = None
+    rental: Rental,
+    events: Sequence[Event],
+    ends_at: datetime,
+    texts: Texts,
+    web: WebSection | None = None,
+    place: Place | None = None,
 ) -> Message:
-    """The one message that is edited as the rental moves; ``web`` of nodes.toml gives it a web address."""
+    """The one message that is edited as the rental moves; ``web`` of nodes.toml gives it a web address.
+
+    ``place`` is where it stands now, if it waits for room.
+    """
+    turn = _turn(rental, events) or place
     blocks: list[Block] = [
-        SectionBlock(
-            block_id=ids.CARD + rental.id, text=_md(headline(rental, texts, _turn(rental, events)), 3000)
-        ),
+        SectionBlock(block_id=ids.CARD + rental.id, text=_md(headline(rental, texts, turn), 3000)),
         ContextBlock(elements=[_md(_facts(rental, ends_at, texts), 2000)]),
     ]
     lines = [line for line in (event_lines.line(e, rental, texts) for e in _current(rental, events)) if line]
     if lines:
         blocks.append(ContextBlock(elements=[_md("\n".join(lines[-15:]), 2000)]))
+    if rental.status is Status.WAITING and (said := queue_words.outlook(rental, place, texts)):
+        later = texts(queue_words.LATER, command="/kws list") if place else ""
+        blocks.append(SectionBlock(text=_md(f"{said} {later}".strip(), 3000)))
     if rental.status is Status.READY:
         text = _kept(rental, texts) if _is_off(rental) else prose.ready(rental, ends_at, texts, web)
         blocks.append(SectionBlock(text=_md(text, 3000)))
@@ -141,7 +160,7 @@ def notification(rental: Rental, event: Event, texts: Texts, web: WebSection | N
         blocks.append(ActionsBlock(elements=_copy_buttons(event.details.copy, rental, texts)))
     if event.kind is EventKind.NODE_DRAINED and rental.movable:
         blocks.append(ActionsBlock(elements=moves.maintenance_buttons(rental, texts)))
-    return Message(text, blocks)
+    return Message(text, [*blocks, *ask_lines.buttons(event, rental, texts)])
 
 
 def _copy_buttons(copy_id: str, rental: Rental, texts: Texts) -> list[ButtonElement]:
@@ -182,11 +201,14 @@ def list_entry(
     rental: Rental,
     ends_at: datetime,
     texts: Texts,
-    turn: QueuePosition | None = None,
+    turn: QueuePosition | Place | None = None,
     web: WebSection | None = None,
 ) -> list[Block]:
-    """A rental in ``/kws list``; ``turn`` when it waits to be built."""
+    """A rental in ``/kws list``; ``turn`` when it waits for room, or to be built."""
     text = f"{headline(rental, texts, turn)}\n{_facts(rental, ends_at, texts)}"
+    if rental.status is Status.WAITING:
+        said = queue_words.outlook(rental, turn if isinstance(turn, Place) else None, texts)
+        text += f"\n{said}" if said else ""
     if rental.status is Status.READY and not _is_off(rental):
         text += f"\n{code(prose.entrance(rental))}"
         link = prose.served_link(rental, web)
@@ -263,10 +285,15 @@ def _button(
 
 def return_button(rental: Rental, texts: Texts, *, confirmed: bool = False) -> ButtonElement:
     """Return, with a confirm dialog unless the message itself is the question."""
-    label = texts.plain(_of(rental, RETURN))
+    name, question, warning = _of(rental, RETURN), N_("Return {name}?"), RETURN_NOW
+    if rental.copy_at_end:
+        warning = RETURN_PLANNED
+    if rental.status in UNPLACED:
+        name, question, warning = queue_words.leave_button(rental)
+    label = texts.plain(name)
     confirm = ConfirmObject(
-        title=PlainTextObject(text=clip(texts.plain(N_("Return {name}?"), name=rental.name), 100)),
-        text=PlainTextObject(text=texts.plain(RETURN_PLANNED if rental.copy_at_end else RETURN_NOW)),
+        title=PlainTextObject(text=clip(texts.plain(question, name=rental.name), 100)),
+        text=PlainTextObject(text=texts.plain(warning)),
         confirm=PlainTextObject(text=label),
         deny=PlainTextObject(text=texts.plain(N_("Cancel"))),
         style="danger",
@@ -285,19 +312,24 @@ def _of(rental: Rental, labels: tuple[str, str]) -> str:
     return labels[rental.kind is Kind.CONTAINER]
 
 
-def headline(rental: Rental, texts: Texts, turn: QueuePosition | None = None) -> Mrkdwn:
-    """Icon, name and state, with its place in the line while it waits to be built."""
-    icon, word = state_of(rental)
+def headline(rental: Rental, texts: Texts, turn: QueuePosition | Place | None = None) -> Mrkdwn:
+    """Icon, name and state, with its place in the line while it waits for room, or to be built."""
+    place = turn if isinstance(turn, Place) else None
+    icon, word = state_of(rental, place)
     state = texts(word)
-    if turn is not None:
+    if rental.status is Status.WAITING:
+        state = queue_words.headline(rental, place, texts)
+    elif turn is not None:
         state = texts(N_("Queued ({position} of {of})"), position=turn.position, of=turn.of)
     return Mrkdwn(f"{icon} *{texts('{name}', name=rental.name)}* · {state}")
 
 
-def state_of(rental: Rental) -> tuple[str, str]:
-    """Its icon, and the message that names its state."""
+def state_of(rental: Rental, place: Place | None = None) -> tuple[str, str]:
+    """Its icon, and the message that names its state; ``place`` is that of one that waits for room."""
     if rental.moving:
         return MOVING
+    if rental.status is Status.WAITING:
+        return queue_words.state(rental, place)
     usual = ICONS[rental.status], STATES[rental.status]
     return POWER.get(rental.power, usual) if rental.status is Status.READY else usual
 
@@ -361,6 +393,8 @@ def _facts(rental: Rental, ends_at: datetime, texts: Texts) -> Mrkdwn:
     node = rental.placement.node if rental.placement else None
     until = texts(N_("until {moment}"), moment=slack_time(prose.last_minute(ends_at), texts))
     parts = [texts("{image}", image=rental.image), Mrkdwn(size_line(rental.wanted_size, texts)), until]
+    if rental.starts_on is not None and rental.status is Status.WAITING:
+        parts.insert(2, texts(N_("from {day}"), day=texts.date(rental.starts_on)))
     if node:
         parts.append(texts("{node}", node=node))
     return Mrkdwn(" · ".join(parts))
@@ -374,7 +408,7 @@ def should_notify(rental: Rental, event: Event) -> bool:
         return rental.status is Status.READY
     if isinstance(event.details, PoweredOff | PoweredOn):
         return rental.status is Status.READY and _is_news(rental, event.details)
-    if event.kind in COPY_NEWS:
+    if event.kind in COPY_NEWS or ask_lines.rings(rental, event):
         return True
     if event.kind in (EventKind.RESET_DONE, EventKind.RESET_FAILED):
         return rental.status is Status.READY and rental.reset_at is None
@@ -385,14 +419,14 @@ def should_notify(rental: Rental, event: Event) -> bool:
     if isinstance(event.details, CopyDeleted):
         return event.details.why != DELETED or event.actor != rental.owner
     if event.kind is EventKind.ENDED:
-        return rental.reason in (Reason.RETURNED, Reason.ADMIN)
+        return bool(rental.placements) and rental.reason in (Reason.RETURNED, Reason.ADMIN)
     if event.kind in NEWS_WHILE_LIVE:
-        return rental.live
+        return rental.live and (event.kind is not EventKind.WAIT_LATE or rental.status is Status.WAITING)
     if event.kind is EventKind.RETURNED:
         return event.actor != rental.owner
     if event.kind in (EventKind.EXTENDED, EventKind.RESTORED):
         return rental.live and event.via not in ON_A_MESSAGE
-    ends = (EventKind.FAILED, EventKind.VANISHED, EventKind.EXPIRED)
+    ends = (EventKind.FAILED, EventKind.VANISHED, EventKind.EXPIRED, EventKind.WAIT_LAPSED)
     return event.kind in (*ends, EventKind.TRANSFERRED, EventKind.ADOPTED)
 
 

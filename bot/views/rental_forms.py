@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from pydantic import TypeAdapter
@@ -22,6 +22,7 @@ from bot.text.i18n import N_, Mrkdwn, Texts, slack_time
 from bot.text.units import clip
 from bot.views import form_fields as fields
 from bot.views import ids
+from bot.views.asks import ask_form
 from bot.views.form_fields import SentView
 from kws_core.expiry import ExpiryInfo
 from kws_core.rentals.reset import ResetTerms
@@ -49,6 +50,7 @@ class Extension(NamedTuple):
 
     rental_id: str
     until: date | None
+    ask: str | None  # why an admin should allow it; None: not asked for
 
 
 class ResetAnswer(NamedTuple):
@@ -60,8 +62,19 @@ class ResetAnswer(NamedTuple):
     new_key: bool
 
 
-def extension(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> View:
-    """The form; it proposes a week more, as far as the policy goes."""
+def extension(
+    rental: Rental,
+    outlook: ExpiryInfo,
+    texts: Texts,
+    limit: date | None = None,
+    *,
+    said: Mrkdwn | None = None,
+    until: date | None = None,
+) -> View:
+    """The form; it proposes a week more, as far as the policy goes, and promises to others (``limit``).
+
+    ``said``: what the policy says to what was chosen, ``until`` that day, so that an admin may be asked.
+    """
     now = texts(
         N_("You can use *{name}* until {moment}."),
         name=rental.name,
@@ -74,13 +87,18 @@ def extension(rental: Rental, outlook: ExpiryInfo, texts: Texts) -> View:
         submit=PlainTextObject(text=texts.plain(N_("Extend rental"))),
         close=PlainTextObject(text=texts.plain(N_("Cancel"))),
         private_metadata=rental.id,
-        blocks=[_section(now), _until(outlook, texts)],
+        blocks=[
+            _section(now),
+            *([] if said is None else ask_form.blocks(said, texts)),
+            _until(outlook, texts, limit, until),
+        ],
     )
 
 
 def parse_extension(view: SentView) -> Extension:
     """What the person chose, unchecked."""
-    return Extension(view.private_metadata, view.state.day(ids.Field.ENDS_ON))
+    until = view.state.day(ids.Field.ENDS_ON)
+    return Extension(view.private_metadata, until, ask_form.reason(view.state))
 
 
 def reset(terms: ResetTerms, asker: str, texts: Texts) -> View:
@@ -137,9 +155,13 @@ def _key(texts: Texts) -> InputBlock:
     return fields.select(ids.Field.ACCESS, texts.plain(N_("SSH key")), options, KEEP_KEY, hint=hint)
 
 
-def _until(outlook: ExpiryInfo, texts: Texts) -> InputBlock:
-    hint = texts.plain(N_("Choose a date no later than {day}."), day=texts.date(outlook.latest))
-    element = DatePickerElement(action_id=ids.Action.VALUE, initial_date=outlook.proposed.isoformat())
+def _until(outlook: ExpiryInfo, texts: Texts, limit: date | None, chosen: date | None) -> InputBlock:
+    proposed = outlook.proposed if limit is None else min(outlook.proposed, limit)
+    hint = texts.plain(N_("Choose a date no later than {day}."), day=texts.date(limit or outlook.latest))
+    if limit is not None:
+        later = texts.date(limit + timedelta(days=1))
+        hint += " " + texts.plain(N_("From {day}, its room is promised to someone else."), day=later)
+    element = DatePickerElement(action_id=ids.Action.VALUE, initial_date=(chosen or proposed).isoformat())
     return fields.block(ids.Field.ENDS_ON, texts.plain(N_("New last day")), element, hint)
 
 

@@ -12,7 +12,7 @@ from kws_core.copies.lifecycle import takes_gb
 from kws_core.tables.base import table_of
 from kws_core.tables.copy import Copy
 from kws_core.tables.rental import Placement, Rental
-from kws_core.tables.states import ON_DISK, UNDER_WAY, CopyState, PlacementState, Status
+from kws_core.tables.states import ON_DISK, UNDER_WAY, UNPLACED, CopyState, PlacementState, Status
 
 # asked every second: put together once
 _TABLE = table_of(Copy)
@@ -101,6 +101,12 @@ def wanted_on(session: Session, copy_id: str) -> set[str]:
         Rental.copy_id == copy_id, Rental.status.in_(unbuilt), Placement.state == PlacementState.ACTIVE
     )
     return set(session.scalars(query))
+
+
+def in_use(session: Session, copy_id: str) -> bool:
+    """Whether a rental is being created from that copy, or waits until it can be."""
+    waits = select(Rental.id).where(Rental.copy_id == copy_id, Rental.status.in_(UNPLACED)).limit(1)
+    return bool(wanted_on(session, copy_id)) or session.scalar(waits) is not None
 
 
 def failed_at_end(session: Session, rental_id: str, since: datetime) -> Sequence[Copy]:

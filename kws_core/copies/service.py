@@ -116,7 +116,7 @@ class Copies:
         """
         with self.context.store.write() as session:
             copy = self._mine(copies.copy(session, copy_id, lock=True), who)
-            if copies.wanted_on(session, copy.id):
+            if copies.in_use(session, copy.id):
                 raise UserError(ErrorCode.COPY_IN_USE, name=copy.name)
             if copy.state is not CopyState.DELETING:
                 now, deleted = self.context.now(), CopyDeleted(copy.id, copy.node, DELETED, via=via)

@@ -160,12 +160,6 @@ def all_rentals(session: Session) -> Sequence[Rental]:
     return session.scalars(_NOT_OVER).unique().all()
 
 
-def earliest_end(session: Session) -> Rental | None:
-    """The live rental that ends first."""
-    query = select(Rental).where(Rental.status.in_(LIVE))
-    return session.scalar(query.order_by(Rental.ends_on).limit(1))
-
-
 def held_capacity(session: Session, since: datetime | None = None) -> list[HeldCapacity]:
     """Everything that holds capacity somewhere, summed by node and state.
 

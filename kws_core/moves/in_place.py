@@ -14,10 +14,12 @@ from sqlalchemy.orm import Session
 from kws_core.config import Config
 from kws_core.database.alerts import alert_admins
 from kws_core.errors import Refusal, UserError
+from kws_core.expiry import ExpiryPolicy
 from kws_core.moves import lifecycle
 from kws_core.moves.target import copy_target
 from kws_core.scheduling import capacity
 from kws_core.scheduling.placement import PlacementRequest, decision_for
+from kws_core.scheduling.waiting_list import WaitingList
 from kws_core.tables.base import SYSTEM
 from kws_core.tables.details.alerts import ResizeBrokeAlert
 from kws_core.tables.details.events import ResizeDone, ResizeFailed, ResizeStarted
@@ -40,8 +42,10 @@ AGAIN = "again"  # it is started again, as it was
 BROKEN = "broken"  # its node shows it in an error
 
 
-def fits(session: Session, config: Config, held: Placement, size: Size, now: datetime) -> bool:
+def fits(session: Session, config: Config, rental: Rental, size: Size, now: datetime) -> bool:
     """Whether its node has room for that size beside the one that it has, and is not known to be unable."""
+    held = rental.placement
+    assert held
     record = session.get(NodeRecord, held.node)
     if record is None or (record.no_resize_at and now - record.no_resize_at < REMEMBERED):
         return False
@@ -49,7 +53,11 @@ def fits(session: Session, config: Config, held: Placement, size: Size, now: dat
     if room is None:
         return False
     room = replace(room, free_addresses=None, free_machines=None, free_servers=None)  # it is no new one
-    return decision_for(room, PlacementRequest(Kind.SERVER, "", size)) is None
+    request = PlacementRequest(Kind.SERVER, "", size, only=held.node)
+    if decision_for(room, request) is not None:
+        return False
+    book = WaitingList(session, config, ExpiryPolicy(config), now)
+    return not book.promised or book.room_for(request, rental.ends_on) is not None
 
 
 def begin(rental: Rental, size: Size, now: datetime, actor: str, via: str | None) -> None:
@@ -102,7 +110,7 @@ def fall_back(session: Session, config: Config, rental: Rental, why: str, now: d
         return
     session.flush()
     try:
-        target = copy_target(session, config, rental, size)
+        target = copy_target(session, config, rental, size, now)
     except UserError as error:
         rental.record(ResizeFailed(held.node, size.name, error.code, STAYS), now)
         return

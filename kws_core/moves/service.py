@@ -17,7 +17,7 @@ from kws_core.moves import in_place, lifecycle
 from kws_core.moves.target import check_copyable, copy_target, roomy_node
 from kws_core.people import Actor
 from kws_core.rentals.access import allowed, check_settled
-from kws_core.rentals.admission import check_quota
+from kws_core.rentals.quota import check_quota
 from kws_core.scheduling.node_maintenance import night_hour
 from kws_core.tables.base import SYSTEM
 from kws_core.tables.details.events import MoveFailed, MovePlanned
@@ -66,28 +66,44 @@ class Moves:
     def __init__(self, context: Context) -> None:
         self.context = context
 
-    def terms(self, who: Actor, rental_id: str, size: Size | None = None) -> MoveTerms:
+    def terms(
+        self, who: Actor, rental_id: str, size: Size | None = None, *, beyond_policy: bool = False
+    ) -> MoveTerms:
         """Return what a move would do now; ``size``: to that size, where it is if its node can do that.
+
+        ``beyond_policy``: if an admin allowed what the policy doesn't.
 
         Raises:
             UserError: If it can't be moved now, with why.
         """
         with self.context.store.read() as session:
-            return self._terms(session, allowed(queries.rental(session, rental_id), who), size)
+            rental = allowed(queries.rental(session, rental_id), who)
+            return self._terms(session, rental, size, beyond_policy=beyond_policy)
 
     def start(
-        self, who: Actor, rental_id: str, *, size: Size | None = None, via: str | None = None
+        self,
+        who: Actor,
+        rental_id: str,
+        *,
+        size: Size | None = None,
+        via: str | None = None,
+        beyond_policy: bool = False,
     ) -> Rental:
-        """Start the move. Done twice it is done once.
+        """Start the move. Done twice it is done once. Admins may go ``beyond_policy``.
 
         Raises:
             UserError: If it can't be moved now, with why.
         """
+        if beyond_policy and not who.admin:
+            raise UserError(ErrorCode.ADMINS_ONLY)
         with self.context.store.write() as session:
             queries.lock_capacity(session)
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.moving and not (rental.resizing and size):
-                now, terms = self.context.now(), self._terms(session, rental, size)
+                now, terms = (
+                    self.context.now(),
+                    self._terms(session, rental, size, beyond_policy=beyond_policy),
+                )
                 if terms.in_place:
                     in_place.begin(rental, terms.size, now, who.id, via)
                 else:
@@ -116,7 +132,7 @@ class Moves:
                 if copy is None:
                     raise UserError(ErrorCode.COPY_GONE)
                 now, size = self.context.now(), rental.wanted_size
-                target = roomy_node(session, self.context.config, rental, size, frozenset({held.node}))
+                target = roomy_node(session, self.context.config, rental, size, now, frozenset({held.node}))
                 lifecycle.begin(session, rental, target, size, now, who.id, via, copy)
         self._changed()
         return rental
@@ -180,7 +196,7 @@ class Moves:
                 for size in config.all_sizes()
                 if size.disk_gb >= rental.disk_gb and size.name != rental.size
             ]
-            here = [size for size in sizes if in_place.fits(session, config, held, size, now)]
+            here = [size for size in sizes if in_place.fits(session, config, rental, size, now)]
             if not here:
                 check_copyable(session, rental)
         return SizeChoice(rental, sizes, frozenset(size.name for size in here))
@@ -210,8 +226,10 @@ class Moves:
                 rental.move_at = None
                 rental.record(MoveFailed(error.code, started=False), self.context.now())
 
-    def _terms(self, session: Session, rental: Rental, size: Size | None) -> MoveTerms:
-        config, held = self.context.config, self._check(rental)
+    def _terms(
+        self, session: Session, rental: Rental, size: Size | None, *, beyond_policy: bool
+    ) -> MoveTerms:
+        config, now, held = self.context.config, self.context.now(), self._check(rental)
         if size is None:
             check_copyable(session, rental)
         turning = held.act_at is not None or held.resume_at is not None
@@ -223,12 +241,12 @@ class Moves:
         if record is None or record.failing_since is not None:
             raise UserError(ErrorCode.NODE_SILENT, node=held.node)
         if size is None:
-            target = copy_target(session, config, rental, rental.wanted_size, frozenset({held.node}))
+            target = copy_target(session, config, rental, rental.wanted_size, now, frozenset({held.node}))
             return MoveTerms(rental, held.node, target, rental.wanted_size)
-        self._check_size(session, rental, size)
-        if in_place.fits(session, config, held, size, self.context.now()):
+        self._check_size(session, rental, size, beyond_policy=beyond_policy)
+        if in_place.fits(session, config, rental, size, now):
             return MoveTerms(rental, held.node, held.node, size, in_place=True)
-        return MoveTerms(rental, held.node, copy_target(session, config, rental, size), size)
+        return MoveTerms(rental, held.node, copy_target(session, config, rental, size, now), size)
 
     def _check(self, rental: Rental) -> Placement:
         """What no waiting changes.
@@ -244,7 +262,7 @@ class Moves:
             raise UserError(ErrorCode.NOT_READY, name=rental.name)
         return held
 
-    def _check_size(self, session: Session, rental: Rental, size: Size) -> None:
+    def _check_size(self, session: Session, rental: Rental, size: Size, *, beyond_policy: bool) -> None:
         """Check that it may get that size.
 
         Raises:
@@ -255,7 +273,8 @@ class Moves:
             raise UserError(ErrorCode.DISK_SHRINKS, size=size.name, disk_gb=was.disk_gb)
         if (size.vcpus, size.ram_mb, size.disk_gb) == (was.vcpus, was.ram_mb, was.disk_gb):
             raise UserError(ErrorCode.SIZE_SAME, name=rental.name, size=size.name)
-        check_quota(session, self.context.config.policy, rental.owner, size, instead_of=rental.id)
+        if not beyond_policy:
+            check_quota(session, self.context.config.policy, rental.owner, size, instead_of=rental.id)
 
     def _changed(self) -> None:
         self.context.work.set()

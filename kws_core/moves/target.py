@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -9,15 +11,21 @@ from kws_core.config import Config
 from kws_core.copies import queries as copies
 from kws_core.copies.service import free_gb
 from kws_core.errors import ErrorCode, UserError
-from kws_core.scheduling import capacity
-from kws_core.scheduling.placement import PlacementRequest, choose
+from kws_core.expiry import ExpiryPolicy
+from kws_core.scheduling.placement import PlacementRequest
+from kws_core.scheduling.waiting_list import WaitingList
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import LIVE, Access, PlacementState
 from kws_core.values import Kind, Size
 
 
 def copy_target(
-    session: Session, config: Config, rental: Rental, size: Size, tried: frozenset[str] = frozenset()
+    session: Session,
+    config: Config,
+    rental: Rental,
+    size: Size,
+    now: datetime,
+    tried: frozenset[str] = frozenset(),
 ) -> str:
     """The node that is to have the successor; its own node first has room for the copy.
 
@@ -32,16 +40,19 @@ def copy_target(
     free = free_gb(session, held.node, config.policy.copy_floor_gb)
     if free is not None and rental.disk_gb > free:
         raise UserError(ErrorCode.COPY_NO_ROOM, node=held.node, disk_gb=rental.disk_gb, free_gb=free)
-    return roomy_node(session, config, rental, size, tried)
+    return roomy_node(session, config, rental, size, now, tried)
 
 
-def roomy_node(session: Session, config: Config, rental: Rental, size: Size, tried: frozenset[str]) -> str:
-    """The node with the most room for that size, besides those.
+def roomy_node(
+    session: Session, config: Config, rental: Rental, size: Size, now: datetime, tried: frozenset[str]
+) -> str:
+    """The node with the most room for that size, besides those; what is promised to others is no room.
 
     Raises:
         UserError: If none has room.
     """
-    node = choose(capacity.rooms(session, config), PlacementRequest(Kind.SERVER, "", size, tried)).node
+    book = WaitingList(session, config, ExpiryPolicy(config), now)
+    node = book.room_for(PlacementRequest(Kind.SERVER, "", size, tried), rental.ends_on)
     if node is None:
         raise UserError(ErrorCode.MOVE_NO_ROOM, name=rental.name, size=size.name)
     return node

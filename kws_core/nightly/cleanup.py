@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from kws_core.asks.service import Asks
 from kws_core.context import Context
 from kws_core.copies import queries as copies
 from kws_core.copies.lifecycle import EXPIRED, lasts_until
@@ -59,6 +60,7 @@ class Nightly:
         self.copy_ends = CopyEnds(context.expiry)
         self.moves = Moves(context)
         self.emptying = Emptying(context)
+        self.asks = Asks(context)
         self.who = who or context.who
 
     def tick(self) -> None:
@@ -70,6 +72,7 @@ class Nightly:
             self.end_grace,
             self.moves.start_due,
             self.emptying.note,
+            self.asks.follow_up,
             self.remind_of_copies,
             self.drop_copies,
             self.sum_up,
@@ -276,7 +279,7 @@ class Nightly:
                     copy.move_to(CopyState.DELETING, now)
 
     def _is_over(self, session: Session, copy: Copy, now: datetime) -> bool:
-        if not self.copy_ends.has_ended(copy, now) or copies.wanted_on(session, copy.id):
+        if not self.copy_ends.has_ended(copy, now) or copies.in_use(session, copy.id):
             return False
         return self.copy_ends.may_delete(copy, queries.history(session, copy.rental_id), now)
 

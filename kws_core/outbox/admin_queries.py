@@ -11,8 +11,10 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from kws_core.context import Context
 from kws_core.nodes.values import Image
+from kws_core.rentals.asks import alert_of, undecided
 from kws_core.rentals.queries import RentalQueries
 from kws_core.scheduling import capacity
+from kws_core.tables.details.alerts import AskAlert
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Placement, Rental
@@ -94,6 +96,11 @@ class DeskQueries:
         with self.context.store.read() as session:
             rows = session.execute(query.order_by(Event.id.desc()).limit(most))
             return [Entry(event, name) for event, name in rows]
+
+    def asks(self) -> Sequence[AskAlert]:
+        """What people wait for an answer to, the oldest first."""
+        with self.context.store.read() as session:
+            return [alert_of(ask) for ask in undecided(session)]
 
     def missed(self) -> dict[str, int]:
         """Nodes that nodes.toml has no more, and how many rentals are on each nevertheless."""

@@ -73,10 +73,12 @@ class AlertOutbox:
             notice = session.get_one(AdminAlert, notice_id, with_for_update=True)
             notice.reached = {**notice.reached, target: reached}
 
-    def delivered(self, notice_id: int) -> None:
-        """Everybody has it."""
+    def delivered(self, notice: AdminAlert) -> None:
+        """Everybody has it as it was read; if it says something else by now, it is delivered again."""
         with self.context.store.write() as session:
-            session.get_one(AdminAlert, notice_id).delivered_at = self.context.now()
+            now = session.get_one(AdminAlert, notice.id, with_for_update=True)
+            if now.details == notice.details:
+                now.delivered_at = self.context.now()
 
     def postpone(self, notice_id: int, wait: timedelta | None = None) -> None:
         """Slack did not take it: again after ``wait``, otherwise after ever longer pauses."""

@@ -26,6 +26,7 @@ from kws_core.reconcile.guarded_update import Job
 from kws_core.reconcile.orphan_sweep import EVERY, FIRST, SILENT_AGAIN, Sweep
 from kws_core.reconcile.resumption import OUTAGE
 from kws_core.reconcile.steps import Steps, waits_for_list
+from kws_core.rentals.waiting import Waiting
 from kws_core.scheduling import build_slots, node_alerts, work_queue
 from kws_core.scheduling import capacity as catalogue
 from kws_core.tables.states import PlacementState
@@ -55,6 +56,7 @@ class Reconciler:
         self.steps = Steps(context, nodes, self.who)
         self.copies = CopyKeeper(context, nodes)
         self.sweep = Sweep(context, nodes)
+        self.waiting = Waiting(context)
         self.sweeps = True  # False: leave orphaned resources alone; another installation may use the nodes
         self._guard = threading.Lock()
         self._busy: set[tuple[str, str]] = set()  # (node, sort) under way: one round at a time
@@ -223,6 +225,7 @@ class Reconciler:
             machines = node.machines((Kind.SERVER,))
         except NodeError as error:
             self._note_down(name, error)
+            self.waiting.serve()  # elsewhere: what was promised there may have to go
             return
         except Exception as error:  # a node that nobody can ask can't rent anything out
             self._note_down(name, NodeDown(name, Refusal.DOWN, repr(error)))
@@ -235,6 +238,7 @@ class Reconciler:
                 if now - silent >= OUTAGE:
                     work_queue.resume_all(session, name, now)
                 work_queue.requeue_node(session, name, now)
+        self.waiting.serve()
 
     def _ping(self, name: str) -> None:
         """Notice early that a node doesn't respond, before anybody waits for it."""

@@ -38,8 +38,9 @@ from kws_core.reconcile.relocation import Relocator, left_by
 from kws_core.reconcile.resizer import Resizer
 from kws_core.reconcile.resumption import Resumption
 from kws_core.rentals.lifecycle import end, place
-from kws_core.scheduling import build_slots, capacity, work_queue
-from kws_core.scheduling.placement import PlacementRequest, choose
+from kws_core.scheduling import build_slots, work_queue
+from kws_core.scheduling.placement import PlacementRequest
+from kws_core.scheduling.waiting_list import WaitingList
 from kws_core.tables.details.events import (
     BuildStarted,
     Failed,
@@ -153,7 +154,8 @@ class Steps:
         self.rows.apply(job, lambda s, r, p: None)
         if job.rental.key_settled:
             return AT_ONCE
-        if self.context.now() - job.rental.created_at > KEY_DEADLINE:
+        placed_at = job.rental.placements[0].held_at  # what was waited for room before doesn't count
+        if self.context.now() - placed_at > KEY_DEADLINE:
             self.rows.apply(job, lambda s, r, p: self._fail(r, Failed(Reason.NO_KEY, p.node)))
         return POLL_KEY
 
@@ -312,7 +314,8 @@ class Steps:
         wish = PlacementRequest(
             rental.kind, rental.wanted_image, rental.wanted_size, tried, held.node if rental.pinned else None
         )
-        chosen = choose(capacity.rooms(session, self.context.config), wish).node
+        book = WaitingList(session, self.context.config, self.context.expiry, self.context.now())
+        chosen = book.room_for(wish, rental.ends_on)
         if chosen is None:
             return False
         held.leave(self.context.now())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
 
 
 def allowed(rental: Rental | None, who: Actor) -> Rental:
@@ -41,3 +42,13 @@ def check_in_place(rental: Rental) -> None:
     """
     if rental.live and rental.replaces is not None:
         raise UserError(ErrorCode.MOVING, name=rental.name)
+
+
+def check_decided(rental: Rental) -> None:
+    """Check that the admins have allowed it, where they were asked.
+
+    Raises:
+        UserError: If they have not answered yet.
+    """
+    if rental.status is Status.ASKED:
+        raise UserError(ErrorCode.ASK_UNDECIDED, name=rental.name)

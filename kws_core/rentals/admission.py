@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from kws_core.config import Config, Policy
+from kws_core.config import Config
 from kws_core.database import queries
 from kws_core.database.queries import saved_key
-from kws_core.errors import ErrorCode, FormError, UserError
+from kws_core.errors import BEYOND_POLICY, ErrorCode, FormError, UserError
 from kws_core.expiry import EndChoices
 from kws_core.forms.cidr import check_cidr, check_network_name
 from kws_core.forms.cloud_init import parse_cloud_init
@@ -23,9 +23,12 @@ from kws_core.forms.ports import parse_ports
 from kws_core.forms.ssh_keys import check_public_key
 from kws_core.nodes.values import Image
 from kws_core.people import Actor
+from kws_core.rentals.asks import beyond_policy, check_reason
+from kws_core.rentals.quota import beyond_quota
 from kws_core.rentals.web_names import check_free
 from kws_core.scheduling.placement import NodeCapacity, largest
 from kws_core.tables.copy import Copy
+from kws_core.tables.details.asks import BeyondPolicy
 from kws_core.tables.states import Access
 from kws_core.values import Kind, PortRange, Size
 
@@ -45,6 +48,9 @@ class RentForm:
     image: str | None = None
     size: str | None = None  # a name of nodes.toml, or CUSTOM
     ends_on: date | None = None
+    starts_on: date | None = None  # its first day; None: as soon as it is accepted
+    wait: bool = False  # for room, where there is none
+    wait_until: date | None = None  # the last day on which it may still begin; None: its own last day
     kind: Kind = Kind.SERVER
     access: Access = Access.GENERATED
     public_key: str | None = None  # for OWN_KEY
@@ -63,6 +69,7 @@ class RentForm:
     node: str | None = None  # admins choose one
     web: bool | None = None  # whether it gets a web address; None: as nodes.toml says
     copy: str | None = None  # id of the person's copy that the disk is made from, instead of an image
+    ask: str | None = None  # why an admin should allow what the policy does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,8 @@ class ValidatedRequest:
     login: str
     size: Size
     ends_on: date
+    starts_on: date | None  # later than today
+    wait_until: date | None
     open_ports: tuple[PortRange, ...]
     public_key: str | None
     password_hash: str | None = field(repr=False)
@@ -84,6 +93,7 @@ class ValidatedRequest:
     new_network: tuple[str, str] | None  # name and CIDR
     copy: Copy | None = None
     web: str | None = None  # its name under the domain
+    beyond: tuple[BeyondPolicy, ...] = ()  # what an admin is to allow first
 
 
 def examine(
@@ -111,6 +121,7 @@ class _Examination:
     now: datetime
     rooms: Sequence[NodeCapacity]
     errors: dict[str, UserError] = field(default_factory=dict)
+    beyond: list[BeyondPolicy] = field(default_factory=list)
 
     def grant(self) -> ValidatedRequest:
         """Return the validated request.
@@ -130,6 +141,8 @@ class _Examination:
             "name": self._field("name", self._name),
             "web": self._field("web", self._web),
             "ends_on": self._field("ends_on", self._last_day),
+            "starts_on": self._field("starts_on", self._first_day),
+            "wait_until": self._field("wait_until", self._wait_until),
             "open_ports": self._field("ports", self._ports),
             "public_key": self._field("public_key", self._public_key),
             "password_hash": self._field("password", lambda: self._password(login)),
@@ -140,12 +153,32 @@ class _Examination:
         values["network"] = self._field("network", self._network)
         values["new_network"] = self._new_network()
         self._field("node", self._node)
+        if self.beyond:
+            self._field("ask", lambda: check_reason(self.session, self.who.id, self.form.ask))
         if self.errors:
             raise FormError(self.errors)
-        return ValidatedRequest(image=image, login=login, size=size, copy=copy, **values)
+        beyond = tuple(self.beyond)
+        return ValidatedRequest(image=image, login=login, size=size, copy=copy, beyond=beyond, **values)
+
+    def _ask_for(self, error: UserError) -> None:
+        """Go on without what the policy refuses, if an admin is to be asked for it; otherwise it is an error."""
+        if self.form.ask is None or error.code not in BEYOND_POLICY:
+            raise error
+        self.beyond.append(beyond_policy(error, self.form.ends_on, self.today))
 
     def _last_day(self) -> date:
-        return EndChoices(self.config.policy).check_last_day(self.form.ends_on, self.today)
+        choices = EndChoices(self.config.policy)
+        try:
+            return choices.check_last_day(self.form.ends_on, self.today)
+        except UserError as error:
+            self._ask_for(error)
+            return choices.check_last_day(self.form.ends_on, self.today, beyond_policy=True)
+
+    def _first_day(self) -> date | None:
+        return EndChoices.check_first_day(self.form.starts_on, self.form.ends_on, self.today)
+
+    def _wait_until(self) -> date | None:
+        return EndChoices.check_wait(self.form.wait_until, self.form.ends_on, self.today)
 
     def _field(self, name: str, check: Callable[[], Any]) -> Any:
         try:
@@ -208,7 +241,8 @@ class _Examination:
             return size
         image = self._source()
         if (image is None or self._large_enough(size, image)) and self._possible(size):
-            check_quota(self.session, self.config.policy, self.who.id, size)
+            for error in beyond_quota(self.session, self.config.policy, self.who.id, size):
+                self._ask_for(error)
         return size
 
     def _possible(self, size: Size) -> bool:
@@ -253,21 +287,24 @@ class _Examination:
 
     def _custom_size(self) -> Size:
         """Each figure has its own field, and its own error."""
-        limits = {
-            "vcpus": (1, self.config.policy.max_vcpus_per_user),
-            "ram_mb": (SMALLEST_RAM_MB, self.config.policy.max_ram_mb_per_user),
-            "disk_gb": (1, max(node.disk_gb for node in self.config.nodes)),
-        }
-        for name, (least, most) in limits.items():
-            value = getattr(self.form, name)
-            if value is None or not least <= value <= most:
+        policy, nodes = self.config.policy, self.config.nodes
+        allowed = {"vcpus": policy.max_vcpus_per_user, "ram_mb": policy.max_ram_mb_per_user}
+        for name in FIGURES:
+            value, least = getattr(self.form, name), SMALLEST_RAM_MB if name == "ram_mb" else 1
+            possible = max(getattr(node, name) for node in nodes)  # what is beyond the policy is told by it
+            if value is None or not least <= value <= possible:
+                most = min(possible, allowed.get(name, possible))
                 self.errors[name] = UserError(ErrorCode.NUMBER_RANGE, least=least, most=most)
         return Size(CUSTOM, self.form.vcpus or 1, self.form.ram_mb or 1, self.form.disk_gb or 1)
 
     def _ports(self) -> tuple[PortRange, ...]:
         if self.form.ports is None:
             return self.config.policy.open_port_ranges()
-        return parse_ports(self.form.ports)
+        try:
+            return parse_ports(self.form.ports)
+        except UserError as error:
+            self._ask_for(error)
+            return parse_ports(self.form.ports, frozenset())
 
     def _public_key(self) -> str | None:
         if self.form.kind is Kind.CONTAINER or self.form.access is not Access.OWN_KEY:
@@ -311,24 +348,7 @@ class _Examination:
     def _node(self) -> None:
         if self.form.node is None:
             return
-        if not self.who.admin or self.config.node(self.form.node) is None:
+        if self.config.node(self.form.node) is None:
             raise UserError(ErrorCode.NODE_UNKNOWN)
-
-
-def check_quota(
-    session: Session, policy: Policy, owner: str, size: Size, *, instead_of: str | None = None
-) -> None:
-    """Check that the person may have a server of that size more; or in the place of one, by its id.
-
-    Raises:
-        UserError: If the policy allows less.
-    """
-    mine = [one for one in queries.rentals_of(session, owner) if one.live and one.id != instead_of]
-    used = {
-        "rentals": (len(mine) + 1, policy.max_rentals_per_user),
-        "vcpus": (sum(r.largest_size.vcpus for r in mine) + size.vcpus, policy.max_vcpus_per_user),
-        "ram_mb": (sum(r.largest_size.ram_mb for r in mine) + size.ram_mb, policy.max_ram_mb_per_user),
-    }
-    for what, (wanted, limit) in used.items():
-        if wanted > limit:
-            raise UserError(ErrorCode(f"quota_{what}"), wanted=wanted, limit=limit)
+        if not self.who.admin:
+            self._ask_for(UserError(ErrorCode.NODE_ADMINS))

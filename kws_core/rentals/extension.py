@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import date
 
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
-from kws_core.rentals.access import allowed, check_in_place, check_settled
+from kws_core.rentals.access import allowed, check_decided, check_in_place, check_settled
+from kws_core.scheduling.waiting_list import Promised, WaitingList
 from kws_core.tables.copy import Copy
 from kws_core.tables.details.events import Extended, Restored, Transferred
 from kws_core.tables.event import Event
@@ -25,35 +27,70 @@ class Extensions:
         self.context = context
 
     def extend(
-        self, who: Actor, rental_id: str, until: date | None, *, via: str, note: str | None = None
+        self,
+        who: Actor,
+        rental_id: str,
+        until: date | None,
+        *,
+        via: str,
+        note: str | None = None,
+        over_promises: bool = False,
+        beyond_policy: bool = False,
     ) -> Rental:
         """Extend the rental to that date; asking twice for the same date changes nothing.
 
         A stopped one is restored by it. UserError when the policy does not allow the date, or it is no
         later than now. ``via`` says in the audit trail where it was asked for. An admin who gives a reason
-        (``note``) may go beyond the policy; the owner is told the reason.
+        (``note``) may go beyond the policy; the owner is told the reason. With ``over_promises`` that admin takes
+        room that is promised to others from a later day on: they then wait for other room. ``beyond_policy``: an
+        admin was asked for it, and gives no reason.
 
         Raises:
-            UserError: If it has ended, the date is earlier, or ``note`` comes from someone who isn't an
-                admin.
+            UserError: If it has ended, the date is earlier, or someone who isn't an admin goes beyond the
+                policy.
         """
-        if note is not None and not who.admin:
+        beyond_policy = beyond_policy or note is not None
+        if beyond_policy and not who.admin:
             raise UserError(ErrorCode.ADMINS_ONLY)
         with self.context.store.write() as session:
+            queries.lock_capacity(session)
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.live:
                 raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
             check_in_place(rental)
+            check_decided(rental)
             until = self.context.expiry.choices.check_last_day(
-                until, self.context.today(), beyond_policy=note is not None
+                until, self.context.today(), beyond_policy=beyond_policy
             )
             if until < rental.ends_on:
                 raise UserError(ErrorCode.END_NOT_LATER, name=rental.name, day=rental.ends_on)
             if until > rental.ends_on:
+                self._check_promises(session, rental, until, anyway=over_promises and note is not None)
                 self._lengthen(rental, until, who, via, note)
         self.context.work.set()
         self.context.mail.set()
         return rental
+
+    def limit(self, who: Actor, rental_id: str) -> date | None:
+        """The last day to which promises to others let it be extended; None where they don't matter."""
+        latest = self.context.expiry.choices.latest(self.context.today())
+        with self.context.store.read() as session:
+            rental = allowed(queries.rental(session, rental_id), who)
+            book = self._book(session)
+            day = book.longest_of(rental, latest) if book.promised else latest
+        return day if day < latest else None
+
+    def hit(self, who: Actor, rental_id: str, until: date) -> list[Promised]:
+        """Whose first days it takes if it lasts to that day; for admins.
+
+        Raises:
+            UserError: If the actor isn't an admin.
+        """
+        if not who.admin:
+            raise UserError(ErrorCode.ADMINS_ONLY)
+        with self.context.store.read() as session:
+            rental = allowed(queries.rental(session, rental_id), who)
+            return self._book(session).extend(rental, until)  # where others are kept then isn't committed
 
     def restore(self, who: Actor, rental_id: str, *, via: str = "restore", note: str | None = None) -> Rental:
         """Restore an expired rental within its grace period, for a week.
@@ -94,6 +131,23 @@ class Extensions:
                 session.execute(kept.values(owner=to))  # whom the messages about them reach
         self.context.mail.set()
         return rental
+
+    def _check_promises(self, session: Session, rental: Rental, until: date, *, anyway: bool) -> None:
+        """Check that no first day is lost by it, and write down where promises are kept now.
+
+        Raises:
+            UserError: If it takes what is promised, with the day until which it doesn't.
+        """
+        book = self._book(session)
+        hit = book.extend(rental, until)
+        if hit and not anyway:
+            latest = book.longest_of(rental, until)
+            raise UserError(
+                ErrorCode.PROMISED, name=rental.name, latest=latest, ends_on=rental.ends_on, hit=hit
+            )
+
+    def _book(self, session: Session) -> WaitingList:
+        return WaitingList(session, self.context.config, self.context.expiry, self.context.now())
 
     def _lengthen(self, rental: Rental, until: date, who: Actor, via: str, note: str | None) -> None:
         now, was = self.context.now(), rental.ends_on

@@ -7,7 +7,7 @@ from datetime import datetime
 from kws_core.tables.base import SYSTEM
 from kws_core.tables.details.events import Ended, Ending
 from kws_core.tables.rental import Placement, Rental
-from kws_core.tables.states import PlacementState, Reason, Status
+from kws_core.tables.states import UNPLACED, PlacementState, Reason, Status
 
 
 def place(rental: Rental, node: str, now: datetime) -> Placement:
@@ -23,7 +23,7 @@ def end(rental: Rental, event: Ending, now: datetime, *, actor: str = SYSTEM) ->
     A rental that no node has heard of yet is over at once.
     """
     reason = Reason(event.reason)
-    untouched = rental.status is Status.REQUESTED
+    untouched = rental.status in (*UNPLACED, Status.REQUESTED)
     for placement in rental.placements:
         if placement.state is PlacementState.ACTIVE:
             placement.leave(now)

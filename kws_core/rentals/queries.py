@@ -12,8 +12,10 @@ from kws_core.people import Actor
 from kws_core.rentals.access import allowed
 from kws_core.scheduling import build_slots, capacity
 from kws_core.scheduling.fair_queue import QueuePosition
+from kws_core.scheduling.waiting_list import Place, WaitingList
 from kws_core.tables.event import Event
 from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
 
 FORGET_AFTER = timedelta(days=7)
 
@@ -29,13 +31,18 @@ class RentalQueries:
         with self.context.store.read() as session:
             return queries.rentals_of(session, who.id)
 
-    def turns(self, rentals: Iterable[Rental]) -> dict[str, QueuePosition]:
-        """By id, the place in the line of those that wait for a build slot (and of others in the same lines)."""
+    def turns(self, rentals: Iterable[Rental]) -> dict[str, QueuePosition | Place]:
+        """By id, the place in the line of those that wait for room or a build slot (and of others in those lines)."""
+        rentals = list(rentals)
         nodes = {rental.placement.node for rental in rentals if rental.awaits_slot and rental.placement}
-        if not nodes:
+        waiting = any(rental.status is Status.WAITING for rental in rentals)
+        if not nodes and not waiting:
             return {}
+        config = self.context.config
         with self.context.store.read() as session:
-            return build_slots.turns_on(session, self.context.config, nodes)
+            slots = build_slots.turns_on(session, config, nodes) if nodes else {}
+            book = WaitingList(session, config, self.context.expiry, self.context.now()) if waiting else None
+            return {**slots, **(book.places() if book else {})}
 
     def all_rentals(self) -> Sequence[Rental]:
         """Everybody's rentals that have not ended (for admins: the caller checks)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 
 from sqlalchemy.exc import IntegrityError
@@ -19,17 +19,20 @@ from kws_core.nodes.values import Image
 from kws_core.people import Actor
 from kws_core.rentals.access import allowed
 from kws_core.rentals.admission import CUSTOM, RentForm, ValidatedRequest, examine
+from kws_core.rentals.asks import open_ask, within
 from kws_core.rentals.lifecycle import end, place
 from kws_core.rentals.web_names import claim, new_site
 from kws_core.scheduling import capacity
-from kws_core.scheduling.placement import NodeCapacity, PlacementDecision, PlacementRequest, choose
+from kws_core.scheduling.placement import NodeCapacity, PlacementRequest
+from kws_core.scheduling.waiting_list import WaitingList
 from kws_core.tables.base import new_id
 from kws_core.tables.copy import Copy
-from kws_core.tables.details.events import Requested, Returned
+from kws_core.tables.details.asks import Allowance, AskedFor
+from kws_core.tables.details.events import Requested, Returned, WaitStarted
 from kws_core.tables.network import Network
 from kws_core.tables.rental import Rental
 from kws_core.tables.saved_key import SavedKey
-from kws_core.tables.states import Access, Reason, Status
+from kws_core.tables.states import Access, AskKind, Reason, Status
 from kws_core.values import Kind, Size
 
 FORGET_AFTER = timedelta(days=7)
@@ -101,14 +104,14 @@ class RentalService:
             return done
         known = queries.node_records(session)
         images = {image.name: image for image in capacity.images(session, self.context.config, known)}
-        rooms = capacity.rooms(session, self.context.config, known)
         today, now = self.context.today(), self.context.now()
-        grant = examine(session, self.context.config, who, form, images, today, now, rooms)
+        book = WaitingList(session, self.context.config, self.context.expiry, now, known)
+        grant = examine(session, self.context.config, who, form, images, today, now, book.rooms)
+        auto = within(self.context.config.policy.auto_approve, grant.beyond)
+        asks = bool(grant.beyond) and not auto
         image = grant.image if grant.copy is None else ""
         wish = PlacementRequest(form.kind, image, grant.size, only=form.node)
-        ruling = choose(rooms, wish)
-        if ruling.node is None:
-            raise FormError(self._no_room(session, ruling, grant.size))
+        node, waits = self._room(book, who, replace(form, wait=form.wait or asks), grant, wish)
         rental = self._new_rental(who, form, grant, request_key)
         if grant.new_network:
             name, cidr = grant.new_network
@@ -117,10 +120,73 @@ class RentalService:
             )
         session.add(rental)
         self._give_site(session, rental, grant)
-        place(rental, ruling.node, self.context.now())
-        rental.record(Requested(ruling.node, via=via), self.context.now(), actor=who.id)
+        if asks:
+            rental.status, rental.planned_node = Status.ASKED, form.node
+        elif waits is not None:
+            rental.status, rental.planned_node = Status.WAITING, node or form.node
+            rental.record(replace(waits, via=via), now, actor=who.id)
+        elif node is not None:
+            place(rental, node, now)
+            rental.record(Requested(node, via=via), now, actor=who.id)
+        if grant.beyond:
+            self._ask(session, who, rental, form, grant, book, via)
         session.flush()
         return rental
+
+    def _ask(
+        self,
+        session: Session,
+        who: Actor,
+        rental: Rental,
+        form: RentForm,
+        grant: ValidatedRequest,
+        book: WaitingList,
+        via: str | None,
+    ) -> None:
+        """Write down what goes beyond the policy, for the admins to decide or to read of."""
+        asked = AskedFor(Allowance.of(grant.ends_on, grant.size), beyond=grant.beyond, node=form.node)
+        auto, now = rental.status is not Status.ASKED, self.context.now()
+        ask = open_ask(
+            session,
+            rental,
+            AskKind.RENT,
+            asked,
+            (form.ask or "").strip(),
+            who.id,
+            book.rooms,
+            now,
+            via=via,
+            auto=auto,
+        )
+        ask.done_at = now if auto else None
+
+    def _room(
+        self,
+        book: WaitingList,
+        who: Actor,
+        form: RentForm,
+        grant: ValidatedRequest,
+        wish: PlacementRequest,
+    ) -> tuple[str | None, WaitStarted | None]:
+        """The node that has room for it now or from its first day on, or what is to be said while it waits.
+
+        Raises:
+            FormError: If there is no room and it isn't to wait.
+        """
+        if grant.starts_on is not None:
+            node = book.promise(wish, grant.starts_on, grant.ends_on)
+            if node is None:
+                raise FormError({"starts_on": self._not_free(book, grant, wish)})
+            return node, WaitStarted(starts_on=grant.starts_on, node=node)
+        ruling, slot = book.admit(who.id, wish, grant.ends_on)
+        if ruling.node is not None:
+            return ruling.node, None
+        if not ruling.full:
+            raise FormError({"image": UserError(ErrorCode.NO_NODE, reasons=dict(ruling.refused))})
+        earliest = book.day_of(slot)
+        if not form.wait:
+            raise FormError(self._no_room(book, who, grant, wish, earliest))
+        return None, WaitStarted(earliest=earliest)
 
     def _give_site(self, session: Session, rental: Rental, grant: ValidatedRequest) -> None:
         web = self.context.config.web
@@ -136,17 +202,39 @@ class RentalService:
             raise FormError({"name": UserError(ErrorCode.NAME_TAKEN, name=form.name)}) from error
         return rental
 
-    def _no_room(self, session: Session, ruling: PlacementDecision, size: Size) -> dict[str, UserError]:
-        field_of_size = "vcpus" if size.name == CUSTOM else "size"
-        if not ruling.full:
-            return {"image": UserError(ErrorCode.NO_NODE, reasons=dict(ruling.refused))}
-        first = queries.earliest_end(session)
-        rooms = [r for r in capacity.rooms(session, self.context.config) if r.up and not r.drained]
-        return {
-            field_of_size: UserError(
-                ErrorCode.NO_ROOM, size=size.name, rooms=rooms, earliest=first.ends_on if first else None
-            )
-        }
+    def _not_free(self, book: WaitingList, grant: ValidatedRequest, wish: PlacementRequest) -> UserError:
+        assert grant.starts_on
+        days = (grant.ends_on - grant.starts_on).days + 1
+        most = (self.context.expiry.choices.latest(book.today) - grant.ends_on).days
+        following = book.next_first_day(wish, grant.starts_on, days, most)
+        return UserError(ErrorCode.NOT_FREE, day=grant.starts_on, size=grant.size.name, following=following)
+
+    def _no_room(
+        self,
+        book: WaitingList,
+        who: Actor,
+        grant: ValidatedRequest,
+        wish: PlacementRequest,
+        earliest: date | None,
+    ) -> dict[str, UserError]:
+        """Besides that there is none: what would fit now, and when it could begin."""
+        smaller = [size for size in self.context.config.all_sizes() if size.within(wish.size)]
+        fitting = [
+            size.name
+            for size in smaller
+            if size != wish.size
+            and size.disk_gb >= (grant.copy.rental.disk_gb if grant.copy else 0)
+            and book.admit(who.id, replace(wish, size=size), grant.ends_on)[0].node
+        ]
+        error = UserError(
+            ErrorCode.NO_ROOM,
+            size=grant.size.name,
+            rooms=[room for room in book.rooms if room.up and not room.drained],
+            earliest=earliest,
+            fitting=fitting,
+            until=book.longest(wish, grant.ends_on),
+        )
+        return {"vcpus" if grant.size.name == CUSTOM else "size": error}
 
     def _new_rental(self, who: Actor, form: RentForm, grant: ValidatedRequest, request_key: str) -> Rental:
         return Rental(
@@ -163,6 +251,8 @@ class RentalService:
             disk_gb=grant.size.disk_gb,
             open_ports=[asdict(ports) for ports in grant.open_ports],
             ends_on=grant.ends_on,
+            starts_on=grant.starts_on,
+            wait_until=grant.wait_until,
             end_set_at=self.context.now(),
             status=Status.REQUESTED,
             access=Access.NONE if form.kind is Kind.CONTAINER else form.access,
@@ -191,7 +281,10 @@ class RentalService:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if rental.live:
                 reason = Reason.RETURNED if rental.owner == who.id else Reason.ADMIN
-                end(rental, Returned(reason, via=via, note=note), self.context.now(), actor=who.id)
+                asked = rental.status is Status.ASKED or None
+                end(rental, Returned(reason, via, note, asked), self.context.now(), actor=who.id)
+                if rental.status is Status.ENDED:  # no node had heard of it
+                    queries.drop_unused_network(session, rental)
         self.context.work.set()
         self.context.mail.set()
         return rental

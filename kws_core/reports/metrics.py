@@ -25,7 +25,7 @@ from kws_core.values import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Undelivered:
     """Messages that are due and not delivered; ``oldest`` is since when."""
 
     number: int
@@ -56,10 +56,11 @@ class Figures:
     deleting: Mapping[str, int]  # by node: placements that are being deleted
     stuck: Mapping[str, int]  # by node: those that have been for longer than an hour
     leaks: Mapping[str, int]  # by node: marks that no rental explains
-    outbox: Waiting  # messages to owners
-    notices: Waiting  # messages to the admins
+    outbox: Undelivered  # messages to owners
+    notices: Undelivered  # messages to the admins
     night: Night
     sites: Mapping[str, int]  # by state: "served", "waiting" for the proxy, "closed"
+    waiting_since: datetime | None = None  # of the rental that has waited longest for room
 
 
 def figures(context: Context) -> Figures:
@@ -80,6 +81,7 @@ def figures(context: Context) -> Figures:
             notices=_notices(session, now),
             night=_night(session, context, now),
             sites=_sites(session),
+            waiting_since=_waiting_since(session),
         )
 
 
@@ -115,6 +117,12 @@ def _sites(session: Session) -> Mapping[str, int]:
     return Counter("closed" if not one.open else "served" if one.served_at else "waiting" for one in live)
 
 
+def _waiting_since(session: Session) -> datetime | None:
+    """Who has a first day waits for nothing yet."""
+    query = select(func.min(Rental.created_at))
+    return session.scalar(query.where(Rental.status == Status.WAITING, Rental.starts_on.is_(None)))
+
+
 def _leaving(session: Session) -> list[tuple[str, datetime | None]]:
     query = select(Placement.node, Placement.left_at).where(Placement.state == PlacementState.DELETING)
     return [(node, since) for node, since in session.execute(query)]
@@ -129,19 +137,19 @@ def _leaks(session: Session) -> dict[str, int]:
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def _outbox(session: Session, now: datetime) -> Waiting:
+def _outbox(session: Session, now: datetime) -> Undelivered:
     """Of a rental's history only what is not given up; a pause after a refusal does not make it younger."""
     query = select(func.count(), func.min(Event.at)).where(
         Event.delivered_at.is_(None), Event.undeliverable.is_(False), Event.at <= now
     )
-    return Waiting(*session.execute(query).one())
+    return Undelivered(*session.execute(query).one())
 
 
-def _notices(session: Session, now: datetime) -> Waiting:
+def _notices(session: Session, now: datetime) -> Undelivered:
     query = select(func.count(), func.min(AdminAlert.at)).where(
         AdminAlert.delivered_at.is_(None), AdminAlert.at <= now
     )
-    return Waiting(*session.execute(query).one())
+    return Undelivered(*session.execute(query).one())
 
 
 def _night(session: Session, context: Context, now: datetime) -> Night:

@@ -65,10 +65,10 @@ def order(session: Session) -> list[BuildRequest]:
     """Everything that waits for a build slot anywhere, the next first."""
     rows = session.execute(_ORDER).all()
     wishes = [BuildRequest(rental, owner, node, at, bool(can)) for rental, owner, node, at, can in rows]
-    return fair_queue.in_order(wishes, _served(session, wishes))
+    return fair_queue.in_order(wishes, served(session, wishes))
 
 
-def _served(session: Session, wishes: Iterable[BuildRequest]) -> dict[str, Served]:
+def served(session: Session, wishes: Iterable[BuildRequest]) -> dict[str, Served]:
     """What was done for those who wait. A build ended when it was ready, otherwise when its node was left."""
     oldest: dict[str, datetime] = {}
     for wish in wishes:

@@ -24,10 +24,18 @@ class RejectReason(StrEnum):
     QUOTA = "quota"
     TRIED = "tried"
     NOT_CHOSEN = "not_chosen"
+    PROMISED = "promised"  # to those who wait, or to whose first day comes
 
 
 FULL = frozenset(
-    {RejectReason.VCPUS, RejectReason.RAM, RejectReason.DISK, RejectReason.ADDRESSES, RejectReason.QUOTA}
+    {
+        RejectReason.VCPUS,
+        RejectReason.RAM,
+        RejectReason.DISK,
+        RejectReason.ADDRESSES,
+        RejectReason.QUOTA,
+        RejectReason.PROMISED,
+    }
 )
 
 _SCARCE = {"vcpus": RejectReason.VCPUS, "ram_mb": RejectReason.RAM, "disk_gb": RejectReason.DISK}

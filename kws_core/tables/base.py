@@ -14,6 +14,8 @@ from sqlalchemy.orm import DeclarativeBase
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.states import (
     Access,
+    AskDecision,
+    AskKind,
     Audience,
     CopyState,
     HostKeySource,
@@ -84,6 +86,8 @@ class Base(DeclarativeBase):
         HostKeySource: words(HostKeySource, 16),
         CopyState: words(CopyState, 16),
         Audience: words(Audience, 16),
+        AskKind: words(AskKind, 16),
+        AskDecision: words(AskDecision, 16),
         Upstream: words(Upstream, 8),
         ResizeEnd: words(ResizeEnd, 8),
         EventKind: words(EventKind, 24),

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, ForeignKey, Index, String, and_
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from kws_core.tables.base import Base, index_where
-from kws_core.tables.details.events import EVENT_DETAILS, NOT_AUDITED, EventDetails
+from kws_core.tables.details import EventDetails
+from kws_core.tables.details.events import EVENT_DETAILS, NOT_AUDITED
 from kws_core.tables.event_kinds import EventKind
 
 

@@ -1,4 +1,4 @@
-"""The state of every rental, as data: tables, statuses and the transitions that are allowed.
+"""The state of every rental, as data: tables, statuses and the transitions that are allowed; what admins are asked.
 
 ``Rental.move_to`` is the only door through which a status changes; it checks ``TRANSITIONS`` and writes
 the event that is audit trail and outbox in one. Times are aware UTC; dates are in the lab's zone.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text
@@ -15,13 +16,16 @@ from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
 
 from kws_core.errors import Refusal
 from kws_core.tables.base import SYSTEM, Base, index_where
-from kws_core.tables.details.events import EventDetails
+from kws_core.tables.details import EventDetails
+from kws_core.tables.details.asks import Allowance, AskedFor
 from kws_core.tables.event import Event
 from kws_core.tables.network import Network, Site
 from kws_core.tables.states import (
     LIVE,
     TRANSITIONS,
     Access,
+    AskDecision,
+    AskKind,
     HostKeySource,
     IllegalMoveError,
     PlacementState,
@@ -49,6 +53,7 @@ class Rental(Base):
         Index("ix_rentals_status_ends_on", "status", "ends_on"),
         index_where("network_id IS NOT NULL", "ix_rentals_network", "network_id"),
         index_where("move_at IS NOT NULL", "ix_rentals_move_at", "move_at"),
+        index_where("status = 'waiting'", "ix_rentals_waiting", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(String(10), primary_key=True)
@@ -65,6 +70,9 @@ class Rental(Base):
     open_ports: Mapped[list[dict[str, Any]]]
     ends_on: Mapped[date]
     end_set_at: Mapped[datetime]  # when ends_on was last chosen
+    starts_on: Mapped[date | None]  # its first day, where one was chosen
+    wait_until: Mapped[date | None]  # the last day on which it may still get room
+    planned_node: Mapped[str | None] = mapped_column(String(64))  # where it is promised room from starts_on
     status: Mapped[Status]
     reason: Mapped[Reason | None]
     access: Mapped[Access]
@@ -297,3 +305,47 @@ class Placement(Base):
         unanswered = self.refusal is None and self.server_at is not None and self.server_id is None
         rebuilding = self.rebuild_at is not None and self.rebuilt_at is None
         return self.refusal == Refusal.DOWN or unanswered or rebuilding
+
+
+class Ask(Base):
+    """What an admin is asked to allow beyond the policy: for a rental that waits for it (ASKED), or one that there is."""
+
+    __tablename__ = "asks"
+    __table_args__ = (
+        Index("ix_asks_rental", "rental_id"),
+        index_where("done_at IS NULL", "ix_asks_open", "asked_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rental_id: Mapped[str] = mapped_column(ForeignKey("rentals.id", ondelete="CASCADE"))
+    what: Mapped[AskKind]
+    wanted: Mapped[dict[str, Any]]  # as asked.to_json() made it
+    reason: Mapped[str] = mapped_column(Text)
+    asked_by: Mapped[str] = mapped_column(String(32))
+    asked_at: Mapped[datetime]
+    reminders: Mapped[int] = mapped_column(default=0)  # how often the admins were asked again
+    reminded_at: Mapped[datetime]  # when they were asked last
+    unanswered_told_at: Mapped[datetime | None]  # when the person was told that nobody has answered that
+    decision: Mapped[AskDecision | None]
+    decided_by: Mapped[str | None] = mapped_column(String(32))
+    granted: Mapped[dict[str, Any] | None]  # as allowance.to_json() made it
+    note: Mapped[str | None] = mapped_column(Text)  # the admin's reason
+    expires_at: Mapped[datetime | None]  # until when KWS tries to do what was approved
+    done_at: Mapped[datetime | None]  # since when there is nothing left to decide or to do
+
+    rental: Mapped[Rental] = relationship(lazy="joined", innerjoin=True)
+
+    @cached_property
+    def asked(self) -> AskedFor:
+        """What was asked for."""
+        return AskedFor.from_json(self.wanted)
+
+    @property
+    def allowance(self) -> Allowance:
+        """What was approved; what was asked for, while nothing is."""
+        return self.asked.wanted if self.granted is None else Allowance.from_json(self.granted)
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still to be decided."""
+        return self.decision is None and self.done_at is None

@@ -8,6 +8,8 @@ from enum import StrEnum
 class Status(StrEnum):
     """Where a rental is."""
 
+    ASKED = "asked"  # beyond the policy: an admin is to allow it
+    WAITING = "waiting"  # for room, or for its first day; no node holds anything for it
     REQUESTED = "requested"  # accepted, placed, capacity reserved; the node knows nothing yet
     BUILDING = "building"  # the node may hold something of it
     READY = "ready"  # it answered; the person has been told
@@ -28,9 +30,13 @@ class Reason(StrEnum):
     VANISHED = "vanished"  # deleted behind our back
     NO_KEY = "no_key"  # the key could not be delivered: the person can't be reached
     MOVED = "moved"  # another one took its place
+    LAPSED = "lapsed"  # it waited until there was no use in it any longer
+    DECLINED = "declined"  # an admin did not allow it
 
 
 TRANSITIONS: dict[Status, frozenset[Status]] = {
+    Status.ASKED: frozenset({Status.WAITING, Status.ENDED}),
+    Status.WAITING: frozenset({Status.REQUESTED, Status.ENDED}),
     Status.REQUESTED: frozenset({Status.BUILDING, Status.ENDED}),
     Status.BUILDING: frozenset({Status.READY, Status.ENDING}),
     Status.READY: frozenset({Status.STOPPED, Status.ENDING}),
@@ -40,7 +46,10 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
 }
 
 
-LIVE = frozenset({Status.REQUESTED, Status.BUILDING, Status.READY, Status.STOPPED})
+UNPLACED = frozenset({Status.ASKED, Status.WAITING})  # no node has heard of it
+
+
+LIVE = UNPLACED | frozenset({Status.REQUESTED, Status.BUILDING, Status.READY, Status.STOPPED})
 
 
 NOT_OVER = frozenset(Status) - {Status.ENDED}  # asked for by these words, not by "not ended": see HOLDING
@@ -104,6 +113,23 @@ class Access(StrEnum):
     OWN_KEY = "own_key"  # the owner's own public key
     PASSWORD = "password"  # kept as a SHA-512 crypt hash only
     NONE = "none"  # containers: nobody logs in; what was taken over: as it was set up before
+
+
+class AskKind(StrEnum):
+    """What an admin is asked for."""
+
+    RENT = "rent"
+    EXTEND = "extend"
+    RESIZE = "resize"
+
+
+class AskDecision(StrEnum):
+    """What became of it."""
+
+    APPROVED = "approved"
+    LESS = "less"  # approved, but not all of it
+    DECLINED = "declined"
+    OVER = "over"  # of no use any longer: the rental has ended, or the request was withdrawn
 
 
 class HostKeySource(StrEnum):

@@ -6,8 +6,8 @@ export const EMOJI = {
   floppy_disk: "💾", ghost: "👻", globe_with_meridians: "🌐",
   hammer_and_wrench: "🛠️", handshake: "🤝", hourglass: "⌛", hourglass_flowing_sand: "⏳", house: "🏠", inbox_tray: "📥",
   information_source: "ℹ️", key: "🔑", large_blue_circle: "🔵", large_green_circle: "🟢", large_yellow_circle: "🟡",
-  leftwards_arrow_with_hook: "↩️", lock: "🔒", mag: "🔍", moon: "🌙", mute: "🔇", no_entry: "⛔", red_circle: "🔴",
+  leftwards_arrow_with_hook: "↩️", lock: "🔒", mag: "🔍", moon: "🌙", mute: "🔇", no_entry: "⛔", raised_hand: "✋", red_circle: "🔴",
   seedling: "🌱", sparkles: "✨",
-  tada: "🎉", truck: "🚚", warning: "⚠️", wastebasket: "🗑️", wave: "👋", white_check_mark: "✅", white_circle: "⚪",
+  tada: "🎉", ticket: "🎫", truck: "🚚", warning: "⚠️", wastebasket: "🗑️", wave: "👋", white_check_mark: "✅", white_circle: "⚪",
   x: "❌", zap: "⚡", zzz: "💤",
 };

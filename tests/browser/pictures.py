@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,15 @@ from demo.clock import DemoClock  # noqa: E402
 from demo.page import PORT  # noqa: E402
 from demo.play import Demo, Pace, simulated  # noqa: E402
 from kws_core.copies.service import Copies  # noqa: E402
+from kws_core.people import Actor  # noqa: E402
+from kws_core.rentals.admission import RentForm  # noqa: E402
 from kws_core.tables.states import CopyState, Status  # noqa: E402
 
 FOLDER = ROOT / "docs/pictures"
 MORNING = datetime(2026, 12, 1, 1, 30, tzinfo=UTC)  # 10:30 in Seoul
 SIZE = {"width": 1240, "height": 760}
 PERSON, ADMIN = "mina", "admin"  # their time zone is the lab's
+MINA, JOON, ADMIN_ID = "U0MINA0001", "U0JOON0001", "U0ADMIN001"  # who rents
 LANGUAGES = ("en", "ko")
 LOCALES = {"en": "en-US", "ko": "ko-KR"}  # of the browser
 PATIENCE = 90  # seconds
@@ -103,7 +106,7 @@ def running(demo: Demo, count: int) -> bool:
     return sum(rental.status is Status.READY for rental in demo.service.rental_queries.all_rentals()) == count
 
 
-def act(scene: Scene) -> None:
+def first_rental(scene: Scene) -> None:
     """Play a first rental up to its reminder, and take the pictures on the way."""
     page, demo = scene.page, scene.demo
     scene.fill_form("web01").press("Enter")
@@ -162,28 +165,67 @@ def copies(scene: Scene) -> None:
     scene.shoot("demo-copies")
 
 
+def waiting(scene: Scene) -> None:
+    """Others have almost all of the nodes, and one of them reserves a week: what the form asks, and what fits when."""
+    service = scene.demo.service
+    today = service.context.today()
+    forms = [(JOON, f"train{n}", "large", 2 + 3 * n) for n in range(3)]
+    forms += [(ADMIN_ID, f"lab{n}", "large", 4 + 5 * n) for n in range(2)] + [(MINA, "thesis", "medium", 20)]
+    for owner, name, size, days in forms:
+        form = RentForm(name=name, image="debian-12", size=size, ends_on=today + timedelta(days=days))
+        service.rental_service.request(Actor(owner), form, name)
+    first, last = today + timedelta(days=14), today + timedelta(days=18)
+    exam = RentForm(name="exam", image="debian-12", size="large", starts_on=first, ends_on=last)
+    service.rental_service.request(Actor(ADMIN_ID), exam, "exam")
+    scene.fill_form("train-gpu")
+    scene.page.locator("#modals dialog [data-block=size] select").select_option("large")
+    scene.page.wait_for_timeout(800)
+    scene.page.locator("#modals dialog [data-block=name] input").press("Enter")
+    scene.page.locator("#modals dialog [data-block=room_1]").wait_for()
+    scene.shoot("demo-choice")
+    scene.page.locator("#modals dialog [data-block=room_1] input").first.check()
+    scene.page.locator("#modals dialog [data-block=name] input").press("Enter")
+    scene.page.locator("#modals dialog").wait_for(state="detached")
+    scene.page.locator("#messages .message").filter(has_text="train-gpu").first.wait_for()
+    scene.to_the_end()
+    scene.shoot("demo-waiting")
+    for person, name in ((PERSON, "demo-calendar"), (ADMIN, "demo-calendar-admin")):
+        scene.page.goto(f"{scene.demo.workspace.page_url}#{person}/messages")
+        scene.type("/kws status")
+        scene.page.locator("#messages img[alt*=small]").first.wait_for()
+        scene.to_the_end()
+        scene.shoot(name)
+
+
+def play(browser: Any, language: str, act: Callable[[Scene], None]) -> None:
+    """Play one act on a fresh demo."""
+    with simulated(port=PORT, clock=DemoClock(MORNING), pace=Pace(0.1, 0.1, 0.1)) as demo:
+        for person in (PERSON, ADMIN):
+            demo.stage.act("language", {"user": person, "locale": language})
+        context = browser.new_context(
+            viewport=SIZE, color_scheme="light", reduced_motion="reduce", locale=LOCALES[language]
+        )
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE * 1000)
+        page.goto(f"{demo.workspace.page_url}#{PERSON}/messages")
+        page.wait_for_selector("body[data-ready]")
+        act(Scene(page, demo, language))
+        context.close()
+
+
 def main() -> int:
-    """Take every picture in every language."""
+    """Take every picture in every language; or only those of the acts that are named."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         print("no chromium on this machine: apt-get install chromium", file=sys.stderr)
         return 1
     FOLDER.mkdir(exist_ok=True)
+    wanted = [act for act in (first_rental, waiting) if act.__name__ in (sys.argv[1:] or act.__name__)]
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium)
         for language in LANGUAGES:
-            with simulated(port=PORT, clock=DemoClock(MORNING), pace=Pace(0.1, 0.1, 0.1)) as demo:
-                for person in (PERSON, ADMIN):
-                    demo.stage.act("language", {"user": person, "locale": language})
-                context = browser.new_context(
-                    viewport=SIZE, color_scheme="light", reduced_motion="reduce", locale=LOCALES[language]
-                )
-                page = context.new_page()
-                page.set_default_timeout(PATIENCE * 1000)
-                page.goto(f"{demo.workspace.page_url}#{PERSON}/messages")
-                page.wait_for_selector("body[data-ready]")
-                act(Scene(page, demo, language))
-                context.close()
+            for act in wanted:
+                play(browser, language, act)
         browser.close()
     return 0
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from crash.admin_cases import CASES as ADMIN_CASES
+from crash.ask_cases import CASES as ASK_CASES
 from crash.cases import CASES, Case
 from crash.copy_cases import CASES as COPY_CASES
 from crash.lab import CrashLab, patched
@@ -49,7 +50,7 @@ def played(
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     "case",
-    [*CASES, *ADMIN_CASES, *COPY_CASES, *MOVE_CASES, *WEB_CASES],
+    [*CASES, *ADMIN_CASES, *COPY_CASES, *MOVE_CASES, *WEB_CASES, *ASK_CASES],
     ids=lambda case: case.name.replace(" ", "-"),
 )
 def test_a_death_at_any_call_breaks_nothing(

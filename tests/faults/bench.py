@@ -107,6 +107,7 @@ class Bench:
         self.broken: set[str] = set()  # all that it ever said
         self.prop: Any = None  # what the database is on, where that is to fail
         self.joon, self.admin = self.workspace.person("joon"), self.workspace.person("admin")
+        self.admin.user.locale = "en-US"  # the table is in English
         self._begin: float | None = None
         self._end: float | None = None
         self.took: float | None = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from faults import (
+    ask_rows,
     copy_rows,
     database_rows,
     move_rows,
@@ -27,6 +28,7 @@ ROWS = (
     *move_rows.ROWS,
     *resize_rows.ROWS,
     *web_rows.ROWS,
+    *ask_rows.ROWS,
 )
 COLUMNS = ("fault", "when", "what people see", "result", "recovered")
 DOCUMENT = Path(__file__).parents[2] / "docs/explanation/reliability.md"

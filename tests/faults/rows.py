@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from harness import aftermath
+
+from bot.views import ids
 from faults.bench import Bench, RealBench, TooLongError
 from faults.sights import Sights
 from kws_core.tables.states import Status
 
 ALL = os.environ.get("KWS_FAULTS") == "all"
+MORE_DAYS = 120  # beyond the policy
 REST = 600.0  # seconds within which what was left behind is cleared away
 REAL_REST = 90.0
 
@@ -148,6 +153,28 @@ def resize(bench: Bench) -> None:
     bench.sights.form(bench.joon.submit())
     changes = lambda: any(r.resizing or r.replaced_by or r.size == "large" for r in bench.rentals())  # noqa: E731
     bench.workspace.wait_for(changes, 10)
+def ask(bench: Bench) -> None:
+    """Joon wants more days than the policy allows, and says why."""
+    until = bench.service.context.today() + timedelta(days=MORE_DAYS)
+    bench.joon.command("/kws extend web01")
+    bench.workspace.wait_for(lambda: bench.joon.open_view, 10)
+    bench.joon.fill_form({"ends_on": until.isoformat()})
+    bench.joon.submit()
+    bench.joon.fill_form({"ask": "for the exam"})
+    bench.sights.form(bench.joon.submit())
+    bench.workspace.wait_for(bench.service.nightly.asks.open, 10)
+
+
+def requests_shown(bench: Bench) -> list[dict[str, Any]]:
+    """The messages to the admins about requests."""
+    notices = [m for m in bench.admin.dm() if aftermath.first_block(m).startswith(ids.ADMIN_NOTICE)]
+    return [m for m in notices if "raised_hand" in str(m)]
+
+
+def approve(bench: Bench) -> None:
+    """An admin approves it by the button of the message."""
+    bench.admin.click(ids.Action.ASK_APPROVE, message=requests_shown(bench)[0]["ts"])
+    bench.workspace.wait_for(lambda: not bench.service.nightly.asks.open(), 10)
 
 
 def list_copies(bench: Bench) -> str:
@@ -173,6 +200,12 @@ def usual_sights(folder: Path, database: Path) -> Sights:
                 keep_a_copy(bench)
                 bench.until(bench.at_rest, 60)
                 list_copies(bench)
+                bench.look()
+                ask(bench)
+                bench.until(lambda bench=bench: requests_shown(bench), 60)  # type: ignore[misc]
+                bench.look()
+                approve(bench)
+                bench.until(bench.at_rest, 60)
                 bench.look()
                 reset(bench)
                 bench.until(lambda bench=bench: all(r.reset_at is None for r in bench.rentals()), 60)  # type: ignore[misc]

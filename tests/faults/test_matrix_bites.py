@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from bot.delivery import keys
+from bot.delivery.admins import AdminNotices
 from bot.slack.messages import MessageClient
 from faults import (
+    ask_rows,
     copy_rows,
     matrix,
     move_rows,
@@ -24,6 +26,7 @@ from faults import (
 )
 from faults.rows import Outcome, Row, play
 from faults.sights import Sights
+from kws_core.asks.service import Asks
 from kws_core.database import queries
 from kws_core.images import carrier
 from kws_core.moves import in_place, lifecycle
@@ -244,6 +247,12 @@ def without_a_page_while_it_is_reset(patch: pytest.MonkeyPatch) -> None:
             rental.reset_at = since
 
     patch.setattr(routes, "route_of", blind)
+def without_editing_what_admins_read(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(AdminNotices, "_edit", lambda *_: None)
+
+
+def without_doing_what_was_approved(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Asks, "_use", lambda *_: None)
 
 
 PLANTED = [
@@ -286,6 +295,8 @@ PLANTED = [
         "its names have left it",
     ),
     (without_a_page_while_it_is_reset, row(web_rows.is_reset_meanwhile), "node", "not starting"),
+    (without_editing_what_admins_read, row(ask_rows.away), "decided", "a button is left"),
+    (without_doing_what_was_approved, row(ask_rows.no_node), 60, "not within"),
     (without_a_second_removal, row(power_rows.kept_file), power_rows.REMOVAL[1], "not within"),
 ]
 

@@ -264,6 +264,7 @@ def cases(draw: st.DrawFn, world: World, way: str, more: st.SearchStrategy[bool]
         "size": draw(st.sampled_from(["small", "medium", "large"])),
         "ends_on": draw(st.dates(offer.today, offer.last_end)),
         "web": draw(st.booleans()) if offer.web else None,
+        "ask": draw(st.none() | words.map(lambda word: word.strip()[:300].strip())),
     }
     values |= draw(options(offer, who)) if wide else {}
     return Case(who, wide, RentForm(**values), config)

@@ -45,30 +45,37 @@ from bot.views import (
 from bot.views import (
     web as web_views,
 )
+from bot.views.asks import ask_form, requests
 from bot.views.rent_form import PASSWORD, PASTED, Shown
+from bot.views.waiting import calendar_lines
+from bot.views.waiting.room_choice import RoomChoice
 from kws_core.config import Policy, WebSection
 from kws_core.copies.service import CopyTerms
-from kws_core.errors import ErrorCode
+from kws_core.errors import ErrorCode, UserError
 from kws_core.expiry import ExpiryInfo
 from kws_core.images.table import tabulate
 from kws_core.moves import in_place
 from kws_core.moves.service import SizeChoice
 from kws_core.nodes.values import Capacity, Image, StoredImage
 from kws_core.outbox.admin_queries import PAGE, Entry, Found, Search
+from kws_core.rentals.admission import CUSTOM
+from kws_core.rentals.lab_calendar import Booking, DayPlan, FreeDay
 from kws_core.rentals.reset import ResetTerms
 from kws_core.rentals.service import FormOptions
 from kws_core.scheduling.capacity import AllocatedCapacity, NodeStatus
 from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.scheduling.placement import NodeCapacity
+from kws_core.scheduling.waiting_list import Place, Promised
 from kws_core.tables.alert import AdminAlert
 from kws_core.tables.copy import Copy
 from kws_core.tables.details import alerts
-from kws_core.tables.details.alerts import Alert, NightRental
+from kws_core.tables.details.alerts import Alert, AskAlert, NightRental
+from kws_core.tables.details.asks import Allowance, AskedFor, BeyondPolicy, FreeOnNode
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.network import Site
-from kws_core.tables.rental import Rental
+from kws_core.tables.rental import Ask, Rental
 from kws_core.tables.saved_key import SavedKey
-from kws_core.tables.states import Access, Audience, CopyState, Power, Reason, Status, Upstream
+from kws_core.tables.states import Access, AskKind, Audience, CopyState, Power, Reason, Status, Upstream
 from kws_core.values import Kind, Locale, Size
 from kws_core.web.service import SiteForm, SiteTerms
 
@@ -157,7 +164,10 @@ def _answers(texts: Texts) -> Iterator[Exhibit]:
     yield _message("Answers", "/kws help", _said(prose.help_text("/kws", texts)))
     yield _message("Answers", "/kws admin help", _said(prose.admin_help("/kws", texts)))
     rooms = "\n".join(room_line(room, texts) for room in (UP, DOWN, DRAINED))
-    yield _message("Answers", "/kws status", _said(used_line(offer([rental()]), Policy(), texts), rooms))
+    for who, admin in (("a student's", False), ("an admin's", True)):
+        later = calendar_lines.said(plan(admin=admin), texts)
+        said = _said(used_line(offer([rental()]), Policy(), texts), rooms, *later)
+        yield _message("Answers", f"/kws status, {who}", said)
     ends = datetime(2026, 12, 16, tzinfo=SEOUL)
     entries = [
         block
@@ -219,9 +229,21 @@ def _forms(texts: Texts) -> Iterator[Exhibit]:
     ):
         view = rent_form.build(offer(), Policy(), texts, shown, admin=True)
         yield _view("Forms", f"Rent {title}", view)
+    for title, choice in (
+        (
+            "and room later",
+            RoomChoice(1, "large", None, date(2026, 12, 8), date(2026, 12, 14), ("small", "medium")),
+        ),
+        ("and nobody knows when", RoomChoice(1, CUSTOM)),
+    ):
+        view = rent_form.build(offer(), Policy(), texts, Shown(room=choice))
+        yield _view("Forms", f"Rent, no room now {title}", view)
     empty = FormOptions([], SIZES, [UP], TODAY, TODAY, TODAY)
     yield _view("Forms", "Rent, no images yet", rent_form.build(empty, Policy(), texts))
     yield _view("Forms", "Extend", rental_forms.extension(rental(), _outlook(), texts))
+    yield from _asking(texts)
+    limited = rental_forms.extension(rental(), _outlook(), texts, date(2026, 12, 18))
+    yield _view("Forms", "Extend, promised to others", limited)
     for title, terms in (
         ("a server", ResetTerms(rental(), may_change_key=True, may_copy=True)),
         (
@@ -242,6 +264,60 @@ def _forms(texts: Texts) -> Iterator[Exhibit]:
     yield _view("Forms", "Add a key", keys_form.build(keys_form.Origin(None, False), texts))
 
 
+def _asking(texts: Texts) -> Iterator[Exhibit]:
+    """The forms where only the policy forbids what was chosen."""
+    quota = UserError(ErrorCode.QUOTA_VCPUS, wanted=9, limit=8)
+    late = UserError(ErrorCode.END_LATE, last=date(2027, 3, 1), days=90)
+    said = ask_form.refusals([quota, late], texts)
+    view = rent_form.build(offer(), Policy(), texts, Shown(ask=True, said=said))
+    yield _view("Forms", "Rent, beyond the policy", view)
+    view = rental_forms.extension(rental(), _outlook(), texts, said=ask_form.refusals([late], texts))
+    yield _view("Forms", "Extend, beyond the policy", view)
+    view = move_views.size_form(rental(), SIZES, texts, ask_form.refusals([quota], texts))
+    yield _view("Forms", "Change size, beyond the policy", view)
+
+
+def _requests() -> list[AskAlert]:
+    """Every sort of request, undecided; then every decision."""
+    large = Size("large", 2, 2048, 20)
+    whole, later = Allowance.of(date(2027, 4, 1), large), Allowance(date(2027, 4, 1))
+    had = Allowance.of(date(2026, 12, 15), Size("small", 1, 512, 5))
+    beyond = (
+        BeyondPolicy("end_late", 121, 90, date(2027, 3, 1)),
+        BeyondPolicy("quota_rentals", 4, 3),
+        BeyondPolicy("quota_vcpus", 9, 8),
+        BeyondPolicy("quota_ram_mb", 17408, 16384),
+        BeyondPolicy("ports_forbidden", 25),
+        BeyondPolicy("node_admins"),
+    )
+    free = (FreeOnNode("node1", 3, 2560, 35, up=True), FreeOnNode("node2", 6, 6144, 80, up=False))
+    rent = AskAlert(
+        ask=1,
+        name="web01",
+        owner="U0MINA00001",
+        machine="server",
+        what="rent",
+        image="debian-12",
+        asked=AskedFor(whole, None, beyond, "node2"),
+        reason="for the exam",
+        free=free,
+    )
+    extend = replace(rent, what="extend", asked=AskedFor(later, had, beyond[:1]))
+    resize = replace(rent, what="resize", asked=AskedFor(Allowance.of(size=large), had, beyond[2:3]))
+    admin, note = "U0ADMIN0001", "enough for now"
+    return [
+        rent,
+        replace(rent, again=True),
+        extend,
+        resize,
+        replace(rent, decision="approved", by=admin, granted=whole),
+        replace(rent, decision="less", by=admin, granted=had, note=note),
+        replace(extend, decision="declined", by=admin, note=note),
+        replace(resize, decision="over"),
+        replace(rent, decision="approved", by="kws", granted=whole),
+    ]
+
+
 def _cards(texts: Texts) -> Iterator[Exhibit]:
     ends = datetime(2026, 12, 16, tzinfo=SEOUL)
     for kind in Kind:
@@ -260,6 +336,7 @@ def _cards(texts: Texts) -> Iterator[Exhibit]:
     made = rental()
     made.placements[0].resize_at = NOW
     yield _card(f"server, {made.power}", made, [EventKind.READY, EventKind.RESIZE_STARTED], ends, texts)
+    yield from _waiting(texts)
     for title, site in (("served", served()), ("not served yet", served(served_at=None))):
         message = rental_card.card(rental(site=site), [event(EventKind.WEB_SERVED)], ends, texts, WEB)
         yield _message("Cards", f"server with a web address, {title}", list(message.blocks))
@@ -301,6 +378,45 @@ def _cards(texts: Texts) -> Iterator[Exhibit]:
     yield _message("Cards", "history", _said(history.of_rental(events, [None] * len(events), texts)))
 
 
+def _waiting(texts: Texts) -> Iterator[Exhibit]:
+    """A rental that waits, and what is told of it."""
+    ends, first = datetime(2026, 12, 21, tzinfo=SEOUL), date(2026, 12, 10)
+    queued, booked = rental(Status.WAITING), rental(Status.WAITING, starts_on=first)
+    queued.placements, booked.placements = [], []
+    started = event(EventKind.WAIT_STARTED)
+    for title, place in (
+        ("room later", Place(2, 5, date(2026, 12, 8))),
+        ("nobody knows when", Place(1, 1, None)),
+    ):
+        card = rental_card.card(queued, [started], ends, texts, place=place)
+        yield _message("Cards", f"waits for room, {title}", list(card.blocks))
+        yield _message(
+            "Answers",
+            f"/kws list, waits for room, {title}",
+            rental_card.list_entry(queued, ends, texts, place),
+        )
+    reserved = event(EventKind.WAIT_STARTED, starts_on=first.isoformat())
+    card = rental_card.card(booked, [reserved], ends, texts)
+    yield _message("Cards", "reserved", list(card.blocks))
+    yield _message("Answers", "/kws list, reserved", rental_card.list_entry(booked, ends, texts))
+    for kind, about in (
+        (EventKind.WAIT_LATE, booked),
+        (EventKind.WAIT_OVER, rental(Status.REQUESTED, starts_on=first)),
+        (EventKind.WAIT_OVER, rental(Status.REQUESTED)),
+        (EventKind.WAIT_LAPSED, queued),
+    ):
+        rung = rental_card.notification(about, event(kind), texts)
+        when = "at its first day" if about.starts_on else "in the queue"
+        yield _message("Cards", f"{kind}, {when}", list(rung.blocks))
+    gone = rental(Status.ENDED)
+    gone.placements = []
+    left = [event(EventKind.RETURNED), event(EventKind.RETURNED, actor=gone.owner)]
+    lines = [event_lines.line(one, gone, texts) for one in left]
+    gone.starts_on = first
+    lines += [event_lines.line(left[1], gone, texts)]
+    yield _message("Cards", "left the queue", _said("\n".join(str(line) for line in lines)))
+
+
 def _card(title: str, made: Rental, kinds: list[EventKind], ends: datetime, texts: Texts) -> Exhibit:
     message = rental_card.card(made, [event(kind) for kind in kinds], ends, texts)
     return _message("Cards", title, list(message.blocks))
@@ -337,15 +453,45 @@ def _home(texts: Texts) -> Iterator[Exhibit]:
     mine = [rental(id="a"), rental(Status.STOPPED, id="b", name="db01")]
     ends = {one.id: datetime(2026, 12, 16, tzinfo=SEOUL) for one in mine}
     for title, desk in (("a student's", []), ("an admin's", admin_home.build(_desk(mine), texts))):
-        yield _view("App Home", title, home.build(offer(mine), Policy(), ends, texts, desk))
+        yield _view("App Home", title, home.build(offer(mine), Policy(), ends, texts, desk, plan=plan()))
     yield _view("App Home", "no rentals", home.build(offer(), Policy(), {}, texts))
+
+
+def plan(*, admin: bool = True) -> DayPlan:
+    """Four weeks in which a large server is reserved, somebody waits, and some rentals end."""
+    days = []
+    for number in range(28):
+        fits = {
+            "small": 3 if number < 8 else 5,
+            "medium": 1 if number < 8 else 2,
+            "large": int(not 9 < number < 14),
+        }
+        days.append(FreeDay(TODAY + timedelta(days=number), fits, {}))
+    ends = [TODAY + timedelta(days=more) for more in (2, 7, 7, 20)]
+    bookings = [
+        Booking("node1", f"web{number:02}", "U0MINA00001", None, day) for number, day in enumerate(ends)
+    ]
+    bookings.append(
+        Booking("node2", "exam", "U0JOON00001", TODAY + timedelta(days=9), TODAY + timedelta(days=13))
+    )
+    queued, booked = rental(Status.WAITING), rental(Status.WAITING, name="exam", starts_on=date(2026, 12, 10))
+    waiting = [(queued, Place(1, 2, date(2026, 12, 8))), (queued, Place(2, 2, None)), (booked, None)]
+    return DayPlan(SIZES, days, bookings if admin else (), waiting if admin else ())
 
 
 def _desk(mine: list[Rental]) -> admin_home.AdminHome:
     found = Found(mine, 45, 1, PAGE)
     entries = [Entry(event(kind), "web01") for kind in EventKind]
     return admin_home.AdminHome(
-        Search(page=1), found, lambda day: day, _statuses(), {"old1": 2}, IMAGES, entries
+        Search(page=1),
+        found,
+        lambda day: day,
+        _statuses(),
+        {"old1": 2},
+        IMAGES,
+        entries,
+        plan(),
+        _requests()[:2],
     )
 
 
@@ -364,7 +510,18 @@ def _statuses() -> list[NodeStatus]:
 def _admin(texts: Texts) -> Iterator[Exhibit]:
     for act in ids.RentalAct:
         view = admin_form.build(act, rental(), date(2026, 12, 22), texts, missed=True)
+        hit = (
+            [Promised("exam", "U0JOON00001", date(2026, 12, 19))] * 17 if act is ids.RentalAct.EXTEND else []
+        )
+        if hit:
+            again = admin_form.build(act, rental(), date(2026, 12, 22), texts, hit=hit)
+            yield _view("Admins", f"{act} form, promised to others", again)
         yield _view("Admins", f"{act} form", view)
+    asked = AskedFor(Allowance.of(date(2027, 4, 1), Size("large", 2, 2048, 20))).to_json()
+    ask = Ask(id=1, what=AskKind.RENT, wanted=asked, reason="for the exam", asked_by="U0MINA00001")
+    ask.rental = rental(Status.ASKED)
+    yield _view("Admins", "approve less", requests.less_form(ask, SIZES, [UP, DOWN], texts))
+    yield _view("Admins", "decline", requests.decline_form(ask, texts))
     months = (date(2026, 11, 1), date(2026, 12, 1))
     listing = nodes_list.listing(_statuses(), {"old1": AllocatedCapacity(1)}, months, texts)
     yield _message("Admins", "/kws admin nodes", listing)
@@ -403,6 +560,7 @@ def _alerts(texts: Texts) -> Iterator[Exhibit]:
         alerts.WebDownAlert(NOW, refused=False),
         alerts.WebDownAlert(NOW, refused=True),
         alerts.WebUpAlert(NOW, NOW + timedelta(minutes=5)),
+        *_requests(),
     ]
     for number, details in enumerate(told):
         notice = AdminAlert(id=number, key=str(number), kind=details.kind, at=NOW, data=details.to_json())

@@ -85,10 +85,18 @@ def test_help_needs_no_heavy_import() -> None:
 
 
 def test_every_key_of_nodes_toml_is_documented() -> None:
-    from kws_core.config import KwsSection, NodeSection, OpenStackSection, Policy, SizeEntry, WebSection
+    from kws_core.config import (
+        AutoApprove,
+        KwsSection,
+        NodeSection,
+        OpenStackSection,
+        Policy,
+        SizeEntry,
+        WebSection,
+    )
 
     text = (ROOT / "docs/reference/configuration.md").read_text()
-    for section in (KwsSection, Policy, OpenStackSection, WebSection, SizeEntry, NodeSection):
+    for section in (KwsSection, Policy, AutoApprove, OpenStackSection, WebSection, SizeEntry, NodeSection):
         for key in section.model_fields:
             assert f"`{key}`" in text, f"{section.__name__}.{key}"
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from life import move_rules
+from life import ask_rules, move_rules
 from sqlalchemy import select
 
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.job_run import JobRun
 from kws_core.tables.rental import Rental
+from kws_core.tables.states import AskDecision
 
 if TYPE_CHECKING:
     from life.lab import Lab
@@ -34,6 +35,7 @@ class TtlCache:
     asked: dict[str, date] = field(default_factory=dict)  # the end that was asked for first, by rental
     promised: dict[str, date] = field(default_factory=dict)  # the end that a person was told is accepted
     copies: set[int] = field(default_factory=set)  # events of copies and ends that were judged
+    decided: dict[int, AskDecision | None] = field(default_factory=dict)  # by request
     nights: dict[date, datetime] = field(default_factory=dict)  # when the pass of a date was finished
 
 
@@ -70,8 +72,13 @@ def _first_end(rental: Rental, history: Sequence[Event]) -> date:
 
 def _end_at(lab: Lab, rental: Rental, history: Sequence[Event]) -> date:
     """The end that held after these events."""
-    given = [event.data["until"] for event in history if event.kind in NEW_ENDS]
+    given = [event.data["until"] for event in history if event.kind in NEW_ENDS or _allowed(event)]
     return date.fromisoformat(given[-1]) if given else lab.memory.asked[rental.id]
+
+
+def _allowed(event: Event) -> bool:
+    """Whether an admin said how long it may be rented."""
+    return event.kind is EventKind.ASK_APPROVED and ask_rules.to_rent(event)
 
 
 def _judge(lab: Lab, rental: Rental, history: Sequence[Event]) -> None:

@@ -16,7 +16,17 @@ from harness.caddy_kit import FakeCaddy
 from harness.moving import MoveWatch
 from harness.names import NameWatch
 from harness.world import SECOND, WEB, Clock, World, make_config, next_due
-from life import copy_rules, end_rules, move_rules, reset_rules, resize_rules, rules, web_rules
+from life import (
+    ask_rules,
+    copy_rules,
+    end_rules,
+    move_rules,
+    reset_rules,
+    resize_rules,
+    rules,
+    wait_rules,
+    web_rules,
+)
 from life.process import Acting, Killed, Process, Transactions
 from life.slack import Slack
 from sqlalchemy import select, text
@@ -109,6 +119,7 @@ class Lab(World):
         self._first()
         self.vanished: set[str] = set()
         self.memory = end_rules.TtlCache()
+        self.followed_up_at = clock()  # when somebody last looked after what is due
         self.moves = MoveWatch()
         self.complaints = Complaints()
         logging.getLogger("kws_core").addHandler(self.complaints)
@@ -207,6 +218,7 @@ class Lab(World):
         process = self.processes[number % len(self.processes)]
         if process in self.awake():
             process.nightly.tick()
+            self.followed_up_at = self.clock()
 
     def goes_to(self, moment: datetime) -> None:
         """Time passes; at each 00:00 and 09:00 on the way everybody has their turn."""
@@ -215,6 +227,7 @@ class Lab(World):
             self.tick()
             for process in self.awake():
                 process.nightly.tick()
+                self.followed_up_at = self.clock()
                 self.settle(1)
             self.settle(1)
 
@@ -265,6 +278,8 @@ class Lab(World):
         move_rules.check(self, rentals, events)
         resize_rules.check(self, rentals, events)
         web_rules.check(self, rentals)
+        ask_rules.check(self, rentals, events)
+        wait_rules.check(self, rentals, events)
         twice = [shown for shown in (*self.slack.posted.values(), *self.slack.warned.values()) if shown > 1]
         assert twice == [], "a message is shown twice"
 

@@ -8,7 +8,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from life.building import Building
 from life.machine import Life
-from life.planted_web import PAIRS
+from life.planted_waits import PAIRS
 from life.scenarios import MakeLab
 from life.test_life import QUICK
 
@@ -55,6 +55,11 @@ OF_DAYS = frozenset(  # what takes days, or a second process, to be noticed
         "a_name_goes_to_the_next_person_at_once",
         "a_name_that_another_has_is_given_away", "a_move_leaves_names_behind", "the_proxy_is_not_looked_at_again",
         "what_an_admin_took_off_is_served", "what_is_served_once_stays_for_ever",
+        "what_is_approved_waits_on", "what_is_declined_is_built",
+        "the_last_click_wins", "what_is_approved_is_forgotten_with_the_process", "nobody_is_told_of_the_answer",
+        "no_answer_is_no_news", "what_is_approved_takes_room_that_there_is_not",
+        "nobody_gets_the_room_that_comes", "an_extension_takes_what_is_promised", "a_promise_keeps_no_room",
+        "who_waits_lapses_a_day_early",
     }
 )  # fmt: skip
 

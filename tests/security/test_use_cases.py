@@ -12,6 +12,7 @@ from harness.sampling import every
 from harness.world import ADMIN, WEB, Inline, World
 from sqlalchemy import select
 
+from kws_core.asks.service import Asks
 from kws_core.copies.service import Copies
 from kws_core.errors import FormError, UserError
 from kws_core.forms import ssh_keys
@@ -23,13 +24,15 @@ from kws_core.rentals.access import allowed
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.extension import Extensions
 from kws_core.rentals.key_files import KeyFiles
+from kws_core.rentals.lab_calendar import LabCalendar
 from kws_core.rentals.machine_actions import Operations
 from kws_core.rentals.saved_keys import KeyRing
 from kws_core.scheduling.capacity import record_of
 from kws_core.scheduling.node_maintenance import NodeMaintenance
 from kws_core.tables.copy import Copy
-from kws_core.tables.rental import Rental
+from kws_core.tables.rental import Ask, Rental
 from kws_core.tables.states import Access, CopyState
+from kws_core.values import Size
 from kws_core.web.service import SiteForm, Sites
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +76,20 @@ def _recover(world: World, who: Actor, rental: Rental, _key: int) -> Any:
         for copy in session.scalars(select(Copy)).unique():
             copy.node = next(name for name in world.nodes if name != held.node)
     return Moves(world.context).recover(who, rental.id)
+
+
+def _asks(world: World) -> tuple[Asks, int]:
+    """The use cases of requests, and the id of mina's, which nobody has answered."""
+    (ask,) = Asks(world.context).open()
+    return Asks(world.context), ask.id
+
+
+def _ask(world: World, rental: Rental) -> None:
+    """Mina asks for more days; two days later nobody has answered."""
+    assert Asks(world.context).extend(MINA, rental.id, world.day(120), "exam", via="x")
+    with world.store.write() as session:
+        for ask in session.scalars(select(Ask)).unique():
+            ask.unanswered_told_at = world.clock()
 
 
 USE_CASES: dict[str, tuple[set[str], Case]] = {
@@ -122,10 +139,30 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
         lambda w, who, r, k: Moves(w.context).recover_node(who, "node1", via="x"),
     ),
     "service.sizes": (KEEPERS, lambda w, who, r, k: Moves(w.context).sizes(who, r.id)),
+    "service.extend": (KEEPERS, lambda w, who, r, k: _asks(w)[0].extend(who, r.id, w.day(20), None, via="x")),
+    "service.resize": (
+        KEEPERS,
+        lambda w, who, r, k: _asks(w)[0].resize(who, r.id, Size("large", 2, 2048, 20), None, via="x"),
+    ),
+    "service.again": (KEEPERS, lambda w, who, r, k: _asks(w)[0].again(who, _asks(w)[1], via="x")),
+    "service.ask": (ADMINS, lambda w, who, r, k: _asks(w)[0].ask(who, _asks(w)[1])),
+    "service.approve": (ADMINS, lambda w, who, r, k: _asks(w)[0].approve(who, _asks(w)[1], via="x")),
+    "service.decline": (ADMINS, lambda w, who, r, k: _asks(w)[0].decline(who, _asks(w)[1], via="x")),
+    "service.start, beyond the policy": (
+        ADMINS,
+        lambda w, who, r, k: Moves(w.context).start(
+            who, r.id, size=Size("huge", 8, 8192, 20), beyond_policy=True
+        ),
+    ),
+    "extension.extend, as it was approved": (
+        ADMINS,
+        lambda w, who, r, k: Extensions(w.context).extend(who, r.id, w.day(99), via="x", beyond_policy=True),
+    ),
     "service.terms, of her web address": (KEEPERS, lambda w, who, r, k: Sites(w.context).terms(who, r.id)),
     "service.change": (KEEPERS, lambda w, who, r, k: Sites(w.context).change(who, r.id, SiteForm(port=8080))),
     "service.take_off": (ADMINS, lambda w, who, r, k: Sites(w.context).take_off(who, r.id, "phishing")),
     "service.put_back": (ADMINS, lambda w, who, r, k: Sites(w.context).put_back(who, r.id)),
+    "lab_calendar.days": (OWN, lambda w, who, r, k: LabCalendar(w.context).days(who)),
     "queries.my_rentals": (OWN, lambda w, who, r, k: w.rental_queries.my_rentals(who)),
     "queries.rental": (KEEPERS, lambda w, who, r, k: w.rental_queries.rental(who, r.id)),
     "queries.rental_named": (OWNER, lambda w, who, r, k: w.rental_queries.rental_named(who, r.name)),
@@ -139,6 +176,8 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
         ADMINS,
         lambda w, who, r, k: Extensions(w.context).extend(who, r.id, w.day(400), via="x", note="exam"),
     ),
+    "extension.limit": (KEEPERS, lambda w, who, r, k: Extensions(w.context).limit(who, r.id)),
+    "extension.hit": (ADMINS, lambda w, who, r, k: Extensions(w.context).hit(who, r.id, w.day(20))),
     "extension.restore": (
         KEEPERS,
         lambda w, who, r, k: _unless(Extensions(w.context).restore, "not_stopped", who, r.id),
@@ -180,7 +219,7 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
     ),
     "admission.examine": (OWN, lambda w, who, r, k: w.rental_service.request(who, _form(w), "second")),
 }
-REFUSALS = {"rental_gone", "rental_unknown", "saved_key_gone", "saved_key_unknown", "network_gone", "node_unknown", "admins_only", "copy_gone"}  # fmt: skip
+REFUSALS = {"rental_gone", "rental_unknown", "saved_key_gone", "saved_key_unknown", "network_gone", "node_admins", "admins_only", "copy_gone"}  # fmt: skip
 
 
 def _unless(act: Callable[..., Any], code: str, *args: Any) -> Any:
@@ -207,6 +246,7 @@ def test_a_use_case_asks_who_it_is(world: World, name: str) -> None:
     key = KeyRing(world.context).add(MINA, "laptop", ssh_keys.generate("laptop").public)
     Copies(world.context).request(MINA, rental.id)
     world.settle()
+    _ask(world, rental)
     before = world.kinds(rental)
     for role in sorted(EVERYBODY.keys() - may):
         with pytest.raises(UserError) as refused:

@@ -14,6 +14,7 @@ from security.bench import Bench
 from security.who_may import AS, ROLES, TABLE, Row
 from sqlalchemy import select
 
+from kws_core.asks.service import Asks
 from kws_core.copies.service import Copies
 from kws_core.forms import ssh_keys
 from kws_core.people import Actor
@@ -22,14 +23,14 @@ from kws_core.rentals.saved_keys import KeyRing
 from kws_core.rentals.service import RentalService
 from kws_core.tables.act import Act
 from kws_core.tables.event import Event
-from kws_core.tables.rental import Rental
+from kws_core.tables.rental import Ask, Rental
 from kws_core.tables.states import CopyState, Status
 from slack_workspace import visible_text
 
 REFUSED = (  # the words of every refusal: a person who may not is told so, and no more
     "Only admins can do that", "was deleted or isn't yours", "was removed or isn't yours", "Only workspace members can use KWS",
     "Only people in this workspace can use KWS", "You don't have a rental called", "You don't have a key called",
-    "Only admins can choose a node", "This network no longer exists",
+    "Enter a reason. The admins will see it.", "This network no longer exists",
 )  # fmt: skip
 IN_TURN = 5  # the fast tests try every row with one of the five; test-thorough with all
 
@@ -59,7 +60,7 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(make_module_bench: Callable[..., Bench]) -> Iterator[Stage]:
     """Mina has a server that is ready, a copy of it, a saved key and a network of her own; everybody was seen once."""
-    bench = make_module_bench(policy="grace_hours = 48", web=WEB)
+    bench = make_module_bench(policy="grace_hours = 48\nmax_vcpus_per_user = 4", web=WEB)
     for name in AS.values():
         bench.send(bench.command(bench.person(name), "help"))
         bench.service.homes.opened(bench.person(name).id, bench.person(name).user.team_id)
@@ -77,6 +78,12 @@ def stage(make_module_bench: Callable[..., Bench]) -> Iterator[Stage]:
     assert Copies(context).get(who, kept.id).state is CopyState.KEPT
     stage = Stage(bench)
     stage.save("ready")
+    late = context.today() + timedelta(days=120)
+    assert Asks(context).extend(who, bench.rental("web01").id, late, "exam", via="form")
+    with bench.service.store.write() as session:
+        session.scalars(select(Ask)).unique().one().unanswered_told_at = bench.clock()
+    stage.save("asked")
+    stage.restore("ready")
     with bench.service.store.write() as session:
         rental = session.scalars(select(Rental)).one()
         rental.copy_at_end = True

@@ -21,6 +21,7 @@ from bot.views.ids import Action, View
 from kws_core.forms import ssh_keys
 from kws_core.tables.copy import Copy
 from kws_core.tables.network import Network
+from kws_core.tables.rental import Ask
 from kws_core.tables.saved_key import SavedKey
 from slack_workspace import Person
 from slack_workspace.persons import payloads
@@ -47,7 +48,7 @@ class Row:
     sends: Callable[[Bench, Person], Json]
     seen: str
     needs: str = (
-        "ready"  # the state of mina's rental: ready, planned (a copy at its end), to be moved, stopped
+        "ready"  # the state of mina's rental: ready, planned (a copy at its end), to be moved, asked, stopped
     )
 
     def __str__(self) -> str:
@@ -134,9 +135,11 @@ def _things(bench: Bench) -> dict[str, Any]:
         key = session.scalars(select(SavedKey.id).where(SavedKey.owner == rental.owner)).first()
         network = session.scalars(select(Network.id).where(Network.owner == rental.owner)).first()
         copy = session.scalars(select(Copy.id).where(Copy.owner == rental.owner)).first()
+        ask = session.scalars(select(Ask.id).where(Ask.rental_id == rental.id)).first()
     return {
         "id": rental.id, "name": rental.name, "until": (rental.ends_on + timedelta(days=1)).isoformat(),
         "end": (context.today() + timedelta(days=3)).isoformat(), "key": key, "network": network, "copy": copy,
+        "ask": ask, "late": (context.today() + timedelta(days=120)).isoformat(),
         "fresh": f"web-{len(bench.answers)}", "line": ssh_keys.generate("fresh").public, "to": bench.person("joon").id,
     }  # fmt: skip
 
@@ -175,10 +178,16 @@ TABLE: tuple[Row, ...] = (
     _button(Action.ADD_KEY, "form:key", MEMBERS),
     Row("button `rent_more` in form `rent`", MEMBERS, ("action:rent_more",), _more, "call:views.update"),
     Row("button `rent_longer` in form `rent`", MEMBERS, ("action:rent_longer",), _longer, "call:views.update"),
+    _button(f"{Action.RENT_WORDS}:wait", "event:requested", MEMBERS, value="{fresh} debian-12 small"),
     _redraws("size", "small"),
     _redraws("access", "generated"),
     _redraws("network", "default"),
     _submitted("", View.RENT, "server", "event:requested", MEMBERS, **RENTED),
+    _button(Action.ASK_RENT, "form:rent", MEMBERS, value="{fresh} debian-12 huge"),
+    _submitted(" beyond the policy, asking an admin", View.RENT, "server ask", "event:asked", MEMBERS,
+               **{**RENTED, "ends_on": {"date": "{late}"}}, ask="exam"),
+    _submitted(" that asked what to do without room", View.RENT, "server room:1:small::::", "event:requested", MEMBERS,
+               **RENTED, room_1={"option": "wait"}),
     _submitted("", View.KEY, '["URL", false]', "act:key_saved", MEMBERS, public_key="{line}", name=""),
     Row("opening the App Home", MEMBERS, ("event:app_home_opened",), _home, "home:Rent a server"),
     # with mina's things
@@ -232,9 +241,20 @@ TABLE: tuple[Row, ...] = (
     _button(Action.SIZE, "form:size", KEEPERS, value="{id}"),
     _submitted("", View.SIZE, "%(id)s", "event:resize_started", KEEPERS, size={"option": "large"}),
     _submitted("", View.EXTEND, "%(id)s", "event:extended", KEEPERS, ends_on={"date": "{until}"}),
+    _button(Action.ASK_EXTEND, "form:extend", KEEPERS, value="{id}|{late}"),
+    _submitted(" beyond the policy, asking an admin", View.EXTEND, "%(id)s", "event:asked", KEEPERS,
+               ends_on={"date": "{late}"}, ask="exam"),
+    _submitted(" beyond the policy, asking an admin", View.SIZE, "%(id)s", "event:asked", KEEPERS,
+               size={"option": "huge"}, ask="exam"),
+    _button(Action.ASK_AGAIN, "event:asked", KEEPERS, "asked", block=f"{ids.NOTICE}1", value="{ask}"),
     # admins
-    _submitted(" on a chosen node", View.RENT, "server more", "event:requested", ADMINS,
-               **RENTED, node={"option": "node2"}),
+    _submitted(" on a chosen node", View.RENT, "server more ask", "event:requested", ADMINS,
+               **RENTED, node={"option": "node2"}, ask=""),
+    _button(Action.ASK_APPROVE, "event:ask_approved", ADMINS, "asked", block=f"{ids.ADMIN_NOTICE}1", value="{ask}"),
+    _button(Action.ASK_LESS, "form:ask_less", ADMINS, "asked", block=f"{ids.ADMIN_NOTICE}1", value="{ask}"),
+    _button(Action.ASK_DECLINE, "form:ask_decline", ADMINS, "asked", block=f"{ids.ADMIN_NOTICE}1", value="{ask}"),
+    _submitted("", View.ASK_LESS, "%(ask)s", "event:ask_approved", ADMINS, "asked", ends_on={"date": "{end}"}, note="so"),
+    _submitted("", View.ASK_DECLINE, "%(ask)s", "event:ask_declined", ADMINS, "asked", note="no"),
     _button(Action.TRANSFER, "event:transferred", ADMINS, block=f"{ids.HANDOVER}{{id}}",
             type="users_select", selected_user="{to}"),
     _button(Action.END, "event:returned", ADMINS, value="{id}", block=f"{ids.ADMIN_NOTICE}1"),

@@ -28,7 +28,7 @@ def rows(person: Person) -> list[str]:
     """Names of the rentals on the page."""
     shown = person.home or {"blocks": []}
     found = [
-        b["text"]["text"] for b in shown["blocks"] if b["type"] == "section" and "-" in b["text"]["text"]
+        b["text"]["text"] for b in shown["blocks"] if b["type"] == "section" and b["text"]["text"][0] == ":"
     ]
     return [text.split("*")[1] for text in found if "nnn" in text]
 

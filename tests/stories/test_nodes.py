@@ -122,7 +122,8 @@ def test_status_answers_in_words_and_sends_the_picture(story: Story, drawn: list
     mina.command("/kws status")
     story.workspace.wait_for(mina.files)
     assert "막대그래프" in mina.files()[0]["alt_txt"]
-    assert len(drawn) == 1, "what looks the same is not drawn again"
+    story.workspace.wait_for(lambda: [f for f in mina.files() if f["name"] == "kws-days.png"])
+    assert len(drawn) == 2, "what looks the same is not drawn again"
     assert story.workspace.person("admin").files() == []
 
 

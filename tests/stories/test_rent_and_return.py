@@ -14,7 +14,7 @@ from harness.world import make_config
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.forms import ssh_keys
 from kws_core.tables.states import Reason, Status
-from slack_workspace import UserGroup
+from slack_workspace import UserGroup, visible_text
 
 
 def card(person: Any) -> str:
@@ -151,10 +151,14 @@ def test_a_full_lab_says_what_is_free_and_when(make_story: Callable[..., Story])
     joon.command("/kws rent")
     story.workspace.wait_for(lambda: joon.open_view)
     joon.fill_form({"name": "second", "image": "debian-12"})
-    outcome = joon.submit()
-    error = (outcome.errors or outcome.payload["errors"])["size"]
-    assert "node1 0 vCPU" in error
-    assert "Sat, Dec 5, 2026" in error
+    joon.submit()
+    form = visible_text(joon.open_view)
+    assert "No node has room for *small* now." in form
+    assert "there's room from Sun, Dec 6, 2026" in str(joon.open_view)
+    joon.close()
+    joon.command("/kws rent second debian-12")
+    wait_for_answer(story, joon, "node1 0 vCPU")
+    assert "there's room from Sun, Dec 6, 2026" in str(joon.ephemeral())
 
 
 def test_a_refusal_is_told(story: Story) -> None:

@@ -200,7 +200,9 @@ def _who(person: Any) -> Any:
 def test_only_admins_choose_the_node(story: Story) -> None:
     joon, admin = story.workspace.person("joon"), story.workspace.person("admin")
     open_form(story, joon, more=True)
-    assert not has(joon, "node")
+    joon.fill_form({"name": "web02", "image": "debian-12", "node": "node2"})
+    submit(joon)
+    assert has(joon, "ask"), "an admin has to allow it"
     open_form(story, admin, more=True)
     admin.fill_form({"name": "web01", "image": "debian-12", "node": "node2"})
     assert submit(admin) == {}

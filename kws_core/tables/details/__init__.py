@@ -7,7 +7,9 @@ from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from functools import cache
 from types import UnionType
-from typing import Any, Self, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
+
+from kws_core.tables.event_kinds import EventKind
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,12 @@ class Details:
         """Return the type of each field, and whether it has no default."""
         hints = get_type_hints(cls)
         return {one.name: (hints[one.name], one.default is MISSING) for one in fields(cls)}
+
+
+class EventDetails(Details):
+    """Base of what events say: one class for each kind, in events.py and ask_events.py."""
+
+    kind: ClassVar[EventKind]
 
 
 def _stored(value: Any) -> Any:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import ClassVar, get_args
 
 from kws_core.tables.details import Details
+from kws_core.tables.details.asks import Allowance, AskedFor, FreeOnNode
 
 
 class AlertKind(StrEnum):
@@ -27,12 +28,14 @@ class AlertKind(StrEnum):
     RESIZE_BROKE = "resize_broke"
     WEB_DOWN = "web_down"
     WEB_UP = "web_up"
+    ASK = "ask"
 
 
 class AlertDetails(Details):
     """Base of the classes below, one for each kind."""
 
     kind: ClassVar[AlertKind]
+    edited: ClassVar[bool] = False  # its messages are edited as what it says changes
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,7 @@ class NodeEmptyingAlert(AlertDetails):
     """What has become of the rentals whose owners were told of their node's maintenance; kept up to date."""
 
     kind = AlertKind.NODE_EMPTYING
+    edited = True
     node: str
     until: date | None
     rentals: tuple[str, ...]  # ids of all of them
@@ -183,6 +187,28 @@ class WebUpAlert(AlertDetails):
     at: datetime | None
 
 
+@dataclass(frozen=True)
+class AskAlert(AlertDetails):
+    """Somebody asks for more than the policy allows; says who decided what once that is so."""
+
+    kind = AlertKind.ASK
+    edited = True
+    ask: int
+    name: str  # of the rental
+    owner: str
+    machine: str  # a Kind
+    what: str  # an AskKind
+    image: str
+    asked: AskedFor
+    reason: str
+    free: tuple[FreeOnNode, ...]
+    again: bool = False
+    decision: str | None = None  # an AskDecision
+    by: str | None = None
+    granted: Allowance | None = None
+    note: str | None = None
+
+
 Alert = (
     NightAlert
     | UnreachableAlert
@@ -197,5 +223,6 @@ Alert = (
     | ResizeBrokeAlert
     | WebDownAlert
     | WebUpAlert
+    | AskAlert
 )
 ALERT_DETAILS: Mapping[AlertKind, type[Alert]] = {one.kind: one for one in get_args(Alert)}

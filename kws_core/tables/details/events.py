@@ -8,20 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import ClassVar
 
-from kws_core.tables.details import Details
+from kws_core.tables.details import EventDetails
+from kws_core.tables.details.ask_events import AskDeclined
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.states import Reason
 
 NOT_TAKEN = "not_taken"  # KeyDropped.refusal: the server was rebooted and does not accept the new key
 NOT_AUDITED = frozenset({"via", "channel", "card"})  # shown in another column, or of use to the delivery only
-
-
-class EventDetails(Details):
-    """Base of the classes below, one for each kind."""
-
-    kind: ClassVar[EventKind]
 
 
 @dataclass(frozen=True)
@@ -32,6 +26,42 @@ class Requested(EventDetails):
     node: str
     via: str | None = None
     moved_from: str | None = None  # the node of the server whose place it takes
+
+
+@dataclass(frozen=True)
+class WaitStarted(EventDetails):
+    """The form was accepted: it waits for room, or for its first day."""
+
+    kind = EventKind.WAIT_STARTED
+    starts_on: date | None = None  # room is promised from then on
+    node: str | None = None  # where it is promised; another may get it before it begins
+    position: int | None = None  # of those that wait for room
+    earliest: date | None = None  # when it fits, by what is promised
+    via: str | None = None
+
+
+@dataclass(frozen=True)
+class WaitLate(EventDetails):
+    """Its first day has come, and no node has room for it yet."""
+
+    kind = EventKind.WAIT_LATE
+    node: str | None = None  # where it was promised
+
+
+@dataclass(frozen=True)
+class WaitOver(EventDetails):
+    """There is room for it: it is placed."""
+
+    kind = EventKind.WAIT_OVER
+    node: str
+
+
+@dataclass(frozen=True)
+class WaitLapsed(EventDetails):
+    """It waited until there was no use in it any longer."""
+
+    kind = EventKind.WAIT_LAPSED
+    reason: str = Reason.LAPSED
 
 
 @dataclass(frozen=True)
@@ -229,6 +259,7 @@ class Returned(EventDetails):
     reason: str
     via: str | None = None
     note: str | None = None
+    asked: bool | None = None  # an admin was still to allow it
 
 
 @dataclass(frozen=True)
@@ -533,7 +564,7 @@ class Ended(EventDetails):
     why: str | None = None  # the reason as well, when nodes had to delete it
 
 
-Ending = Returned | Failed | Vanished | Expired | MoveCanceled | MoveDone
+Ending = Returned | Failed | Vanished | Expired | WaitLapsed | AskDeclined | MoveCanceled | MoveDone
 EVENT_DETAILS: Mapping[EventKind, type[EventDetails]] = {
     one.kind: one for one in EventDetails.__subclasses__()
 }

@@ -158,7 +158,7 @@ def test_when_nothing_fits_the_person_reads_what_is_free(make_world: Callable[..
         world.rent("c")
     error = caught.value.fields["size"]
     assert error.code == "no_room"
-    assert error.data["earliest"] == world.day(3)
+    assert error.data["earliest"] == world.day(4)  # the day after the first of them ends
     assert [room.free_vcpus for room in error.data["rooms"]] == [0, 0]  # type: ignore[attr-defined]
 
 

@@ -15,10 +15,12 @@ from kws_core.database import queries
 from kws_core.database.alerts import alert_admins
 from kws_core.errors import Refusal
 from kws_core.tables.alert import AdminAlert
+from kws_core.tables.details import EventDetails
 from kws_core.tables.details.alerts import (
     ALERT_DETAILS,
     AlertDetails,
     AlertKind,
+    AskAlert,
     CopyFailedAlert,
     DepartedAlert,
     LeaksAlert,
@@ -34,6 +36,15 @@ from kws_core.tables.details.alerts import (
     WebDownAlert,
     WebUpAlert,
 )
+from kws_core.tables.details.ask_events import (
+    AskApproved,
+    AskDeclined,
+    AskDelayed,
+    AskFailed,
+    AskMade,
+    AskUnanswered,
+)
+from kws_core.tables.details.asks import Allowance, AskedFor, BeyondPolicy, FreeOnNode
 from kws_core.tables.details.events import (
     EVENT_DETAILS,
     Adopted,
@@ -46,7 +57,6 @@ from kws_core.tables.details.events import (
     CopyWanted,
     CopyWarned,
     Ended,
-    EventDetails,
     Expired,
     Extended,
     Failed,
@@ -85,6 +95,10 @@ from kws_core.tables.details.events import (
     Transferred,
     Vanished,
     WaitingForNode,
+    WaitLapsed,
+    WaitLate,
+    WaitOver,
+    WaitStarted,
     Warned,
     WebChanged,
     WebPutBack,
@@ -104,6 +118,38 @@ BRIEF = {"id": "r1", "name": "web01", "owner": "U1"}
 # as databases have it, in the order of the keys
 EVENTS: list[tuple[EventDetails, dict[str, Any]]] = [
     (Requested("node1", via="form"), {"node": "node1", "via": "form"}),
+    (WaitStarted(earliest=LATER, via="form"), {"earliest": "2026-12-24", "via": "form"}),
+    (WaitStarted(starts_on=LATER, node="node1"), {"starts_on": "2026-12-24", "node": "node1"}),
+    (WaitLate("node1"), {"node": "node1"}),
+    (WaitOver("node1"), {"node": "node1"}),
+    (WaitLapsed(), {"reason": "lapsed"}),
+    (
+        AskMade("rent", "exam", LATER, "large", via="form"),
+        {"what": "rent", "reason": "exam", "until": "2026-12-24", "size": "large", "via": "form"},
+    ),
+    (
+        AskMade("extend", "exam", LATER, again=True),
+        {"what": "extend", "reason": "exam", "until": "2026-12-24", "again": True},
+    ),
+    (
+        AskApproved("rent", LATER, "large", less=True, via="form", note="enough"),
+        {
+            "what": "rent",
+            "until": "2026-12-24",
+            "size": "large",
+            "less": True,
+            "via": "form",
+            "note": "enough",
+        },
+    ),
+    (
+        AskDeclined("resize", via="form", note="no"),
+        {"what": "resize", "reason": "declined", "via": "form", "note": "no"},
+    ),
+    (AskUnanswered(5, "rent"), {"ask": 5, "what": "rent"}),
+    (AskDelayed("extend", "promised", MOMENT), {"what": "extend", "why": "promised", "until": AT}),
+    (AskFailed("extend"), {"what": "extend"}),
+    (Returned(Reason.RETURNED, asked=True), {"reason": "returned", "asked": True}),
     (Placed("node1"), {"node": "node1"}),
     (
         Moved("node2", refused="node1", refusal=Refusal.QUOTA),
@@ -255,6 +301,43 @@ ALERTS: list[tuple[AlertDetails, dict[str, Any]]] = [
     ),
     (WebDownAlert(MOMENT, refused=False), {"since": AT, "refused": False}),
     (WebUpAlert(MOMENT, at=MOMENT), {"since": AT, "at": AT}),
+    (
+        AskAlert(
+            ask=5,
+            name="web01",
+            owner="U1",
+            machine="server",
+            what="extend",
+            image="debian-12",
+            asked=AskedFor(Allowance(LATER), Allowance(SOONER), (BeyondPolicy("end_late", 120, 90, SOONER),)),
+            reason="exam",
+            free=(FreeOnNode("node1", 4, 2048, 50, up=True),),
+            decision="less",
+            by="U2",
+            granted=Allowance(SOONER),
+            note="enough",
+        ),
+        {
+            "ask": 5,
+            "name": "web01",
+            "owner": "U1",
+            "machine": "server",
+            "what": "extend",
+            "image": "debian-12",
+            "asked": {
+                "wanted": {"until": "2026-12-24"},
+                "had": {"until": "2026-12-15"},
+                "beyond": [{"code": "end_late", "wanted": 120, "limit": 90, "day": "2026-12-15"}],
+            },
+            "reason": "exam",
+            "free": [{"node": "node1", "vcpus": 4, "ram_mb": 2048, "disk_gb": 50, "up": True}],
+            "again": False,
+            "decision": "less",
+            "by": "U2",
+            "granted": {"until": "2026-12-15"},
+            "note": "enough",
+        },
+    ),
 ]
 
 

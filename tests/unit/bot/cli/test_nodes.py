@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import getpass
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,26 @@ def test_a_node_that_nodes_toml_has_no_more(world: World, typed: Typed, tmp_path
     assert (row["name"], row["node"]) == ("web01", "node1")
 
 
+def test_rentals_that_wait_have_a_position_or_a_first_day(
+    make_world: Callable[..., World], typed: Typed
+) -> None:
+    world = make_world(1, vcpus=1)
+    world.ready("a1", ends_on=world.day(3))
+    world.rent("web01", JOON, wait=True, wait_until=world.day(2), ends_on=world.day(9))
+    world.rent("exam", starts_on=world.day(20), ends_on=world.day(21))
+    rows = {row["name"]: row for row in typed("rentals", "--json").rows}
+    said = {
+        name: (row["status"], row["position"], row["starts_on"], row["wait_until"])
+        for name, row in rows.items()
+    }
+    assert said == {
+        "a1": ("ready", None, None, None),
+        "web01": ("waiting", 1, None, world.day(2).isoformat()),
+        "exam": ("waiting", None, world.day(20).isoformat(), None),
+    }
+    assert "waiting" in typed("rentals").out
+
+
 def test_a_month_as_table_json_and_csv(world: World, typed: Typed, tmp_path: Path) -> None:
     world.ready("web01")
     world.ready("web02", JOON, size="large")
@@ -124,3 +145,11 @@ def test_audit(world: World, typed: Typed) -> None:
     assert typed("audit", "--since", "2026-12-02").out == "No entries.\n"
     assert 'reason="old"' in typed("audit").out
     assert typed("audit", "--since", "yesterday").code == 2
+
+
+def test_asks_lists_what_waits_for_an_admin(world: World, typed: Typed) -> None:
+    assert typed("asks").out == "There are no requests.\n"
+    world.rent(ends_on=world.day(120), ask="for the exam")
+    (row,) = typed("asks", "--json").rows
+    assert (row["name"], row["person"], row["what"], row["size"]) == ("web01", MINA.id, "rent", "small")
+    assert (row["until"], row["beyond"], row["reason"]) == ("2027-03-31", "end_late", "for the exam")

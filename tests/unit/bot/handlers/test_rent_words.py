@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from bot.handlers.rent_words import day_meant
+from bot.handlers.rent_words import day_meant, days_meant
 
 TODAY = date(2026, 11, 28)
 
@@ -73,3 +73,26 @@ def test_months_keep_the_day(word: str, today: date, day: date) -> None:
 )
 def test_what_is_no_length(word: str) -> None:
     assert day_meant(word, TODAY) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "first", "last"),
+    [
+        ("14d", None, 14),
+        ("2026-12-10..2026-12-20", date(2026, 12, 10), date(2026, 12, 20)),
+        ("2026.12.10..2026.12.20", date(2026, 12, 10), date(2026, 12, 20)),
+        ("2026-12-10..7d", date(2026, 12, 10), date(2026, 12, 17)),
+        ("2026-12-10..", date(2026, 12, 10), None),
+        ("2026-12-10부터", date(2026, 12, 10), None),
+        ("2026-12-20까지", None, date(2026, 12, 20)),
+    ],
+)
+def test_days_that_are_meant(word: str, first: date | None, last: date | int | None) -> None:
+    assert days_meant(word, TODAY) == (first, TODAY + timedelta(days=last) if isinstance(last, int) else last)
+
+
+@pytest.mark.parametrize(
+    "word", ["..", "..2026-12-20", "small..large", "2026-12-10..soon", "부터", "soon까지"]
+)
+def test_days_that_are_none(word: str) -> None:
+    assert days_meant(word, TODAY) is None

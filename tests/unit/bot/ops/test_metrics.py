@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from harness.night_kit import lent
-from harness.world import World
+from harness.world import JOON, World
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.ops.metrics import MOST_CODES, Metrics
@@ -73,6 +73,20 @@ def test_builds_stay_counted_when_rentals_are_over_and_after_a_restart(world: Wo
     samples = scrape(metrics_of(world))
     assert sum(value(samples, "kws_build_seconds_count", node=n) for n in ("node1", "node2")) == 1
     assert value(samples, "kws_rentals", kind="server", state="ended") == 1
+
+
+def test_how_long_somebody_has_waited_for_room(make_world: Callable[..., World]) -> None:
+    world = make_world(1, vcpus=1)
+    world.ready("a1")
+    assert value(scrape(metrics_of(world)), "kws_waiting_seconds") == 0
+    world.rent("exam", starts_on=world.day(20), ends_on=world.day(21))
+    assert value(scrape(metrics_of(world)), "kws_waiting_seconds") == 0, "its day has not come"
+    world.rent("web01", JOON, wait=True)
+    world.clock.advance(seconds=90)
+    world.rent("web02", JOON, wait=True)
+    samples = scrape(metrics_of(world))
+    assert value(samples, "kws_waiting_seconds") == 90
+    assert value(samples, "kws_rentals", kind="server", state="waiting") == 3
 
 
 def test_a_refused_try_is_no_build(world: World) -> None:

@@ -11,10 +11,10 @@ from harness.world import MINA, Inline, World
 from slack_bolt import Respond
 
 from bot.slack import payloads
-from bot.slack.dispatcher import Dispatcher, Later, RequestContext, Submission, Submit
+from bot.slack.dispatcher import Dispatcher, Later, Redraw, RequestContext, Submission, Submit, paragraph
 from bot.slack.payloads import EventCallback, Payload, ViewSubmission
 from bot.text.i18n import Texts
-from bot.views import ids
+from bot.views import form_fields, ids
 from kws_core.errors import ErrorCode, FormError, UserError
 
 MISSING, PAST = UserError(ErrorCode.IMAGE_MISSING), UserError(ErrorCode.END_MISSING)
@@ -103,6 +103,13 @@ def test_what_is_left_is_done_once_it_is_closed(
     assert answered(dispatcher, lambda form: Later(served.append, url)) == [{}]
     (request,) = served
     assert (request.who, request.via, request.respond.response_url) == (MINA, "form", back)
+
+
+def test_a_form_may_stay_open_and_be_drawn_again(dispatcher: Dispatcher) -> None:
+    view = form_fields.notice([paragraph("Anything else?")])
+    assert answered(dispatcher, lambda form: Redraw(view)) == [
+        {"response_action": "update", "view": view.to_dict()}
+    ]
 
 
 def test_a_form_that_comes_twice_is_served_once(dispatcher: Dispatcher) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from harness.cards import NOW, event, hostile
 from harness.cards import rental as made
+from harness.gallery import plan
 from harness.sampling import THOROUGH
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,10 +53,12 @@ def drawn(
     page = Found(found, count, min(search.page, 19), PAGE)
     nodes = [NodeStatus(room, None, None, None, None) for room in rooms]
     missed = {one.placements[0].node: 1 for one in found[::2] if one.placements}
-    desk = admin_home.AdminHome(search, page, lambda day: day, nodes, missed, images, entries)
+    desk = admin_home.AdminHome(search, page, lambda day: day, nodes, missed, images, entries, plan())
     ends = {rental.id: NOW for rental in mine}
     blocks = admin_home.build(desk, texts) if admin else []
-    return json.loads(json.dumps(home.build(offer(mine, rooms), Policy(), ends, texts, blocks).to_dict()))  # type: ignore[no-any-return]
+    return json.loads(
+        json.dumps(home.build(offer(mine, rooms), Policy(), ends, texts, blocks, plan=plan()).to_dict())
+    )  # type: ignore[no-any-return]
 
 
 @st.composite

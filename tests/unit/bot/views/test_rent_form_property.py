@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,13 @@ def in_fields(form: RentForm) -> dict[str, str | None]:
     assert form.ends_on
     found |= {"ends_on": form.ends_on.isoformat(), "network": form.network or "default"}
     found |= {"web": "web" if form.web else ""}
+    found |= {"starts_on": form.starts_on.isoformat()} if form.starts_on else {}
     return {**found, "access": f"saved:{form.saved_key}" if form.saved_key else ways[form.access]}
+
+
+def shown_at_first(case: Case) -> rent_form.Shown:
+    """Before anything is chosen in it."""
+    return rent_form.Shown(case.form.kind, more=case.more, ask=case.form.ask is not None)
 
 
 def names_of(form: RentForm) -> list[str]:
@@ -108,11 +115,14 @@ def check_accepted(world: World, case: Case) -> None:
 @pytest.mark.parametrize("way", [*WAYS, CONTAINER])
 def test_an_accepted_form_comes_back_as_it_was_filled_in(lab: World, way: str) -> None:
     @DRAWN
-    @given(cases(lab, way, st.sampled_from([True, True, False])), st.sampled_from(LOCALES))
-    def holds(case: Case, locale: Any) -> None:
+    @given(cases(lab, way, st.sampled_from([True, True, False])), st.sampled_from(LOCALES), st.integers(0, 9))
+    def holds(case: Case, locale: Any, later: int) -> None:
+        if case.more and later and case.form.ends_on:
+            first = min(case.form.ends_on, lab.context.today() + timedelta(days=later))
+            case = replace(case, form=replace(case.form, starts_on=first))
         check_accepted(lab, case)
-        first = drawn(lab, case, Texts(locale), rent_form.Shown(case.form.kind, more=case.more))
-        shown = rent_form.shown_in(sent_view(sent(first, case.form)))
+        before = drawn(lab, case, Texts(locale), shown_at_first(case))
+        shown = rent_form.shown_in(sent_view(sent(before, case.form)))
         view = sent(drawn(lab, case, Texts(locale), shown), case.form)
         assert rent_form.shown_in(sent_view(view)) == shown, "what was chosen shows all its fields"
         assert refusals(view["blocks"], view["state"]["values"]) == {}

@@ -1,0 +1,94 @@
+"""Rentals that wait: they get room as it comes, and lapse when there is no use in waiting any longer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from sqlalchemy.orm import Session
+
+from kws_core.context import Context
+from kws_core.database import queries
+from kws_core.rentals.lifecycle import end, place
+from kws_core.scheduling.calendar import NOW
+from kws_core.scheduling.placement import PlacementRequest, decision_for
+from kws_core.scheduling.waiting_list import Place, WaitingList, anybody_waits
+from kws_core.tables.details.events import WaitLapsed, WaitLate, WaitOver
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Status
+
+log = logging.getLogger(__name__)
+
+LATE = "late"  # key of the event that a first day could not be kept
+
+
+class Waiting:
+    """The waiting list; one method is one transaction."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def serve(self) -> list[str]:
+        """Place those for whom there is room now, in their order; return their ids.
+
+        To be called whenever there may be room; it costs one look while nobody waits.
+        """
+        with self.context.store.read() as session:
+            if not anybody_waits(session):
+                return []
+        with self.context.store.write() as session:
+            queries.lock_capacity(session)
+            self._lapse(session)
+            session.flush()
+            served = self._place(session)
+        if served:
+            log.info("placed %s that waited", len(served))
+            self.context.work.set()
+        self.context.mail.set()
+        return served
+
+    def places(self) -> Mapping[str, Place]:
+        """By rental, where each stands that waits for room."""
+        with self.context.store.read() as session:
+            return self._list(session).places() if anybody_waits(session) else {}
+
+    def _list(self, session: Session) -> WaitingList:
+        return WaitingList(session, self.context.config, self.context.expiry, self.context.now())
+
+    def _lapse(self, session: Session) -> None:
+        book = self._list(session)
+        for rental in book.rentals.values():
+            last = min(rental.wait_until or rental.ends_on, rental.ends_on)
+            if last < book.today:
+                end(rental, WaitLapsed(), self.context.now())
+
+    def _place(self, session: Session) -> list[str]:
+        book, served = self._list(session), []
+        calendar, slots = book.plan()
+        for rental_id, slot in slots.items():
+            rental = book.rentals[rental_id]
+            if slot is not None and slot.first == NOW and self._fits(session, rental, slot.node):
+                self._begin(rental, slot.node)
+                session.flush()
+                served.append(rental_id)
+            elif rental.starts_on is not None and book.today >= rental.starts_on:
+                self._tell_late(session, rental)
+        book.keep_promises(calendar)
+        return served
+
+    def _fits(self, session: Session, rental: Rental, node: str) -> bool:
+        """Whether it still does, with those placed that came before it."""
+        wish = PlacementRequest(rental.kind, rental.wanted_image, rental.wanted_size, only=node)
+        rooms = self._list(session).rooms
+        return any(room.node == node and decision_for(room, wish) is None for room in rooms)
+
+    def _begin(self, rental: Rental, node: str) -> None:
+        now = self.context.now()
+        rental.move_to(Status.REQUESTED, now, event=WaitOver(node))
+        rental.planned_node = None
+        place(rental, node, now)
+
+    def _tell_late(self, session: Session, rental: Rental) -> None:
+        late = WaitLate(rental.planned_node)
+        if all(event.key != LATE for event in queries.history(session, rental.id)):
+            rental.record(late, self.context.now(), key=LATE)

@@ -1,0 +1,374 @@
+"""The rows behind ``scheduling/calendar.py``: what is held, what is promised, who waits, and who gets room next.
+
+A rental that waits has no placement. With a first day that is still to come it is *promised* room: as much is kept
+free for it from the evening before. Without one, or once its day has come, it *waits* for the first slot that is free,
+behind all who wait before it (conservative backfill: a small wish goes first only where it delays nobody).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from statistics import median
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from kws_core.config import Config
+from kws_core.expiry import ExpiryPolicy
+from kws_core.scheduling import build_slots, capacity, fair_queue
+from kws_core.scheduling.calendar import NOW, Calendar, Load, Slot, Wish, day_of, slot_of
+from kws_core.scheduling.fair_queue import BuildRequest
+from kws_core.scheduling.placement import (
+    NodeCapacity,
+    PlacementDecision,
+    PlacementRequest,
+    RejectReason,
+    choose,
+    decision_for,
+)
+from kws_core.tables.rental import Placement, Rental
+from kws_core.tables.states import HOLDING, PlacementState, Status
+
+A_DAY = timedelta(days=1)
+USUAL_BUILD = timedelta(minutes=10)  # on a node that has built nothing yet
+LONGEST_LEAD = timedelta(hours=2)
+SPARE = timedelta(minutes=2)
+KNOWN_BUILDS = 10  # the newest ones, which say how long a node builds
+PLENTY = 10**9
+
+_WAITING = select(Rental).where(Rental.status == Status.WAITING).order_by(Rental.created_at, Rental.id)
+_ANY = select(Rental.id).where(Rental.status == Status.WAITING).limit(1)
+_HELD = (
+    select(Placement, Rental)
+    .join(Rental, Placement.rental_id == Rental.id)
+    .where(Placement.state.in_(HOLDING))
+)
+
+
+def anybody_waits(session: Session) -> bool:
+    """Whether there is anything to plan for."""
+    return session.scalar(_ANY) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What one placement holds on its node, and from which day others can have it."""
+
+    rental: str
+    node: str
+    load: Load
+    free_from: date | None  # None: it is being deleted
+
+    def slot(self, today: date) -> int:
+        """When it comes back. What should be gone already will be tomorrow."""
+        return slot_of(today if self.free_from is None else max(self.free_from, today + A_DAY), today)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody who waits stands: ``position`` of ``of``, and when it fits by what is promised now."""
+
+    position: int
+    of: int
+    earliest: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """Somebody's first day that could not be kept."""
+
+    name: str
+    owner: str
+    starts_on: date
+
+
+class WaitingList:
+    """All that is held, promised and waited for, as the rows say at ``now``. For one transaction."""
+
+    def __init__(
+        self,
+        session: Session,
+        config: Config,
+        ends: ExpiryPolicy,
+        now: datetime,
+        known: capacity.Records | None = None,
+    ) -> None:
+        self.session = session
+        self.config = config
+        self.ends = ends
+        self.now = now
+        self.today = ends.day_of(now)
+        self.statuses = {status.room.node: status for status in capacity.statuses(session, config, known)}
+        self._leads: dict[str | None, timedelta] = {}
+        self.rentals = {rental.id: rental for rental in session.scalars(_WAITING).unique()}
+
+    # -- rows
+
+    @cached_property
+    def holding(self) -> list[tuple[Placement, Rental]]:
+        """The rows of all that is on a node, also of what is being deleted there."""
+        return [(placement, rental) for placement, rental in self.session.execute(_HELD).unique()]
+
+    @cached_property
+    def _loads(self) -> list[Held]:
+        """What they hold."""
+        return [self._held(placement, rental) for placement, rental in self.holding]
+
+    @property
+    def rooms(self) -> list[NodeCapacity]:
+        """What each node could lend now."""
+        return [status.room for status in self.statuses.values()]
+
+    @property
+    def promised(self) -> list[Rental]:
+        """Those whose first day is still to come, the next first."""
+        mine = [rental for rental in self.rentals.values() if not self.is_due(rental)]
+        return sorted(mine, key=lambda rental: (rental.starts_on or self.today, rental.created_at, rental.id))
+
+    def is_due(self, rental: Rental) -> bool:
+        """Whether it is to be built now, so that it is ready at 00:00 of its first day."""
+        if rental.starts_on is None:
+            return True
+        return self.now >= self.ends.midnight(rental.starts_on) - self._lead(rental.planned_node)
+
+    def queue(self, newcomer: BuildRequest | None = None) -> list[str]:
+        """Ids of those that wait for room, the next first: broken promises, then the fair order."""
+        late = [rental for rental in self.rentals.values() if rental.starts_on and self.is_due(rental)]
+        late.sort(key=lambda rental: (rental.starts_on, rental.created_at, rental.id))
+        wishes = [
+            BuildRequest(rental.id, rental.owner, "", rental.created_at)
+            for rental in self.rentals.values()
+            if rental.starts_on is None
+        ]
+        wishes += [newcomer] if newcomer else []
+        order = fair_queue.in_order(wishes, build_slots.served(self.session, wishes))
+        return [rental.id for rental in late] + [wish.rental for wish in order]
+
+    def calendar(self, until: Mapping[str, date] | None = None) -> Calendar:
+        """What is held and promised; with other end dates for some rentals, by id."""
+        until = until or {}
+        back = [(one.node, one.slot(self.today), one.load) for one in map(self._lasting(until), self._loads)]
+        promises = [self._wish_of(rental, until.get(rental.id)) for rental in self.promised]
+        return Calendar({node: self._free(node) for node in self.statuses}, back, promises)
+
+    def _lasting(self, until: Mapping[str, date]) -> Callable[[Held], Held]:
+        def lasting(one: Held) -> Held:
+            if one.rental not in until or one.free_from is None:
+                return one
+            return replace(one, free_from=self.ends.free_from(until[one.rental]))
+
+        return lasting
+
+    def _wish_of(self, rental: Rental, until: date | None = None) -> Wish:
+        """A rental that waits, as the calendar takes it; lasting until another day, if one is given."""
+        only = rental.planned_node if rental.pinned else None
+        request = PlacementRequest(rental.kind, rental.wanted_image, rental.wanted_size, only=only)
+        first = None if self.is_due(rental) else rental.starts_on
+        wish = self.wish(rental.id, request, until or rental.ends_on, first)
+        return replace(wish, node=rental.planned_node) if first else wish
+
+    def wish(self, rental: str, request: PlacementRequest, ends_on: date, first: date | None = None) -> Wish:
+        """What is to last to the end of a day; from the evening before its ``first`` day on, or at once."""
+        end = slot_of(self.ends.free_from(ends_on), self.today)
+        begins = NOW if first is None else slot_of(first - A_DAY, self.today)
+        now = frozenset(room.node for room in self.rooms if decision_for(room, request) is None)
+        load = Load.of(request.kind, request.size)
+        return Wish(rental, load, self.able(request), end, begins, now=now)
+
+    def day_of(self, slot: Slot | None) -> date | None:
+        """The day of a slot."""
+        return day_of(slot.first, self.today) if slot else None
+
+    # -- planning
+
+    def plan(
+        self, newcomer: tuple[BuildRequest, Wish] | None = None
+    ) -> tuple[Calendar, dict[str, Slot | None]]:
+        """Give each who waits, in order, the first slot that delays nobody before it."""
+        calendar = self.calendar()
+        wishes = {rental.id: self._wish_of(rental) for rental in self.rentals.values() if self.is_due(rental)}
+        if newcomer:
+            wishes[newcomer[1].rental] = newcomer[1]
+        slots: dict[str, Slot | None] = {}
+        for rental in self.queue(newcomer[0] if newcomer else None):
+            slots[rental] = slot = self._slot(calendar, wishes[rental])
+            if slot is not None:
+                calendar.take(wishes[rental], slot)
+        return calendar, slots
+
+    def places(self) -> dict[str, Place]:
+        """By rental, of all that wait for room now."""
+        _, slots = self.plan()
+        return self.places_of(slots)
+
+    def places_of(self, slots: Mapping[str, Slot | None]) -> dict[str, Place]:
+        """By rental, in the order of the queue, where it stands by that plan."""
+        return {
+            rental: Place(number, len(slots), self.day_of(slot))
+            for number, (rental, slot) in enumerate(slots.items(), 1)
+        }
+
+    def admit(
+        self, owner: str, request: PlacementRequest, ends_on: date
+    ) -> tuple[PlacementDecision, Slot | None]:
+        """The node for a new rental that is to begin now, and otherwise when it could begin."""
+        ruling = choose(self.rooms, request)
+        if ruling.node is not None and not self.rentals:
+            return ruling, Slot(ruling.node, NOW)
+        newcomer = BuildRequest("", owner, "", self.now)
+        calendar, slots = self.plan((newcomer, self.wish("", request, ends_on)))
+        slot = slots[""]
+        if slot is not None and slot.first == NOW:
+            self.keep_promises(calendar)
+            return PlacementDecision(slot.node, ruling.refused), slot
+        promised = {node: RejectReason.PROMISED for node in self.statuses if node not in ruling.refused}
+        return PlacementDecision(None, ruling.refused | promised), slot
+
+    def room_for(self, request: PlacementRequest, ends_on: date) -> str | None:
+        """The node for what KWS itself has to place now: it goes before those who wait, and takes no promise."""
+        if not self.promised:
+            return choose(self.rooms, request).node
+        calendar = self.calendar()
+        slot = self._slot_now(calendar, self.wish("", request, ends_on))
+        if slot is not None:
+            self.keep_promises(calendar)
+        return slot.node if slot else None
+
+    def promise(self, request: PlacementRequest, first: date, ends_on: date) -> str | None:
+        """The node on which room is kept from that day on, None if it would cost somebody else theirs."""
+        calendar, _ = self.plan()
+        wish = self.wish("", request, ends_on, first)
+        slot = next((Slot(node, wish.first) for node in self._nodes_for(calendar, wish)), None)
+        slot = slot or calendar.make_room(wish, wish.first)
+        if slot is None:
+            return None
+        self.keep_promises(calendar)
+        return slot.node
+
+    def keep_promises(self, calendar: Calendar) -> None:
+        """Write down where each promise is kept now."""
+        for rental, promise in calendar.promises.items():
+            if rental in self.rentals:
+                self.rentals[rental].planned_node = promise.node
+
+    def next_first_day(self, request: PlacementRequest, first: date, days: int, most: int) -> date | None:
+        """The first day after ``first``, at most ``most`` days later, from which it fits for ``days`` days."""
+        calendar, _ = self.plan()
+        for later in range(1, most + 1):
+            day = first + later * A_DAY
+            wish = self.wish("", request, day + (days - 1) * A_DAY, day)
+            if self._nodes_for(calendar, wish) or calendar.make_room(wish, wish.first):
+                return day
+        return None
+
+    def longest(self, request: PlacementRequest, ends_on: date) -> date | None:
+        """The last day, at most that one, until which it fits from now on."""
+        calendar, _ = self.plan()
+        day = ends_on
+        while day >= self.today:
+            wish = self.wish("", request, day)
+            if self._slot_now(calendar, wish):
+                return day
+            day -= A_DAY
+        return None
+
+    def extend(self, rental: Rental, until: date) -> list[Promised]:
+        """Keep the promises with that rental lasting to that day; those that can't be kept then."""
+        if not self.promised:
+            return []
+        before, after = self.calendar(), self.calendar({rental.id: until})
+        self.keep_promises(after)
+        lost = [self.rentals[one] for one in after.unmet if one not in before.unmet]
+        return [Promised(one.name, one.owner, one.starts_on or self.today) for one in lost]
+
+    def longest_of(self, rental: Rental, until: date) -> date:
+        """The last day, at most that one, to which it may last with every promise kept."""
+        before, day = self.calendar(), until
+        while day > rental.ends_on and len(self.calendar({rental.id: day}).unmet) > len(before.unmet):
+            day -= A_DAY
+        return day
+
+    # -- figures
+
+    def _held(self, placement: Placement, rental: Rental) -> Held:
+        leaving = placement.state is PlacementState.DELETING
+        free_from = None if leaving else self.ends.free_from(rental.ends_on)
+        load, new = Load.of(rental.kind, rental.wanted_size), placement.new_size
+        if new is not None:  # its node holds both sizes while it is resized
+            load = load.plus(Load(new.vcpus, new.ram_mb, new.disk_gb, 0, 0))
+        return Held(rental.id, placement.node, load, free_from)
+
+    def _free(self, node: str) -> Load:
+        """What is left now; less than nothing where more is lent than nodes.toml allows by now."""
+        status = self.statuses[node]
+        room, lent = status.room, status.lent
+        none = PLENTY
+        return Load(
+            min(room.free_vcpus, room.vcpus - lent.vcpus),
+            min(room.free_ram_mb, room.ram_mb - lent.ram_mb),
+            min(room.free_disk_gb, room.disk_gb - lent.disk_gb),
+            min(_or(room.free_addresses, none), _or(room.free_machines, none)),
+            _or(room.free_servers, none),
+        )
+
+    def able(self, request: PlacementRequest) -> frozenset[str]:
+        """Nodes that could have it, whatever is on them now."""
+        return frozenset(room.node for room in self.rooms if decision_for(_emptied(room), request) is None)
+
+    def _nodes_for(self, calendar: Calendar, wish: Wish) -> list[str]:
+        fitting = [node for node in wish.nodes if calendar.fits(wish.load, node, wish.first, wish.end)]
+        return sorted(fitting, key=lambda node: (-self._left(calendar, node, wish), node))
+
+    def _left(self, calendar: Calendar, node: str, wish: Wish) -> float:
+        """What is left of its scarcest resource in the slot in which it begins."""
+        room, left = self.statuses[node].room, calendar.free(node, wish.first).minus(wish.load)
+        return min(left.vcpus / room.vcpus, left.ram_mb / room.ram_mb, left.disk_gb / room.disk_gb)
+
+    def _slot(self, calendar: Calendar, wish: Wish) -> Slot | None:
+        return self._slot_now(calendar, wish) or calendar.earliest(_later(wish))
+
+    def _slot_now(self, calendar: Calendar, wish: Wish) -> Slot | None:
+        wish = replace(wish, first=NOW, nodes=wish.now)
+        if node := next(iter(self._nodes_for(calendar, wish)), None):
+            return Slot(node, NOW)
+        return calendar.make_room(wish, NOW)
+
+    def _lead(self, node: str | None) -> timedelta:
+        """How long before its first day a server is to be built there: twice what the node needed last."""
+        if node not in self._leads:
+            self._leads[node] = self._measured_lead(node)
+        return self._leads[node]
+
+    def _measured_lead(self, node: str | None) -> timedelta:
+        query = select(Rental.ready_at, Placement.server_at).join(Placement, Placement.rental_id == Rental.id)
+        query = query.where(Placement.node == node, Rental.ready_at > Placement.server_at)
+        rows = self.session.execute(query.order_by(Rental.ready_at.desc()).limit(KNOWN_BUILDS))
+        took = [(ready - begun).total_seconds() for ready, begun in rows if ready and begun]
+        usual = timedelta(seconds=median(took)) if took else USUAL_BUILD
+        return min(LONGEST_LEAD, usual * 2 + SPARE)
+
+
+def _emptied(room: NodeCapacity) -> NodeCapacity:
+    return replace(
+        room,
+        free_vcpus=room.vcpus,
+        free_ram_mb=room.ram_mb,
+        free_disk_gb=room.disk_gb,
+        free_addresses=None,
+        free_machines=None,
+        free_servers=None,
+        hosts=tuple(
+            replace(host, free_vcpus=None, free_ram_mb=None, free_disk_gb=None) for host in room.hosts
+        ),
+    )
+
+
+def _later(wish: Wish) -> Wish:
+    return replace(wish, first=NOW + 1)
+
+
+def _or(much: int | None, otherwise: int) -> int:
+    return otherwise if much is None else much

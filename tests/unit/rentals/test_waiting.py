@@ -1,0 +1,165 @@
+"""Rentals that wait for room, or for their first day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from harness.world import ADMIN, JOON, MINA, World
+
+from kws_core.errors import ErrorCode, FormError, UserError
+from kws_core.people import Actor
+from kws_core.rentals.extension import Extensions
+from kws_core.tables.rental import Rental
+from kws_core.tables.states import Reason, Status
+
+HANA = Actor("U0HANA00001")
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """One node with room for two small servers, or one of medium size."""
+    return make_world(1, vcpus=2, ram_mb=1024, disk_gb=10, max_rentals=4)
+
+
+def wait(world: World, name: str, who: Actor = JOON, **changes: Any) -> Rental:
+    """It is rented, or waits; the next who asks is later."""
+    world.clock.advance(seconds=1)
+    return world.rent(name, who, wait=True, **changes)
+
+
+def no_room(world: World, name: str, who: Actor = JOON, **changes: Any) -> UserError:
+    """What the form says."""
+    with pytest.raises(FormError) as caught:
+        world.rent(name, who, **changes)
+    return next(iter(caught.value.fields.values()))
+
+
+def full(world: World, days: int = 14) -> tuple[Rental, Rental]:
+    """Both small servers are rented."""
+    return world.ready("a1", MINA, ends_on=world.day(days)), world.ready(
+        "a2", MINA, ends_on=world.day(days + 3)
+    )
+
+
+def test_where_nothing_fits_it_says_when_something_does(world: World) -> None:
+    full(world)
+    error = no_room(world, "web01")
+    assert error.code is ErrorCode.NO_ROOM
+    assert error.data["earliest"] is None  # not before its own last day
+    error = no_room(world, "web01", ends_on=world.day(30))
+    assert error.data["earliest"] == world.day(15)
+
+
+def test_who_waits_gets_the_room_that_comes(world: World) -> None:
+    first, _ = full(world)
+    waiting = wait(world, "web01", ends_on=world.day(30))
+    assert waiting.status is Status.WAITING
+    assert world.kinds(waiting) == ["wait_started"]
+    world.settle(120)
+    assert world.look(waiting).status is Status.WAITING
+    world.rental_service.return_rental(MINA, first.id)
+    world.settle(120)
+    rental = world.look(waiting)
+    assert rental.status is Status.READY
+    assert world.kinds(rental)[:2] == ["wait_started", "wait_over"]
+    assert world.left().keys() == {"node1"}
+
+
+def test_who_leaves_the_queue_is_over_at_once(world: World) -> None:
+    full(world)
+    waiting = wait(world, "web01", ends_on=world.day(30))
+    world.rental_service.return_rental(JOON, waiting.id)
+    assert world.look(waiting).status is Status.ENDED
+    assert world.look(waiting).reason is Reason.RETURNED
+
+
+def test_a_wish_lapses_after_its_last_day_or_the_day_that_was_chosen(world: World) -> None:
+    full(world, days=60)
+    soon = wait(world, "soon", ends_on=world.day(40), wait_until=world.day(2))
+    later = wait(world, "later", HANA, ends_on=world.day(4))
+    world.midnight(3, minutes=2)
+    world.settle(120)
+    assert world.look(soon).reason is Reason.LAPSED
+    assert world.look(later).status is Status.WAITING
+    world.midnight(2, minutes=2)
+    world.settle(120)
+    assert world.look(later).reason is Reason.LAPSED
+
+
+def test_a_later_equal_wish_waits_behind(world: World) -> None:
+    first, _ = full(world)
+    one = wait(world, "one", JOON, ends_on=world.day(30))
+    two = wait(world, "two", HANA, ends_on=world.day(30))
+    world.rental_service.return_rental(MINA, first.id)
+    error = no_room(world, "pushy", ADMIN, ends_on=world.day(30))
+    assert error.code is ErrorCode.NO_ROOM
+    world.settle(120)
+    assert world.look(one).status is Status.READY
+    assert world.look(two).status is Status.WAITING
+
+
+def test_a_small_wish_passes_a_large_one_only_where_it_does_not_delay_it(world: World) -> None:
+    full(world)[0]
+    world.settle(120)
+    large = wait(world, "large", JOON, size="medium", ends_on=world.day(60))
+    assert large.status is Status.WAITING
+    world.rental_service.return_rental(MINA, world.rental_queries.my_rentals(MINA)[0].id)
+    world.settle(120)
+    late = wait(world, "late", HANA, ends_on=world.day(40))  # would keep the large one waiting
+    assert late.status is Status.WAITING
+    short = wait(world, "short", ADMIN, ends_on=world.day(10))  # over before the large one can begin
+    assert short.status is Status.REQUESTED
+
+
+def test_a_first_day_is_promised_and_kept(world: World) -> None:
+    first = world.rent("exam", JOON, size="medium", starts_on=world.day(10), ends_on=world.day(12))
+    assert (first.status, first.planned_node) == (Status.WAITING, "node1")
+    error = no_room(world, "web01", HANA, ends_on=world.day(20))
+    assert error.data["until"] == world.day(8)
+    short = world.ready("web01", HANA, ends_on=world.day(8))
+    assert short.status is Status.READY
+    for _ in range(9):
+        world.midnight(1, minutes=1)
+        world.deliver_all()
+        world.nightly.tick()
+        world.settle(60)
+    world.midnight(1, minutes=-10)
+    world.settle(300)
+    assert world.look(first).status is Status.WAITING
+    world.settle(290)
+    rental = world.look(first)
+    assert rental.status is Status.READY
+    assert rental.ready_at is not None
+    assert rental.ready_at < world.context.expiry.midnight(first.starts_on or date.min)
+
+
+def test_extending_stops_where_it_is_promised_to_others(world: World) -> None:
+    mine = world.ready("web01", MINA, ends_on=world.day(5))
+    world.rent("exam", JOON, size="medium", starts_on=world.day(10), ends_on=world.day(12))
+    extensions = Extensions(world.context)
+    with pytest.raises(UserError) as caught:
+        extensions.extend(MINA, mine.id, world.day(11), via="test")
+    assert caught.value.code is ErrorCode.PROMISED
+    assert caught.value.data["latest"] == world.day(8)
+    assert [one.name for one in caught.value.data["hit"]] == ["exam"]
+    assert extensions.extend(MINA, mine.id, world.day(8), via="test").ends_on == world.day(8)
+    long = extensions.extend(ADMIN, mine.id, world.day(20), via="test", note="paper", over_promises=True)
+    assert long.ends_on == world.day(20)
+
+
+def test_a_first_day_that_is_not_free_says_which_is(world: World) -> None:
+    full(world)
+    error = no_room(world, "exam", JOON, starts_on=world.day(10), ends_on=world.day(20))
+    assert error.code is ErrorCode.NOT_FREE
+    assert error.data["following"] == world.day(16)
+
+
+def test_first_days_that_make_no_sense(world: World) -> None:
+    assert no_room(world, "a", starts_on=world.day(-1)).code is ErrorCode.END_PAST
+    assert no_room(world, "a", starts_on=world.day(15), ends_on=world.day(14)).code is ErrorCode.STARTS_LATE
+    assert no_room(world, "a", wait_until=world.day(-1), wait=True).code is ErrorCode.END_PAST
+    assert no_room(world, "a", starts_on=world.day(15), ends_on=world.day(120)).code is ErrorCode.END_LATE
+    assert world.rent("a", JOON, starts_on=world.day(0)).status is Status.REQUESTED
