@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.moving import MoveWatch
 from harness.world import SECOND, Clock, World, make_config, next_due
-from life import copy_rules, end_rules, move_rules, reset_rules, rules
+from life import copy_rules, end_rules, move_rules, reset_rules, rules, wait_rules
 from life.process import Acting, Killed, Process, Transactions
 from life.slack import Slack
 from sqlalchemy import select, text
@@ -249,6 +249,7 @@ class Lab(World):
         copy_rules.check(self, rentals, events)
         reset_rules.check(self, rentals, events)
         move_rules.check(self, rentals, events)
+        wait_rules.check(self, rentals, events)
         twice = [shown for shown in (*self.slack.posted.values(), *self.slack.warned.values()) if shown > 1]
         assert twice == [], "a message is shown twice"
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 from life.building import LENGTHS, NAMES
 from life.lab import Lab
-from life.moving import Moving
 from life.process import Process
+from life.waiting import Waiting
 
 from kws_core.errors import UserError
 from kws_core.people import Actor
@@ -27,7 +27,7 @@ GAPS = (
 )  # fmt: skip
 
 
-class Life(Moving):
+class Life(Waiting):
     """One life of one lab."""
 
     @initialize(

@@ -14,7 +14,6 @@ from kws_core.moves import lifecycle, service
 from kws_core.reconcile import copy_keeper
 from kws_core.reconcile.relocation import Relocator
 from kws_core.rentals.lifecycle import end
-from kws_core.scheduling.placement import PlacementDecision
 from kws_core.tables.details.events import MoveDone
 from kws_core.tables.rental import Rental
 
@@ -71,4 +70,4 @@ def an_extension_is_lost_with_the_move(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.moves_where_only_its_own_node_has_room)
 def the_room_of_the_first_one_is_promised_to_the_other(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(service, "choose", lambda rooms, wish: PlacementDecision(node=rooms[0].node))
+    patch.setattr(service.WaitingList, "room_for", lambda self, wish, ends_on: self.rooms[0].node)

@@ -8,7 +8,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from life.building import Building
 from life.machine import Life
-from life.planted_moves import PAIRS
+from life.planted_waits import PAIRS
 from life.scenarios import MakeLab
 from life.test_life import QUICK
 
@@ -48,7 +48,8 @@ OF_DAYS = frozenset(  # what takes days, or a second process, to be noticed
         "the_end_does_not_wait_for_its_copy", "a_copy_that_fails_once_is_given_up",
         "the_first_one_goes_when_the_other_one_is_only_active", "a_disk_is_copied_while_its_server_runs",
         "what_was_stopped_for_a_move_stays_off", "an_extension_is_lost_with_the_move",
-        "the_room_of_the_first_one_is_promised_to_the_other",
+        "the_room_of_the_first_one_is_promised_to_the_other", "nobody_gets_the_room_that_comes",
+        "an_extension_takes_what_is_promised", "a_promise_keeps_no_room", "who_waits_lapses_a_day_early",
     }
 )  # fmt: skip
 
