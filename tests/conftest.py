@@ -89,8 +89,9 @@ def make_world(tmp_path: Path, clock: Clock, empty_database: Path) -> Iterator[C
 
     def make(nodes: int = 2, fakes: dict[str, Any] | None = None, **settings: Any) -> World:
         config = make_config(nodes, **settings)
-        shutil.copy(empty_database, tmp_path / "kws.db")
-        store = Store(f"sqlite:///{tmp_path / 'kws.db'}")
+        file = tmp_path / f"kws{len(stores) or ''}.db"
+        shutil.copy(empty_database, file)
+        store = Store(f"sqlite:///{file}")
         stores.append(store)
         context = Context(config, store, clock)
         fake_nodes = {

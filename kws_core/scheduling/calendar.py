@@ -191,15 +191,20 @@ class Calendar:
         self.promises, self.unmet = dict(other.promises), dict(other.unmet)
 
     def _node_for(self, promise: Wish) -> str | None:
-        able = sorted(
-            node
-            for node in promise.nodes & self._free.keys()
-            if self.fits(promise.load, node, promise.first, promise.end)
-        )
+        """Its own node, else the tightest other one; its own too where that is away and no other has room."""
+
+        def has_room(node: str) -> bool:
+            return node in self._free and self.fits(promise.load, node, promise.first, promise.end)
+
+        able = [node for node in promise.nodes if has_room(node)]
         if promise.node in able:
             return promise.node
-        tightest = lambda node: (self._tightness(promise, Slot(node, promise.first)), node)  # noqa: E731
-        return min(able, key=tightest, default=None)
+        tightest = min(
+            able, key=lambda node: (self._tightness(promise, Slot(node, promise.first)), node), default=None
+        )
+        if tightest is None and promise.node is not None and has_room(promise.node):
+            return promise.node
+        return tightest
 
     def _begins(self, wish: Wish, node: str) -> int | None:
         """The first slot of the last stretch in which it fits: its end is fixed."""

@@ -153,6 +153,8 @@ def resize(bench: Bench) -> None:
     bench.sights.form(bench.joon.submit())
     changes = lambda: any(r.resizing or r.replaced_by or r.size == "large" for r in bench.rentals())  # noqa: E731
     bench.workspace.wait_for(changes, 10)
+
+
 def ask(bench: Bench) -> None:
     """Joon wants more days than the policy allows, and says why."""
     until = bench.service.context.today() + timedelta(days=MORE_DAYS)

@@ -247,6 +247,8 @@ def without_a_page_while_it_is_reset(patch: pytest.MonkeyPatch) -> None:
             rental.reset_at = since
 
     patch.setattr(routes, "route_of", blind)
+
+
 def without_editing_what_admins_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(AdminNotices, "_edit", lambda *_: None)
 

@@ -30,6 +30,7 @@ Histories = Mapping[str, Sequence[Event]]
 FIGURES = ("vcpus", "ram_mb", "disk_gb")
 BURIED_AFTER = 45  # seconds: DEAD_AFTER, and some beats
 TOLD_STATUS = {
+    "wait_started": Status.WAITING,
     "requested": Status.REQUESTED,
     "to rent: asked": Status.ASKED,
     "to rent: ask_approved": Status.WAITING,
@@ -52,7 +53,7 @@ AT_ANY_TIME = re.compile(
     "ask.*|key_.*|copy_.*|reset_.*|resize_.*|move_(planned|started|failed)|warned|extended|transferred|powered_.*|host_keys|slow_boot|web_.*"
 )
 HISTORY = re.compile(  # what TRANSITIONS allow, told in events
-    r"(requested |to rent: asked (to rent: ask_approved (wait_over )?)?)"
+    r"(requested |(wait_started |to rent: asked (to rent: ask_approved )?)(wait_late )?(wait_over )?)"
     r"(placed ((moved|waiting|queued|building) )*(ready (stopped restored )*(stopped )?)?)?"
     r"((to rent: ask_declined|wait_lapsed|returned|failed|vanished|expired|move_done|move_canceled) (ended )?)?"
 )
