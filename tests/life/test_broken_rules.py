@@ -37,6 +37,8 @@ SELDOM = frozenset(  # what drawn lives come upon too seldom; the scenario notic
         "what_changed_meanwhile_is_overwritten", "a_copy_is_made_without_a_look",
         "a_server_goes_while_its_copy_is_wanted", "a_copy_goes_although_nobody_was_warned",
         "a_form_is_good_for_every_reset", "a_server_is_rebuilt_without_a_look", "a_disk_goes_before_its_new_key_is_there",
+        "a_name_goes_to_the_next_person_at_once", "a_name_that_another_has_is_given_away",
+        "the_proxy_is_not_looked_at_again", "what_an_admin_took_off_is_served",
     }
 )  # fmt: skip
 
@@ -48,9 +50,9 @@ OF_DAYS = frozenset(  # what takes days, or a second process, to be noticed
         "the_end_does_not_wait_for_its_copy", "a_copy_that_fails_once_is_given_up",
         "the_first_one_goes_when_the_other_one_is_only_active", "a_disk_is_copied_while_its_server_runs",
         "what_was_stopped_for_a_move_stays_off", "an_extension_is_lost_with_the_move",
-        "the_room_of_the_first_one_is_promised_to_the_other", "a_name_goes_to_the_next_person_at_once",
-        "a_name_that_another_has_is_given_away", "a_move_leaves_names_behind", "the_proxy_is_not_looked_at_again",
-        "what_an_admin_took_off_is_served", "what_is_served_once_stays_for_ever",
+        "the_room_of_the_first_one_is_promised_to_the_other",
+        "a_move_leaves_names_behind",
+        "what_is_served_once_stays_for_ever",
     }
 )  # fmt: skip
 
