@@ -190,7 +190,7 @@ class Moves:
         config, now = self.context.config, self.context.now()
         with self.context.store.read() as session:
             rental = allowed(queries.rental(session, rental_id), who)
-            held = self._check(rental)
+            self._check(rental)
             sizes = [
                 size
                 for size in config.all_sizes()

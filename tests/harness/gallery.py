@@ -273,7 +273,7 @@ def _asking(texts: Texts) -> Iterator[Exhibit]:
     yield _view("Forms", "Rent, beyond the policy", view)
     view = rental_forms.extension(rental(), _outlook(), texts, said=ask_form.refusals([late], texts))
     yield _view("Forms", "Extend, beyond the policy", view)
-    view = move_views.size_form(rental(), SIZES, texts, ask_form.refusals([quota], texts))
+    view = move_views.size_form(sizes(*SIZES[1:]), texts, ask_form.refusals([quota], texts))
     yield _view("Forms", "Change size, beyond the policy", view)
 
 

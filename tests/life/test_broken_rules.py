@@ -39,6 +39,9 @@ SELDOM = frozenset(  # what drawn lives come upon too seldom; the scenario notic
         "a_form_is_good_for_every_reset", "a_size_is_confirmed_before_anybody_gets_in",
         "a_size_is_given_up_at_the_first_look", "the_room_of_a_new_size_is_not_held",
         "a_server_is_rebuilt_without_a_look", "a_disk_goes_before_its_new_key_is_there",
+        "a_name_goes_to_the_next_person_at_once", "a_name_that_another_has_is_given_away",
+        "the_proxy_is_not_looked_at_again", "what_an_admin_took_off_is_served",
+        "an_extension_takes_what_is_promised", "a_promise_keeps_no_room", "who_waits_lapses_a_day_early",
     }
 )  # fmt: skip
 
@@ -52,14 +55,11 @@ OF_DAYS = frozenset(  # what takes days, or a second process, to be noticed
         "what_was_stopped_for_a_move_stays_off", "an_extension_is_lost_with_the_move",
         "the_room_of_the_first_one_is_promised_to_the_other", "the_rows_keep_the_old_size",
         "a_size_that_has_come_is_still_waited_for", "a_size_that_no_node_gives_is_forgotten",
-        "a_name_goes_to_the_next_person_at_once",
-        "a_name_that_another_has_is_given_away", "a_move_leaves_names_behind", "the_proxy_is_not_looked_at_again",
-        "what_an_admin_took_off_is_served", "what_is_served_once_stays_for_ever",
+        "a_move_leaves_names_behind", "what_is_served_once_stays_for_ever",
         "what_is_approved_waits_on", "what_is_declined_is_built",
         "the_last_click_wins", "what_is_approved_is_forgotten_with_the_process", "nobody_is_told_of_the_answer",
         "no_answer_is_no_news", "what_is_approved_takes_room_that_there_is_not",
-        "nobody_gets_the_room_that_comes", "an_extension_takes_what_is_promised", "a_promise_keeps_no_room",
-        "who_waits_lapses_a_day_early",
+        "nobody_gets_the_room_that_comes",
     }
 )  # fmt: skip
 
