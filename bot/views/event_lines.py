@@ -44,9 +44,8 @@ from kws_core.tables.details.events import (
     SlowBoot,
     WaitingForNode,
     WaitStarted,
-    WebChanged,
-    WebServed,
 )
+from kws_core.tables.details.web_events import WebChanged, WebServed
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental

@@ -191,7 +191,7 @@ class Calendar:
         self.promises, self.unmet = dict(other.promises), dict(other.unmet)
 
     def _node_for(self, promise: Wish) -> str | None:
-        """Its own node, else the tightest other one; its own too where that is away and no other has room."""
+        """Its own node, or the tightest other one; its own too where that is away and no other has room."""
 
         def has_room(node: str) -> bool:
             return node in self._free and self.fits(promise.load, node, promise.first, promise.end)

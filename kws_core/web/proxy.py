@@ -17,7 +17,7 @@ from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.database.alerts import alert_admins
 from kws_core.tables.details.alerts import WebDownAlert, WebUpAlert
-from kws_core.tables.details.events import WebServed
+from kws_core.tables.details.web_events import WebServed
 from kws_core.tables.network import Site
 from kws_core.web import caddy, routes
 from kws_core.web.caddy import Caddy, Json, Pages, ProxyDown, ProxyRefused

@@ -20,7 +20,7 @@ from kws_core.forms.ports import FIRST, LAST
 from kws_core.people import Actor
 from kws_core.rentals.access import allowed
 from kws_core.rentals.web_names import check_free, claim, new_site, release
-from kws_core.tables.details.events import WebChanged, WebPutBack, WebTakenOff
+from kws_core.tables.details.web_events import WebChanged, WebPutBack, WebTakenOff
 from kws_core.tables.network import Site, WebName
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import LIVE, Audience, Upstream

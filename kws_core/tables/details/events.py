@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from kws_core.tables.details import EventDetails
+from kws_core.tables.details import (
+    EventDetails,
+    web_events,  # noqa: F401 - so that EVENT_DETAILS has its classes
+)
 from kws_core.tables.details.ask_events import AskDeclined
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.states import Reason
@@ -516,43 +519,6 @@ class ResizeFailed(EventDetails):
     size: str
     why: str  # a Refusal, an ErrorCode, or a word of moves/in_place.py
     outcome: str  # a word of moves/in_place.py
-
-
-@dataclass(frozen=True)
-class WebChanged(EventDetails):
-    """A person changed its web address: who may open it, and what the proxy connects to."""
-
-    kind = EventKind.WEB_CHANGED
-    audience: str
-    port: int
-    upstream: str
-    second: str | None = None
-    via: str | None = None
-
-
-@dataclass(frozen=True)
-class WebServed(EventDetails):
-    """The proxy serves its web address."""
-
-    kind = EventKind.WEB_SERVED
-    address: str
-
-
-@dataclass(frozen=True)
-class WebTakenOff(EventDetails):
-    """An admin had the proxy serve it no longer."""
-
-    kind = EventKind.WEB_TAKEN_OFF
-    note: str | None = None
-    via: str | None = None
-
-
-@dataclass(frozen=True)
-class WebPutBack(EventDetails):
-    """An admin allowed it again."""
-
-    kind = EventKind.WEB_PUT_BACK
-    via: str | None = None
 
 
 @dataclass(frozen=True)

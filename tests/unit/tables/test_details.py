@@ -100,11 +100,8 @@ from kws_core.tables.details.events import (
     WaitOver,
     WaitStarted,
     Warned,
-    WebChanged,
-    WebPutBack,
-    WebServed,
-    WebTakenOff,
 )
+from kws_core.tables.details.web_events import WebChanged, WebPutBack, WebServed, WebTakenOff
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.states import Reason
