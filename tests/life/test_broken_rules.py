@@ -37,6 +37,8 @@ SELDOM = frozenset(  # what drawn lives come upon too seldom; the scenario notic
         "what_changed_meanwhile_is_overwritten", "a_copy_is_made_without_a_look",
         "a_server_goes_while_its_copy_is_wanted", "a_copy_goes_although_nobody_was_warned",
         "a_form_is_good_for_every_reset", "a_server_is_rebuilt_without_a_look", "a_disk_goes_before_its_new_key_is_there",
+        "what_is_approved_is_forgotten_with_the_process", "what_is_approved_takes_room_that_there_is_not",
+        "no_answer_is_no_news",
     }
 )  # fmt: skip
 
@@ -49,8 +51,7 @@ OF_DAYS = frozenset(  # what takes days, or a second process, to be noticed
         "the_first_one_goes_when_the_other_one_is_only_active", "a_disk_is_copied_while_its_server_runs",
         "what_was_stopped_for_a_move_stays_off", "an_extension_is_lost_with_the_move",
         "the_room_of_the_first_one_is_promised_to_the_other", "what_is_approved_waits_on", "what_is_declined_is_built",
-        "the_last_click_wins", "what_is_approved_is_forgotten_with_the_process", "nobody_is_told_of_the_answer",
-        "no_answer_is_no_news", "what_is_approved_takes_room_that_there_is_not",
+        "the_last_click_wins", "nobody_is_told_of_the_answer",
     }
 )  # fmt: skip
 
