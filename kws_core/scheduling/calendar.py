@@ -160,7 +160,7 @@ class Calendar:
         return None
 
     def _might_fit(self, wish: Wish, node: str, first: int) -> bool:
-        """Whether it fits in its first slot if no promise is kept there: a look that costs little."""
+        """Whether it fits in its first slot if no promise is kept there, cheaply."""
         free = self.free(node, first)
         for promise in self.promises.values():
             if promise.node == node and promise.first <= first < promise.end:
