@@ -42,6 +42,8 @@ SELDOM = frozenset(  # what drawn lives come upon too seldom; the scenario notic
         "a_name_goes_to_the_next_person_at_once", "a_name_that_another_has_is_given_away",
         "the_proxy_is_not_looked_at_again", "what_an_admin_took_off_is_served",
         "an_extension_takes_what_is_promised", "a_promise_keeps_no_room", "who_waits_lapses_a_day_early",
+        "what_is_approved_is_forgotten_with_the_process", "what_is_approved_takes_room_that_there_is_not",
+        "no_answer_is_no_news",
     }
 )  # fmt: skip
 
@@ -57,8 +59,7 @@ OF_DAYS = frozenset(  # what takes days, or a second process, to be noticed
         "a_size_that_has_come_is_still_waited_for", "a_size_that_no_node_gives_is_forgotten",
         "a_move_leaves_names_behind", "what_is_served_once_stays_for_ever",
         "what_is_approved_waits_on", "what_is_declined_is_built",
-        "the_last_click_wins", "what_is_approved_is_forgotten_with_the_process", "nobody_is_told_of_the_answer",
-        "no_answer_is_no_news", "what_is_approved_takes_room_that_there_is_not",
+        "the_last_click_wins", "nobody_is_told_of_the_answer",
         "nobody_gets_the_room_that_comes",
     }
 )  # fmt: skip
