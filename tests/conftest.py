@@ -89,9 +89,12 @@ def make_world(tmp_path: Path, clock: Clock, empty_database: Path) -> Iterator[C
 
     def make(nodes: int = 2, fakes: dict[str, Any] | None = None, **settings: Any) -> World:
         config = make_config(nodes, **settings)
-        file = tmp_path / f"kws{len(stores) or ''}.db"
-        shutil.copy(empty_database, file)
-        store = Store(f"sqlite:///{file}")
+        for old in tmp_path.glob(
+            "kws.db*"
+        ):  # of an earlier world, whose connections keep what they have open
+            old.unlink()
+        shutil.copy(empty_database, tmp_path / "kws.db")
+        store = Store(f"sqlite:///{tmp_path / 'kws.db'}")
         stores.append(store)
         context = Context(config, store, clock)
         fake_nodes = {

@@ -89,7 +89,7 @@ def test_fault_06_dates_shift_by_a_day_in_korea_before_nine(world: World) -> Non
     outlook = world.context.expiry.outlook(rental, (), world.clock())
     proposed, view = _picked(rental_forms.extension(rental, outlook, texts))
     assert proposed == "2026-12-23"
-    _, until = rental_forms.parse_extension(view)
+    until = rental_forms.parse_extension(view).until
     assert Extensions(world.context).extend(MINA, rental.id, until, via="form").ends_on == date(2026, 12, 23)
     assert world.rent("today", ends_on=date(2026, 12, 2))
     with pytest.raises(FormError):

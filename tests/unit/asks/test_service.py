@@ -398,9 +398,9 @@ def test_less_of_a_size(lab: Lab) -> None:
     small = Allowance.of(size=Size("small", 1, 512, 5))
     assert lab.refused(lambda: lab.asks.approve(ADMIN, ask.id, small, via="form")) == "disk_shrinks"
     lab.asks.approve(ADMIN, ask.id, Allowance.of(size=Size("half", 4, 4096, 20)), via="form")
-    successor = lab.world.look(rental).replaced_by
-    assert successor
-    assert lab.world.rental_queries.rental(MINA, successor).vcpus == 4
+    held = lab.world.look(rental).placement
+    assert held
+    assert held.new_size == Size("half", 4, 4096, 20)
 
 
 def test_a_size_that_no_node_can_ever_give(lab: Lab) -> None:
@@ -599,7 +599,7 @@ def test_a_little_more_for_what_there_is(make_world: Callable[..., World]) -> No
     assert ask.decided_by == "kws"
     assert world.look(rental).ends_on == world.day(120)
     assert lab.asks.resize(MINA, rental.id, Size("four", 4, 2048, 20), WHY, via="form")
-    assert world.look(rental).moving
+    assert world.look(rental).resizing
     assert [one.kind for one in world.rental_queries.history(rental.id)].count(EventKind.ASK_APPROVED) == 2
     assert lab.of(rental).done_at is not None
 
