@@ -25,7 +25,10 @@ pytestmark = [pytest.mark.guests, pytest.mark.timeout(2400)]
 NAME, IMAGE, PORT = "site", "debian-12-quick", 8080
 ENGLISH = ("-H", "Accept-Language: en")
 FOLLOWS = 5.0  # seconds within which a name follows its rental
-SERVE = f"mkdir -p www && hostname > www/index.html && cd www && nohup python3 -m http.server {PORT} >/dev/null 2>&1 &"
+SERVE = (  # in a shell of its own, or ssh waits for what holds its output
+    "mkdir -p www && hostname > www/index.html && cd www && "
+    f"(setsid python3 -m http.server {PORT} </dev/null >/dev/null 2>&1 &)"
+)
 
 
 @pytest.fixture

@@ -43,3 +43,6 @@ class WebPutBack(EventDetails):
 
     kind = EventKind.WEB_PUT_BACK
     via: str | None = None
+
+
+DETAILS: tuple[type[EventDetails], ...] = (WebChanged, WebServed, WebTakenOff, WebPutBack)
