@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from harness.caddy_kit import PAGES, PATIENCE, RealCaddy
+from harness.caddy_kit import PAGES, RealCaddy
 
 from kws_core.config import WebSection
 from kws_core.web import caddy as config
 from kws_core.web.caddy import Caddy
 from kws_core.web.routes import Page, Route, Target
+
+# Seconds. Caddy 2.6 may sweep its storage just as it saves its first certificate, and tries again after 60.
+FIRST_CERTIFICATE = 75.0
 
 
 class Upstream(ThreadingHTTPServer):
@@ -97,7 +100,7 @@ class Front:
 
     def wait(self) -> None:
         """Until Caddy has made its certificate, which takes it a moment the first time."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + FIRST_CERTIFICATE
         while self.caddy.get("nobody").status != 404:
             assert time.monotonic() < until, self.caddy.log()[-2000:]
             time.sleep(0.05)
