@@ -3,7 +3,7 @@
     python -m benchmarks.web --names 1000 --requests 400
 
 Needs Debian's caddy. One Caddy has the routes that KWS makes. A visitor with one open connection takes turns: a page
-that Caddy answers by itself, and one that it fetches from a site. The site is a static answer of the same Caddy, too.
+that Caddy answers directly, and one that it fetches from a site. The same Caddy plays the site, with a static answer.
 """
 
 from __future__ import annotations

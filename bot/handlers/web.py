@@ -72,7 +72,7 @@ class WebHandler:
         """The reason was sent.
 
         Raises:
-            UserError: If there is none.
+            UserError: If no reason was given.
         """
         rental_id, note = form.view.private_metadata, form.view.state.text(ids.Field.NOTE)
         if not note:

@@ -15,11 +15,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kws_core.context import Context
-from kws_core.database import queries
+from kws_core.database import job_ledger, queries
 from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.moves.service import Moves
 from kws_core.people import Actor
 from kws_core.rentals.access import allowed, check_decided, check_in_place
+from kws_core.rentals.admission import too_large, too_small
 from kws_core.rentals.asks import (
     beyond_policy,
     check_length,
@@ -35,8 +36,8 @@ from kws_core.rentals.lifecycle import end
 from kws_core.rentals.quota import beyond_quota
 from kws_core.rentals.waiting import Waiting
 from kws_core.scheduling import capacity
-from kws_core.scheduling.placement import PlacementRequest, largest
-from kws_core.scheduling.waiting_list import WaitingList
+from kws_core.scheduling.placement import largest
+from kws_core.scheduling.waiting_list import WaitingList, request_of
 from kws_core.tables.details.ask_events import (
     AskApproved,
     AskDeclined,
@@ -46,9 +47,7 @@ from kws_core.tables.details.ask_events import (
     AskUnanswered,
 )
 from kws_core.tables.details.asks import Allowance, AskedFor
-from kws_core.tables.details.events import (
-    WaitLapsed,
-)
+from kws_core.tables.details.events import WaitLapsed
 from kws_core.tables.rental import Ask, Rental
 from kws_core.tables.states import AskDecision, AskKind, Reason, Status
 from kws_core.values import Size
@@ -249,7 +248,7 @@ class Asks:
                     return True
                 rental.record(AskFailed(ask.what), now)
                 ask.done_at = now
-            elif rental.status is Status.ASKED and _last_day(rental) < self.context.today():
+            elif rental.status is Status.ASKED and rental.waits_until < self.context.today():
                 end(rental, WaitLapsed(), now)
                 queries.drop_unused_network(session, rental)
                 self._close(session, ask)
@@ -287,7 +286,7 @@ class Asks:
             if ask is None or _is_over(ask):
                 return
             key = f"ask:{ask.id}:delayed"
-            if all(event.key != key for event in queries.history(session, ask.rental_id)):
+            if (ask.rental_id, key) not in job_ledger.told_once(session, [ask.rental_id]):
                 late = AskDelayed(ask.what, error.code, ask.expires_at)
                 ask.rental.record(late, self.context.now(), key=key)
         log.info("request %d can't be done yet: %s", ask_id, error.code)
@@ -348,9 +347,7 @@ class Asks:
         with self.context.store.read() as session:
             most = [one for room in capacity.rooms(session, self.context.config) for one in largest(room)]
         if not any(size.within(one) for one in most):
-            sizes = self.context.config.all_sizes()
-            fitting = [one.name for one in sizes if any(one.within(host) for host in most)]
-            raise UserError(ErrorCode.SIZE_LARGE, size=size, largest=most, fitting=fitting)
+            raise too_large(self.context.config, size, most)
 
     def _locked(self, session: Session, ask_id: int) -> Ask | None:
         """The request and its rental, both locked; of a server that was moved, it is about the one that it became."""
@@ -413,9 +410,7 @@ class Asks:
         known = {image.name: image for image in capacity.all_images(session, self.context.config)}
         image = known.get(rental.image)
         if size and image and (size.disk_gb < image.min_disk_gb or size.ram_mb < image.min_ram_mb):
-            raise UserError(
-                ErrorCode.SIZE_SMALL, image=image.name, disk_gb=image.min_disk_gb, ram_mb=image.min_ram_mb
-            )
+            raise too_small(image)
 
     def _decide(
         self,
@@ -445,20 +440,13 @@ class Asks:
         """
         now, size = self.context.now(), granted.whole_size
         if size is not None and granted.until is not None:
-            rental.size, rental.vcpus, rental.ram_mb, rental.disk_gb = (
-                size.name,
-                size.vcpus,
-                size.ram_mb,
-                size.disk_gb,
-            )
+            rental.wanted_size = size
             rental.ends_on, rental.end_set_at = granted.until, now
         if rental.starts_on is not None and rental.starts_on <= self.context.today():
             rental.starts_on = None
         if rental.starts_on is not None:
             book = WaitingList(session, self.context.config, self.context.expiry, now)
-            only = rental.planned_node if rental.pinned else None
-            wish = PlacementRequest(rental.kind, rental.wanted_image, rental.wanted_size, only=only)
-            rental.planned_node = book.promise(wish, rental.starts_on, rental.ends_on)
+            rental.planned_node = book.promise(request_of(rental), rental.starts_on, rental.ends_on)
             if rental.planned_node is None:
                 raise UserError(ErrorCode.ASK_NOT_FREE, name=rental.name, day=rental.starts_on)
         rental.move_to(Status.WAITING, now, event=told, actor=who.id)
@@ -473,11 +461,6 @@ def _is_over(ask: Ask) -> bool:
     if ask.what is AskKind.RENT:
         return ask.rental.status is not Status.ASKED
     return not ask.rental.live
-
-
-def _last_day(rental: Rental) -> date:
-    """The last one on which it is of use to begin with it."""
-    return min(rental.wait_until or rental.ends_on, rental.ends_on)
 
 
 def _merged(less: Allowance, wanted: Allowance) -> Allowance:

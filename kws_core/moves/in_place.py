@@ -74,12 +74,7 @@ def finish(rental: Rental, now: datetime, *, runs: bool) -> None:
     held, was = rental.placement, rental.wanted_size
     assert held
     size = _forget(held)
-    rental.size, rental.vcpus, rental.ram_mb, rental.disk_gb = (
-        size.name,
-        size.vcpus,
-        size.ram_mb,
-        size.disk_gb,
-    )
+    rental.wanted_size = size
     held.resized_at = now  # the node may not have counted yet that it lets go of the old size
     if not runs and not held.powered_off:
         held.powered_off, held.act_at = True, now  # the card says that it runs when it does
@@ -124,12 +119,7 @@ def break_off(session: Session, rental: Rental, shown: Size | None, why: str, no
     assert held
     size = _forget(held)
     if shown is not None and replace(shown, name=size.name) == size:
-        rental.size, rental.vcpus, rental.ram_mb, rental.disk_gb = (
-            size.name,
-            size.vcpus,
-            size.ram_mb,
-            size.disk_gb,
-        )
+        rental.wanted_size = size
     held.powered_off, held.act_at = True, None
     rental.record(ResizeFailed(held.node, size.name, why, BROKEN), now)
     alert = ResizeBrokeAlert(rental.id, rental.name, rental.owner, held.node, why)

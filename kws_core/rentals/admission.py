@@ -257,8 +257,7 @@ class _Examination:
                 self.errors[name] = UserError(ErrorCode.FIGURE_LARGE, most=limit)
         if custom and not self.errors.keys().isdisjoint(FIGURES):
             return False
-        fitting = [one.name for one in self.config.all_sizes() if any(one.within(host) for host in most)]
-        raise UserError(ErrorCode.SIZE_LARGE, size=size, largest=most, fitting=fitting)
+        raise too_large(self.config, size, most)
 
     def _largest(self) -> list[Size]:
         """The largest server of each host that may get this one, whatever else is on it now."""
@@ -277,9 +276,7 @@ class _Examination:
     def _large_enough(self, size: Size, image: Image) -> bool:
         """Otherwise there is an error: at the size, or at each custom figure that is too small."""
         small = {"disk_gb": size.disk_gb < image.min_disk_gb, "ram_mb": size.ram_mb < image.min_ram_mb}
-        error = UserError(
-            ErrorCode.SIZE_SMALL, image=image.name, disk_gb=image.min_disk_gb, ram_mb=image.min_ram_mb
-        )
+        error = too_small(image)
         if any(small.values()) and self.form.size != CUSTOM:
             raise error
         self.errors.update({name: error for name, wrong in small.items() if wrong})
@@ -352,3 +349,15 @@ class _Examination:
             raise UserError(ErrorCode.NODE_UNKNOWN)
         if not self.who.admin:
             self._ask_for(UserError(ErrorCode.NODE_ADMINS))
+
+
+def too_large(config: Config, size: Size, most: Sequence[Size]) -> UserError:
+    """What is said to a size that no host gives to one server, with those that one does."""
+    fitting = [one.name for one in config.all_sizes() if any(one.within(host) for host in most)]
+    return UserError(ErrorCode.SIZE_LARGE, size=size, largest=most, fitting=fitting)
+
+
+def too_small(image: Image) -> UserError:
+    """What is said to a size that is less than the image needs."""
+    least = {"disk_gb": image.min_disk_gb, "ram_mb": image.min_ram_mb}
+    return UserError(ErrorCode.SIZE_SMALL, image=image.name, **least)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from kws_core.context import Context
+from kws_core.expiry import A_DAY
 from kws_core.people import Actor
 from kws_core.scheduling.calendar import NOW, Calendar, Load, Slot, slot_of
 from kws_core.scheduling.placement import PlacementRequest, decision_for
-from kws_core.scheduling.waiting_list import A_DAY, Place, WaitingList
+from kws_core.scheduling.waiting_list import Place, WaitingList
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import PlacementState
 from kws_core.values import Kind, Size

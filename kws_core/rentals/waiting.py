@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
 from kws_core.context import Context
-from kws_core.database import queries
+from kws_core.database import job_ledger, queries
 from kws_core.rentals.lifecycle import end, place
+from kws_core.scheduling import capacity
 from kws_core.scheduling.calendar import NOW
-from kws_core.scheduling.placement import PlacementRequest, decision_for
-from kws_core.scheduling.waiting_list import Place, WaitingList, anybody_waits
+from kws_core.scheduling.placement import decision_for
+from kws_core.scheduling.waiting_list import Place, WaitingList, anybody_waits, request_of
 from kws_core.tables.details.events import WaitLapsed, WaitLate, WaitOver
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
@@ -38,9 +40,9 @@ class Waiting:
                 return []
         with self.context.store.write() as session:
             queries.lock_capacity(session)
-            self._lapse(session)
-            session.flush()
-            served = self._place(session)
+            book = self._list(session)
+            self._lapse(book)
+            served = self._place(session, book)
         if served:
             log.info("placed %s that waited", len(served))
             self.context.work.set()
@@ -55,15 +57,14 @@ class Waiting:
     def _list(self, session: Session) -> WaitingList:
         return WaitingList(session, self.context.config, self.context.expiry, self.context.now())
 
-    def _lapse(self, session: Session) -> None:
-        book = self._list(session)
-        for rental in book.rentals.values():
-            last = min(rental.wait_until or rental.ends_on, rental.ends_on)
-            if last < book.today:
+    def _lapse(self, book: WaitingList) -> None:
+        for rental in list(book.rentals.values()):
+            if rental.waits_until < book.today:
                 end(rental, WaitLapsed(), self.context.now())
+                del book.rentals[rental.id]
 
-    def _place(self, session: Session) -> list[str]:
-        book, served = self._list(session), []
+    def _place(self, session: Session, book: WaitingList) -> list[str]:
+        served = []
         calendar, slots = book.plan()
         for rental_id, slot in slots.items():
             rental = book.rentals[rental_id]
@@ -78,8 +79,8 @@ class Waiting:
 
     def _fits(self, session: Session, rental: Rental, node: str) -> bool:
         """Whether it still does, with those placed that came before it."""
-        wish = PlacementRequest(rental.kind, rental.wanted_image, rental.wanted_size, only=node)
-        rooms = self._list(session).rooms
+        wish = replace(request_of(rental), only=node)
+        rooms = capacity.rooms(session, self.context.config)
         return any(room.node == node and decision_for(room, wish) is None for room in rooms)
 
     def _begin(self, rental: Rental, node: str) -> None:
@@ -89,6 +90,5 @@ class Waiting:
         place(rental, node, now)
 
     def _tell_late(self, session: Session, rental: Rental) -> None:
-        late = WaitLate(rental.planned_node)
-        if all(event.key != LATE for event in queries.history(session, rental.id)):
-            rental.record(late, self.context.now(), key=LATE)
+        if (rental.id, LATE) not in job_ledger.told_once(session, [rental.id]):
+            rental.record(WaitLate(rental.planned_node), self.context.now(), key=LATE)

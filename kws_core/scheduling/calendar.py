@@ -146,7 +146,9 @@ class Calendar:
         kept = list(self.promises.values())
         bare = self.copy()
         for promise in kept:
-            bare.drop(promise.rental)
+            assert promise.node
+            del bare.promises[promise.rental]
+            bare.give_back(promise, Slot(promise.node, promise.first))
         for node in sorted(wish.nodes & self._free.keys()):
             if not bare.fits(wish.load, node, first, wish.end):
                 continue
@@ -170,14 +172,6 @@ class Calendar:
     def give_back(self, wish: Wish, slot: Slot) -> None:
         """It isn't taken any longer."""
         self._add(slot.node, wish.load, slot.first, wish.end)
-
-    def drop(self, rental: str) -> Wish | None:
-        """That promise is no more; what it was, if it was one."""
-        self.unmet.pop(rental, None)
-        promise = self.promises.pop(rental, None)
-        if promise is not None and promise.node is not None:
-            self._add(promise.node, promise.load, promise.first, promise.end)
-        return promise
 
     def copy(self) -> Calendar:
         """Another one, as this is now."""

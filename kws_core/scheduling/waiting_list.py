@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kws_core.config import Config
-from kws_core.expiry import ExpiryPolicy
+from kws_core.expiry import A_DAY, ExpiryPolicy
 from kws_core.scheduling import build_slots, capacity, fair_queue
 from kws_core.scheduling.calendar import NOW, Calendar, Load, Slot, Wish, day_of, slot_of
 from kws_core.scheduling.fair_queue import BuildRequest
@@ -32,7 +32,6 @@ from kws_core.scheduling.placement import (
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import HOLDING, PlacementState, Status
 
-A_DAY = timedelta(days=1)
 USUAL_BUILD = timedelta(minutes=10)  # on a node that has built nothing yet
 LONGEST_LEAD = timedelta(hours=2)
 SPARE = timedelta(minutes=2)
@@ -97,7 +96,6 @@ class WaitingList:
         known: capacity.Records | None = None,
     ) -> None:
         self.session = session
-        self.config = config
         self.ends = ends
         self.now = now
         self.today = ends.day_of(now)
@@ -164,10 +162,8 @@ class WaitingList:
 
     def _wish_of(self, rental: Rental, until: date | None = None) -> Wish:
         """A rental that waits, as the calendar takes it; lasting until another day, if one is given."""
-        only = rental.planned_node if rental.pinned else None
-        request = PlacementRequest(rental.kind, rental.wanted_image, rental.wanted_size, only=only)
         first = None if self.is_due(rental) else rental.starts_on
-        wish = self.wish(rental.id, request, until or rental.ends_on, first)
+        wish = self.wish(rental.id, request_of(rental), until or rental.ends_on, first)
         return replace(wish, node=rental.planned_node) if first else wish
 
     def wish(self, rental: str, request: PlacementRequest, ends_on: date, first: date | None = None) -> Wish:
@@ -305,13 +301,12 @@ class WaitingList:
         """What is left now; less than nothing where more is lent than nodes.toml allows by now."""
         status = self.statuses[node]
         room, lent = status.room, status.lent
-        none = PLENTY
         return Load(
             min(room.free_vcpus, room.vcpus - lent.vcpus),
             min(room.free_ram_mb, room.ram_mb - lent.ram_mb),
             min(room.free_disk_gb, room.disk_gb - lent.disk_gb),
-            min(_or(room.free_addresses, none), _or(room.free_machines, none)),
-            _or(room.free_servers, none),
+            min(_or(room.free_addresses, PLENTY), _or(room.free_machines, PLENTY)),
+            _or(room.free_servers, PLENTY),
         )
 
     def able(self, request: PlacementRequest) -> frozenset[str]:
@@ -349,6 +344,12 @@ class WaitingList:
         took = [(ready - begun).total_seconds() for ready, begun in rows if ready and begun]
         usual = timedelta(seconds=median(took)) if took else USUAL_BUILD
         return min(LONGEST_LEAD, usual * 2 + SPARE)
+
+
+def request_of(rental: Rental) -> PlacementRequest:
+    """What a rental that waits asks of a node."""
+    only = rental.planned_node if rental.pinned else None
+    return PlacementRequest(rental.kind, rental.wanted_image, rental.wanted_size, only=only)
 
 
 def _emptied(room: NodeCapacity) -> NodeCapacity:

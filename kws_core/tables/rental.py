@@ -135,6 +135,15 @@ class Rental(Base):
         """The size as it was when rented, whatever nodes.toml says now."""
         return Size(self.size, self.vcpus, self.ram_mb, self.disk_gb)
 
+    @wanted_size.setter
+    def wanted_size(self, size: Size) -> None:
+        self.size, self.vcpus, self.ram_mb, self.disk_gb = size.name, size.vcpus, size.ram_mb, size.disk_gb
+
+    @property
+    def waits_until(self) -> date:
+        """The last day on which it is of use to begin with it."""
+        return min(self.wait_until or self.ends_on, self.ends_on)
+
     @property
     def largest_size(self) -> Size:
         """The larger of what it has and what it is to get, in everything."""

@@ -57,7 +57,7 @@ class Sites:
         """Return the section of nodes.toml.
 
         Raises:
-            UserError: If there is none.
+            UserError: If nodes.toml has no such section.
         """
         if self.context.config.web is None:
             raise UserError(ErrorCode.WEB_OFF)
