@@ -172,6 +172,16 @@ class Bench:
         """The fault is over now."""
         self._end = self.seconds()
 
+    def loses(self, cloud: CloudServer, seconds: float, after: int = 0) -> None:
+        """So many beats from now a node refuses connections, and is back that many seconds later."""
+        for _ in range(after):
+            self.beat()
+        cloud.refuse()
+        self.strike()
+        self.pass_time(seconds)
+        cloud.listen()
+        self.over()
+
     def recovers(self, done: Callable[[], Any], within: float) -> None:
         """Time passes until ``done``; how much since the fault began (or ended) is what recovery took."""
         self.until(done, within)

@@ -49,13 +49,7 @@ def down(bench: Bench, seconds: int) -> None:
     """The node dies so many seconds after the wish, and is back a while later."""
     one_ready(bench)
     keep_a_copy(bench)
-    for _ in range(seconds):
-        bench.beat()
-    bench.clouds["node1"].refuse()
-    bench.strike()
-    bench.pass_time(LATER)
-    bench.clouds["node1"].listen()
-    bench.over()
+    bench.loses(bench.clouds["node1"], LATER, after=seconds)
     bench.recovers(lambda: kept(bench), 300)
     says(bench, "Copy kept")
 

@@ -91,13 +91,7 @@ def fails(bench: Bench, within: float = 600, words: str = FAILED) -> None:
 def source_down(bench: Bench, seconds: int) -> None:
     """The node that has it dies so many seconds after the wish, and is back a while later."""
     begins(bench)
-    for _ in range(seconds):
-        bench.beat()
-    bench.clouds["node1"].refuse()
-    bench.strike()
-    bench.pass_time(LATER)
-    bench.clouds["node1"].listen()
-    bench.over()
+    bench.loses(bench.clouds["node1"], LATER, after=seconds)
     comes(bench)
 
 
@@ -106,12 +100,7 @@ def target_down(bench: Bench, seconds: int) -> None:
     begins(bench)
     for _ in range(seconds):
         bench.beat()
-    cloud = target(bench)
-    cloud.refuse()
-    bench.strike()
-    bench.pass_time(LATER)
-    cloud.listen()
-    bench.over()
+    bench.loses(target(bench), LATER)
     comes(bench)
 
 

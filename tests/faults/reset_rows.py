@@ -31,13 +31,7 @@ def down(bench: Bench, seconds: int) -> None:
     """The node dies so many seconds after the wish, and is back a while later."""
     one_ready(bench)
     reset(bench)
-    for _ in range(seconds):
-        bench.beat()
-    bench.clouds["node1"].refuse()
-    bench.strike()
-    bench.pass_time(LATER)
-    bench.clouds["node1"].listen()
-    bench.over()
+    bench.loses(bench.clouds["node1"], LATER, after=seconds)
     bench.recovers(lambda: is_reset(bench), 300)
     once(bench)
 

@@ -79,13 +79,7 @@ def through_a_copy(bench: Bench, within: float = 600) -> None:
 def down(bench: Bench, seconds: int) -> None:
     """The node dies so many seconds after the wish, and is back a while later."""
     address = begins(bench)
-    for _ in range(seconds):
-        bench.beat()
-    bench.clouds["node1"].refuse()
-    bench.strike()
-    bench.pass_time(LATER)
-    bench.clouds["node1"].listen()
-    bench.over()
+    bench.loses(bench.clouds["node1"], LATER, after=seconds)
     comes(bench, address)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import broken_names
 
 from bot.delivery import keys
 from bot.delivery.admins import AdminNotices
@@ -46,10 +47,9 @@ from kws_core.reconcile.resumption import Resumption
 from kws_core.reconcile.steps import Steps
 from kws_core.rentals.key_files import KeyFiles
 from kws_core.rentals.lifecycle import end
-from kws_core.rentals.web_names import hand_over
 from kws_core.tables.details.events import MoveDone
 from kws_core.values import TAG_PREFIX
-from kws_core.web import proxy, routes
+from kws_core.web import proxy
 
 SERVER_UNSAID = ("POST", "/servers$", True)
 POST_UNSAID = ("chat.postMessage", "drop_after")
@@ -220,35 +220,6 @@ def without_telling_of_the_link(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(proxy.Proxy, "_note_served", lambda self, wanted: None)
 
 
-def without_taking_the_names_along(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(lifecycle, "hand_over", lambda *_: None)
-
-
-def without_leaving_names_where_they_are(patch: pytest.MonkeyPatch) -> None:
-    begin = lifecycle.begin
-
-    def hasty(session: Any, rental: Any, node: str, size: Any, now: Any, *more: Any) -> Any:
-        successor = begin(session, rental, node, size, now, *more)
-        session.flush()
-        hand_over(session, rental, successor, now)
-        return successor
-
-    patch.setattr(lifecycle, "begin", hasty)
-
-
-def without_a_page_while_it_is_reset(patch: pytest.MonkeyPatch) -> None:
-    route_of = routes.route_of
-
-    def blind(rental: Any, labels: Any) -> Any:
-        since, rental.reset_at = rental.reset_at, None
-        try:
-            return route_of(rental, labels)
-        finally:
-            rental.reset_at = since
-
-    patch.setattr(routes, "route_of", blind)
-
-
 def without_editing_what_admins_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(AdminNotices, "_edit", lambda *_: None)
 
@@ -289,14 +260,14 @@ PLANTED = [
     (without_confirming, row(resize_rows.twice), "", "not within"),
     (without_looking_at_caddy_again, row(web_rows.changed), "restarted", "not within"),
     (without_telling_of_the_link, row(web_rows.away), 5, "not within"),
-    (without_taking_the_names_along, row(web_rows.moves_without_caddy), 0, "not within"),
+    (broken_names.stay_behind, row(web_rows.moves_without_caddy), 0, "not within"),
     (
-        without_leaving_names_where_they_are,
+        broken_names.go_too_early,
         row(web_rows.move_is_refused),
         (move_rows.NOT_THERE, ("POST", "/servers$", 0)),
         "its names have left it",
     ),
-    (without_a_page_while_it_is_reset, row(web_rows.is_reset_meanwhile), "node", "not starting"),
+    (broken_names.lead_to_what_is_reset, row(web_rows.is_reset_meanwhile), "node", "not starting"),
     (without_editing_what_admins_read, row(ask_rows.away), "decided", "a button is left"),
     (without_doing_what_was_approved, row(ask_rows.no_node), 60, "not within"),
     (without_a_second_removal, row(power_rows.kept_file), power_rows.REMOVAL[1], "not within"),

@@ -39,23 +39,21 @@ def told_once(bench: Bench) -> None:
 
 def away(bench: Bench, seconds: int) -> None:
     """Nothing answers at the admin API from before the form until so many seconds after the server is ready."""
-    bench.caddy.down = True
-    bench.strike()
-    one_ready(bench)
-    bench.pass_time(seconds)
-    bench.caddy.down = False
-    bench.over()
-    bench.recovers(lambda: served(bench), 30)
-    told_once(bench)
+    _served_after(bench, "down", seconds)
 
 
 def refuses(bench: Bench, seconds: int) -> None:
     """It takes no configuration."""
-    bench.caddy.refuses = True
+    _served_after(bench, "refuses", seconds)
+
+
+def _served_after(bench: Bench, trouble: str, seconds: int) -> None:
+    """Caddy has that trouble from before the form until so many seconds after the server is ready."""
+    setattr(bench.caddy, trouble, True)
     bench.strike()
     one_ready(bench)
     bench.pass_time(seconds)
-    bench.caddy.refuses = False
+    setattr(bench.caddy, trouble, False)
     bench.over()
     bench.recovers(lambda: served(bench), 30)
     told_once(bench)
@@ -132,12 +130,7 @@ def moves_from_a_dead_node(bench: Bench, when: str) -> None:
     with_two_names(bench)
     move(bench)
     bench.until(lambda: other(bench).placement and other(bench).placement.image_at, 120)  # type: ignore[union-attr]
-    cloud = bench.clouds["node1"] if when == "has it" else target(bench)
-    cloud.refuse()
-    bench.strike()
-    bench.pass_time(LATER)
-    cloud.listen()
-    bench.over()
+    bench.loses(bench.clouds["node1"] if when == "has it" else target(bench), LATER)
     comes(bench)
     assert leads_to(bench, other(bench)), "its names did not follow"
     assert first(bench).site is None, "two have it"

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
+from harness import broken_names
 from life import web_scenarios as scenarios
 from life.planted_moves import PAIRS, mutant
 from sqlalchemy.orm import Session
 
-from kws_core.moves import lifecycle
 from kws_core.rentals import web_names
 from kws_core.tables.network import Site
 from kws_core.tables.states import Audience
@@ -32,7 +32,7 @@ def a_name_that_another_has_is_given_away(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.moves_with_its_names)
 def a_move_leaves_names_behind(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(lifecycle, "hand_over", lambda *_: None)
+    broken_names.stay_behind(patch)
 
 
 @mutant(scenarios.caddy_is_started_again)
