@@ -10,8 +10,11 @@ import pytest
 from harness.world import ADMIN, JOON, MINA, World
 
 from kws_core.errors import ErrorCode, FormError, UserError
+from kws_core.moves.service import Moves
 from kws_core.people import Actor
 from kws_core.rentals.extension import Extensions
+from kws_core.rentals.waiting import Waiting
+from kws_core.scheduling.node_maintenance import NodeMaintenance
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Reason, Status
 
@@ -163,3 +166,27 @@ def test_first_days_that_make_no_sense(world: World) -> None:
     assert no_room(world, "a", wait_until=world.day(-1), wait=True).code is ErrorCode.END_PAST
     assert no_room(world, "a", starts_on=world.day(15), ends_on=world.day(120)).code is ErrorCode.END_LATE
     assert world.rent("a", JOON, starts_on=world.day(0)).status is Status.REQUESTED
+
+
+def test_what_waited_too_long_lapses_also_where_there_is_room_by_now(world: World) -> None:
+    full(world)
+    late = wait(world, "late", ends_on=world.day(30), wait_until=world.day(2))
+    maintenance = NodeMaintenance(world.context)
+    maintenance.drain(ADMIN, "node1", where="test")
+    for rental in world.rental_queries.my_rentals(MINA):
+        world.rental_service.return_rental(MINA, rental.id)
+    world.settle(120)
+    assert world.look(late).status is Status.WAITING
+    world.midnight(3, minutes=1)
+    maintenance.undrain(ADMIN, "node1", where="test")
+    assert Waiting(world.context).serve() == []
+    assert world.look(late).reason is Reason.LAPSED
+
+
+def test_both_sizes_of_a_resize_come_back_at_its_end(make_world: Callable[..., World]) -> None:
+    world = make_world(1, vcpus=3, ram_mb=3072, disk_gb=40)
+    mine = world.ready("web01", MINA, ends_on=world.day(3))
+    Moves(world.context).start(MINA, mine.id, size=world.config.size("large"))
+    assert world.look(mine).resizing
+    later = world.rent("exam", JOON, size="large", starts_on=world.day(10), ends_on=world.day(12))
+    assert (later.status, later.planned_node) == (Status.WAITING, "node1")
