@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,7 +28,7 @@ max_rentals_per_user = 1000
 max_vcpus_per_user = 1000
 max_ram_mb_per_user = 1000000
 [openstack]
-ready_check = "active"
+ready_check = "{ready_check}"
 [sizes]
 bench = {{ vcpus = {vcpus}, ram_mb = {ram_mb}, disk_gb = {disk_gb} }}
 """
@@ -121,12 +121,21 @@ class Rival(Traced):
 class Bot(Traced):
     """`kws run` as its users run it, and a core of our own on the same database."""
 
-    def __init__(self, folder: Path, workspace: Workspace, nodes: Sequence[str], builds: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        workspace: Workspace,
+        nodes: Sequence[str],
+        builds: int,
+        size: Mapping[str, int] = SIZE,
+        ready_check: str = "active",
+    ) -> None:
         super().__init__(folder, "kws")
         self.workspace = workspace
         self.config = folder / "nodes.toml"
         self.config.write_text(
-            TOML.format(**SIZE) + "".join(NODE.format(name=node, builds=builds) for node in nodes)
+            TOML.format(ready_check=ready_check, **size)
+            + "".join(NODE.format(name=node, builds=builds) for node in nodes)
         )
         self.database = f"sqlite:///{folder / DATABASE}"
         store = Store(self.database)
