@@ -20,6 +20,14 @@ DURATION = re.compile(
 DAY = re.compile(r"(20[0-9]{2})(?:[./]\s*|년\s*)([0-9]{1,2})(?:[./]\s*|월\s*)([0-9]{1,2})(?:\.|일)?")
 COUNTS = {"한": 1, "일": 1, "두": 2, "이": 2, "세": 3, "삼": 3}  # 한 달, 일주일, …
 FROM, TO = "부터", "까지"  # behind a first, and a last day
+NEXT = re.compile(
+    r"(?:(?P<month>[0-9]{1,2})월\s*)?(?P<day>[0-9]{1,2})일"
+)  # 12월 10일; behind it FROM or TO: 10일
+SPACED = re.compile(  # one day or length in several words
+    r"(?<=[0-9]년|[0-9]월|[0-9][.])\s+(?=[0-9])"
+    r"|(?<=[0-9]|한|두|세)\s+(?=(?:days?|weeks?|months?|일|주일?|개월|달)(?:\s|간|동안|부터|까지|$))"
+    r"|\s+(?=(?:부터|까지|동안|간)(?:\s|$))"
+)
 NEAR = {"오늘": 0, "today": 0, "내일": 1, "tomorrow": 1, "모레": 2, "보름": 15}
 
 
@@ -33,9 +41,9 @@ def parse(words: str, offer: FormOptions) -> RentForm:
     image, size, starts_on, ends_on = None, offer.sizes[0].name, None, offer.default_end
     images = {entry.name.lower(): entry.name for entry in offer.images}
     sizes = {entry.name.lower(): entry.name for entry in offer.sizes}
-    for word in rest:
+    for word in SPACED.sub("", " ".join(rest)).split():
         low = word.lower()
-        days = days_meant(low, offer.today)
+        days = days_meant(low, starts_on or offer.today)
         if days is not None:
             starts_on, ends_on = days[0] or starts_on, days[1] or ends_on
         elif low in sizes:
@@ -52,7 +60,7 @@ def parse(words: str, offer: FormOptions) -> RentForm:
 def days_meant(word: str, today: date) -> tuple[date | None, date | None] | None:
     """First and last day that a word says: ``14d``, ``2026-12-10..2026-12-20``, ``2026-12-10부터``, ``20일까지``.
 
-    A length behind ``..`` counts from the first day.
+    A length behind a first day counts from it.
     """
     first, dots, last = word.partition("..")
     if dots:
@@ -60,10 +68,25 @@ def days_meant(word: str, today: date) -> tuple[date | None, date | None] | None
         ends = day_meant(last, begins) if begins and last else None
         return (begins, ends) if begins and (ends or not last) else None
     if word.endswith(FROM):
-        begins = day_meant(word.removesuffix(FROM), today)
+        begins = _named_day(word.removesuffix(FROM), today)
         return (begins, None) if begins else None
-    ends = day_meant(word.removesuffix(TO), today)
+    ends = _named_day(word.removesuffix(TO), today) if word.endswith(TO) else day_meant(word, today)
     return (None, ends) if ends else None
+
+
+def _named_day(word: str, today: date) -> date | None:
+    """As day_meant, but ``10일`` is the tenth: nobody says *from ten days*."""
+    return _next(word, today) or day_meant(word, today)
+
+
+def _next(word: str, today: date) -> date | None:
+    """The next such day that comes: ``12월10일`` within a year, ``10일`` within a few months."""
+    found = NEXT.fullmatch(word)
+    if found is None:
+        return None
+    day, month = int(found["day"]), found["month"] and int(found["month"])
+    ahead = (today + timedelta(days=days) for days in range(366))
+    return next((one for one in ahead if one.day == day and month in (None, one.month)), None)
 
 
 def day_meant(word: str, today: date) -> date | None:
@@ -81,6 +104,8 @@ def day_meant(word: str, today: date) -> date | None:
             )
         if written := DAY.fullmatch(word):
             return date(*(int(part) for part in written.groups()))
+        if "월" in word:
+            return _next(word, today)
         return date.fromisoformat(word)
     except (ValueError, OverflowError):
         return None

@@ -197,6 +197,37 @@ def waiting(scene: Scene) -> None:
         scene.shoot(name)
 
 
+def asking(scene: Scene) -> None:
+    """A last day beyond the policy: what the form asks, what the admins read, and what became of it."""
+    page, demo = scene.page, scene.demo
+    reason = {"en": "My thesis experiment runs until March.", "ko": "졸업 논문 실험이 3월까지 이어집니다."}
+    far = demo.service.context.today() + timedelta(days=110)
+    scene.fill_form("thesis")
+    page.locator("#modals dialog [data-block=ends_on] input").fill(far.isoformat())
+    page.locator("#modals dialog [data-block=name] input").press("Enter")
+    ask = page.locator("#modals dialog [data-block=ask] textarea, #modals dialog [data-block=ask] input")
+    ask.first.wait_for()
+    ask.first.fill(reason[scene.language])
+    scene.shoot("demo-ask")
+    page.locator("#modals dialog [data-block=name] input").press("Enter")
+    page.locator("#modals dialog").wait_for(state="detached")
+    page.goto(f"{demo.workspace.page_url}#{ADMIN}/messages")
+    page.get_by_text("lab-admin").click()
+    approve = page.locator('button[data-focus$="/ask_approve"]')
+    approve.first.wait_for()
+    scene.to_the_end()
+    scene.shoot("demo-ask-admin")
+    approve.first.click()
+    approve.first.wait_for(state="detached")
+    scene.to_the_end()
+    scene.shoot("demo-decision-admin")
+    until(lambda: running(demo, 1))
+    page.goto(f"{demo.workspace.page_url}#{PERSON}/messages")
+    page.locator("#messages .message").filter(has_text="thesis").first.wait_for()
+    scene.to_the_end()
+    scene.shoot("demo-decision")
+
+
 def play(browser: Any, language: str, act: Callable[[Scene], None]) -> None:
     """Play one act on a fresh demo."""
     with simulated(port=PORT, clock=DemoClock(MORNING), pace=Pace(0.1, 0.1, 0.1)) as demo:
@@ -220,7 +251,9 @@ def main() -> int:
         print("no chromium on this machine: apt-get install chromium", file=sys.stderr)
         return 1
     FOLDER.mkdir(exist_ok=True)
-    wanted = [act for act in (first_rental, waiting) if act.__name__ in (sys.argv[1:] or act.__name__)]
+    wanted = [
+        act for act in (first_rental, waiting, asking) if act.__name__ in (sys.argv[1:] or act.__name__)
+    ]
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium)
         for language in LANGUAGES:

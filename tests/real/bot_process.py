@@ -126,7 +126,7 @@ class BotProcess:
     def start(self) -> None:
         """Starts it; it has both connections when this returns."""
         self.launch()
-        self.workspace.wait_connected(2, timeout=20)
+        self.workspace.wait_connected(2, timeout=90)  # a busy machine
 
     def launch(self) -> None:
         """Starts it, and does not wait."""

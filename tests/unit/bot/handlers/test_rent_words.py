@@ -6,7 +6,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from bot.handlers.rent_words import day_meant, days_meant
+from bot.handlers.rent_words import day_meant, days_meant, parse
+from kws_core.rentals.service import FormOptions
+from kws_core.values import Size
 
 TODAY = date(2026, 11, 28)
 
@@ -85,10 +87,36 @@ def test_what_is_no_length(word: str) -> None:
         ("2026-12-10..", date(2026, 12, 10), None),
         ("2026-12-10부터", date(2026, 12, 10), None),
         ("2026-12-20까지", None, date(2026, 12, 20)),
+        ("12월10일부터", date(2026, 12, 10), None),
+        ("1월5일까지", None, date(2027, 1, 5)),
+        ("20일까지", None, date(2026, 12, 20)),  # the twentieth, not in twenty days
+        ("28일까지", None, date(2026, 11, 28)),
+        ("2주까지", None, 14),
+        ("내일부터", date(2026, 11, 29), None),
     ],
 )
 def test_days_that_are_meant(word: str, first: date | None, last: date | int | None) -> None:
     assert days_meant(word, TODAY) == (first, TODAY + timedelta(days=last) if isinstance(last, int) else last)
+
+
+@pytest.mark.parametrize(
+    ("words", "first", "last"),
+    [
+        ("12월 10일부터 12월 20일까지", date(2026, 12, 10), date(2026, 12, 20)),
+        ("12월 10일 부터 20일 까지", date(2026, 12, 10), date(2026, 12, 20)),
+        ("10일부터 5일까지", date(2026, 12, 10), date(2027, 1, 5)),
+        ("2026년 12월 10일부터 2주 동안", date(2026, 12, 10), date(2026, 12, 24)),
+        ("2026. 12. 10.부터 7일간", date(2026, 12, 10), date(2026, 12, 17)),
+        ("한 달", None, date(2026, 12, 28)),
+        ("2 weeks", None, date(2026, 12, 12)),
+        ("10 days", None, date(2026, 12, 8)),
+    ],
+)
+def test_days_of_several_words(words: str, first: date | None, last: date) -> None:
+    offer = FormOptions((), [Size("small", 1, 512, 5)], (), TODAY, TODAY, TODAY)
+    form = parse(f"web01 {words} small", offer)
+    assert (form.name, form.size) == ("web01", "small")
+    assert (form.starts_on, form.ends_on) == (first, last)
 
 
 @pytest.mark.parametrize(
