@@ -124,9 +124,13 @@ class BotProcess:
         }
 
     def start(self) -> None:
-        """Starts it; it has both connections when this returns."""
+        """Starts it; it has both connections when this returns. Otherwise none is left: it would sweep what others make."""
         self.launch()
-        self.workspace.wait_connected(2, timeout=90)  # a busy machine
+        try:
+            self.workspace.wait_connected(2, timeout=90)
+        except BaseException:
+            self.kill()
+            raise
 
     def launch(self) -> None:
         """Starts it, and does not wait."""
