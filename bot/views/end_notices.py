@@ -31,7 +31,7 @@ from kws_core.tables.details.idle_events import IdleAsked
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import Reason, Status
+from kws_core.tables.states import Power, Reason, Status
 from kws_core.values import Kind
 
 KINDS = frozenset({EventKind.WARNED, EventKind.STOPPED, EventKind.IDLE_ASKED})
@@ -66,10 +66,7 @@ def message(
             return _with_id(event, idle_notice.answer(rental, event, events, texts))
         return _with_id(event, _outcome(rental, outlook, texts))
     if isinstance(event.details, IdleAsked):
-        actions = ActionsBlock(
-            block_id=ids.EXTENSION + rental.id, elements=idle_notice.buttons(rental, texts)
-        )
-        return _with_id(event, idle_notice.question(rental, event.details, texts), actions)
+        return _unused(rental, event, event.details, texts)
     if isinstance(event.details, Stopped):
         return _stopped(rental, event, event.details.until, outlook, texts)
     return _warning(rental, event, outlook, texts)
@@ -122,6 +119,17 @@ def _stopped(
     )
     buttons = [restore_button(rental, texts), rental_card.return_button(rental, texts)]
     return _with_id(event, text, ActionsBlock(block_id=ids.EXTENSION + rental.id, elements=buttons))
+
+
+def _unused(rental: Rental, event: Event, asked: IdleAsked, texts: Texts) -> Message:
+    stop = [rental_card.stop_button(rental, texts)] if rental.power is Power.ON else []
+    buttons = [
+        idle_notice.keep_button(rental, texts),
+        *stop,
+        rental_card.return_button(rental, texts),
+    ]
+    actions = ActionsBlock(block_id=ids.EXTENSION + rental.id, elements=buttons)
+    return _with_id(event, idle_notice.question(rental, asked, texts), actions)
 
 
 def restore_button(rental: Rental, texts: Texts) -> ButtonElement:

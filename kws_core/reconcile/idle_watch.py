@@ -1,7 +1,7 @@
 """While somebody waits for room, owners of servers that look unused are asked whether they still need them.
 
-The node is asked with no transaction open; then one transaction keeps what was seen, and asks. Of several processes
-that look at the same node only one asks: the rules are read again in that transaction, in which requests take turns.
+The node is asked with no transaction open; then one transaction keeps what was seen, and asks. Of several processes only
+one asks: the rules are checked again in that transaction, in which requests take turns.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class IdleWatch:
         self.nodes = nodes
 
     def look(self, name: str) -> None:
-        """Look at the node's servers that may be unused, and ask their owners."""
+        """Read the CPU time of the node's servers that may be unused, and ask their owners."""
         if not self.context.config.policy.ask_idle:
             return
         with self.context.store.read() as session:

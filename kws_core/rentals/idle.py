@@ -17,7 +17,6 @@ from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.expiry import ExpiryPolicy
 from kws_core.people import Actor
-from kws_core.rentals.access import check_in_place
 from kws_core.scheduling.waiting_list import WaitingList, request_of
 from kws_core.tables.details.idle_events import IdleKept
 from kws_core.tables.event import Event
@@ -31,8 +30,8 @@ ENDS_LATE = timedelta(days=3)  # what ends sooner comes back soon enough
 ASK_EVERY = timedelta(days=7)  # about one rental, at most
 MOST_A_DAY = 3  # questions in the whole lab
 BY_DAY = range(9, 21)  # hours of the lab in which somebody is asked
-APART = timedelta(hours=6)  # two looks at CPU time of which something can be told
-FORGOTTEN = timedelta(days=1)  # an older look tells nothing of now
+APART = timedelta(hours=6)  # two readings of CPU time of which something can be told
+FORGOTTEN = timedelta(days=1)  # an older reading tells nothing of now
 BUSY = 0.01  # of the time of its vCPUs
 
 _BY_OWNER = or_(Event.actor == Rental.owner, Event.kind == EventKind.TRANSFERRED)
@@ -94,7 +93,7 @@ def waiting_for(book: WaitingList, node: str, owner: str) -> int:
 def note_cpu(held: Placement, vcpus: int, seconds: float | None, now: datetime) -> bool:
     """Keep what was read of its CPU time; whether the server looks idle by that.
 
-    It takes two looks long apart. Where its node doesn't tell, it may be idle: what its owner did counts alone.
+    It takes two readings that are long apart. Where its node doesn't tell, it may be idle: what its owner did counts alone.
     One who did tell and doesn't now is asked once more, unless the server is stopped.
     """
     before, at = held.cpu_seconds, held.cpu_read_at
@@ -105,7 +104,7 @@ def note_cpu(held: Placement, vcpus: int, seconds: float | None, now: datetime) 
         _keep(held, seconds, now)
         return False
     most = BUSY * vcpus * max(now - at, APART).total_seconds()
-    if not before <= seconds < before + most:  # less than before: it was started anew
+    if not before <= seconds < before + most:  # less than before: it was started again
         _keep(held, seconds, now)
     elif now - at >= APART:
         _keep(held, seconds, now, idle_since=held.cpu_idle_since or at)
@@ -119,7 +118,7 @@ def _keep(
 
 
 def answered(owner: str, question: Event, events: Sequence[Event]) -> Event | None:
-    """The first thing that the owner did after that question."""
+    """What the owner did first after that question."""
     return next((event for event in events if event.id > question.id and event.actor == owner), None)
 
 
@@ -141,7 +140,6 @@ class StillNeeded:
                 raise UserError(ErrorCode.RENTAL_GONE)
             if not rental.live:
                 raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)
-            check_in_place(rental)
             said = [
                 event
                 for event in queries.history(session, rental_id)

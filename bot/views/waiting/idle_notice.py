@@ -8,13 +8,13 @@ from slack_sdk.models.blocks import ButtonElement, PlainTextObject
 
 from bot.text.i18n import N_, P_, Mrkdwn, Texts
 from bot.text.units import spoken
-from bot.views import ids, rental_card
+from bot.views import ids
 from kws_core.rentals import idle
 from kws_core.tables.details.idle_events import IdleAsked
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import Power, Status
+from kws_core.tables.states import Status
 
 QUESTION = P_(
     ":zzz: {name} has looked unused since {day}, and {n} person waits for room. Do you still need it?",
@@ -48,22 +48,22 @@ def asks(rental: Rental, event: Event, events: Sequence[Event]) -> bool:
 
 def question(rental: Rental, asked: IdleAsked, texts: Texts) -> Mrkdwn:
     """What is asked, and what would help."""
-    asking = texts.n(QUESTION, asked.waiting, name=rental.name, day=texts.date(asked.since))
+    asking = texts.n(
+        QUESTION, asked.waiting, name=rental.name, day=texts.date(asked.since) if asked.since else "?"
+    )
     return Mrkdwn(f"{asking}\n{texts(WHAT_HELPS)}")
 
 
-def buttons(rental: Rental, texts: Texts) -> list[ButtonElement]:
-    """The three answers; one that is off can't be stopped."""
+def keep_button(rental: Rental, texts: Texts) -> ButtonElement:
+    """The answer that changes nothing."""
     label = texts.plain(KEEP)
-    keep = ButtonElement(
+    return ButtonElement(
         action_id=ids.Action.STILL_NEEDED,
         value=rental.id,
         style="primary",
         text=PlainTextObject(text=label),
         accessibility_label=spoken(label, rental.name),
     )
-    stop = [rental_card.stop_button(rental, texts)] if rental.power is Power.ON else []
-    return [keep, *stop, rental_card.return_button(rental, texts)]
 
 
 def answer(rental: Rental, event: Event, events: Sequence[Event], texts: Texts) -> Mrkdwn:

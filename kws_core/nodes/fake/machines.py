@@ -47,7 +47,6 @@ FAULTS = {
 CLOUD_INIT_ENDS = timedelta(
     seconds=20
 )  # after the SSH server has begun to answer; a real one takes up to a minute
-IDLE_SHARE = 0.001  # of its vCPUs that a server uses where nothing else is said
 RUNNING = (MachineState.ACTIVE, MachineState.STOPPED)
 CONSOLE = "FAKE CONSOLE OUTPUT\n"
 
@@ -93,6 +92,7 @@ class FakeMachine:
     reverting: bool = False
     was_off: bool = False  # it was stopped as that began
     spoiled: Refusal | None = None  # it breaks on its way
+    cpu_share: float = 0.001  # how much of its vCPUs it uses
 
     @property
     def kind(self) -> Kind:
@@ -187,11 +187,11 @@ class FakeMachine:
         return self.answers(now - CLOUD_INIT_ENDS, times)
 
     def cpu_seconds(self, now: datetime, times: Times) -> float | None:
-        """CPU time that it has had since its start, if it had used all of it; None while it isn't running."""
+        """CPU time that it has used since its start; None while it isn't running."""
         if self.kind is not Kind.SERVER or self.state(now, times) is not MachineState.ACTIVE:
             return None
         since = self.started_at or self.made_at + times.build
-        return max(0.0, (now - since).total_seconds()) * self.spec.size.vcpus
+        return max(0.0, (now - since).total_seconds()) * self.spec.size.vcpus * self.cpu_share
 
     def check_login(self, login: Login, now: datetime, times: Times) -> LoginCheck:
         """What its SSH server shows; it lets in whose key it was born with, or has taken, and any password."""

@@ -20,7 +20,6 @@ from kws_core.nodes.fake.diagnosis import FakeChecks
 from kws_core.nodes.fake.image_store import FakeImageStore
 from kws_core.nodes.fake.machines import (
     FAULTS,
-    IDLE_SHARE,
     IMAGES,
     REGISTRY,
     RUNNING,
@@ -71,6 +70,8 @@ class FakeNode(FakeChecks):
     than all (None: it is not), ``network``; ``faults`` and ``breaks``: what is ordered and not yet due.
     """
 
+    diagnostics = True  # False: it tells no CPU time, as an OpenStack whose user isn't an admin
+
     def __init__(
         self,
         name: str,
@@ -106,8 +107,6 @@ class FakeNode(FakeChecks):
         self.down = False
         self.boot_scripts = True  # False: its images run none, so that no server takes a key later
         self.resumes_guests = False  # as Nova's resume_guests_state_on_host_boot
-        self.diagnostics = True  # False: as for users of OpenStack who aren't admins
-        self.cpu_share: dict[str, float] = {}  # by id of a server: how much of its vCPUs it uses
         self.consoles = True  # False: it keeps none of its servers
         self.resizes = True  # False: as a single host without Nova's allow_resize_to_same_host
         self.resized: list[tuple[str, Size | ResizeEnd]] = []  # by mark, what it began, and how that ended
@@ -182,7 +181,7 @@ class FakeNode(FakeChecks):
         return self._call("console", lambda: self._console(kind, machine_id, lines))
 
     def cpu_seconds(self, server_id: str) -> float | None:
-        """See Node. As much of the time since its start as ``cpu_share`` says; None without ``diagnostics``."""
+        """See Node. None without ``diagnostics``."""
         return self._call("cpu_seconds", lambda: self._cpu_seconds(server_id))
 
     def put_key(self, machine_id: str, public_key: str) -> None:
@@ -443,10 +442,7 @@ class FakeNode(FakeChecks):
 
     def _cpu_seconds(self, server_id: str) -> float | None:
         machine = self.servers.get(server_id)
-        if machine is None or not self.diagnostics:
-            return None
-        used = machine.cpu_seconds(self._now(), self.times)
-        return None if used is None else used * self.cpu_share.get(server_id, IDLE_SHARE)
+        return machine.cpu_seconds(self._now(), self.times) if machine and self.diagnostics else None
 
     def _put_key(self, machine_id: str, public_key: str) -> None:
         after = self._find(Kind.SERVER, machine_id).with_key(public_key, self._now(), self.times)

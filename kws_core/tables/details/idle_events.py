@@ -14,7 +14,7 @@ class IdleAsked(EventDetails):
     """Its owner is asked whether they still need it; an event of this kind has a key."""
 
     kind = EventKind.IDLE_ASKED
-    since: date  # the day of the last thing that its owner did with it
+    since: date | None  # the day on which its owner did something with it last
     waiting: int  # how many people wait for room that it has
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -49,6 +50,13 @@ def hours(world: World, number: int) -> None:
 
 def asked(world: World, rental: Rental) -> int:
     return world.kinds(rental).count("idle_asked")
+
+
+def works(world: World, rental: Rental, share: float) -> None:
+    """Its server uses that much of its vCPUs."""
+    servers, held = world.nodes["node1"].servers, rental.placement
+    assert held and held.server_id
+    servers[held.server_id] = replace(servers[held.server_id], cpu_share=share)
 
 
 def later(world: World, days: float) -> None:
@@ -117,9 +125,7 @@ def test_who_could_not_have_the_room_counts_not(world: World) -> None:
 @pytest.mark.parametrize("share", [0.011, 1.0])
 def test_a_busy_server_is_not_asked_about(world: World, share: float) -> None:
     one, two = full(world)
-    held = one.placement
-    assert held and held.server_id
-    world.nodes["node1"].cpu_share[held.server_id] = share
+    works(world, one, share)
     later(world, 8)
     waits(world)
     hours(world, 40)
@@ -128,12 +134,10 @@ def test_a_busy_server_is_not_asked_about(world: World, share: float) -> None:
 
 def test_a_server_that_gets_busy_between_the_looks_is_not_asked_about(world: World) -> None:
     one, _ = full(world)
-    held = one.placement
-    assert held and held.server_id
     later(world, 7)
     waits(world)
     hours(world, 4)
-    world.nodes["node1"].cpu_share[held.server_id] = 0.01
+    works(world, one, 0.01)
     hours(world, 5)
     assert asked(world, one) == 0
 
