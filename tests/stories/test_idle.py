@@ -153,7 +153,7 @@ def test_without_an_answer_nothing_happens_and_a_week_later_it_is_asked_again(st
     joon, first = asked(story)
     story.clock.advance(days=7)
     look(story)
-    story.clock.advance(hours=6)
+    story.clock.advance(hours=16)
     look(story)
     assert kinds(story).count("idle_asked") == 2
     assert "rental_still_needed" not in now(joon, first)
