@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from kws_core.context import Context
@@ -80,7 +80,8 @@ def unused(session: Session, ends: ExpiryPolicy, node: str, now: datetime) -> li
 
 def asked_since(session: Session, moment: datetime) -> int:
     """How many were asked from then on, in the whole lab."""
-    count = select(func.count()).where(Event.kind == EventKind.IDLE_ASKED, Event.at >= moment)
+    asked = text("events.kind = 'idle_asked'")  # a parameter would not show SQLite that the index fits
+    count = select(func.count(Event.id)).where(asked, Event.at >= moment)
     return session.scalar(count) or 0
 
 
