@@ -111,14 +111,28 @@ def test_a_day_to_come_is_no_wait_nor_is_ones_own(world: World) -> None:
     assert asked(world, one) == 1
 
 
-def test_who_could_not_have_the_room_counts_not(world: World) -> None:
+def test_who_could_not_have_the_room_counts_not(make_world: Callable[..., World]) -> None:
+    world = make_world(2, vcpus=1, ram_mb=512, disk_gb=5)
+    by_node = {}
+    for name in ("a1", "a2"):
+        rental = world.ready(name, ends_on=world.day(60))
+        assert rental.placement
+        by_node[rental.placement.node] = rental
+    for node in world.nodes.values():
+        node.diagnostics = False
+    later(world, 8)
+    waits(world, ADMIN, node="node2")
+    for node in world.nodes:
+        world.reconciler.idle.look(node)
+    assert (asked(world, by_node["node1"]), asked(world, by_node["node2"])) == (0, 1)
+
+
+def test_nobody_is_asked_of_a_node_that_does_not_answer(world: World) -> None:
     one, _ = full(world)
-    world.nodes["node1"].diagnostics = False
     later(world, 10)
     waits(world)
     world.nodes["node1"].go_down()
-    world.settle(120)
-    hours(world, 2)
+    hours(world, 8)
     assert asked(world, one) == 0
 
 
