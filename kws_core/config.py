@@ -150,6 +150,8 @@ class Policy(_Section):
     copies_on: Literal["same", "other"] = "same"
     """Where copies are kept. `same`: on the server's node. `other`: each is brought to another node with disk for
     copies, so that it outlives the server's PC."""
+    ask_idle: bool = True
+    """Whether owners of servers that look unused are asked if they still need them, while others wait for room."""
     quiet: tuple[QuietDays, ...] = ()
     """Deletion freezes (holidays, exams): tables `[[policy.quiet]]` with `from` and `to`, both inclusive. An
     end that falls on such a day moves to the day after the last of them, and the reminders say so."""

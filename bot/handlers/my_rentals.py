@@ -12,6 +12,7 @@ from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph
 from bot.text.i18n import N_
 from bot.views import event_lines, history, ids, rental_card
 from bot.views.waiting import queue_words
+from kws_core.rentals.idle import StillNeeded
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import UNPLACED
 
@@ -25,6 +26,7 @@ def register(app: App, dispatcher: Dispatcher, commands: Commands) -> None:
     commands.add("return", mine.ask_return)
     app.action(ids.Action.RETURN)(dispatcher.listener(mine.return_rental))
     app.action(ids.Action.KEEP)(dispatcher.listener(mine.keep))
+    app.action(ids.Action.STILL_NEEDED)(dispatcher.listener(mine.still_needed))
     app.action(ids.Action.HISTORY)(dispatcher.listener(mine.history))
 
 
@@ -36,6 +38,7 @@ class MyRentals:
         self.context = dispatcher.context
         self.rental_service = dispatcher.rental_service
         self.rental_queries = dispatcher.rental_queries
+        self.still = StillNeeded(dispatcher.context)
 
     def show(self, request: RequestContext, _rest: str) -> None:
         """Everything that is the person's and not over, the next to end first."""
@@ -91,6 +94,10 @@ class MyRentals:
         """The person thought better of it."""
         rental = self.rental_queries.rental(request.who, request.value)
         request.say(request.texts(N_("Canceled. {name} wasn't changed."), name=rental.name), replace=True)
+
+    def still_needed(self, request: RequestContext) -> None:
+        """The answer to a question about a server that looks unused; the message itself is edited."""
+        self.still.keep(request.who, request.value, via=request.via)
 
     def history(self, request: RequestContext) -> None:
         """Everything that happened to it: who, what, when, from where."""

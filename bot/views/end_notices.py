@@ -1,4 +1,4 @@
-"""The messages about a rental's end that ask something: warnings, and what is stopped for its grace period.
+"""The messages that ask its owner something: warnings, what is stopped for its grace period, what looks unused.
 
 Each is drawn from what is true now: its buttons are there as long as there is something to decide, and
 afterwards it says what happened.
@@ -24,15 +24,17 @@ from bot.text.i18n import N_, Mrkdwn, Texts, slack_time
 from bot.text.units import clip, spoken
 from bot.views import ids, rental_card
 from bot.views.rental_card import Message
+from bot.views.waiting import idle_notice
 from kws_core.expiry import ExpiryInfo
 from kws_core.tables.details.events import Stopped, Warned
+from kws_core.tables.details.idle_events import IdleAsked
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import Reason, Status
+from kws_core.tables.states import Power, Reason, Status
 from kws_core.values import Kind
 
-KINDS = frozenset({EventKind.WARNED, EventKind.STOPPED})
+KINDS = frozenset({EventKind.WARNED, EventKind.STOPPED, EventKind.IDLE_ASKED})
 STEPS = ((timedelta(days=1), N_("Extend by 1 day")), (timedelta(weeks=1), N_("Extend by 1 week")))
 PLANNED = N_(":floppy_disk: KWS makes a copy before it deletes the server.")
 UNPLANNED = N_("You can also keep a copy of its disk, and come back to it later.")
@@ -46,6 +48,8 @@ OUTCOMES = {
 
 def asks(rental: Rental, event: Event, events: Sequence[Event], outlook: ExpiryInfo) -> bool:
     """Whether there is still something to decide about what this event says."""
+    if isinstance(event.details, IdleAsked):
+        return idle_notice.asks(rental, event, events)
     if not isinstance(event.details, Warned):
         return rental.status is Status.STOPPED
     newest = max(e.id for e in events if e.kind is EventKind.WARNED)
@@ -58,7 +62,11 @@ def message(
 ) -> Message:
     """The message about such an event, as it should look now."""
     if not asks(rental, event, events, outlook):
+        if isinstance(event.details, IdleAsked) and rental.status is Status.READY:
+            return _with_id(event, idle_notice.answer(rental, event, events, texts))
         return _with_id(event, _outcome(rental, outlook, texts))
+    if isinstance(event.details, IdleAsked):
+        return _unused(rental, event, event.details, texts)
     if isinstance(event.details, Stopped):
         return _stopped(rental, event, event.details.until, outlook, texts)
     return _warning(rental, event, outlook, texts)
@@ -111,6 +119,17 @@ def _stopped(
     )
     buttons = [restore_button(rental, texts), rental_card.return_button(rental, texts)]
     return _with_id(event, text, ActionsBlock(block_id=ids.EXTENSION + rental.id, elements=buttons))
+
+
+def _unused(rental: Rental, event: Event, asked: IdleAsked, texts: Texts) -> Message:
+    stop = [rental_card.stop_button(rental, texts)] if rental.power is Power.ON else []
+    buttons = [
+        idle_notice.keep_button(rental, texts),
+        *stop,
+        rental_card.return_button(rental, texts),
+    ]
+    actions = ActionsBlock(block_id=ids.EXTENSION + rental.id, elements=buttons)
+    return _with_id(event, idle_notice.question(rental, asked, texts), actions)
 
 
 def restore_button(rental: Rental, texts: Texts) -> ButtonElement:

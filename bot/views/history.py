@@ -65,6 +65,8 @@ HAPPENED = {
     EventKind.FAILED: N_("Failed"),
     EventKind.VANISHED: N_("Deleted outside KWS"),
     EventKind.WARNED: N_("Expiry reminder sent"),
+    EventKind.IDLE_ASKED: N_("Asked whether it's still needed"),
+    EventKind.IDLE_KEPT: N_("Still needed"),
     EventKind.EXTENDED: N_("Extended"),
     EventKind.EXPIRED: N_("Last day passed"),
     EventKind.STOPPED: N_("Expired"),

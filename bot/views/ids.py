@@ -96,6 +96,7 @@ class Action(StrEnum):
     MOVE_MYSELF = "rental_move_myself"
     SIZE = "rental_size"  # opens the form
     KEEP = "rental_keep"
+    STILL_NEEDED = "rental_still_needed"
     COPY_ASK = "rental_copy_ask"  # asks whether to keep a copy
     COPY = "rental_copy"  # keeps it
     COPY_AT_END = "rental_copy_at_end"

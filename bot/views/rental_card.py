@@ -241,13 +241,7 @@ def buttons(rental: Rental, texts: Texts, web: WebSection | None = None) -> list
                     texts,
                     N_("Running processes will be interrupted."),
                 ),
-                _button(
-                    ids.Action.STOP,
-                    _of(rental, STOP),
-                    rental,
-                    texts,
-                    N_("Running processes will end. The disk is kept."),
-                ),
+                stop_button(rental, texts),
             ]
         if rental.kind is Kind.SERVER:
             elements.append(_button(ids.Action.SIZE, N_("Change size…"), rental, texts))
@@ -281,6 +275,12 @@ def _button(
         confirm=confirm,
         accessibility_label=spoken(text.text, rental.name),
     )
+
+
+def stop_button(rental: Rental, texts: Texts) -> ButtonElement:
+    """Stop, with a confirm dialog."""
+    warning = N_("Running processes will end. The disk is kept.")
+    return _button(ids.Action.STOP, _of(rental, STOP), rental, texts, warning)
 
 
 def return_button(rental: Rental, texts: Texts, *, confirmed: bool = False) -> ButtonElement:

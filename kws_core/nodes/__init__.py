@@ -132,6 +132,13 @@ class Node(Protocol):
         ``no_console`` when the hypervisor keeps none, ``missing`` as act().
         """
 
+    def cpu_seconds(self, server_id: str) -> float | None:
+        """CPU time that a server has used since it was started, of all its vCPUs together.
+
+        None when the node doesn't say: it lets others only see that, the server is stopped or not there, or its
+        hypervisor doesn't count.
+        """
+
     def put_key(self, machine_id: str, public_key: str) -> None:
         """Leave a public key (one line, 255 characters at most) in a server's metadata, over an earlier one.
 

@@ -166,6 +166,10 @@ class GuardedNode:
         """See Node."""
         return self._guard(lambda: self._node.console(kind, machine_id, lines))
 
+    def cpu_seconds(self, server_id: str) -> float | None:
+        """See Node."""
+        return self._guard(lambda: self._node.cpu_seconds(server_id))
+
     def put_key(self, machine_id: str, public_key: str) -> None:
         """See Node."""
         self._guard(lambda: self._node.put_key(machine_id, public_key))

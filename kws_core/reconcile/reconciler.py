@@ -23,6 +23,7 @@ from kws_core.nodes.values import Machine
 from kws_core.reconcile.cleanup import RETRY_MOST
 from kws_core.reconcile.copy_keeper import CopyKeeper
 from kws_core.reconcile.guarded_update import Job
+from kws_core.reconcile.idle_watch import IdleWatch
 from kws_core.reconcile.orphan_sweep import EVERY, FIRST, SILENT_AGAIN, Sweep
 from kws_core.reconcile.resumption import OUTAGE
 from kws_core.reconcile.steps import Steps, waits_for_list
@@ -57,6 +58,7 @@ class Reconciler:
         self.copies = CopyKeeper(context, nodes)
         self.sweep = Sweep(context, nodes)
         self.waiting = Waiting(context)
+        self.idle = IdleWatch(context, nodes)
         self.sweeps = True  # False: leave orphaned resources alone; another installation may use the nodes
         self._guard = threading.Lock()
         self._busy: set[tuple[str, str]] = set()  # (node, sort) under way: one round at a time
@@ -64,6 +66,7 @@ class Reconciler:
         self._refresh_at: dict[str, datetime] = {}
         self._ping_at: dict[str, datetime] = {}
         self._sweep_at: dict[str, datetime] = {}
+        self._idle_at: dict[str, datetime] = {}
         self._stopping = False
 
     def start(self) -> None:
@@ -100,6 +103,9 @@ class Reconciler:
             if self.sweeps and self._sweep_at.setdefault(name, now + FIRST) <= now:
                 self._sweep_at[name] = now + EVERY
                 self._start(name, "sweep", self._sweep, on="refresh")
+            if self._idle_at.setdefault(name, now + FIRST) <= now:
+                self._idle_at[name] = now + EVERY
+                self._start(name, "idle", self.idle.look, on="refresh")
         following = min([*checks.values(), *copies.values(), self.next_refresh()])
         return min(IDLE, following - now) if following > now else IDLE
 

@@ -22,6 +22,7 @@ class Event(Base):
     __table_args__ = (
         index_where("delivered_at IS NULL", "ix_events_undelivered", "rental_id", "next_try_at"),
         index_where("kind = 'queued'", "ix_events_queued", "at"),
+        index_where("kind = 'idle_asked'", "ix_events_idle_asked", "at"),
         Index("uq_events_rental_key", "rental_id", "key", unique=True),
     )
 

@@ -44,6 +44,8 @@ class EventKind(StrEnum):
     FAILED = "failed"
     VANISHED = "vanished"
     WARNED = "warned"
+    IDLE_ASKED = "idle_asked"
+    IDLE_KEPT = "idle_kept"
     EXTENDED = "extended"
     EXPIRED = "expired"
     STOPPED = "stopped"

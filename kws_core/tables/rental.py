@@ -291,6 +291,9 @@ class Placement(Base):
     resize_taken_at: Mapped[datetime | None]  # since when the node is at it
     resized_at: Mapped[datetime | None]  # since when the machine has the size
     resize_end: Mapped[ResizeEnd | None]  # what was decided, before the node is asked for it
+    cpu_seconds: Mapped[float | None]  # CPU time that its server had used, as its node says
+    cpu_read_at: Mapped[datetime | None]  # when that was read
+    cpu_idle_since: Mapped[datetime | None]  # since when it has used next to none, as far as that is known
     resume_at: Mapped[datetime | None]  # since when its node is back, which may have lost what ran there
     next_check_at: Mapped[datetime] = mapped_column("next_look_at")
     leased_until: Mapped[datetime | None]

@@ -193,3 +193,16 @@ def test_a_new_key_is_guarded_too(
     calls = len(fake.calls)
     fails(lambda: node.put_key(server, "ssh-ed25519 BBBB"))
     assert len(fake.calls) == calls
+
+
+def test_the_reading_of_cpu_time_is_guarded_too(
+    fake: FakeNode, node: GuardedNode, clock: Clock, breaker: CircuitBreaker
+) -> None:
+    spec = ServerSpec("kws-1", "web", "debian-12", Size("small", 1, 512, 5), "")
+    server = node.ensure_server(spec, node.ensure_address(spec))
+    clock.advance(1000)
+    assert node.cpu_seconds(server) == 1.0
+    fake.go_down()
+    for _ in range(2):
+        fails(lambda: node.cpu_seconds(server))
+    assert breaker.open_until

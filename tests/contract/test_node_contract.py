@@ -185,6 +185,20 @@ def test_a_released_mark_can_be_made_anew(kit: Kit) -> None:
     assert kit.count(spec.mark) == ONE_ADDRESS
 
 
+def test_cpu_time_only_grows_and_is_none_where_the_node_does_not_tell(kit: Kit) -> None:
+    spec = kit.spec()
+    server = kit.node.ensure_server(spec, kit.node.ensure_address(spec))
+    shown = kit.until_state(spec.mark, MachineState.ACTIVE)
+    first, second = kit.node.cpu_seconds(server), kit.node.cpu_seconds(server)
+    assert (first is None) == (second is None), "who may see it once may see it again"
+    if first is not None and second is not None:
+        assert 0 <= first <= second < 3600, "seconds, not nanoseconds"
+    kit.act(shown, MachineAction.STOP)
+    kit.until_state(spec.mark, MachineState.STOPPED)
+    assert kit.node.cpu_seconds(server) is None
+    assert kit.node.cpu_seconds("7f4c1d9e-0000-4000-8000-000000000000") is None
+
+
 def test_a_key_is_left_for_a_server_over_an_earlier_one(kit: Kit) -> None:
     spec = kit.spec()
     server = kit.node.ensure_server(spec, kit.node.ensure_address(spec))

@@ -221,6 +221,39 @@ def test_a_key_that_the_node_does_not_take(
     assert stub.count("POST", "/servers/s1/metadata") == 1
 
 
+CPUS = [
+    {"id": 0, "time": 17_300_000_000, "utilisation": 15},
+    {"id": 1, "time": 200_000_000, "utilisation": None},
+]
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        (Answer(200, {"state": "running", "cpu_details": CPUS}), 17.5),
+        (
+            Answer(200, {"state": "running", "cpu_details": [{"id": None, "time": None}]}),
+            None,
+        ),  # not counted there
+        (Answer(200, {"state": "running", "cpu_details": []}), None),
+        (Answer(403, {"forbidden": {"code": 403, "message": "Policy doesn't allow it"}}), None),
+        (Answer(404, {"itemNotFound": {"code": 404, "message": "Instance s1 could not be found."}}), None),
+        (Answer(409, {"conflictingRequest": {"code": 409, "message": "while it is stopped"}}), None),
+        (Answer(501, {"notImplemented": {"code": 501, "message": "not supported"}}), None),
+    ],
+)
+def test_cpu_time_in_seconds_or_none(stub: Stub, node: Node, answer: Answer, seconds: float | None) -> None:
+    stub.on("GET", "/servers/s1/diagnostics", answer)
+    assert node.cpu_seconds("s1") == seconds
+    assert stub.count("GET", "/servers/s1/diagnostics") == 1
+
+
+def test_cpu_time_of_a_node_that_does_not_answer(stub: Stub, node: Node) -> None:
+    stub.on("GET", "/servers/s1/diagnostics", Answer(503, {}))
+    with pytest.raises(NodeDown):
+        node.cpu_seconds("s1")
+
+
 def test_no_key_is_left_for_a_server_without_a_mark(stub: Stub, node: Node) -> None:
     stub.on("GET", "/servers/s1", server(rental=""))
     with pytest.raises(NodeRefused) as raised:

@@ -23,6 +23,7 @@ NODE_CALLS = frozenset(
     {
         "ping", "images", "cidrs", "capacity", "ensure_address", "ensure_server", "ensure_container", "machines",
         "release", "marked", "tidy", "act", "console", "put_key", "rebuild", "check_login", "host_keys",
+        "cpu_seconds",
     }
 )  # fmt: skip
 SHELF_CALLS = frozenset({"list", "look", "create", "fetches", "fetch", "change", "delete", "ensure_copy"})

@@ -119,7 +119,59 @@ def before_its_day(lab: CrashLab) -> list[str]:
     )
 
 
+def full_and_unused(lab: CrashLab) -> None:
+    full_and_waited_for(lab)
+    lab.noon(8)
+    for node in lab.nodes.values():
+        node.diagnostics = False
+    lab.settle()
+
+
+def kinds(lab: CrashLab, name: str = "full1") -> list[EventKind]:
+    return [event.kind for event in lab.service.rental_queries.history(lab.rental(name).id)]
+
+
+def ask_and_answer(lab: CrashLab) -> None:
+    """Both owners are asked; one says that it is still needed, and one returns it."""
+
+    def look() -> None:
+        for node in lab.nodes:
+            lab.service.reconciler.idle.look(node)
+
+    lab.do(look, lambda: all(EventKind.IDLE_ASKED in kinds(lab, name) for name in ("full1", "full2")))
+    lab.settle()
+    mina, admin = lab.workspace.person("mina"), lab.workspace.person("admin")
+    lab.do(lambda: mina.click("rental_still_needed"), lambda: EventKind.IDLE_KEPT in kinds(lab))
+    lab.settle()
+    ts = next(m["ts"] for m in admin.dm() if "rental_still_needed" in str(m))
+    lab.do(
+        lambda: admin.click("rental_return", message=ts, confirm=True), lambda: not lab.rental("full2").live
+    )
+    lab.settle(90)
+
+
+def answered(lab: CrashLab) -> list[str]:
+    expected = {
+        "full1": {EventKind.IDLE_ASKED: 1, EventKind.IDLE_KEPT: 1, EventKind.RETURNED: 0},
+        "full2": {EventKind.IDLE_ASKED: 1, EventKind.IDLE_KEPT: 0, EventKind.RETURNED: 1},
+        "web01": {EventKind.IDLE_ASKED: 0, EventKind.WAIT_OVER: 1, EventKind.READY: 1},
+    }
+    wrong = []
+    for name, times in expected.items():
+        found = {kind: kinds(lab, name).count(kind) for kind in times}
+        wrong += [] if found == times else [f"{name}: {found}"]
+    still = [who for who in ("mina", "admin") if "rental_still_needed" in str(lab.workspace.person(who).dm())]
+    return wrong + [f"{who} is still asked" for who in still]
+
+
 CASES = (
+    Case(
+        "ask whether it is needed",
+        ask_and_answer,
+        answered,
+        before=full_and_unused,
+        policy="key_file_days = 30",
+    ),
     Case("wait for room", room_comes, served, before=full),
     Case("leave the queue", leave, left, before=full_and_waited_for),
     Case("wait too long", day_is_over, lapsed, before=wait_a_day),

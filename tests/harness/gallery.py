@@ -115,6 +115,7 @@ def exhibits(locale: Locale) -> Iterator[Exhibit]:
     yield from _forms(texts)
     yield from _cards(texts)
     yield from _ends(texts)
+    yield from _unused(texts)
     yield from _home(texts)
     yield from _admin(texts)
     yield from _alerts(texts)
@@ -447,6 +448,28 @@ def _ends(texts: Texts) -> Iterator[Exhibit]:
         made = rental(Status.ENDED, reason=reason)
         message = end_notices.message(made, warned, [warned], _outlook(), texts)
         yield _message("Reminders", f"afterwards: {reason}", list(message.blocks))
+
+
+def _unused(texts: Texts) -> Iterator[Exhibit]:
+    """The question about a server that looks unused, and what it says afterwards."""
+    for waiting in (1, 3):
+        asked = event(EventKind.IDLE_ASKED, since="2026-12-01", waiting=waiting)
+        message = end_notices.message(rental(), asked, [asked], _outlook(), texts)
+        yield _message("Reminders", f"looks unused, waiting: {waiting}", list(message.blocks))
+    off = rental()
+    assert off.placement
+    off.placement.powered_off = True
+    message = end_notices.message(off, asked, [asked], _outlook(), texts)
+    yield _message("Reminders", "looks unused, and is stopped", list(message.blocks))
+    for kind in (EventKind.IDLE_KEPT, EventKind.SWITCHED_OFF, EventKind.REBOOTED):
+        done = event(kind, actor=off.owner)
+        done.id = asked.id + 1
+        message = end_notices.message(rental(), asked, [asked, done], _outlook(), texts)
+        yield _message("Reminders", f"looked unused, then: {kind}", list(message.blocks))
+    again = event(EventKind.IDLE_ASKED, since="2026-12-01", waiting=1)
+    again.id = asked.id + 1
+    message = end_notices.message(rental(), asked, [asked, again], _outlook(), texts)
+    yield _message("Reminders", "looked unused, and was asked about again", list(message.blocks))
 
 
 def _home(texts: Texts) -> Iterator[Exhibit]:

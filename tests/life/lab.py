@@ -20,6 +20,7 @@ from life import (
     ask_rules,
     copy_rules,
     end_rules,
+    idle_rules,
     move_rules,
     reset_rules,
     resize_rules,
@@ -280,6 +281,7 @@ class Lab(World):
         web_rules.check(self, rentals)
         ask_rules.check(self, rentals, events)
         wait_rules.check(self, rentals, events)
+        idle_rules.check(self, rentals, events)
         twice = [shown for shown in (*self.slack.posted.values(), *self.slack.warned.values()) if shown > 1]
         assert twice == [], "a message is shown twice"
 

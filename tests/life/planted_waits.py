@@ -10,6 +10,9 @@ from life import wait_scenarios as scenarios
 from life.planted import mutant
 from life.planted_asks import PAIRS
 
+from kws_core.database import job_ledger
+from kws_core.reconcile import idle_watch
+from kws_core.rentals import idle
 from kws_core.rentals.waiting import Waiting
 from kws_core.scheduling.calendar import Calendar
 from kws_core.scheduling.waiting_list import WaitingList
@@ -41,3 +44,15 @@ def who_waits_lapses_a_day_early(patch: pytest.MonkeyPatch) -> None:
         self.today += timedelta(days=1)
 
     patch.setattr(WaitingList, "__init__", hasty)
+
+
+@mutant(scenarios.looks_unused_for_weeks)
+def somebody_is_asked_although_nobody_waits(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(idle_watch, "anybody_waits", lambda session: True)
+    patch.setattr(idle, "waiting_for", lambda book, node, owner: 1)
+
+
+@mutant(scenarios.looks_unused_for_weeks)
+def somebody_is_asked_every_day(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(idle, "ASK_EVERY", timedelta(hours=20))
+    patch.setattr(job_ledger, "told_once", lambda session, rentals: set())

@@ -42,6 +42,7 @@ SELDOM = frozenset(  # what drawn lives come upon too seldom; the scenario notic
         "a_name_goes_to_the_next_person_at_once", "a_name_that_another_has_is_given_away",
         "the_proxy_is_not_looked_at_again", "what_an_admin_took_off_is_served",
         "an_extension_takes_what_is_promised", "a_promise_keeps_no_room", "who_waits_lapses_a_day_early",
+        "somebody_is_asked_although_nobody_waits", "somebody_is_asked_every_day",
         "what_is_approved_is_forgotten_with_the_process", "what_is_approved_takes_room_that_there_is_not",
         "no_answer_is_no_news",
     }

@@ -13,6 +13,7 @@ from life.scenarios import MakeLab
 from kws_core.errors import UserError
 from kws_core.people import Actor
 from kws_core.rentals.extension import Extensions
+from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
 
 
@@ -64,4 +65,19 @@ def waits_until_its_last_day(make: MakeLab) -> None:
         lab.goes_to(lab.clock() + timedelta(hours=24))
         lab.settle(70)
         lab.check()
+    lab.end_well()
+
+
+def looks_unused_for_weeks(make: MakeLab) -> None:
+    lab = make(1)
+    mine = _asks(lab, "web01", MINA, days=60)
+    lab.settle(40)
+    lab.goes_to(lab.clock() + timedelta(days=9))
+    lab.check()
+    _asks(lab, "web02", JOON, days=40)
+    for _ in range(12):
+        lab.goes_to(lab.clock() + timedelta(days=1))
+        lab.check()
+    told = [event.kind for event in lab.every_event()[mine.id]].count(EventKind.IDLE_ASKED)
+    assert told == 2, f"asked {told} times in 12 days"
     lab.end_well()

@@ -34,7 +34,18 @@ Json = dict[str, Any]
 PEOPLE = ("mina", "joon", "admin", "guest", "stranger")
 ADMINS = "S0LABADMIN"  # a user group, so that somebody can stop being an admin
 REMEMBERED = {"people", "deliveries", "homes", "leases"}  # tables that every request may touch
-LOOKS = {"ping", "images", "cidrs", "capacity", "machines", "check_login", "host_keys", "marked", "console"}
+LOOKS = {
+    "ping",
+    "images",
+    "cidrs",
+    "capacity",
+    "machines",
+    "check_login",
+    "host_keys",
+    "marked",
+    "console",
+    "cpu_seconds",
+}
 
 
 @dataclass

@@ -23,6 +23,7 @@ from kws_core.rentals import key_rotation, reset
 from kws_core.rentals.access import allowed
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.extension import Extensions
+from kws_core.rentals.idle import StillNeeded
 from kws_core.rentals.key_files import KeyFiles
 from kws_core.rentals.lab_calendar import LabCalendar
 from kws_core.rentals.machine_actions import Operations
@@ -202,6 +203,7 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
         lambda w, who, r, k: KeyRing(w.context).add(who, "new", ssh_keys.generate("n").public),
     ),
     "saved_keys.remove": (OWNER, lambda w, who, r, k: KeyRing(w.context).remove(who, k)),
+    "idle.keep": (OWNER, lambda w, who, r, k: StillNeeded(w.context).keep(who, r.id, via="x")),
     "key_files.saved": (OWNER, lambda w, who, r, k: KeyFiles(w.context).saved(who, r.id)),
     "node_maintenance.drain": (
         ADMINS,

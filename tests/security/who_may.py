@@ -209,6 +209,7 @@ TABLE: tuple[Row, ...] = (
                **{**RENTED, "image": {"option": "copy:{copy}"}}),
     _button(Action.BRING_BACK, "form:rent", OWNERS, value="{copy}"),
     _button(Action.KEY_SAVED, "said:from Slack", OWNERS, value="{id}"),
+    _button(Action.STILL_NEEDED, "event:idle_kept", OWNERS, block=f"{ids.NOTICE}1", value="{id}"),
     _button(Action.RETURN, "event:returned", KEEPERS, value="{id}"),
     _button(Action.KEEP, "said:wasn't changed", KEEPERS, value="{id}"),
     _button(Action.REBOOT, "event:rebooted", KEEPERS, value="{id}"),

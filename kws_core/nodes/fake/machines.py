@@ -92,6 +92,7 @@ class FakeMachine:
     reverting: bool = False
     was_off: bool = False  # it was stopped as that began
     spoiled: Refusal | None = None  # it breaks on its way
+    cpu_share: float = 0.001  # how much of its vCPUs it uses
 
     @property
     def kind(self) -> Kind:
@@ -184,6 +185,13 @@ class FakeMachine:
     def has_printed_keys(self, now: datetime, times: Times) -> bool:
         """Whether cloud-init has come to its end, where it prints the host keys."""
         return self.answers(now - CLOUD_INIT_ENDS, times)
+
+    def cpu_seconds(self, now: datetime, times: Times) -> float | None:
+        """CPU time that it has used since its start; None while it isn't running."""
+        if self.kind is not Kind.SERVER or self.state(now, times) is not MachineState.ACTIVE:
+            return None
+        since = self.started_at or self.made_at + times.build
+        return max(0.0, (now - since).total_seconds()) * self.spec.size.vcpus * self.cpu_share
 
     def check_login(self, login: Login, now: datetime, times: Times) -> LoginCheck:
         """What its SSH server shows; it lets in whose key it was born with, or has taken, and any password."""

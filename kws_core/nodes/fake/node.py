@@ -70,6 +70,8 @@ class FakeNode(FakeChecks):
     than all (None: it is not), ``network``; ``faults`` and ``breaks``: what is ordered and not yet due.
     """
 
+    diagnostics = True  # False: it tells no CPU time, as an OpenStack whose user isn't an admin
+
     def __init__(
         self,
         name: str,
@@ -177,6 +179,10 @@ class FakeNode(FakeChecks):
     def console(self, kind: Kind, machine_id: str, lines: int) -> str:
         """See Node. What write() has put there."""
         return self._call("console", lambda: self._console(kind, machine_id, lines))
+
+    def cpu_seconds(self, server_id: str) -> float | None:
+        """See Node. None without ``diagnostics``."""
+        return self._call("cpu_seconds", lambda: self._cpu_seconds(server_id))
 
     def put_key(self, machine_id: str, public_key: str) -> None:
         """See Node."""
@@ -433,6 +439,10 @@ class FakeNode(FakeChecks):
         if after is not machine:
             self.resized.append((machine.spec.mark, end))
             self._put(after)
+
+    def _cpu_seconds(self, server_id: str) -> float | None:
+        machine = self.servers.get(server_id)
+        return machine.cpu_seconds(self._now(), self.times) if machine and self.diagnostics else None
 
     def _put_key(self, machine_id: str, public_key: str) -> None:
         after = self._find(Kind.SERVER, machine_id).with_key(public_key, self._now(), self.times)

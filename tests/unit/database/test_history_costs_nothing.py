@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from harness.world import MINA, World
+from harness.world import JOON, MINA, World
 from sqlalchemy import event
 
 from kws_core.database.job_ledger import maybe_overdue
@@ -107,7 +107,21 @@ def loops(world: World) -> None:
     world.tick()
 
 
-@pytest.mark.parametrize("act", [people, life, line, loops, night, homes])
+def unused(world: World) -> None:
+    """Somebody waits, and the owner of a server that looks unused is asked."""
+    for number in range(4):
+        world.ready(f"full{number}", ends_on=world.day(60), size="large")
+    world.nodes["node1"].diagnostics = False
+    world.clock.advance(days=8)
+    world.rent("more", JOON, ends_on=world.day(60), size="large", wait=True)
+    world.reconciler.idle.look("node1")
+    asked_about = [
+        rental for rental in world.rental_queries.all_rentals() if "idle_asked" in world.kinds(rental)
+    ]
+    assert len(asked_about) == 3
+
+
+@pytest.mark.parametrize("act", [people, life, line, loops, night, homes, unused])
 def test_no_table_that_grows_is_read_from_end_to_end(
     make_world: Callable[..., World], act: Callable[[World], None]
 ) -> None:

@@ -101,6 +101,7 @@ from kws_core.tables.details.events import (
     WaitStarted,
     Warned,
 )
+from kws_core.tables.details.idle_events import IdleAsked, IdleKept
 from kws_core.tables.details.web_events import WebChanged, WebPutBack, WebServed, WebTakenOff
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
@@ -120,6 +121,8 @@ EVENTS: list[tuple[EventDetails, dict[str, Any]]] = [
     (WaitLate("node1"), {"node": "node1"}),
     (WaitOver("node1"), {"node": "node1"}),
     (WaitLapsed(), {"reason": "lapsed"}),
+    (IdleAsked(SOONER, 2), {"since": "2026-12-15", "waiting": 2}),
+    (IdleKept(via="warning"), {"via": "warning"}),
     (
         AskMade("rent", "exam", LATER, "large", via="form"),
         {"what": "rent", "reason": "exam", "until": "2026-12-24", "size": "large", "via": "form"},

@@ -98,6 +98,18 @@ class Servers:
         answer = self._rest.post("compute", f"/servers/{server_id}/action", action, NOVA)
         return str(answer.get("output") or "")
 
+    def cpu_seconds(self, server_id: str) -> float | None:
+        """CPU time of all its vCPUs, in seconds; None where the hypervisor doesn't count it.
+
+        Nova's ``GET /servers/{id}/diagnostics`` is for admins (403), and only while the server runs (409). From
+        microversion 2.48 on it is the same for all hypervisors: ``cpu_details`` has the ``time`` of each vCPU in
+        nanoseconds, or null (nova/objects/diagnostics.py, nova/policies/server_diagnostics.py).
+        """
+        body = self._rest.get("compute", f"/servers/{server_id}/diagnostics", version=NOVA)
+        times = [one.get("time") for one in body.get("cpu_details") or ()]
+        known = [float(time) for time in times if isinstance(time, int | float)]
+        return sum(known) / 1e9 if known else None
+
     def set_metadata(self, server_id: str, metadata: Mapping[str, str]) -> None:
         """Set these entries (255 characters each at most) and leave the others; refused (409) while it is busy."""
         path = f"/servers/{server_id}/metadata"
