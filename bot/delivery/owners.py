@@ -23,6 +23,7 @@ from bot.slack.files import Upload
 from bot.slack.messages import MessageClient
 from bot.slack.retries import retry_after
 from bot.views import end_notices, ids, rental_card
+from bot.views.news import outages
 from bot.views.rental_card import Message
 from kws_core.context import Context
 from kws_core.database.leases import LeaseLost
@@ -167,7 +168,7 @@ class Notifier:
                 self._unreachable(mail, LEFT)
             else:
                 self._ask(mail, event, outlook)
-        elif rental_card.should_notify(mail.rental, event):
+        elif rental_card.should_notify(mail.rental, event) and self._is_news(mail, event):
             self._ring(mail, event, told_again=told_again)
 
     # -- the card
@@ -224,6 +225,17 @@ class Notifier:
         ts = self.post.send(rental.dm_channel, message, rental.card_ts)
         if told_again:
             self.outbox.posted(event.id, ts)
+
+    def _is_news(self, mail: PendingMessages, event: Event) -> bool:
+        """Tell nothing of an outage that ended before its owner heard of it."""
+        if event.kind is EventKind.NODE_SILENT:
+            return not outages.is_over(event, mail.events)
+        if event.kind is not EventKind.NODE_BACK:
+            return True
+        silent, rental = outages.silence_of(event, mail.events), mail.rental
+        if silent is None or silent.undeliverable or silent.delivered_at is not None:
+            return silent is not None and not silent.undeliverable
+        return self.post.find(rental.dm_channel or "", f"{ids.NOTICE}{silent.id}", rental.card_ts) is not None
 
     # -- questions about the end
 
