@@ -25,10 +25,12 @@ from bot.slack.retries import retry_after
 from bot.views import end_notices, ids, rental_card
 from bot.views.news import outages
 from bot.views.rental_card import Message
+from bot.views.usage import month
 from kws_core.context import Context
 from kws_core.database.leases import LeaseLost
 from kws_core.expiry import ExpiryInfo
 from kws_core.outbox.pending_messages import Outbox, PendingMessages
+from kws_core.people import Actor
 from kws_core.rentals.members import Members
 from kws_core.rentals.queries import RentalQueries
 from kws_core.scheduling.waiting_list import Place
@@ -170,6 +172,8 @@ class Notifier:
                 self._ask(mail, event, outlook)
         elif rental_card.should_notify(mail.rental, event) and self._is_news(mail, event):
             self._ring(mail, event, told_again=told_again)
+        elif month.rings(mail.rental, event):
+            self._tell_month(mail, event)
 
     # -- the card
 
@@ -236,6 +240,16 @@ class Notifier:
         if silent is None or silent.undeliverable or silent.delivered_at is not None:
             return silent is not None and not silent.undeliverable
         return self.post.find(rental.dm_channel or "", f"{ids.NOTICE}{silent.id}", rental.card_ts) is not None
+
+    def _tell_month(self, mail: PendingMessages, event: Event) -> None:
+        """A message of its own, not in the thread of the rental that happens to be the oldest; posted once."""
+        channel = mail.rental.dm_channel or ""
+        if event.ts or (event.tries and self.post.find(channel, f"{ids.MONTH}{event.id}")):
+            return
+        self.outbox.trying(event)
+        rentals = self.rental_queries.my_rentals(Actor(mail.rental.owner))
+        texts, last_day = self.directory.texts(mail.person), self.context.expiry.last_day
+        self.post.send(channel, month.message(event, rentals, last_day, texts))
 
     # -- questions about the end
 

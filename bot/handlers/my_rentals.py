@@ -8,9 +8,12 @@ from slack_bolt import App
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, DividerBlock, PlainTextObject
 
 from bot.handlers.commands import Commands
-from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph
+from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph, whole
+from bot.slack.messages import MessageClient
+from bot.slack.payloads import SentMessage
 from bot.text.i18n import N_
 from bot.views import event_lines, history, ids, rental_card
+from bot.views.usage import month
 from bot.views.waiting import queue_words
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import UNPLACED
@@ -85,7 +88,20 @@ class MyRentals:
         text = request.texts(done, name=rental.name)
         if _on_card(request):
             return  # the card itself is edited
+        if request.message and (block := request.message.block_id(ids.MONTH)):
+            self._redraw_month(request, request.message, block)
+            request.say(text)
+            return
         request.say(text, replace=True)
+
+    def _redraw_month(self, request: RequestContext, message: SentMessage, block: str) -> None:
+        """What is left in the message of the month."""
+        event = self.rental_queries.month_used(request.who, whole(block.removeprefix(ids.MONTH)))
+        if event is None or request.channel is None:
+            return
+        rentals = self.rental_queries.my_rentals(request.who)
+        drawn = month.message(event, rentals, self.context.expiry.last_day, request.texts)
+        MessageClient(request.client).edit(request.channel, message.ts, drawn)
 
     def keep(self, request: RequestContext) -> None:
         """The person thought better of it."""

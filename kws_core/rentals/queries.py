@@ -13,6 +13,7 @@ from kws_core.rentals.access import allowed
 from kws_core.scheduling import build_slots, capacity
 from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.scheduling.waiting_list import Place, WaitingList
+from kws_core.tables.details.outage_events import MonthUsed
 from kws_core.tables.event import Event
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
@@ -70,6 +71,13 @@ class RentalQueries:
         """A rental's events, oldest first."""
         with self.context.store.read() as session:
             return queries.history(session, rental_id)
+
+    def month_used(self, who: Actor, event_id: int) -> Event | None:
+        """What that person was told of a month, None for any other event."""
+        with self.context.store.read() as session:
+            event = session.get(Event, event_id)
+            told = event.details if event else None
+            return event if isinstance(told, MonthUsed) and told.person == who.id else None
 
     def nodes(self) -> list[capacity.NodeStatus]:
         """Every configured node as it was seen last."""

@@ -87,12 +87,8 @@ def _has(key: str) -> ColumnElement[bool]:
 def _unanswered(node: str) -> Select[Event, Rental, Placement]:
     """What is told of that node's outages, and not yet that they have ended; the newest of a rental last."""
     later = aliased(Event)
-    answers = or_(
-        later.kind == EventKind.NODE_BACK,
-        and_(
-            later.kind.in_((EventKind.POWERED_OFF, EventKind.POWERED_ON)), later.data["outage"].as_boolean()
-        ),
-    )
+    turned = or_(later.of_outage(EventKind.POWERED_OFF), later.of_outage(EventKind.POWERED_ON))
+    answers = or_(later.kind == EventKind.NODE_BACK, turned)
     answered = select(later.id).where(later.rental_id == Event.rental_id, later.id > Event.id, answers)
     prefix = _key_of("silent", node)
     query = select(Event, Rental, Placement).join(Rental, Rental.id == Event.rental_id)

@@ -1,1 +1,1 @@
-"""What KWS tells people by itself: of outages of their nodes, and of the last month."""
+"""What KWS tells people by itself of outages of their nodes."""
