@@ -24,6 +24,7 @@ from life import (
     reset_rules,
     resize_rules,
     rules,
+    told_rules,
     wait_rules,
     web_rules,
 )
@@ -280,6 +281,7 @@ class Lab(World):
         web_rules.check(self, rentals)
         ask_rules.check(self, rentals, events)
         wait_rules.check(self, rentals, events)
+        told_rules.check(events)
         twice = [shown for shown in (*self.slack.posted.values(), *self.slack.warned.values()) if shown > 1]
         assert twice == [], "a message is shown twice"
 
