@@ -72,12 +72,17 @@ class RentalQueries:
         with self.context.store.read() as session:
             return queries.history(session, rental_id)
 
-    def month_used(self, who: Actor, event_id: int) -> Event | None:
-        """What that person was told of a month, None for any other event."""
+    def month_used(self, who: Actor, event_id: int) -> Event:
+        """Return the event that told this person what they used in a month.
+
+        Raises:
+            UserError: If it is another event or another person's; the same error for both.
+        """
         with self.context.store.read() as session:
             event = session.get(Event, event_id)
-            told = event.details if event else None
-            return event if isinstance(told, MonthUsed) and told.person == who.id else None
+            if event is None or not isinstance(event.details, MonthUsed) or event.details.person != who.id:
+                raise UserError(ErrorCode.RENTAL_GONE)
+            return event
 
     def nodes(self) -> list[capacity.NodeStatus]:
         """Every configured node as it was seen last."""

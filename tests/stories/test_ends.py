@@ -135,8 +135,9 @@ def test_nobody_else_returns_it_from_that_message(story: Story) -> None:
     with pytest.raises(UserError, match="rental_gone"):
         story.service.rental_service.return_rental(Actor(mina.id), rental.id)
     event_id = int(message["blocks"][0]["block_id"].removeprefix("month-"))
-    assert story.service.rental_queries.month_used(Actor(mina.id), event_id) is None
-    assert story.service.rental_queries.month_used(Actor(joon.id), event_id) is not None
+    with pytest.raises(UserError, match="rental_gone"):
+        story.service.rental_queries.month_used(Actor(mina.id), event_id)
+    assert story.service.rental_queries.month_used(Actor(joon.id), event_id).id == event_id
 
 
 def test_a_date_from_the_warning(story: Story) -> None:
