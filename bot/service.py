@@ -49,6 +49,7 @@ from kws_core.rentals.extension import Extensions
 from kws_core.rentals.lab_calendar import LabCalendar
 from kws_core.rentals.machine_actions import Operations
 from kws_core.reports.metrics import figures
+from kws_core.reports.monthly import MonthlyUsage
 from kws_core.reports.retention import forget
 from kws_core.web.caddy import Caddy
 from kws_core.web.proxy import Proxy
@@ -107,6 +108,7 @@ class Service:
         self.proxy = Proxy(self.context, pages(config.kws.locale), parts.caddy)
         self.operations = Operations(self.context, nodes, threads.nodes)
         self.terms, self.nightly = Extensions(self.context), Nightly(self.context)
+        self.monthly = MonthlyUsage(self.context)
         self.admin_notices = AdminNotices(self.context, self.directory, MessageClient(self.client))
         self.gallery, self.day_charts = self._charts(parts)
         images, post = Images(self.context, nodes), MessageClient(self.client)
@@ -159,6 +161,7 @@ class Service:
         scheduler = BackgroundScheduler(timezone=UTC)
         scheduler.add_job(forget, every(hours=1), (self.context,), next_run_time=now)
         scheduler.add_job(self.nightly.tick, every(minutes=1), next_run_time=now, **CHORE)
+        scheduler.add_job(self.monthly.tick, every(minutes=1), next_run_time=now, **CHORE)
         scheduler.add_job(self.admin_notices.deliver_due, every(seconds=10), **CHORE)
         scheduler.add_job(self.key_files.remove_due, every(seconds=5), **CHORE)
         scheduler.add_job(self.carrier.tick, every(seconds=2), **CHORE)

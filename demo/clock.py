@@ -99,6 +99,7 @@ class TimeTravel:
     def _arrive(self, moment: datetime, patience: float) -> None:
         self._clock.move_to(moment)
         self._service.nightly.tick()
+        self._service.monthly.tick()
         self._settle(patience)
         self._service.nightly.tick()  # what the pass has to say once everything is gone
         self._service.admin_notices.deliver_due()

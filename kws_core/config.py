@@ -132,6 +132,9 @@ class Policy(_Section):
     """Days before the last day on which the owner gets an expiry reminder, at 09:00 in the lab's zone. A short
     rental gets only those within two thirds of its length, or one if none is. Nothing is deleted unless a
     reminder was delivered 12 hours before."""
+    monthly_usage: bool = True
+    """Whether each person with a rental gets a message on the 1st of each month at 09:00 in the lab's zone: what they
+    used in the month before, and what they still have, with buttons to return it."""
     open_ports: tuple[Port, ...] = (80, 443)
     """TCP ports open to the world on every server, besides SSH (TCP 22) and ICMP. A rental keeps the ports it
     was rented with."""

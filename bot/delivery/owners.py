@@ -23,11 +23,14 @@ from bot.slack.files import Upload
 from bot.slack.messages import MessageClient
 from bot.slack.retries import retry_after
 from bot.views import end_notices, ids, rental_card
+from bot.views.news import outages
 from bot.views.rental_card import Message
+from bot.views.usage import month
 from kws_core.context import Context
 from kws_core.database.leases import LeaseLost
 from kws_core.expiry import ExpiryInfo
 from kws_core.outbox.pending_messages import Outbox, PendingMessages
+from kws_core.people import Actor
 from kws_core.rentals.members import Members
 from kws_core.rentals.queries import RentalQueries
 from kws_core.scheduling.waiting_list import Place
@@ -167,8 +170,10 @@ class Notifier:
                 self._unreachable(mail, LEFT)
             else:
                 self._ask(mail, event, outlook)
-        elif rental_card.should_notify(mail.rental, event):
+        elif rental_card.should_notify(mail.rental, event) and self._is_news(mail, event):
             self._ring(mail, event, told_again=told_again)
+        elif month.rings(mail.rental, event):
+            self._tell_month(mail, event)
 
     # -- the card
 
@@ -224,6 +229,27 @@ class Notifier:
         ts = self.post.send(rental.dm_channel, message, rental.card_ts)
         if told_again:
             self.outbox.posted(event.id, ts)
+
+    def _is_news(self, mail: PendingMessages, event: Event) -> bool:
+        """Tell nothing of an outage that ended before its owner heard of it."""
+        if event.kind is EventKind.NODE_SILENT:
+            return not outages.is_over(event, mail.events)
+        if event.kind is not EventKind.NODE_BACK:
+            return True
+        silent, rental = outages.silence_of(event, mail.events), mail.rental
+        if silent is None or silent.undeliverable or silent.delivered_at is not None:
+            return silent is not None and not silent.undeliverable
+        return self.post.find(rental.dm_channel or "", f"{ids.NOTICE}{silent.id}", rental.card_ts) is not None
+
+    def _tell_month(self, mail: PendingMessages, event: Event) -> None:
+        """A message of its own, not in the thread of the rental that happens to be the oldest; posted once."""
+        channel = mail.rental.dm_channel or ""
+        if event.ts or (event.tries and self.post.find(channel, f"{ids.MONTH}{event.id}")):
+            return
+        self.outbox.trying(event)
+        rentals = self.rental_queries.my_rentals(Actor(mail.rental.owner))
+        texts, last_day = self.directory.texts(mail.person), self.context.expiry.last_day
+        self.post.send(channel, month.message(event, rentals, last_day, texts))
 
     # -- questions about the end
 

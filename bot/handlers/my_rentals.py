@@ -8,11 +8,14 @@ from slack_bolt import App
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, DividerBlock, PlainTextObject
 
 from bot.handlers.commands import Commands
-from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph
+from bot.slack.dispatcher import Dispatcher, RequestContext, paragraph, whole
+from bot.slack.messages import MessageClient
 from bot.text.i18n import N_
 from bot.views import event_lines, history, ids, rental_card
+from bot.views.usage import month
 from bot.views.waiting import queue_words
 from kws_core.rentals.idle import StillNeeded
+from kws_core.tables.event import Event
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import UNPLACED
 
@@ -81,6 +84,7 @@ class MyRentals:
 
     def return_rental(self, request: RequestContext) -> None:
         """The return was confirmed."""
+        told = self._month(request)
         rental = self.rental_service.return_rental(request.who, request.value, via=request.via)
         done = N_("Deleting {name}. You'll get a DM when it's done.")
         if queue_words.never_placed(rental):
@@ -88,7 +92,23 @@ class MyRentals:
         text = request.texts(done, name=rental.name)
         if _on_card(request):
             return  # the card itself is edited
-        request.say(text, replace=True)
+        if told is not None:
+            self._redraw_month(request, told)
+        request.say(text, replace=told is None)
+
+    def _month(self, request: RequestContext) -> Event | None:
+        """The event of the message that was clicked, if that is about a month."""
+        block = request.message.block_id(ids.MONTH) if request.message else None
+        if block is None:
+            return None
+        return self.rental_queries.month_used(request.who, whole(block.removeprefix(ids.MONTH)))
+
+    def _redraw_month(self, request: RequestContext, told: Event) -> None:
+        """The message then shows what is left."""
+        rentals = self.rental_queries.my_rentals(request.who)
+        drawn = month.message(told, rentals, self.context.expiry.last_day, request.texts)
+        if request.channel and request.message:
+            MessageClient(request.client).edit(request.channel, request.message.ts, drawn)
 
     def keep(self, request: RequestContext) -> None:
         """The person thought better of it."""

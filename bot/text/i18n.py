@@ -142,6 +142,10 @@ class Texts:
         """A date of the next weeks: ``Thu, Dec 24``, ``12월 24일 (목)``."""
         return format_skeleton("MMMEd", day, locale=self.locale)
 
+    def month(self, day: date) -> str:
+        """The month of a day: ``December 2026``, ``2026년 12월``."""
+        return format_skeleton("yMMMM", day, locale=self.locale)
+
     def date(self, day: date) -> str:
         """A date as people write it: ``Thu, Dec 24, 2026``, ``2026년 12월 24일 (목)``."""
         return format_skeleton("yMMMEd", day, locale=self.locale)

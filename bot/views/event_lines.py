@@ -9,6 +9,7 @@ from bot.text.i18n import N_, Message, Mrkdwn, Texts, code, slack_time
 from bot.text.units import MINUTES, duration, file_size, size_line
 from bot.views import history, moves
 from bot.views.asks import lines as ask_lines
+from bot.views.news import outages
 from bot.views.waiting import queue_words
 from kws_core.copies import lifecycle
 from kws_core.moves import in_place
@@ -45,6 +46,7 @@ from kws_core.tables.details.events import (
     WaitingForNode,
     WaitStarted,
 )
+from kws_core.tables.details.outage_events import NodeBack, NodeSilent
 from kws_core.tables.details.web_events import WebChanged, WebServed
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
@@ -256,6 +258,8 @@ def line(event: Event, rental: Rental, texts: Texts) -> str | None:
             return ":x: " + texts(FAILURES.get(reason, FAILURES["no_node"]))
         case NodeDrained() as drained:
             return history.drained(drained, texts)
+        case NodeSilent() | NodeBack() as outage:
+            return outages.line(outage, texts)
         case Ended() if not rental.placements:
             return None
     if (asked := ask_lines.line(event, moves.WHY, texts)) is not None:

@@ -152,6 +152,7 @@ class RentalAct(StrEnum):
 
 CARD = "card-"  # block_id of a rental's card: CARD + rental id
 NOTICE = "notice-"  # block_id of a message about one event: NOTICE + event id
+MONTH = "month-"  # block_id of what a person used in a month: MONTH + event id
 ADMIN_NOTICE = "admin-notice-"  # block_id of a message to the admins: ADMIN_NOTICE + notice id
 IMAGE_SYNC = "image-sync-"  # block_id of how far a copy of images is: IMAGE_SYNC + its id
 EXTENSION = "extend-"

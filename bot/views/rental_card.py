@@ -22,6 +22,7 @@ from bot.text.i18n import N_, Mrkdwn, Texts, code, slack_time
 from bot.text.units import clip, size_line, spoken
 from bot.views import event_lines, ids, moves
 from bot.views.asks import lines as ask_lines
+from bot.views.news import outages
 from bot.views.waiting import queue_words
 from kws_core.config import WebSection
 from kws_core.copies.lifecycle import DELETED
@@ -29,6 +30,7 @@ from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.scheduling.waiting_list import Place
 from kws_core.tables.base import SYSTEM
 from kws_core.tables.details.events import CopyDeleted, CopyWarned, PoweredOff, PoweredOn, Queued, Transferred
+from kws_core.tables.details.outage_events import NodeBack, NodeSilent
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Rental
@@ -153,6 +155,8 @@ def notification(rental: Rental, event: Event, texts: Texts, web: WebSection | N
         )
         if link := prose.served_link(rental, web):
             text = Mrkdwn(f"{text}\n:globe_with_meridians: {link}")
+    elif isinstance(event.details, NodeSilent | NodeBack):
+        text = outages.notice(event.details, texts)
     else:
         text = Mrkdwn(f"*{texts('{name}', name=rental.name)}* {event_lines.line(event, rental, texts)}")
     blocks: list[Block] = [SectionBlock(block_id=f"{ids.NOTICE}{event.id}", text=_md(text, 3000))]
@@ -360,7 +364,8 @@ def _current(rental: Rental, events: Sequence[Event]) -> list[Event]:
     power = [event for event in events if event.kind in TURNED][-1:]
     slow = [event for event in events if event.kind is EventKind.SLOW_BOOT][-1:]
     kept = [*power, *(slow if rental.status is Status.BUILDING else [])]
-    passing = (EventKind.QUEUED, EventKind.SLOW_BOOT, *TURNED)
+    passing = (EventKind.QUEUED, EventKind.SLOW_BOOT, *TURNED, *outages.KINDS)
+    kept += [event for event in outages.current(events) if event.kind in outages.KINDS]
     others = (event for event in events if event.kind in TURNED and event.actor not in (SYSTEM, rental.owner))
     kept += others  # says who it was
     return [event for event in events if event.kind not in passing or event is last or event in kept]
@@ -408,7 +413,7 @@ def should_notify(rental: Rental, event: Event) -> bool:
         return rental.status is Status.READY
     if isinstance(event.details, PoweredOff | PoweredOn):
         return rental.status is Status.READY and _is_news(rental, event.details)
-    if event.kind in COPY_NEWS or ask_lines.rings(rental, event):
+    if event.kind in COPY_NEWS or ask_lines.rings(rental, event) or outages.rings(rental, event):
         return True
     if event.kind in (EventKind.RESET_DONE, EventKind.RESET_FAILED):
         return rental.status is Status.READY and rental.reset_at is None

@@ -22,9 +22,10 @@ from sqlalchemy.orm import Session, joinedload
 
 from kws_core.database.store import Store
 from kws_core.errors import ErrorCode, UserError
-from kws_core.tables.base import Base, table_of
+from kws_core.tables.base import SYSTEM, Base, table_of
 from kws_core.tables.copy import Copy
 from kws_core.tables.delivery import Delivery
+from kws_core.tables.details import EventDetails
 from kws_core.tables.event import Event
 from kws_core.tables.network import Network
 from kws_core.tables.node import NodeRecord
@@ -232,6 +233,23 @@ def _once(dialect: str, table: type[Base]) -> Insert:
     made = (sqlite if dialect == "sqlite" else postgresql).insert(table_of(table))
     once: Insert = made.on_conflict_do_nothing().returning(*table_of(table).primary_key)
     return once
+
+
+def record_once(
+    session: Session, rental_id: str, details: EventDetails, key: str, now: datetime, actor: str = SYSTEM
+) -> bool:
+    """Add a line to a rental's history unless it has one with that key; whether it did."""
+    values = {
+        "rental_id": rental_id,
+        "at": now,
+        "kind": details.kind,
+        "actor": actor,
+        "data": details.to_json(),
+        "key": key,
+        "tries": 0,
+        "undeliverable": False,
+    }
+    return insert_once(session, Event, values)
 
 
 def person(session: Session, user_id: str) -> Person | None:

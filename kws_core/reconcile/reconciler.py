@@ -28,7 +28,7 @@ from kws_core.reconcile.orphan_sweep import EVERY, FIRST, SILENT_AGAIN, Sweep
 from kws_core.reconcile.resumption import OUTAGE
 from kws_core.reconcile.steps import Steps, waits_for_list
 from kws_core.rentals.waiting import Waiting
-from kws_core.scheduling import build_slots, node_alerts, work_queue
+from kws_core.scheduling import build_slots, node_alerts, outages, work_queue
 from kws_core.scheduling import capacity as catalogue
 from kws_core.tables.states import PlacementState
 from kws_core.values import Kind
@@ -244,6 +244,9 @@ class Reconciler:
                 if now - silent >= OUTAGE:
                     work_queue.resume_all(session, name, now)
                 work_queue.requeue_node(session, name, now)
+            told = outages.tell_back(session, name, now)
+        if told:
+            self.context.mail.set()
         self.waiting.serve()
 
     def _ping(self, name: str) -> None:
@@ -272,6 +275,9 @@ class Reconciler:
         with self.context.store.write() as session:
             since = catalogue.note_failure(session, name, str(error), now)
             node_alerts.tell_down(session, name, error, since, now)
+            told = outages.tell_silent(session, name, since, now)
+        if told:
+            self.context.mail.set()
         if since == now:
             log.warning("node %s isn't responding: %s", name, error.detail or error.reason)
         if now - since >= SILENT:

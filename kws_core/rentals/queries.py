@@ -13,6 +13,7 @@ from kws_core.rentals.access import allowed
 from kws_core.scheduling import build_slots, capacity
 from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.scheduling.waiting_list import Place, WaitingList
+from kws_core.tables.details.outage_events import MonthUsed
 from kws_core.tables.event import Event
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
@@ -70,6 +71,18 @@ class RentalQueries:
         """A rental's events, oldest first."""
         with self.context.store.read() as session:
             return queries.history(session, rental_id)
+
+    def month_used(self, who: Actor, event_id: int) -> Event:
+        """Return the event that told this person what they used in a month.
+
+        Raises:
+            UserError: If it is another event or another person's; the same error for both.
+        """
+        with self.context.store.read() as session:
+            event = session.get(Event, event_id)
+            if event is None or not isinstance(event.details, MonthUsed) or event.details.person != who.id:
+                raise UserError(ErrorCode.RENTAL_GONE)
+            return event
 
     def nodes(self) -> list[capacity.NodeStatus]:
         """Every configured node as it was seen last."""

@@ -19,7 +19,6 @@ from kws_core.people import Actor
 from kws_core.scheduling import capacity
 from kws_core.tables.details.alerts import NodeEmptyingAlert
 from kws_core.tables.details.events import NodeDrained
-from kws_core.tables.event import Event
 from kws_core.tables.node import NodeRecord
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import LIVE, PlacementState
@@ -180,17 +179,7 @@ def _tell(
     """An event for the outbox, and the plan to move it; False when this rental has the event already."""
     if move_at is not None and rental.movable:
         drained = replace(drained, move_at=move_at)
-    values = {
-        "rental_id": rental.id,
-        "at": now,
-        "kind": drained.kind,
-        "actor": who.id[:LONGEST_ACTOR],
-        "data": drained.to_json(),
-        "key": key,
-        "tries": 0,
-        "undeliverable": False,
-    }
-    told = queries.insert_once(session, Event, values)
+    told = queries.record_once(session, rental.id, drained, key, now, who.id[:LONGEST_ACTOR])
     if told and drained.move_at is not None:
         rental.move_at = drained.move_at
     return told

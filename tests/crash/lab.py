@@ -137,8 +137,9 @@ class CrashLab:
 
     def night(self) -> None:
         """The minute's tick, and what follows from it."""
-        while not self.guarded(self.service.nightly.tick):
-            self.clock.advance(seconds=1)
+        for chore in ("nightly", "monthly"):
+            while not self.guarded(lambda chore=chore: getattr(self.service, chore).tick()):
+                self.clock.advance(seconds=1)
         self.settle()
 
     def noon(self, days: int, hour: int = 12) -> None:

@@ -14,6 +14,7 @@ from crash.copy_cases import CASES as COPY_CASES
 from crash.lab import CrashLab, patched
 from crash.mortal import Fate
 from crash.move_cases import CASES as MOVE_CASES
+from crash.told_cases import CASES as TOLD_CASES
 from crash.wait_cases import CASES as WAIT_CASES
 from crash.web_cases import CASES as WEB_CASES
 
@@ -51,7 +52,7 @@ def played(
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     "case",
-    [*CASES, *ADMIN_CASES, *COPY_CASES, *MOVE_CASES, *WAIT_CASES, *WEB_CASES, *ASK_CASES],
+    [*CASES, *ADMIN_CASES, *COPY_CASES, *MOVE_CASES, *WAIT_CASES, *WEB_CASES, *ASK_CASES, *TOLD_CASES],
     ids=lambda case: case.name.replace(" ", "-"),
 )
 def test_a_death_at_any_call_breaks_nothing(

@@ -47,6 +47,7 @@ from bot.views import (
 )
 from bot.views.asks import ask_form, requests
 from bot.views.rent_form import PASSWORD, PASTED, Shown
+from bot.views.usage import month
 from bot.views.waiting import calendar_lines
 from bot.views.waiting.room_choice import RoomChoice
 from kws_core.config import Policy, WebSection
@@ -347,8 +348,7 @@ def _cards(texts: Texts) -> Iterator[Exhibit]:
     for actor in ("U0MINA00001", "U0ADMIN0001"):
         lines = [(kind, event_lines.line(event(kind, actor=actor), rental(), texts)) for kind in EventKind]
         told = [f"`{kind}` {line}" for kind, line in lines if line]
-        half = len(told) // 2
-        said = _said("\n".join(told[:half]), "\n".join(told[half:]))
+        said = _said(*("\n".join(told[number : number + 20]) for number in range(0, len(told), 20)))
         yield _message("Cards", f"every line, by {actor}", said)
     resets = (
         {"new_key": True, "via": "form"},
@@ -376,7 +376,20 @@ def _cards(texts: Texts) -> Iterator[Exhibit]:
     ]
     yield _message("Cards", "failures", _said("\n".join(str(line) for line in reasons)))
     events = [event(kind, number) for number, kind in enumerate(EventKind)]
+    yield from _of_nodes_and_months(texts)
     yield _message("Cards", "history", _said(history.of_rental(events, [None] * len(events), texts)))
+
+
+def _of_nodes_and_months(texts: Texts) -> Iterator[Exhibit]:
+    """What KWS tells by itself: of a node's outage, and of a month."""
+    names = {"names": ["web01", "web02"], "person": "U0MINA00001", "since": NOW.isoformat()}
+    for kind in (EventKind.NODE_SILENT, EventKind.NODE_BACK):
+        rung = rental_card.notification(rental(), event(kind, **names, copies=["web01"]), texts)
+        yield _message("Cards", f"{kind}, two rentals", list(rung.blocks))
+    used = event(EventKind.MONTH_USED, month="2026-11-01", rentals=2, rental_days=45.5, vcpu_hours=1092.0)
+    for title, held in (("two rentals", [rental(id="r1"), rental(id="r2", name="web02")]), ("none", [])):
+        said = month.message(used, held, lambda day: day, texts)
+        yield _message("Cards", f"a month, {title}", list(said.blocks))
 
 
 def _waiting(texts: Texts) -> Iterator[Exhibit]:

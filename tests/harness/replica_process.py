@@ -80,6 +80,7 @@ def live(order: dict[str, Any]) -> None:
 def _chores(service: Service) -> timedelta:
     """What APScheduler does each minute and each ten seconds, much more often: all replicas at once."""
     service.nightly.tick()
+    service.monthly.tick()
     service.admin_notices.deliver_due()
     return OFTEN
 

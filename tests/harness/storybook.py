@@ -43,6 +43,7 @@ class Story:
     def night(self) -> None:
         """The clock has moved: the minute's tick, and everything that follows from it."""
         self.service.nightly.tick()
+        self.service.monthly.tick()
         self.settle(4)
         self.service.admin_notices.deliver_due()
 

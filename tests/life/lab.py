@@ -25,6 +25,7 @@ from life import (
     reset_rules,
     resize_rules,
     rules,
+    told_rules,
     wait_rules,
     web_rules,
 )
@@ -282,6 +283,7 @@ class Lab(World):
         ask_rules.check(self, rentals, events)
         wait_rules.check(self, rentals, events)
         idle_rules.check(self, rentals, events)
+        told_rules.check(events)
         twice = [shown for shown in (*self.slack.posted.values(), *self.slack.warned.values()) if shown > 1]
         assert twice == [], "a message is shown twice"
 

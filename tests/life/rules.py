@@ -50,7 +50,7 @@ TOLD_STATUS = {
     "ended": Status.ENDED,
 }
 AT_ANY_TIME = re.compile(
-    "ask.*|idle_.*|key_.*|copy_.*|reset_.*|resize_.*|move_(planned|started|failed)|warned|extended|transferred|powered_.*|host_keys|slow_boot|web_.*"
+    "ask.*|idle_.*|key_.*|copy_.*|node_.*|month_used|reset_.*|resize_.*|move_(planned|started|failed)|warned|extended|transferred|powered_.*|host_keys|slow_boot|web_.*"
 )
 HISTORY = re.compile(  # what TRANSITIONS allow, told in events
     r"(requested |(wait_started |to rent: asked (to rent: ask_approved )?)(wait_late )?(wait_over )?)"

@@ -31,6 +31,8 @@ from kws_core.rentals.saved_keys import KeyRing
 from kws_core.scheduling.capacity import record_of
 from kws_core.scheduling.node_maintenance import NodeMaintenance
 from kws_core.tables.copy import Copy
+from kws_core.tables.details.outage_events import MonthUsed
+from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Ask, Rental
 from kws_core.tables.states import Access, CopyState
 from kws_core.values import Size
@@ -91,6 +93,18 @@ def _ask(world: World, rental: Rental) -> None:
     with world.store.write() as session:
         for ask in session.scalars(select(Ask)).unique():
             ask.unanswered_told_at = world.clock()
+
+
+def _tell_of_a_month(world: World, rental: Rental) -> None:
+    """Mina is told what she used."""
+    with world.store.write() as session:
+        month = MonthUsed(world.context.today(), rental.owner, 1, 2.5, 60.0)
+        session.get_one(Rental, rental.id).record(month, world.clock(), key="month:2026-11")
+
+
+def _month(world: World, rental: Rental) -> int:
+    history = world.rental_queries.history(rental.id)
+    return next(event.id for event in history if event.kind is EventKind.MONTH_USED)
 
 
 USE_CASES: dict[str, tuple[set[str], Case]] = {
@@ -165,6 +179,7 @@ USE_CASES: dict[str, tuple[set[str], Case]] = {
     "service.put_back": (ADMINS, lambda w, who, r, k: Sites(w.context).put_back(who, r.id)),
     "lab_calendar.days": (OWN, lambda w, who, r, k: LabCalendar(w.context).days(who)),
     "queries.my_rentals": (OWN, lambda w, who, r, k: w.rental_queries.my_rentals(who)),
+    "queries.month_used": (OWNER, lambda w, who, r, k: w.rental_queries.month_used(who, _month(w, r))),
     "queries.rental": (KEEPERS, lambda w, who, r, k: w.rental_queries.rental(who, r.id)),
     "queries.rental_named": (OWNER, lambda w, who, r, k: w.rental_queries.rental_named(who, r.name)),
     "service.return_rental": (KEEPERS, lambda w, who, r, k: w.rental_service.return_rental(who, r.id)),
@@ -249,6 +264,7 @@ def test_a_use_case_asks_who_it_is(world: World, name: str) -> None:
     Copies(world.context).request(MINA, rental.id)
     world.settle()
     _ask(world, rental)
+    _tell_of_a_month(world, rental)
     before = world.kinds(rental)
     for role in sorted(EVERYBODY.keys() - may):
         with pytest.raises(UserError) as refused:

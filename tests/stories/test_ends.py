@@ -98,6 +98,48 @@ def test_a_week_longer_with_one_click_however_often_it_is_clicked(story: Story) 
     assert ends_on(story, rental) == rental.ends_on + timedelta(days=7)
 
 
+def monthly(person: Person) -> list[dict[str, Any]]:
+    """Messages about a month."""
+    return [m for m in person.dm() if (m.get("blocks") or [{}])[0].get("block_id", "").startswith("month-")]
+
+
+def test_the_first_of_a_month_with_a_button_for_each_rental(story: Story) -> None:
+    joon, rental = rented(story, days=60)
+    rented(story, "web02", days=60)
+    mina, _hers = rented(story, "box", days=60, who="mina")
+    now_is(story, date(2027, 1, 1), hour=8)
+    assert monthly(joon) == []
+    now_is(story, date(2027, 1, 1), hour=9)
+    now_is(story, date(2027, 1, 1), hour=10)
+    (message,) = monthly(joon)
+    assert "Your usage in December 2026: rental days 61" in visible_text(message)
+    assert "thread_ts" not in message
+    (hers,) = monthly(mina)
+    assert "2026년 12월 사용량" in visible_text(hers)
+    buttons = [block["accessory"]["value"] for block in message["blocks"][1:]]
+    assert set(buttons) == {r.id for r in story.rentals() if r.owner == joon.id}
+    joon.click("rental_return", rental.id, message=message["ts"], confirm=True)
+    story.workspace.wait_for(lambda: "web01" not in visible_text(monthly(joon)[0]))
+    story.settle()
+    assert sorted(r.name for r in story.rentals()) == ["box", "web02"]
+    assert "web02" in visible_text(monthly(joon)[0])
+    now_is(story, date(2027, 2, 1), hour=9)
+    assert len(monthly(joon)) == 2
+
+
+def test_nobody_else_returns_it_from_that_message(story: Story) -> None:
+    joon, rental = rented(story, days=60)
+    now_is(story, date(2027, 1, 1), hour=9)
+    (message,) = monthly(joon)
+    mina = story.workspace.person("mina")
+    with pytest.raises(UserError, match="rental_gone"):
+        story.service.rental_service.return_rental(Actor(mina.id), rental.id)
+    event_id = int(message["blocks"][0]["block_id"].removeprefix("month-"))
+    with pytest.raises(UserError, match="rental_gone"):
+        story.service.rental_queries.month_used(Actor(mina.id), event_id)
+    assert story.service.rental_queries.month_used(Actor(joon.id), event_id).id == event_id
+
+
 def test_a_date_from_the_warning(story: Story) -> None:
     joon, rental = rented(story)
     now_is(story, rental.ends_on - timedelta(days=1))

@@ -108,6 +108,43 @@ def test_a_node_that_dies_and_comes_back_is_told_once_each(story: Story) -> None
     story.workspace.wait_for(lambda: said(admin, "마지막 오류"))
 
 
+def test_its_owners_hear_of_a_long_silence_once_and_of_its_end(story: Story) -> None:
+    joon, mina = ready(story), story.workspace.person("mina")
+    ready(story, "web02", "mina")
+    story.nodes["node1"].go_down(power=True)
+    story.settle(100)
+    assert in_dm(joon, "hasn't responded since") == []
+    story.clock.advance(minutes=9)
+    story.settle(30)
+    (notice, card) = sorted(in_dm(joon, "hasn't responded since"), key=len)
+    assert "so KWS can't manage web01. Logging in may fail too. Nothing is deleted" in notice
+    assert "so KWS can't manage this rental." in card
+    assert in_dm(mina, "응답하지 않아") == [], "hers is on the other node"
+    story.nodes["node1"].come_back()
+    story.settle(150)
+    (notice, card) = sorted(in_dm(joon, "is responding again"), key=len)
+    assert notice.endswith("node1 is responding again. You can use web01 as before.")
+    assert "hasn't responded since" not in card
+
+
+def test_slack_was_away_for_the_whole_outage(story: Story) -> None:
+    """As when the line of the lab is cut: nobody is told of what has ended."""
+    joon = ready(story)
+    story.workspace.down()
+    story.nodes["node1"].go_down(power=True)
+    story.settle(20)
+    story.clock.advance(minutes=20)
+    story.settle(20)
+    story.nodes["node1"].come_back()
+    story.settle(150)
+    story.workspace.up()
+    story.clock.advance(minutes=10)
+    story.settle(20)
+    assert in_dm(joon, "hasn't responded since") == []
+    (card,) = in_dm(joon, "is responding again")
+    assert "You can use this rental as before" in card
+
+
 # -- the picture
 
 

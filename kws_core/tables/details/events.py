@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from kws_core.tables.details import EventDetails, idle_events, web_events
+from kws_core.tables.details import EventDetails, idle_events, outage_events, web_events
 from kws_core.tables.details.ask_events import AskDeclined
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.states import Reason
@@ -529,5 +529,11 @@ class Ended(EventDetails):
 
 Ending = Returned | Failed | Vanished | Expired | WaitLapsed | AskDeclined | MoveCanceled | MoveDone
 EVENT_DETAILS: Mapping[EventKind, type[EventDetails]] = {
-    one.kind: one for one in (*EventDetails.__subclasses__(), *web_events.DETAILS, *idle_events.DETAILS)
+    one.kind: one
+    for one in (
+        *EventDetails.__subclasses__(),
+        *idle_events.DETAILS,
+        *outage_events.DETAILS,
+        *web_events.DETAILS,
+    )
 }

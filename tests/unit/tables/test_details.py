@@ -102,6 +102,7 @@ from kws_core.tables.details.events import (
     Warned,
 )
 from kws_core.tables.details.idle_events import IdleAsked, IdleKept
+from kws_core.tables.details.outage_events import MonthUsed, NodeBack, NodeSilent
 from kws_core.tables.details.web_events import WebChanged, WebPutBack, WebServed, WebTakenOff
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
@@ -207,6 +208,15 @@ EVENTS: list[tuple[EventDetails, dict[str, Any]]] = [
     (
         NodeDrained("node1", LATER, "", via="cli"),
         {"node": "node1", "until": "2026-12-24", "reason": "", "via": "cli"},
+    ),
+    (
+        NodeSilent("node1", MOMENT, "U1", ("web01",)),
+        {"node": "node1", "since": AT, "person": "U1", "names": ["web01"], "copies": []},
+    ),
+    (NodeBack("node1", MOMENT, "U1"), {"node": "node1", "since": AT, "person": "U1", "names": []}),
+    (
+        MonthUsed(LATER, "U1", 2, 30.5, 732.0),
+        {"month": "2026-12-24", "person": "U1", "rentals": 2, "rental_days": 30.5, "vcpu_hours": 732.0},
     ),
     (MovePlanned(None, via="notice"), {"via": "notice"}),
     (MovePlanned(MOMENT), {"at": MOMENT.isoformat()}),

@@ -1,0 +1,1 @@
+"""What KWS tells people by itself of outages of their nodes."""
