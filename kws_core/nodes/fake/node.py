@@ -132,8 +132,14 @@ class FakeNode(FakeChecks):
         """See Node."""
         return self._call("capacity", self._capacity)
 
-    def ensure_address(self, spec: ServerSpec | ContainerSpec) -> Address:
-        """See Node."""
+    def ensure_address(
+        self, spec: ServerSpec | ContainerSpec, with_port: Callable[[str], None] | None = None
+    ) -> Address:
+        """See Node. A call that is to fail fails before there is a port."""
+        if with_port is not None and not (self.down or self.faults["ensure_address"]):
+            with self._lock:
+                port_id = self.network.ensure_port(spec)
+            with_port(port_id)
         return self._call("ensure_address", lambda: self.network.ensure(spec))
 
     def ensure_server(self, spec: ServerSpec, address: Address) -> str:
