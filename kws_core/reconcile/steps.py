@@ -123,7 +123,8 @@ class Steps:
             self.rows.apply(job, lambda s, r, p: setattr(p, "down_since", None))
         machine = machines.get(job.rental.mark)
         if job.rental.status is Status.BUILDING:
-            return self.boots.watch(job, machine)
+            building = sum(one.state is MachineState.BUILDING for one in machines.values())
+            return self.boots.watch(job, machine, alone=building == 1)
         return self._watch_lent(job, machine)
 
     def _is_being_copied(self, job: Job) -> bool:
@@ -176,9 +177,10 @@ class Steps:
 
     def _build_on(self, job: Job, port_id: str) -> None:
         """Ask for the server while its address is still made: it needs only the port. Otherwise it comes later."""
-        wanted = self.rows.apply(job, lambda s, r, p: r.kind is Kind.SERVER and r.key_settled)
+        noted = self.rows.apply(job, lambda s, r, p: setattr(p, "port_id", port_id))
+        wanted = noted and job.rental.kind is Kind.SERVER and job.rental.key_settled
         if wanted and job.placement.server_id is None and self._has_image(job):
-            self._build(job, Address(port_id, "", ""))
+            self._build(job, address_of(job.placement))
 
     def _build(self, job: Job, address: Address) -> timedelta:
         """Ask for the server when it is its turn: a node builds ``max_builds`` at a time."""

@@ -135,10 +135,11 @@ class FakeNode(FakeChecks):
     def ensure_address(
         self, spec: ServerSpec | ContainerSpec, with_port: Callable[[str], None] | None = None
     ) -> Address:
-        """See Node. A call that is to fail fails before there is a port."""
-        if with_port is not None and not (self.down or self.faults["ensure_address"]):
-            with self._lock:
-                port_id = self.network.ensure_port(spec)
+        """See Node. A call that is to fail before it did anything makes no port."""
+        with self._lock:
+            fails = self.down or any(not after for _, after in [*self.faults["ensure_address"]][:1])
+            port_id = "" if fails else self.network.ensure_port(spec)
+        if with_port is not None and port_id:
             with_port(port_id)
         return self._call("ensure_address", lambda: self.network.ensure(spec))
 
