@@ -9,7 +9,7 @@ rental carries it, and a node never touches anything that carries no KWS mark.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kws_core.nodes.values import (
@@ -55,8 +55,13 @@ class Node(Protocol):
     def capacity(self) -> Capacity:
         """Totals and use, measured now."""
 
-    def ensure_address(self, spec: ServerSpec | ContainerSpec) -> Address:
+    def ensure_address(
+        self, spec: ServerSpec | ContainerSpec, with_port: Callable[[str], None] | None = None
+    ) -> Address:
         """Look for the mark's security group, port and floating IP; make what is missing. Repeat-safe.
+
+        ``with_port`` is called with the id of the port once that is there, in the caller's thread, while the rest
+        may still be made: a server needs no more. What it raises is raised when the rest has come to an end.
 
         A server's group lets in SSH, ICMP and its ``open_ports``; a container's only ICMP and its ports. Both let
         in their ``let_in``; a rule that is no longer among these stays. From within a network of a person's own both let in everything.

@@ -126,9 +126,11 @@ class GuardedNode:
         """See Node."""
         return self._guard(self._node.capacity)
 
-    def ensure_address(self, spec: ServerSpec | ContainerSpec) -> Address:
+    def ensure_address(
+        self, spec: ServerSpec | ContainerSpec, with_port: Callable[[str], None] | None = None
+    ) -> Address:
         """See Node."""
-        return self._guard(lambda: self._node.ensure_address(spec))
+        return self._guard(lambda: self._node.ensure_address(spec, with_port))
 
     def ensure_server(self, spec: ServerSpec, address: Address) -> str:
         """See Node."""

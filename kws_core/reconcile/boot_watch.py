@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 POLL_BUILD = timedelta(seconds=1)
+POLL_DUE = timedelta(milliseconds=300)  # while a single build is expected to end
 POLL_SLOW = timedelta(seconds=3)  # for who has waited for three minutes
 POLL_PASSWORD = timedelta(seconds=2)  # until an SSH server that answers takes passwords
 POLL_LOGIN = timedelta(
@@ -53,9 +54,12 @@ class BootWatch:
         self.nodes = nodes
         self.rows = rows
         self._console: dict[int, tuple[str, datetime]] = {}  # placement: its last lines, when they were new
+        self._took: dict[str, timedelta] = {}  # by node, how long the last build there took until ACTIVE
 
-    def watch(self, job: Job, machine: Machine | None) -> timedelta:
+    def watch(self, job: Job, machine: Machine | None, *, alone: bool = False) -> timedelta:
         """Watch a server that was requested: is it there, does it run, does it let its owner in?
+
+        ``alone``: nothing else is being built there, so a few more looks cost its node nothing that others wait for.
 
         Raises:
             NodeRefused: If the node says that it is broken.
@@ -68,9 +72,12 @@ class BootWatch:
         elif machine.state is MachineState.ACTIVE:
             if job.placement.active_at is None:
                 self.rows.apply(job, lambda s, r, p: setattr(p, "active_at", self.context.now()))
+                self._took[job.placement.node] = self._waited(job.placement)
             seen = self.check_login(job)
             if seen.accepted:
                 return self._let_in(job, machine, seen)
+        elif alone and self._is_due(job.placement):
+            return POLL_DUE
         return self._wait(job, machine, seen)
 
     def gets_in(self, job: Job) -> bool:
@@ -84,6 +91,11 @@ class BootWatch:
     def overdue(self, placement: Placement) -> bool:
         """Whether ``build_timeout`` has ended."""
         return self._waited(placement) > self._limit
+
+    def _is_due(self, placement: Placement) -> bool:
+        """Whether its build will soon have taken as long as the last one there."""
+        took = self._took.get(placement.node)
+        return took is not None and took * 0.8 <= self._waited(placement) <= took * 1.2
 
     @property
     def _limit(self) -> timedelta:

@@ -8,7 +8,7 @@ placement is still what it was when it was loaded, so a return that came meanwhi
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -51,6 +51,7 @@ from kws_core.tables.details.events import (
 )
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import PlacementState, Reason, Status
+from kws_core.values import Kind
 
 log = logging.getLogger(__name__)
 
@@ -109,18 +110,21 @@ class Steps:
             return AT_ONCE
         if job.placement.floating_ip is None:
             self._ping_once(self._node(job))  # a dead node costs seconds here, not a long read timeout
-            self._ensure_address(job)
+            self._ensure_address(job, lambda port_id: self._build_on(job, port_id))
+            if job.placement.server_id is not None:
+                return POLL_NEW
         if not job.rental.key_settled:
             return self._look_for_key(job)
         if job.placement.server_id is None:
-            return self._build(job) if self._has_image(job) else POLL_COPY
+            return self._build(job, address_of(job.placement)) if self._has_image(job) else POLL_COPY
         if isinstance(machines, NodeError):
             raise machines
         if job.placement.down_since is not None:
             self.rows.apply(job, lambda s, r, p: setattr(p, "down_since", None))
         machine = machines.get(job.rental.mark)
         if job.rental.status is Status.BUILDING:
-            return self.boots.watch(job, machine)
+            building = sum(one.state is MachineState.BUILDING for one in machines.values())
+            return self.boots.watch(job, machine, alone=building == 1)
         return self._watch_lent(job, machine)
 
     def _is_being_copied(self, job: Job) -> bool:
@@ -132,10 +136,10 @@ class Steps:
 
     # -- building
 
-    def _ensure_address(self, job: Job) -> None:
+    def _ensure_address(self, job: Job, with_port: Callable[[str], None] | None = None) -> None:
         """The network place, with the proxy let in where the rental has a web address."""
         web = self.context.config.web
-        address = self._node(job).ensure_address(spec_of(job.rental, web))
+        address = self._node(job).ensure_address(spec_of(job.rental, web), with_port)
         let_in = _noted(proxies_of(job.rental, web))
         self.rows.apply(job, lambda s, r, p: _keep_address(p, address, let_in))
 
@@ -171,13 +175,18 @@ class Steps:
             raise NodeRefused(job.placement.node, job.placement.image_refusal, "it doesn't get the copy")
         return False
 
-    def _build(self, job: Job) -> timedelta:
+    def _build_on(self, job: Job, port_id: str) -> None:
+        """Ask for the server while its address is still made: it needs only the port. Otherwise it comes later."""
+        noted = self.rows.apply(job, lambda s, r, p: setattr(p, "port_id", port_id))
+        wanted = noted and job.rental.kind is Kind.SERVER and job.rental.key_settled
+        if wanted and job.placement.server_id is None and self._has_image(job):
+            self._build(job, address_of(job.placement))
+
+    def _build(self, job: Job, address: Address) -> timedelta:
         """Ask for the server when it is its turn: a node builds ``max_builds`` at a time."""
         if not self.rows.apply(job, self._take_slot):
             return POLL_TURN
-        server_id = _ensure_machine(
-            self._node(job), spec_of(job.rental, self.context.config.web), address_of(job.placement)
-        )
+        server_id = _ensure_machine(self._node(job), spec_of(job.rental, self.context.config.web), address)
         self.rows.apply(job, lambda s, r, p: setattr(p, "server_id", server_id))
         return POLL_NEW
 

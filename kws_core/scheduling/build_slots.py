@@ -28,7 +28,7 @@ _WAITS = and_(
 )
 _CAN_START = and_(
     Rental.status == Status.BUILDING,
-    Placement.floating_ip.is_not(None),
+    Placement.port_id.is_not(None),  # the rest of its address may come while it is built
     or_(Rental.access != Access.GENERATED, Rental.key_sent_at.is_not(None)),
     or_(Rental.copy_id.is_(None), Placement.image_at.is_not(None)),
 )

@@ -50,6 +50,13 @@ class FakeNetwork:
         """Floating IPs that can still be made."""
         return self._addresses - sum(thing.kind == ADDRESS for thing in self)
 
+    def ensure_port(self, spec: ServerSpec | ContainerSpec) -> str:
+        """The id of the mark's port; what is missing up to that is made."""
+        if spec.network:
+            self._one(spec.network.mark, NETWORK, spec.network.cidr)
+        self._one(spec.mark, GROUP)
+        return self._one(spec.mark, PORT).id
+
     def ensure(self, spec: ServerSpec | ContainerSpec) -> Address:
         """The mark's group, port and address; what is missing is made."""
         if spec.network:

@@ -134,8 +134,15 @@ class FakeNode(FakeChecks):
         """See Node."""
         return self._call("capacity", self._capacity)
 
-    def ensure_address(self, spec: ServerSpec | ContainerSpec) -> Address:
-        """See Node."""
+    def ensure_address(
+        self, spec: ServerSpec | ContainerSpec, with_port: Callable[[str], None] | None = None
+    ) -> Address:
+        """See Node. A call that is to fail before it did anything makes no port."""
+        with self._lock:
+            fails = self.down or any(not after for _, after in [*self.faults["ensure_address"]][:1])
+            port_id = "" if fails else self.network.ensure_port(spec)
+        if with_port is not None and port_id:
+            with_port(port_id)
         return self._call("ensure_address", lambda: self.network.ensure(spec))
 
     def ensure_server(self, spec: ServerSpec, address: Address) -> str:

@@ -69,8 +69,11 @@ class AddressSet:
         self._spec = spec
         self._mark = spec.mark
 
-    def ensure(self) -> Address:
-        """Complete the set; what an ambiguous failure made twice is reduced to one."""
+    def ensure(self, with_port: Callable[[str], None] | None = None) -> Address:
+        """Complete the set; what an ambiguous failure made twice is reduced to one.
+
+        ``with_port`` runs in this thread, which holds the mark's lock, beside what is left to do.
+        """
         cloud, mark = self._cloud, self._mark
         groups, addresses = self._workers.gather(
             lambda: cloud.security_groups.list(mark), lambda: cloud.addresses.list(mark)
@@ -81,11 +84,14 @@ class AddressSet:
         port = _best(ports, lambda p: (not p.device_id, p.id not in pointed_at, p.created_at, p.id))
         used = port.security_group_ids if port else ()
         group = _best(groups, lambda g: (g.id not in used, g.created_at, g.id)) or self._new_group()
-        _, (port, address) = self._workers.gather(
-            lambda: self._complete_rules(group), lambda: self._place(group, port, addresses)
+        placed = self._place(group, port)
+        _, _, address = self._workers.gather(
+            lambda: with_port(placed.id) if with_port else None,
+            lambda: self._complete_rules(group),
+            lambda: self._address_on(placed, addresses),
         )
-        self._drop_duplicates(groups, ports, addresses, {group.id, port.id, address.id})
-        return Address(port.id, address.id, address.name, port.fixed_ip)
+        self._drop_duplicates(groups, ports, addresses, {group.id, placed.id, address.id})
+        return Address(placed.id, address.id, address.name, placed.fixed_ip)
 
     def _new_group(self) -> SecurityGroup:
         return self._cloud.security_groups.create(self._mark, self._mark)
@@ -112,15 +118,13 @@ class AddressSet:
         found = self._cloud.security_groups.list(self._mark)
         return next((one.rules for one in found if one.id == group.id), ())
 
-    def _place(
-        self, group: SecurityGroup, port: Port | None, addresses: Sequence[FloatingIp]
-    ) -> tuple[Port, FloatingIp]:
+    def _place(self, group: SecurityGroup, port: Port | None) -> Port:
         ports, mark = self._cloud.ports, self._mark
         if port is None:
-            port = ports.create(mark, "", [group.id], mark, network_id=self._wiring.internal_id)
-        elif group.id not in port.security_group_ids:
-            port = ports.set_security_groups(port.id, [group.id])
-        return port, self._address_on(port, addresses)
+            return ports.create(mark, "", [group.id], mark, network_id=self._wiring.internal_id)
+        if group.id not in port.security_group_ids:
+            return ports.set_security_groups(port.id, [group.id])
+        return port
 
     def _address_on(self, port: Port, addresses: Sequence[FloatingIp]) -> FloatingIp:
         found = _best(addresses, lambda a: (a.port_id != port.id, a.created_at, a.id))

@@ -130,14 +130,16 @@ class OpenStackNode:
         """See Node."""
         return self._measure.capacity(self.cloud, lambda: self._wiring().external_id, self._now())
 
-    def ensure_address(self, spec: ServerSpec | ContainerSpec) -> Address:
+    def ensure_address(
+        self, spec: ServerSpec | ContainerSpec, with_port: Callable[[str], None] | None = None
+    ) -> Address:
         """See Node."""
         with self._marks.of(spec.mark):
             wiring = self._wiring()
             try:
                 if spec.network:
                     wiring = replace(wiring, internal_id=self._own_network(spec.network))
-                return AddressSet(self.cloud, self._workers, wiring, spec).ensure()
+                return AddressSet(self.cloud, self._workers, wiring, spec).ensure(with_port)
             except OpenStackRefused as error:
                 if status_of(error) in _STALE:
                     self._memory.drop(_WIRING)

@@ -13,6 +13,7 @@ from harness.world import ADMIN, JOON, MINA, Inline, World
 
 from kws_core.config import parse_config
 from kws_core.errors import NodeDown, NodeRefused, Refusal, UserError
+from kws_core.forms import ssh_keys
 from kws_core.nodes.pool import Pool
 from kws_core.people import Actor
 from kws_core.tables.details.events import Ended
@@ -49,14 +50,26 @@ def test_no_server_is_made_before_the_key_is_delivered(world: World) -> None:
 
 
 def test_ones_own_key_needs_no_delivery(world: World) -> None:
-    from kws_core.forms import ssh_keys
-
     rental = world.rent(access=Access.OWN_KEY, public_key=ssh_keys.generate("me@laptop").public)
     for _ in range(5):
         world.reconciler.tick()
         world.clock.advance(seconds=1)
     assert world.look(rental).status is Status.READY
     assert world.keys == {}
+
+
+def test_the_server_needs_only_the_port(world: World) -> None:
+    """It's requested before the address is there; where no address comes, it goes with all the rest."""
+    full, other = world.nodes.values()
+    full.fail_next("ensure_address", NodeRefused(full.name, Refusal.NO_ADDRESS, "no address"), after=True)
+    key = ssh_keys.generate("me@laptop").public
+    rental = world.rent(access=Access.OWN_KEY, public_key=key, node=full.name, who=ADMIN)
+    world.settle(1)
+    assert full.calls.index("ensure_server") < full.calls.index("ensure_address")
+    assert world.look(rental).reason is Reason.NO_NODE
+    world.settle(120)
+    assert (full.resources(), other.resources()) == ({}, {})
+    assert world.look(rental).status is Status.ENDED
 
 
 def test_ready_waits_until_the_machine_answers(make_world: Callable[..., World]) -> None:
