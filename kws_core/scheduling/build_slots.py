@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, bindparam, case, func, or_, select, text, update
@@ -63,9 +65,23 @@ _WAITS_ON = (
 
 def order(session: Session) -> list[BuildRequest]:
     """Everything that waits for a build slot anywhere, the next first."""
-    rows = session.execute(_ORDER).all()
-    wishes = [BuildRequest(rental, owner, node, at, bool(can)) for rental, owner, node, at, can in rows]
+    wishes = _unbuilt(session)
     return fair_queue.in_order(wishes, served(session, wishes))
+
+
+def _unbuilt(session: Session) -> list[BuildRequest]:
+    rows = session.execute(_ORDER).all()
+    return [BuildRequest(rental, owner, node, at, bool(can)) for rental, owner, node, at, can in rows]
+
+
+def given(session: Session, wishes: Sequence[BuildRequest]) -> dict[str, Served]:
+    """What was done for those who wait for room: what has some, and is still to be built, is under way, too."""
+    found = served(session, wishes)
+    unbuilt = Counter(wish.owner for wish in _unbuilt(session))
+    for owner in {wish.owner for wish in wishes} & unbuilt.keys():
+        past = found.get(owner, Served())
+        found[owner] = replace(past, under_way=past.under_way + unbuilt[owner])
+    return found
 
 
 def served(session: Session, wishes: Iterable[BuildRequest]) -> dict[str, Served]:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from statistics import median
+from typing import NamedTuple
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, lazyload
 
 from kws_core.config import Config
 from kws_core.expiry import A_DAY, ExpiryPolicy
@@ -44,6 +45,7 @@ _HELD = (
     select(Placement, Rental)
     .join(Rental, Placement.rental_id == Rental.id)
     .where(Placement.state.in_(HOLDING))
+    .options(lazyload(Rental.network), lazyload(Rental.site), lazyload(Rental.placements))
 )
 
 
@@ -64,6 +66,13 @@ class Held:
     def slot(self, today: date) -> int:
         """When it comes back. What should be gone already will be tomorrow."""
         return slot_of(today if self.free_from is None else max(self.free_from, today + A_DAY), today)
+
+
+class _Nodes(NamedTuple):
+    """The nodes for a request."""
+
+    able: frozenset[str]  # whatever is on them now
+    now: frozenset[str]  # of which a host has room
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,7 @@ class WaitingList:
         self.today = ends.day_of(now)
         self.statuses = {status.room.node: status for status in capacity.statuses(session, config, known)}
         self._leads: dict[str | None, timedelta] = {}
+        self._nodes: dict[PlacementRequest, _Nodes] = {}  # most who wait ask for the same
         self.rentals = {rental.id: rental for rental in session.scalars(_WAITING).unique()}
 
     # -- rows
@@ -142,7 +152,7 @@ class WaitingList:
             if rental.starts_on is None
         ]
         wishes += [newcomer] if newcomer else []
-        order = fair_queue.in_order(wishes, build_slots.served(self.session, wishes))
+        order = fair_queue.in_order(wishes, build_slots.given(self.session, wishes))
         return [rental.id for rental in late] + [wish.rental for wish in order]
 
     def calendar(self, until: Mapping[str, date] | None = None) -> Calendar:
@@ -170,9 +180,9 @@ class WaitingList:
         """What is to last to the end of a day; from the evening before its ``first`` day on, or at once."""
         end = slot_of(self.ends.free_from(ends_on), self.today)
         begins = NOW if first is None else slot_of(first - A_DAY, self.today)
-        now = frozenset(room.node for room in self.rooms if decision_for(room, request) is None)
+        nodes = self._nodes_of(request)
         load = Load.of(request.kind, request.size)
-        return Wish(rental, load, self.able(request), end, begins, now=now)
+        return Wish(rental, load, nodes.able, end, begins, now=nodes.now)
 
     def day_of(self, slot: Slot | None) -> date | None:
         """The day of a slot."""
@@ -311,7 +321,16 @@ class WaitingList:
 
     def able(self, request: PlacementRequest) -> frozenset[str]:
         """Nodes that could have it, whatever is on them now."""
-        return frozenset(room.node for room in self.rooms if decision_for(_emptied(room), request) is None)
+        return self._nodes_of(request).able
+
+    def _nodes_of(self, request: PlacementRequest) -> _Nodes:
+        if request not in self._nodes:
+            rooms = self.rooms
+            self._nodes[request] = _Nodes(
+                frozenset(room.node for room in rooms if decision_for(_emptied(room), request) is None),
+                frozenset(room.node for room in rooms if decision_for(room, request) is None),
+            )
+        return self._nodes[request]
 
     def _nodes_for(self, calendar: Calendar, wish: Wish) -> list[str]:
         fitting = [node for node in wish.nodes if calendar.fits(wish.load, node, wish.first, wish.end)]

@@ -66,7 +66,7 @@ class FullMorning(Morning):
                     list(pool.map(self._return, self._spare()))
 
     def _spare(self) -> list[Rental]:
-        """As many as are waited for, of those that their owners had long enough."""
+        """As many as are waited for, of those that their owners know of, and had long enough."""
         since = utcnow() - timedelta(seconds=KEPT_FOR / self.setting.speed)
         with self.store.read() as session:
             count = select(func.count()).select_from(Rental)
@@ -75,7 +75,7 @@ class FullMorning(Morning):
             ready = select(Rental).where(Rental.status == Status.READY, Rental.ready_at < since)
             found = list(session.scalars(ready.order_by(Rental.ready_at)).unique())
         mine = [r for r in found if _owner(r) in self._here and r.id not in self._returned]
-        return mine[: max(0, wanted - coming)]
+        return [r for r in mine if self._bells(r.name)][: max(0, wanted - coming)]
 
     def _return(self, rental: Rental) -> None:
         """Types the command and clicks the button; in vain, it is tried again."""

@@ -190,3 +190,18 @@ def test_both_sizes_of_a_resize_come_back_at_its_end(make_world: Callable[..., W
     assert world.look(mine).resizing
     later = world.rent("exam", JOON, size="large", starts_on=world.day(10), ends_on=world.day(12))
     assert (later.status, later.planned_node) == (Status.WAITING, "node1")
+
+
+def test_who_was_given_room_has_more_than_who_was_not(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while its build has not begun: nobody's second wish goes before another's first."""
+    first, second = full(world)
+    one, two = (wait(world, name, JOON, ends_on=world.day(30)) for name in ("one", "two"))
+    hers = wait(world, "hers", HANA, ends_on=world.day(30))
+    monkeypatch.setattr(world, "deliver_key", lambda rental_id: None)
+    world.rental_service.return_rental(MINA, first.id)
+    world.settle(120)
+    assert world.look(one).status is Status.BUILDING
+    world.rental_service.return_rental(MINA, second.id)
+    world.settle(120)
+    assert world.look(hers).status is Status.BUILDING
+    assert world.look(two).status is Status.WAITING
