@@ -11,6 +11,7 @@ from sqlalchemy import and_, bindparam, case, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from kws_core.config import Config
+from kws_core.errors import NO_ROOM
 from kws_core.scheduling import fair_queue, work_queue
 from kws_core.scheduling.fair_queue import BuildRequest, QueuePosition, Served
 from kws_core.tables.base import SYSTEM
@@ -55,6 +56,7 @@ _SERVED = (
         Placement.server_at.is_not(None),
         Rental.owner.in_(bindparam("owners", expanding=True)),
         or_(_UNDER_WAY, _ended >= bindparam("since")),
+        or_(Placement.refusal.is_(None), Placement.refusal.not_in(NO_ROOM)),  # that was no help to anybody
     )
     .group_by(Rental.owner)
 )

@@ -14,10 +14,11 @@ from functools import cached_property
 from statistics import median
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, lazyload
 
 from kws_core.config import Config
+from kws_core.errors import NO_ROOM
 from kws_core.expiry import A_DAY, ExpiryPolicy
 from kws_core.scheduling import build_slots, capacity, fair_queue
 from kws_core.scheduling.calendar import NOW, Calendar, Load, Slot, Wish, day_of, slot_of
@@ -30,6 +31,8 @@ from kws_core.scheduling.placement import (
     choose,
     decision_for,
 )
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import HOLDING, PlacementState, Status
 
@@ -38,8 +41,21 @@ LONGEST_LEAD = timedelta(hours=2)
 SPARE = timedelta(minutes=2)
 KNOWN_BUILDS = 10  # the newest ones, which say how long a node builds
 PLENTY = 10**9
+PAUSE = timedelta(minutes=10)  # until a node that had no room for one who waited is asked again
+MOST_TURNS = 3  # then it ends like any other that no node takes
 
 _WAITING = select(Rental).where(Rental.status == Status.WAITING).order_by(Rental.created_at, Rental.id)
+_TURNS = (
+    select(func.count())
+    .select_from(Event)
+    .where(Event.rental_id == bindparam("rental"), Event.kind == EventKind.WAIT_OVER)
+)
+_REFUSING = select(Placement.node).where(
+    Placement.state.in_(tuple(PlacementState)),
+    Placement.next_check_at > bindparam("since"),  # of this there is an index
+    Placement.left_at > bindparam("since"),
+    Placement.refusal.in_(NO_ROOM),
+)
 _ANY = select(Rental.id).where(Rental.status == Status.WAITING).limit(1)
 _HELD = (
     select(Placement, Rental)
@@ -323,12 +339,18 @@ class WaitingList:
         """Nodes that could have it, whatever is on them now."""
         return self._nodes_of(request).able
 
+    @cached_property
+    def _refusing(self) -> frozenset[str]:
+        """Nodes that a short while ago had no room after all: the next one would get the same answer."""
+        return frozenset(self.session.scalars(_REFUSING, {"since": self.now - PAUSE}))
+
     def _nodes_of(self, request: PlacementRequest) -> _Nodes:
         if request not in self._nodes:
             rooms = self.rooms
             self._nodes[request] = _Nodes(
                 frozenset(room.node for room in rooms if decision_for(_emptied(room), request) is None),
-                frozenset(room.node for room in rooms if decision_for(room, request) is None),
+                frozenset(room.node for room in rooms if decision_for(room, request) is None)
+                - self._refusing,
             )
         return self._nodes[request]
 
@@ -366,9 +388,16 @@ class WaitingList:
 
 
 def request_of(rental: Rental) -> PlacementRequest:
-    """What a rental that waits asks of a node."""
+    """What a rental that waits asks of a node: of none where something of it is still being deleted."""
     only = rental.planned_node if rental.pinned else None
-    return PlacementRequest(rental.kind, rental.wanted_image, rental.wanted_size, only=only)
+    left = frozenset(p.node for p in rental.placements if p.state is not PlacementState.DELETED)
+    return PlacementRequest(rental.kind, rental.wanted_image, rental.wanted_size, left, only)
+
+
+def may_wait_again(session: Session, rental: Rental, refusal: str) -> bool:
+    """Whether a rental that was given room waits again when its node has none after all; not for ever."""
+    times = session.scalar(_TURNS, {"rental": rental.id}) or 0
+    return refusal in NO_ROOM and 0 < times < MOST_TURNS
 
 
 def _emptied(room: NodeCapacity) -> NodeCapacity:
