@@ -333,3 +333,6 @@ class Refusal(StrEnum):
     FAILED = "failed"  # the machine went to ERROR
     OFF = "off"  # the machine is stopped, and shows nothing
     NO_CONSOLE = "no_console"  # the node keeps no console of its servers
+
+
+NO_ROOM = frozenset({Refusal.QUOTA, Refusal.NO_HOST, Refusal.NO_ADDRESS})  # it may have some later

@@ -93,6 +93,12 @@ NEWS_WHILE_LIVE = frozenset(
         EventKind.WEB_PUT_BACK,
     }
 )
+NEWS_WHILE = {
+    EventKind.READY: Status.READY,
+    EventKind.KEY_RENEWED: Status.READY,
+    EventKind.KEY_DROPPED: Status.READY,
+    EventKind.WAITING: Status.WAITING,  # of a node that is away while it is built only the card says so
+}
 ON_A_MESSAGE = frozenset({"warning", "restore", "ask"})  # where the clicked message itself says what happened
 REKEY = N_(
     "The server reboots once. Its disk is kept. Then you log in with the new key, and earlier KWS keys stop working. "
@@ -409,8 +415,8 @@ def should_notify(rental: Rental, event: Event) -> bool:
     """Whether an event gets a message of its own: what people wait for, as long as it is still true."""
     if rental.replaces is not None:  # of a move that fails, the other one tells
         return event.kind is EventKind.READY
-    if event.kind in (EventKind.READY, EventKind.KEY_RENEWED, EventKind.KEY_DROPPED):
-        return rental.status is Status.READY
+    if event.kind in NEWS_WHILE:
+        return rental.status is NEWS_WHILE[event.kind]
     if isinstance(event.details, PoweredOff | PoweredOn):
         return rental.status is Status.READY and _is_news(rental, event.details)
     if event.kind in COPY_NEWS or ask_lines.rings(rental, event) or outages.rings(rental, event):

@@ -40,7 +40,7 @@ from kws_core.reconcile.resumption import Resumption
 from kws_core.rentals.lifecycle import end, place
 from kws_core.scheduling import build_slots, work_queue
 from kws_core.scheduling.placement import PlacementRequest
-from kws_core.scheduling.waiting_list import WaitingList
+from kws_core.scheduling.waiting_list import WaitingList, may_wait_again
 from kws_core.tables.details.events import (
     BuildStarted,
     Failed,
@@ -314,6 +314,8 @@ class Steps:
             return POLL_BUILD
         if self._move_on(session, rental, held, error):
             return AT_ONCE
+        if isinstance(error, NodeRefused) and may_wait_again(session, rental, error.reason):
+            return self._wait_again(rental, held, error)
         return self._stay_or_fail(rental, held, error)
 
     def _move_on(self, session: Session, rental: Rental, held: Placement, error: NodeError) -> bool:
@@ -334,6 +336,14 @@ class Steps:
         rental.record(Moved(chosen, refused=held.node, refusal=error.reason), self.context.now())
         log.info("rental %s: moving from %s to %s (%s)", rental.id, held.node, chosen, error.reason)
         return True
+
+    def _wait_again(self, rental: Rental, held: Placement, error: NodeError) -> timedelta:
+        """It had waited for room that isn't there: back to where it stood."""
+        now = self.context.now()
+        held.leave(now)
+        held.refusal, held.detail = error.reason, error.detail[:2000]
+        rental.move_to(Status.WAITING, now, event=WaitingForNode(held.node, refusal=error.reason))
+        return AT_ONCE
 
     def _stay_or_fail(self, rental: Rental, held: Placement, error: NodeError) -> timedelta:
         """No other node fits: without an answer KWS waits until the deadline; a refusal is the end."""

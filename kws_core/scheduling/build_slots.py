@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, bindparam, case, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from kws_core.config import Config
+from kws_core.errors import NO_ROOM
 from kws_core.scheduling import fair_queue, work_queue
 from kws_core.scheduling.fair_queue import BuildRequest, QueuePosition, Served
 from kws_core.tables.base import SYSTEM
@@ -53,6 +56,7 @@ _SERVED = (
         Placement.server_at.is_not(None),
         Rental.owner.in_(bindparam("owners", expanding=True)),
         or_(_UNDER_WAY, _ended >= bindparam("since")),
+        or_(Placement.refusal.is_(None), Placement.refusal.not_in(NO_ROOM)),  # that was no help to anybody
     )
     .group_by(Rental.owner)
 )
@@ -63,9 +67,23 @@ _WAITS_ON = (
 
 def order(session: Session) -> list[BuildRequest]:
     """Everything that waits for a build slot anywhere, the next first."""
-    rows = session.execute(_ORDER).all()
-    wishes = [BuildRequest(rental, owner, node, at, bool(can)) for rental, owner, node, at, can in rows]
+    wishes = _unbuilt(session)
     return fair_queue.in_order(wishes, served(session, wishes))
+
+
+def _unbuilt(session: Session) -> list[BuildRequest]:
+    rows = session.execute(_ORDER).all()
+    return [BuildRequest(rental, owner, node, at, bool(can)) for rental, owner, node, at, can in rows]
+
+
+def given(session: Session, wishes: Sequence[BuildRequest]) -> dict[str, Served]:
+    """What was done for those who wait for room: what has some, and is still to be built, is under way, too."""
+    found = served(session, wishes)
+    unbuilt = Counter(wish.owner for wish in _unbuilt(session))
+    for owner in {wish.owner for wish in wishes} & unbuilt.keys():
+        past = found.get(owner, Served())
+        found[owner] = replace(past, under_way=past.under_way + unbuilt[owner])
+    return found
 
 
 def served(session: Session, wishes: Iterable[BuildRequest]) -> dict[str, Served]:

@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from statistics import median
+from typing import NamedTuple
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session, lazyload
 
 from kws_core.config import Config
+from kws_core.errors import NO_ROOM
 from kws_core.expiry import A_DAY, ExpiryPolicy
 from kws_core.scheduling import build_slots, capacity, fair_queue
 from kws_core.scheduling.calendar import NOW, Calendar, Load, Slot, Wish, day_of, slot_of
@@ -29,6 +31,8 @@ from kws_core.scheduling.placement import (
     choose,
     decision_for,
 )
+from kws_core.tables.event import Event
+from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import HOLDING, PlacementState, Status
 
@@ -37,13 +41,27 @@ LONGEST_LEAD = timedelta(hours=2)
 SPARE = timedelta(minutes=2)
 KNOWN_BUILDS = 10  # the newest ones, which say how long a node builds
 PLENTY = 10**9
+PAUSE = timedelta(minutes=10)  # until a node that had no room for one who waited is asked again
+MOST_TURNS = 3  # then it ends like any other that no node takes
 
 _WAITING = select(Rental).where(Rental.status == Status.WAITING).order_by(Rental.created_at, Rental.id)
+_TURNS = (
+    select(func.count())
+    .select_from(Event)
+    .where(Event.rental_id == bindparam("rental"), Event.kind == EventKind.WAIT_OVER)
+)
+_REFUSING = select(Placement.node).where(
+    Placement.state.in_(tuple(PlacementState)),
+    Placement.next_check_at > bindparam("since"),  # of this there is an index
+    Placement.left_at > bindparam("since"),
+    Placement.refusal.in_(NO_ROOM),
+)
 _ANY = select(Rental.id).where(Rental.status == Status.WAITING).limit(1)
 _HELD = (
     select(Placement, Rental)
     .join(Rental, Placement.rental_id == Rental.id)
     .where(Placement.state.in_(HOLDING))
+    .options(lazyload(Rental.network), lazyload(Rental.site), lazyload(Rental.placements))
 )
 
 
@@ -64,6 +82,13 @@ class Held:
     def slot(self, today: date) -> int:
         """When it comes back. What should be gone already will be tomorrow."""
         return slot_of(today if self.free_from is None else max(self.free_from, today + A_DAY), today)
+
+
+class _Nodes(NamedTuple):
+    """The nodes for a request."""
+
+    able: frozenset[str]  # whatever is on them now
+    now: frozenset[str]  # of which a host has room
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +126,7 @@ class WaitingList:
         self.today = ends.day_of(now)
         self.statuses = {status.room.node: status for status in capacity.statuses(session, config, known)}
         self._leads: dict[str | None, timedelta] = {}
+        self._nodes: dict[PlacementRequest, _Nodes] = {}  # most who wait ask for the same
         self.rentals = {rental.id: rental for rental in session.scalars(_WAITING).unique()}
 
     # -- rows
@@ -142,7 +168,7 @@ class WaitingList:
             if rental.starts_on is None
         ]
         wishes += [newcomer] if newcomer else []
-        order = fair_queue.in_order(wishes, build_slots.served(self.session, wishes))
+        order = fair_queue.in_order(wishes, build_slots.given(self.session, wishes))
         return [rental.id for rental in late] + [wish.rental for wish in order]
 
     def calendar(self, until: Mapping[str, date] | None = None) -> Calendar:
@@ -170,9 +196,9 @@ class WaitingList:
         """What is to last to the end of a day; from the evening before its ``first`` day on, or at once."""
         end = slot_of(self.ends.free_from(ends_on), self.today)
         begins = NOW if first is None else slot_of(first - A_DAY, self.today)
-        now = frozenset(room.node for room in self.rooms if decision_for(room, request) is None)
+        nodes = self._nodes_of(request)
         load = Load.of(request.kind, request.size)
-        return Wish(rental, load, self.able(request), end, begins, now=now)
+        return Wish(rental, load, nodes.able, end, begins, now=nodes.now)
 
     def day_of(self, slot: Slot | None) -> date | None:
         """The day of a slot."""
@@ -311,7 +337,22 @@ class WaitingList:
 
     def able(self, request: PlacementRequest) -> frozenset[str]:
         """Nodes that could have it, whatever is on them now."""
-        return frozenset(room.node for room in self.rooms if decision_for(_emptied(room), request) is None)
+        return self._nodes_of(request).able
+
+    @cached_property
+    def _refusing(self) -> frozenset[str]:
+        """Nodes that a short while ago had no room after all: the next one would get the same answer."""
+        return frozenset(self.session.scalars(_REFUSING, {"since": self.now - PAUSE}))
+
+    def _nodes_of(self, request: PlacementRequest) -> _Nodes:
+        if request not in self._nodes:
+            rooms = self.rooms
+            self._nodes[request] = _Nodes(
+                frozenset(room.node for room in rooms if decision_for(_emptied(room), request) is None),
+                frozenset(room.node for room in rooms if decision_for(room, request) is None)
+                - self._refusing,
+            )
+        return self._nodes[request]
 
     def _nodes_for(self, calendar: Calendar, wish: Wish) -> list[str]:
         fitting = [node for node in wish.nodes if calendar.fits(wish.load, node, wish.first, wish.end)]
@@ -347,9 +388,16 @@ class WaitingList:
 
 
 def request_of(rental: Rental) -> PlacementRequest:
-    """What a rental that waits asks of a node."""
+    """What a rental that waits asks of a node: of none where something of it is still being deleted."""
     only = rental.planned_node if rental.pinned else None
-    return PlacementRequest(rental.kind, rental.wanted_image, rental.wanted_size, only=only)
+    left = frozenset(p.node for p in rental.placements if p.state is not PlacementState.DELETED)
+    return PlacementRequest(rental.kind, rental.wanted_image, rental.wanted_size, left, only)
+
+
+def may_wait_again(session: Session, rental: Rental, refusal: str) -> bool:
+    """Whether a rental that was given room waits again when its node has none after all; not for ever."""
+    times = session.scalar(_TURNS, {"rental": rental.id}) or 0
+    return refusal in NO_ROOM and 0 < times < MOST_TURNS
 
 
 def _emptied(room: NodeCapacity) -> NodeCapacity:

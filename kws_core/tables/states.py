@@ -36,9 +36,9 @@ class Reason(StrEnum):
 
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.ASKED: frozenset({Status.WAITING, Status.ENDED}),
-    Status.WAITING: frozenset({Status.REQUESTED, Status.ENDED}),
-    Status.REQUESTED: frozenset({Status.BUILDING, Status.ENDED}),
-    Status.BUILDING: frozenset({Status.READY, Status.ENDING}),
+    Status.WAITING: frozenset({Status.REQUESTED, Status.ENDING, Status.ENDED}),
+    Status.REQUESTED: frozenset({Status.BUILDING, Status.ENDING, Status.ENDED}),
+    Status.BUILDING: frozenset({Status.WAITING, Status.READY, Status.ENDING}),
     Status.READY: frozenset({Status.STOPPED, Status.ENDING}),
     Status.STOPPED: frozenset({Status.READY, Status.ENDING}),
     Status.ENDING: frozenset({Status.ENDED}),

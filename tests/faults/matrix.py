@@ -15,6 +15,7 @@ from faults import (
     reset_rows,
     resize_rows,
     slack_rows,
+    wait_rows,
     web_rows,
 )
 
@@ -29,6 +30,7 @@ ROWS = (
     *resize_rows.ROWS,
     *web_rows.ROWS,
     *ask_rows.ROWS,
+    *wait_rows.ROWS,
 )
 COLUMNS = ("fault", "when", "what people see", "result", "recovered")
 DOCUMENT = Path(__file__).parents[2] / "docs/explanation/reliability.md"

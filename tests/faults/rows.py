@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,15 @@ from harness import aftermath
 from bot.views import ids
 from faults.bench import Bench, RealBench, TooLongError
 from faults.sights import Sights
+from kws_core.people import Actor
+from kws_core.rentals.admission import RentForm
 from kws_core.tables.states import Status
 
 ALL = os.environ.get("KWS_FAULTS") == "all"
 MORE_DAYS = 120  # beyond the policy
+FIRST_DAY = 2  # days from the day of a reservation
+SOON = timedelta(minutes=15)  # before 00:00 of it; it is being built by then
+HOLDERS = ("U0MINA0001", "U0GUEST001")  # of all that the nodes have, where somebody is to wait
 REST = 600.0  # seconds within which what was left behind is cleared away
 REAL_REST = 90.0
 
@@ -179,6 +184,47 @@ def approve(bench: Bench) -> None:
     bench.workspace.wait_for(lambda: not bench.service.nightly.asks.open(), 10)
 
 
+def fill(bench: Bench) -> None:
+    """Every node lends all that it has to other people."""
+    last = bench.service.context.today() + timedelta(days=14)
+    for holder, node in zip(HOLDERS, bench.clouds, strict=False):
+        form = RentForm(f"full-{node}", "debian-12", "huge", last)
+        bench.service.rental_service.request(Actor(holder), form, f"view:{node}")
+    bench.until(lambda: bench.told(Status.READY, Status.ENDED), 120)
+
+
+def wait_for_room(bench: Bench) -> None:
+    """Joon submits the form, is asked what to do, and waits."""
+    bench.rent()
+    shown = [block["block_id"] for block in bench.joon.open_view["blocks"]]
+    bench.joon.fill(next(block for block in shown if block.startswith(ids.Field.ROOM)), "wait")
+    bench.sights.form(bench.joon.submit())
+    bench.until(lambda: bench.told(Status.READY, Status.ENDED, Status.WAITING), 60)
+
+
+def make_room(bench: Bench, node: str = "node1") -> None:
+    """The server that has all of that node is returned."""
+    for rental in bench.rentals():
+        if rental.live and rental.name == f"full-{node}":
+            bench.service.rental_service.return_rental(Actor(rental.owner), rental.id)
+
+
+def reserve(bench: Bench) -> datetime:
+    """Joon reserves a server by words; when its first day begins."""
+    first = bench.service.context.today() + timedelta(days=FIRST_DAY)
+    bench.joon.command(f"/kws rent web01 debian-12 small {first}..{first + timedelta(days=5)}")
+    bench.until(lambda: any(rental.starts_on for rental in bench.rentals()), 60)
+    bench.until(lambda: not bench.undelivered(), 60)
+    return bench.service.context.expiry.midnight(first)
+
+
+def go_to(bench: Bench, moment: datetime) -> None:
+    """Time goes there."""
+    bench.clock.at = moment
+    bench.pass_time(20)
+    bench.service.nightly.tick()
+
+
 def list_copies(bench: Bench) -> str:
     """What /kws copies shows Joon; the time stamp of the answer."""
     bench.joon.command("/kws copies")
@@ -221,6 +267,20 @@ def usual_sights(folder: Path, database: Path) -> Sights:
             bench.return_rental()
             bench.until(lambda bench=bench: bench.told(Status.ENDED) and bench.settled(), 60)  # type: ignore[misc]
             bench.look()
+            if not bench.real:
+                fill(bench)
+                wait_for_room(bench)
+                bench.look()
+                make_room(bench)
+                bench.until(lambda bench=bench: bench.told(Status.READY, Status.ENDED), 120)  # type: ignore[misc]
+                bench.look()
+                bench.return_rental()
+                bench.until(lambda bench=bench: bench.told(Status.ENDED) and bench.settled(), 120)  # type: ignore[misc]
+                midnight = reserve(bench)
+                bench.look()
+                go_to(bench, midnight - SOON)
+                bench.until(lambda bench=bench: bench.told(Status.READY, Status.ENDED), 900)  # type: ignore[misc]
+                bench.look()
             sights.lines |= bench.sights.lines
         finally:
             bench.close()

@@ -23,6 +23,7 @@ from faults import (
     reset_rows,
     resize_rows,
     slack_rows,
+    wait_rows,
     web_rows,
 )
 from faults.rows import Outcome, Row, play
@@ -36,7 +37,7 @@ from kws_core.nodes.openstack import actions
 from kws_core.nodes.openstack.node import OpenStackNode
 from kws_core.nodes.values import CopySpec
 from kws_core.outbox.pending_messages import Outbox
-from kws_core.reconcile import copy_keeper, rebuilder, resumption
+from kws_core.reconcile import copy_keeper, rebuilder, resumption, steps
 from kws_core.reconcile.cleanup import ResourceCleaner
 from kws_core.reconcile.copy_keeper import CopyKeeper
 from kws_core.reconcile.orphan_sweep import Sweep
@@ -47,6 +48,8 @@ from kws_core.reconcile.resumption import Resumption
 from kws_core.reconcile.steps import Steps
 from kws_core.rentals.key_files import KeyFiles
 from kws_core.rentals.lifecycle import end
+from kws_core.rentals.waiting import Waiting
+from kws_core.scheduling import waiting_list
 from kws_core.tables.details.events import MoveDone
 from kws_core.values import TAG_PREFIX
 from kws_core.web import proxy
@@ -228,6 +231,32 @@ def without_doing_what_was_approved(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Asks, "_use", lambda *_: None)
 
 
+def without_waiting_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(steps, "may_wait_again", lambda *_: False)
+
+
+def without_leaving_a_node_that_refused_alone(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(waiting_list, "PAUSE", timedelta(0))
+
+
+def without_planning_promises_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(waiting_list.WaitingList, "keep_promises", lambda self, calendar: None)
+
+
+def without_a_second_serve(patch: pytest.MonkeyPatch) -> None:
+    serve, tried = Waiting.serve, []
+
+    def once(self: Waiting) -> list[str]:
+        if tried:
+            return []
+        with self.context.store.read() as session:
+            if any(one.starts_on is None for one in self._list(session).rentals.values()):
+                tried.append(1)
+        return serve(self)
+
+    patch.setattr(Waiting, "serve", once)
+
+
 PLANTED = [
     (without_look, row(node_rows.unsaid, 1), SERVER_UNSAID, "not within"),
     (without_moving_on, row(node_rows.exhausted), "", "['ended']"),
@@ -270,6 +299,16 @@ PLANTED = [
     (broken_names.lead_to_what_is_reset, row(web_rows.is_reset_meanwhile), "node", "not starting"),
     (without_editing_what_admins_read, row(ask_rows.away), "decided", "a button is left"),
     (without_doing_what_was_approved, row(ask_rows.no_node), 60, "not within"),
+    (without_waiting_again, row(wait_rows.no_room_after_all, 1), "servers", "'ended'"),
+    (
+        without_leaving_a_node_that_refused_alone,
+        row(wait_rows.no_room_after_all, 1),
+        "servers",
+        "not left alone",
+    ),
+    (without_planning_promises_again, row(wait_rows.loses_its_node), "drained", "not within"),
+    (without_looking_into_slack, row(wait_rows.unheard), POST_UNSAID, "is shown 2 times"),
+    (without_a_second_serve, row(wait_rows.dies), "returned", "not within"),
     (without_a_second_removal, row(power_rows.kept_file), power_rows.REMOVAL[1], "not within"),
 ]
 

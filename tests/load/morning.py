@@ -32,6 +32,9 @@ TESTS = Path(__file__).parent.parent
 NODES = 4
 LOOK = 0.05  # seconds between two looks of a person
 WORST_ACK = 1.0  # seconds
+TYPED = {"image": "debian-12", "size": "small"}
+UNDER_WAY = (Status.WAITING, Status.REQUESTED, Status.BUILDING, Status.ENDING)
+READY = ":large_green_circle:"  # what the message begins with that says so
 SEES = 10.0  # seconds that a person waits for the form
 
 
@@ -45,6 +48,7 @@ class Setting:
     max_builds: int = 4
     vcpus: int = 56  # of each node: a few people find no room
     tiers: bool = False  # Slack's limits per method and minute
+    waits: bool = False  # who finds no room waits for it, and people return what they have had for a while
     seed: int = 9
 
 
@@ -58,6 +62,7 @@ class Noticed:
     form: float | None = None  # seconds until it was open
     again: int = 0  # times that the person was asked to type the command again
     refused: str = ""
+    waited: bool = False  # took "Wait for it"
     trouble: str = ""
 
 
@@ -74,6 +79,7 @@ class Outcome:
     busiest: dict[str, int]
     told: list[float]  # seconds from ready to the message that says so
     violations: list[str] = field(default_factory=list)
+    jain: float = 0.0
 
     @property
     def acks(self) -> list[float]:
@@ -93,8 +99,9 @@ class Outcome:
             spread(self.told, "{:.0f}"),
             sum(one.again for one in self.noticed),
             sum(bool(n.refused) for n in self.noticed),
+            sum(one.waited for one in self.noticed),
             len(self.violations),
-            f"{jain(self.rentals):.2f}",
+            f"{self.jain:.2f}",
             " / ".join(f"{worst:.0f}" for worst in worst_waits(self.rentals)),
             self.limited,
             ", ".join(f"{m} {n}" for m, n in self.busiest.items()),
@@ -138,7 +145,7 @@ class Morning:
         calls = [call for call in self.workspace.calls if call.at]
         self.workspace.stop()
         rentals = self._rentals()
-        wrong = [*self._lost(rentals), *self._slow(), *self._places(rentals), *self._complaints()]
+        wrong = self._wrong(rentals)
         (self.folder / "wrong.txt").write_text("\n".join(wrong))
         print(f"all was ready after {time.monotonic() - began:.0f} s")
         limited = sum(self.workspace.faults.limited.values())
@@ -153,6 +160,7 @@ class Morning:
             busiest(calls),
             self._told(rentals),
             wrong,
+            self._jain(rentals),
         )
         self.store.close()
         return outcome
@@ -223,7 +231,7 @@ class Morning:
         while not self._form(person, seen):
             time.sleep(think)
         time.sleep(think)
-        person.fill_form({"name": seen.name, "image": "debian-12", "size": "small"})
+        person.fill_form({**TYPED, "name": seen.name})
         outcome = person.submit()
         seen.acks.append(outcome.seconds)
         if outcome.error:
@@ -231,6 +239,14 @@ class Morning:
         elif outcome.errors:
             seen.refused = " ".join(outcome.errors.values())
             person.close()
+        elif question := asked(person.open_view):
+            time.sleep(think)
+            self._answer(person, seen, question)
+
+    def _answer(self, person: Any, seen: Noticed, question: str) -> None:
+        """There is no room: this person goes."""
+        seen.refused = question
+        person.close()
 
     def _form(self, person: Any, seen: Noticed) -> bool:
         """Types the command; False when the answer is a sentence that says to type it again."""
@@ -257,11 +273,17 @@ class Morning:
     def _open_ends(self) -> bool:
         time.sleep(0.5)
         with self.store.read() as session:
-            building = select(Rental.id).where(Rental.status.in_((Status.REQUESTED, Status.BUILDING)))
+            building = select(Rental.id).where(Rental.status.in_(UNDER_WAY))
             untold = select(Event.id).where(Event.delivered_at.is_(None))
             return bool(session.scalars(building).first() or session.scalars(untold).first())
 
     # -- what is wrong
+
+    def _wrong(self, rentals: Sequence[Rental]) -> list[str]:
+        return [*self._lost(rentals), *self._slow(), *self._places(rentals), *self._complaints()]
+
+    def _jain(self, rentals: Sequence[Rental]) -> float:
+        return jain(rentals)
 
     def _rentals(self) -> list[Rental]:
         with self.store.read() as session:
@@ -280,7 +302,7 @@ class Morning:
         return wrong
 
     def _untold(self, one: Noticed, rental: Rental | None) -> list[str]:
-        if rental is None or rental.status is not Status.READY:
+        if rental is None or rental.ready_at is None or rental.status not in (Status.READY, Status.ENDED):
             return [f"{one.name} is {rental.status if rental else 'lost'}"]
         person, bells = self.workspace.person(one.name.partition("-")[0]), self._bells(one.name)
         keys = [f for f in person.files() if f["name"].endswith(one.name)]
@@ -288,9 +310,13 @@ class Morning:
         return wrong + ([] if len(keys) == 1 else [f"{one.name}: {len(keys)} keys"])
 
     def _bells(self, name: str) -> list[dict[str, Any]]:
-        """The messages that say that a rental is ready; no other is told in these minutes."""
-        shown = self.workspace.person(name.partition("-")[0]).dm()
-        return [m for m in shown if m.get("subtype") == "thread_broadcast" and name in m["text"]]
+        """The messages that say that a rental is ready."""
+        bells = [
+            m
+            for m in self.workspace.person(name.partition("-")[0]).dm()
+            if m.get("subtype") == "thread_broadcast"
+        ]
+        return [m for m in bells if m["text"].startswith(f"{READY} {name} ")]
 
     def _told(self, rentals: Sequence[Rental]) -> list[float]:
         bells = [
@@ -359,13 +385,24 @@ def worst_waits(rentals: Sequence[Rental]) -> tuple[float, float, float]:
 
 def jain(rentals: Sequence[Rental]) -> float:
     """Jain's index of builds begun per person, when the last person's first is begun: 1 is all alike."""
+    return alike([rental.owner for _, rental in _begun(rentals)])
+
+
+def alike(owners: Sequence[str]) -> float:
+    """Jain's index of how often each of them had been served, when the last had been for the first time."""
     got: Counter[str] = Counter()
-    owners = {r.owner for r in rentals}
-    for _, rental in _begun(rentals):
-        got[rental.owner] += 1
-        if len(got) == len(owners):
+    everybody = set(owners)
+    for owner in owners:
+        got[owner] += 1
+        if len(got) == len(everybody):
             break
     return sum(got.values()) ** 2 / (len(got) * sum(n * n for n in got.values())) if got else 0.0
+
+
+def asked(view: Any) -> str:
+    """The id of the form's question what to do where there is no room; "" if it isn't asked."""
+    blocks = [block["block_id"] for block in view["blocks"]] if view else []
+    return next((block for block in blocks if block.startswith("room_")), "")
 
 
 def busiest(calls: Sequence[Any]) -> dict[str, int]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from harness.storybook import Story
 
+from kws_core.errors import Refusal
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 from kws_core.values import Kind
@@ -315,3 +316,21 @@ def test_an_admin_sees_whom_it_hits_and_they_hear_of_it_on_their_day(story: Stor
     assert len([text for text in bells(mina) if "시작일이 되었지만" in text]) == 1
     mina.command("/kws list")
     story.workspace.wait_for(lambda: "여유 자원 대기 중 (1건 중 1번째)" in str(mina.ephemeral()))
+
+
+def test_who_was_given_room_that_is_none_is_told_and_waits_again(story: Story) -> None:
+    mina, joon = full(story), story.workspace.person("joon")
+    story.rent(joon, "web01", ends_on=day(story, 30))
+    answer(joon, "wait")
+    story.nodes["node1"].break_next(Refusal.NO_HOST)
+    mine = story.service.dispatcher.directory.authorize(mina.id, None)[0]
+    story.service.rental_service.return_rental(mine, named(story, "a1").id)
+    story.settle(240)
+    assert named(story, "web01").status is Status.WAITING
+    assert "Waiting for room (1 of 1)" in str(joon.dm())
+    assert [text.partition("* ")[2] for text in bells(joon)] == [
+        ":white_check_mark: There's room: creating it on node1 now.",
+        ":hourglass: node1: no capacity. No other node has capacity, so KWS will try again.",
+    ]
+    story.settle(600)
+    assert named(story, "web01").status is Status.READY

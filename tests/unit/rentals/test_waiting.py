@@ -7,16 +7,17 @@ from datetime import date
 from typing import Any
 
 import pytest
-from harness.world import ADMIN, JOON, MINA, World
+from harness.world import ADMIN, JOON, MINA, SECOND, World
 
-from kws_core.errors import ErrorCode, FormError, UserError
+from kws_core.errors import ErrorCode, FormError, Refusal, UserError
 from kws_core.moves.service import Moves
 from kws_core.people import Actor
 from kws_core.rentals.extension import Extensions
 from kws_core.rentals.waiting import Waiting
 from kws_core.scheduling.node_maintenance import NodeMaintenance
+from kws_core.scheduling.waiting_list import MOST_TURNS, PAUSE
 from kws_core.tables.rental import Rental
-from kws_core.tables.states import Reason, Status
+from kws_core.tables.states import PlacementState, Reason, Status
 
 HANA = Actor("U0HANA00001")
 
@@ -190,3 +191,65 @@ def test_both_sizes_of_a_resize_come_back_at_its_end(make_world: Callable[..., W
     assert world.look(mine).resizing
     later = world.rent("exam", JOON, size="large", starts_on=world.day(10), ends_on=world.day(12))
     assert (later.status, later.planned_node) == (Status.WAITING, "node1")
+
+
+def test_who_was_given_room_has_more_than_who_was_not(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while its build has not begun: nobody's second wish goes before another's first."""
+    first, second = full(world)
+    one, two = (wait(world, name, JOON, ends_on=world.day(30)) for name in ("one", "two"))
+    hers = wait(world, "hers", HANA, ends_on=world.day(30))
+    monkeypatch.setattr(world, "deliver_key", lambda rental_id: None)
+    world.rental_service.return_rental(MINA, first.id)
+    world.settle(120)
+    assert world.look(one).status is Status.BUILDING
+    world.rental_service.return_rental(MINA, second.id)
+    world.settle(120)
+    assert world.look(hers).status is Status.BUILDING
+    assert world.look(two).status is Status.WAITING
+
+
+@pytest.fixture
+def refused(world: World) -> Rental:
+    """It waited, with somebody behind it; the node that had room for it went on to say that it has none."""
+    first, _ = full(world)
+    waiting = wait(world, "web01", ends_on=world.day(30))
+    wait(world, "behind", HANA, ends_on=world.day(30))
+    world.nodes["node1"].break_next(Refusal.NO_HOST)
+    world.rental_service.return_rental(MINA, first.id)
+    for _ in range(60):
+        world.settle(1)
+        if "waiting" in world.kinds(waiting):
+            break
+    return world.look(waiting)
+
+
+def test_who_was_given_room_that_is_none_waits_where_it_stood(world: World, refused: Rental) -> None:
+    assert refused.status is Status.WAITING
+    world.settle(300)
+    behind = next(r for r in world.rental_queries.my_rentals(HANA) if r.name == "behind")
+    assert (world.look(refused).status, behind.status) == (Status.WAITING, Status.WAITING)
+    assert world.left().keys() == {"node1"}
+    world.settle(600)
+    served = world.look(refused)
+    assert (served.status, world.look(behind).status) == (Status.READY, Status.WAITING)
+    assert world.kinds(served).count("wait_over") == 2
+    assert [placement.node for placement in served.placements] == ["node1"]
+
+
+def test_what_a_node_may_still_have_of_it_is_deleted_before_it_has_ended(
+    world: World, refused: Rental
+) -> None:
+    assert {p.state for p in refused.placements} == {PlacementState.DELETING}
+    world.rental_service.return_rental(JOON, refused.id)
+    assert world.look(refused).status is Status.ENDING
+    world.settle(60)
+    assert world.look(refused).status is Status.ENDED
+    assert refused.mark not in world.left().get("node1", {})
+
+
+def test_nobody_is_given_room_that_is_none_for_ever(world: World, refused: Rental) -> None:
+    for _ in range(MOST_TURNS - 1):
+        world.nodes["node1"].break_next(Refusal.NO_HOST)
+        world.settle(PAUSE // SECOND + 120)
+    assert (world.look(refused).status, world.look(refused).reason) == (Status.ENDED, Reason.NO_NODE)
+    assert world.kinds(refused).count("wait_over") == MOST_TURNS
