@@ -1,4 +1,4 @@
-"""A count of changes of what forms show of a node."""
+"""A count of the changes of a node's row, for forms; and indexes for sums over all rentals, for monitoring."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,11 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("nodes", sa.Column("version", sa.Integer(), nullable=False, server_default="0"))
+    op.create_index("ix_rentals_ready_at", "rentals", ["ready_at"])
+    op.create_index("ix_rentals_ended_at", "rentals", ["ended_at"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_rentals_ended_at", "rentals")
+    op.drop_index("ix_rentals_ready_at", "rentals")
     op.drop_column("nodes", "version")
