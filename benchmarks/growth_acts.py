@@ -27,6 +27,7 @@ from kws_core.people import Actor
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.service import RentalService
 from kws_core.reports.metrics import figures
+from kws_core.reports.past import Past
 from kws_core.scheduling import capacity
 from kws_core.scheduling.placement import PlacementRequest, choose
 from kws_core.tables.rental import Placement
@@ -82,6 +83,7 @@ class Acts:
             HomeStates(self.context),
             Nightly(self.context),
         )
+        self.past = Past()
         self._words: dict[str, Any] = {}
         status.register(dispatcher, cast(Any, self), cast(Any, Pictures()), cast(Any, Pictures()))
         self._forms = itertools.count()
@@ -154,7 +156,7 @@ class Acts:
 
     def figures(self) -> None:
         """All of them."""
-        figures(self.context)
+        figures(self.context, self.past)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ from kws_core.rentals.lab_calendar import LabCalendar
 from kws_core.rentals.machine_actions import Operations
 from kws_core.reports.metrics import figures
 from kws_core.reports.monthly import MonthlyUsage
+from kws_core.reports.past import Past
 from kws_core.reports.retention import forget
 from kws_core.web.caddy import Caddy
 from kws_core.web.proxy import Proxy
@@ -218,7 +219,10 @@ class Service:
 
     def _watched(self) -> tuple[Metrics, Health]:
         """What tells those outside how it goes."""
-        metrics = Metrics(lambda: figures(self.context), self.loops, self.connections, self._proxy_works)
+        past = Past()
+        metrics = Metrics(
+            lambda: figures(self.context, past), self.loops, self.connections, self._proxy_works
+        )
         return metrics, Health(self.loops[:VITAL], self.connections, self.store.ask, self._facts)
 
     def _proxy_works(self) -> bool | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from http.client import HTTPException
 
@@ -119,11 +120,12 @@ class Homes:
 
     def draw(self, who: Actor, texts: Texts, search: Search) -> View:
         """The view for this person."""
-        offer = self.rental_service.offer(who)
+        mine = self.rental_queries.my_rentals(who)
+        offer = replace(self.rental_service.offer(who), mine=mine)
         plan = self.calendar.days(who)
         desk = admin_home.build(self._desk(search, plan), texts) if who.admin else []
-        ends = {rental.id: self.context.expiry.ends_at(rental) for rental in offer.mine}
-        turns, copies = self.rental_queries.turns(offer.mine), self.copies.of(who)
+        ends = {rental.id: self.context.expiry.ends_at(rental) for rental in mine}
+        turns, copies = self.rental_queries.turns(mine), self.copies.of(who)
         return home.build(offer, self.context.config.policy, ends, texts, desk, copies, turns, plan)
 
     def _desk(self, search: Search, plan: DayPlan) -> admin_home.AdminHome:

@@ -26,6 +26,7 @@ from bot.views.waiting.room_choice import RoomChoice
 from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.people import Actor
 from kws_core.rentals.admission import RentForm
+from kws_core.rentals.form_options import FormOptions
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 from kws_core.values import Kind
@@ -38,7 +39,7 @@ KINDS = {"": Kind.SERVER, "server": Kind.SERVER, "서버": Kind.SERVER, "contain
 def register(app: App, dispatcher: Dispatcher, commands: Commands) -> None:
     """Listen for ``/kws rent``, for the form, and for what is chosen in it."""
     rent = Rent(dispatcher)
-    commands.add("rent", rent.asked)
+    commands.add("rent", rent.asked, opens=lambda rest: rest.lower() in KINDS)
     app.view(ids.View.RENT)(dispatcher.form(rent.submitted, at=ids.Field.NAME))
     for field in (ids.Field.SIZE, ids.Field.ACCESS, ids.Field.NETWORK):
         app.action({"block_id": field.value, "action_id": ids.Action.VALUE.value})(
@@ -65,7 +66,7 @@ class Rent:
         if kind is None:
             self._rent_words(request, rest)
         else:
-            self._open(request, kind)
+            self._open(request, self.rental_service.offer(request.who), kind)
 
     def bring_back(self, request: RequestContext) -> None:
         """[Bring it back]: the form with the copy chosen.
@@ -76,11 +77,10 @@ class Rent:
         offer = self.rental_service.offer(request.who)
         if request.value not in [copy.id for copy in offer.copies]:
             raise UserError(ErrorCode.COPY_GONE)
-        self._open(request, Kind.SERVER, request.value)
+        self._open(request, offer, Kind.SERVER, request.value)
 
-    def _open(self, request: RequestContext, kind: Kind, copy: str | None = None) -> None:
+    def _open(self, request: RequestContext, offer: FormOptions, kind: Kind, copy: str | None = None) -> None:
         """Open the form from the last known catalog, whatever the nodes are doing."""
-        offer = self.rental_service.offer(request.who)
         if not any(kind in room.kinds for room in offer.rooms):
             raise UserError(ErrorCode.KIND_UNKNOWN)
         shown = rent_form.Shown(kind=kind)

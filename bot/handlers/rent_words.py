@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from kws_core.errors import ErrorCode, UserError
 from kws_core.rentals.admission import RentForm
-from kws_core.rentals.service import FormOptions
+from kws_core.rentals.form_options import FormOptions
 
 DURATION = re.compile(
     r"(?P<number>[0-9]{1,4}|한|일|두|이|세|삼)\s*"

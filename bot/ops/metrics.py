@@ -21,13 +21,13 @@ from prometheus_client.registry import Collector
 
 from kws_core.loop import Loop
 from kws_core.reports.metrics import Figures, Undelivered
+from kws_core.reports.past import BUCKETS, BuildTimes
 from kws_core.tables.states import Status
 from kws_core.values import Kind
 
 log = logging.getLogger(__name__)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-BUCKETS = (5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600)  # seconds of a build
 K = TypeVar("K", bound=tuple[str, ...])
 
 MOST_CODES = 40  # of Slack's errors; the rest is "other"
@@ -154,8 +154,8 @@ def _rentals(found: Figures) -> Iterator[Metric]:
         labels=["node"],
     )
     for node in _names(found):
-        times = found.builds.get(node, ())
-        builds.add_metric([node], _buckets(times), sum(times))
+        times = found.builds.get(node) or BuildTimes()
+        builds.add_metric([node], _buckets(times), times.seconds)
     yield builds
 
 
@@ -251,10 +251,10 @@ def _family(name: str, text: str, labels: list[str], values: Mapping[K, float]) 
     return family
 
 
-def _buckets(times: Sequence[float]) -> list[tuple[str, float]]:
+def _buckets(times: BuildTimes) -> list[tuple[str, float]]:
     """Cumulative, as Prometheus wants them."""
-    counts = [(str(float(edge)), float(sum(time <= edge for time in times))) for edge in BUCKETS]
-    return [*counts, ("+Inf", float(len(times)))]
+    counts = [(str(float(edge)), float(number)) for edge, number in zip(BUCKETS, times.within, strict=True)]
+    return [*counts, ("+Inf", float(times.number))]
 
 
 def _age(since: datetime | None, now: datetime) -> float:

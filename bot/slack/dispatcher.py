@@ -45,15 +45,8 @@ from kws_core.rentals.service import RentalService
 
 log = logging.getLogger(__name__)
 
-STALE = frozenset(
-    {
-        "expired_trigger_id",
-        "exchanged_trigger_id",
-        "invalid_trigger_id",
-        "trigger_expired",
-        "trigger_exchanged",
-    }
-)
+STALE = frozenset({"expired_trigger_id", "invalid_trigger_id", "trigger_expired"})
+OPEN_ALREADY = frozenset({"exchanged_trigger_id", "trigger_exchanged"})  # Slack opens one form for a trigger
 TRY_AGAIN = STALE | {"ratelimited"}  # many people at once: Slack opens about 100 forms a minute
 
 NUMBER = re.compile(r"[0-9]{1,9}")
@@ -70,6 +63,7 @@ class RequestContext:
     payload: Payload
     client: WebClient
     respond: Respond
+    first: Callable[[], bool] = lambda: True  # notes the delivery, and says whether nobody has before
 
     @property
     def via(self) -> str:
@@ -150,18 +144,23 @@ class RequestContext:
         answer(self.payload, self.client, self.respond, text, blocks or [paragraph(text)], replace=replace)
 
     def open_form(self, view: View, again: str) -> None:
-        """Open a modal; where that came too late for Slack, the person is asked to type ``again`` again."""
+        """Open a modal; where that came too late for Slack, the person is asked to type ``again`` again.
+
+        A delivery that was repeated opens none, and says nothing: its first one has done that.
+        """
         try:
             self.client.views_open(trigger_id=self.trigger_id, view=view)
         except SlackApiError as error:
-            if error.response.get("error") not in TRY_AGAIN:
+            code = error.response.get("error")
+            if code not in TRY_AGAIN | OPEN_ALREADY:
                 raise
-            log.info("can't open the form for %s in time: %s", self.who.id, error.response.get("error"))
-            text = N_("Slack timed out. Enter {command} again.")
-            self.say(self.texts(text, command=again))
+            log.info("can't open the form for %s in time: %s", self.who.id, code)
+            if code in TRY_AGAIN and self.first():
+                self.say(self.texts(N_("Slack timed out. Enter {command} again."), command=again))
 
 
 Serve = Callable[[RequestContext], None]
+Opens = Callable[[Payload], bool]  # whether that request does nothing but open a form
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +215,12 @@ class Dispatcher:
         self.directory = directory
         self.executor = executor
 
-    def dispatch(self, serve: Serve, payload: Payload, client: WebClient, respond: Respond) -> None:
+    def dispatch(
+        self, serve: Serve, payload: Payload, client: WebClient, respond: Respond, *, opens: bool = False
+    ) -> None:
         """Serve the request soon, on a thread of ours; a repeated delivery is dropped."""
-        self.executor.submit(self._serve, serve, payload, client, respond)
+        once = self._open_once if opens and payload.trigger_id else self._serve
+        self.executor.submit(once, serve, payload, client, respond)
 
     def run(self, serve: Serve, request: RequestContext) -> None:
         """Serve on this thread somebody who was let in; what goes wrong ends as in ``dispatch``."""
@@ -227,12 +229,13 @@ class Dispatcher:
         except Exception as error:
             self._apologise(error, request.payload, request.client, request.respond)
 
-    def listener(self, serve: Serve) -> Callable[..., None]:
+    def listener(self, serve: Serve, opens: Opens = lambda _: False) -> Callable[..., None]:
         """A listener for Bolt that acknowledges, and serves on a thread of ours."""
 
         def listen(ack: Ack, client: WebClient, context: BoltContext) -> None:
             ack()
-            self.dispatch(serve, context[payloads.KEY], client, context["respond"])
+            payload = context[payloads.KEY]
+            self.dispatch(serve, payload, client, context["respond"], opens=opens(payload))
 
         return listen
 
@@ -297,6 +300,29 @@ class Dispatcher:
                 serve(RequestContext(who, texts, payload, client, respond))
         except Exception as error:
             self._apologise(error, payload, client, respond)
+
+    def _open_once(self, serve: Serve, payload: Payload, client: WebClient, respond: Respond) -> None:
+        """The form first, as nobody waits for the note: Slack opens one form for a trigger, no matter who asks again.
+
+        Only what else is said must wait until it is noted, so that it isn't said twice.
+        """
+        key = f"trigger:{payload.trigger_id}"
+
+        def first() -> bool:
+            try:
+                return self.deliveries.first_time(key)
+            except Exception:
+                log.exception("can't note a delivery")
+                return True
+
+        try:
+            who, texts = self.directory.authorize(*payload.asker)
+            serve(RequestContext(who, texts, payload, client, respond, first))
+        except Exception as error:
+            if first():
+                self._apologise(error, payload, client, respond)
+        else:
+            first()
 
     def _apologise(self, error: Exception, payload: Payload, client: WebClient, respond: Respond) -> None:
         user_id, _ = payload.asker

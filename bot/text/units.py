@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
 
 from babel.numbers import format_decimal
 
-from bot.text.i18n import N_, P_, Mrkdwn, Plural, Texts
+from bot.text.i18n import N_, P_, Locale, Mrkdwn, Plural, Texts
 from kws_core.config import Policy
-from kws_core.rentals.service import FormOptions
+from kws_core.rentals.form_options import FormOptions
 from kws_core.scheduling.placement import NodeCapacity
 from kws_core.values import Size
 
@@ -34,27 +35,28 @@ def spoken(label: str, about: str) -> str:
 
 def memory(mb: float, texts: Texts, *, up: bool = False) -> str:
     """``512 MB``, ``16 GB``. Rounded down, as what is free must be; ``up`` is for what is needed."""
-    return _amount(mb, "MB", texts, up=up)
+    return _amount(mb, "MB", texts.locale, up=up)
 
 
 def disk(gb: float, texts: Texts) -> str:
     """``20 GB``, ``1.5 TB``."""
-    return _amount(gb, "GB", texts)
+    return _amount(gb, "GB", texts.locale)
 
 
 def file_size(size: float, texts: Texts) -> str:
     """``238 MB``, ``2.45 GB``."""
-    return _amount(size, "B", texts)
+    return _amount(size, "B", texts.locale)
 
 
-def _amount(number: float, unit: str, texts: Texts, *, up: bool = False) -> str:
+@lru_cache(1024)  # a form has the same sizes every time
+def _amount(number: float, unit: str, locale: Locale, *, up: bool = False) -> str:
     """In the largest unit that it fills, with three figures at most."""
     whole, units = Decimal(number), BYTES[BYTES.index(unit) :]
     while whole >= 1024 and len(units) > 1:
         whole, units = whole / 1024, units[1:]
     finest = Decimal(1) if whole >= 100 else Decimal("0.1") if whole >= 10 else Decimal("0.01")
     shown = whole.quantize(finest, ROUND_CEILING if up else ROUND_FLOOR)
-    return f"{format_decimal(shown, locale=texts.locale)} {units[0]}"
+    return f"{format_decimal(shown, locale=locale)} {units[0]}"
 
 
 def duration(number: int, unit: Plural, texts: Texts) -> str:

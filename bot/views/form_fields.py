@@ -35,7 +35,7 @@ from bot.views import ids
 from kws_core.errors import ErrorCode, UserError
 from kws_core.nodes.values import Image
 from kws_core.rentals.admission import DEFAULT_LOGIN
-from kws_core.rentals.service import FormOptions
+from kws_core.rentals.form_options import FormOptions
 from kws_core.tables.copy import Copy
 
 MOST_OPTIONS = 100  # Slack's limits for one select

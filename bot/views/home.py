@@ -25,8 +25,8 @@ from bot.views import copies as copy_views
 from bot.views import ids, rental_card
 from bot.views.waiting import calendar_lines
 from kws_core.config import Policy
+from kws_core.rentals.form_options import FormOptions
 from kws_core.rentals.lab_calendar import DayPlan
-from kws_core.rentals.service import FormOptions
 from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.scheduling.waiting_list import Place
 from kws_core.tables.copy import Copy

@@ -35,7 +35,7 @@ from kws_core.forms.container import in_shell
 from kws_core.forms.passwords import Secret
 from kws_core.forms.ports import format_ports
 from kws_core.rentals.admission import CUSTOM, NEW_NETWORK, RentForm
-from kws_core.rentals.service import FormOptions
+from kws_core.rentals.form_options import FormOptions
 from kws_core.tables.states import Access
 from kws_core.values import Kind
 

@@ -17,7 +17,7 @@ class Deliveries:
         self.context = context
 
     def first_time(self, key: str) -> bool:
-        """Whether this Slack delivery has not been acted on before."""
+        """Whether this Slack delivery has not been acted on before, by any process."""
         return queries.first_delivery(self.context.store, key, self.context.now())
 
     def forget_old_deliveries(self) -> None:

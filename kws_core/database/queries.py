@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    Connection,
     Insert,
     bindparam,
     case,
@@ -49,7 +50,7 @@ _NOT_OVER = RENTALS.where(Rental.status.in_(NOT_OVER)).order_by(Rental.ends_on, 
 _OF_OWNER = _NOT_OVER.where(Rental.owner == bindparam("person"), Rental.replaces.is_(None))
 _NODES = select(NodeRecord).order_by(NodeRecord.name)
 _LOCK_NODES = select(NodeRecord.name).order_by(NodeRecord.name).with_for_update()
-_PERSON = select(Person).where(Person.id == bindparam("person"))
+_PERSON = table_of(Person).select().where(table_of(Person).c.id == bindparam("person"))
 _DELIVERY = table_of(Delivery).insert()
 _HISTORY = select(Event).where(Event.rental_id == bindparam("rental")).order_by(Event.id)
 
@@ -252,9 +253,10 @@ def record_once(
     return insert_once(session, Event, values)
 
 
-def person(session: Session, user_id: str) -> Person | None:
-    """What is remembered of a person."""
-    return session.scalar(_PERSON, {"person": user_id})
+def person(database: Session | Connection, user_id: str) -> Person | None:
+    """What is remembered of a person, to be read alone; asked with every request, which needs no session for it."""
+    row = database.execute(_PERSON, {"person": user_id}).mappings().first()
+    return Person(**row) if row else None
 
 
 def node_records(session: Session) -> Sequence[NodeRecord]:
@@ -268,8 +270,8 @@ def first_delivery(store: Store, key: str, now: datetime) -> bool:
     It has been acknowledged, so after a power cut nobody delivers it again; rentals know their form besides.
     """
     try:
-        with store.write(hasty=True) as session:
-            session.execute(_DELIVERY, {"key": key, "at": now})
+        with store.note() as connection:
+            connection.execute(_DELIVERY, {"key": key, "at": now})
     except IntegrityError:
         return False
     return True

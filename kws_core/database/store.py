@@ -30,6 +30,7 @@ class Store:
         self._read = sessionmaker(self.engine.execution_options(**reading), expire_on_commit=False)
         alone = {"single": True} if self.single_process else {"isolation_level": "AUTOCOMMIT"}
         self._single = self.engine.execution_options(**alone)
+        self._lone = self.engine.execution_options(hasty=True) if self.single_process else self._single
         self._hasty = sessionmaker(self.engine.execution_options(hasty=True), expire_on_commit=False)
         self._writers = threading.RLock() if self.single_process else nullcontext()
 
@@ -56,6 +57,12 @@ class Store:
     def look(self) -> Iterator[Connection]:
         """For what is asked every second: each statement is its own read, without a transaction or a session."""
         with self._single.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def note(self) -> Iterator[Connection]:
+        """For one statement that writes a row with every request: hasty, and without a session."""
+        with self._writers, self._lone.begin() as connection:
             yield connection
 
     def ask(self) -> None:

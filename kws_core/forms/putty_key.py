@@ -7,15 +7,6 @@ import hashlib
 import hmac
 import struct
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_ssh_private_key,
-)
-
 ALGORITHM = "ssh-ed25519"
 LINE = 64  # characters of base64 in a line
 
@@ -28,6 +19,15 @@ def to_ppk(private_openssh: bytes, comment: str) -> bytes:
     Raises:
         TypeError: If it is a key of another kind.
     """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+        load_ssh_private_key,
+    )
+
     key = load_ssh_private_key(private_openssh, None)
     if not isinstance(key, Ed25519PrivateKey):
         raise TypeError("only ed25519 keys are made here")

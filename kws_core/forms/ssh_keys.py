@@ -1,21 +1,13 @@
-"""Key pairs: made in memory, never written anywhere; and people's own public keys, checked."""
+"""Key pairs: made in memory, never written anywhere; and people's own public keys, checked.
+
+``cryptography`` is imported where it is used: 7 MiB that a bot needs when the first key is made or pasted.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from dataclasses import dataclass, field
-
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_ssh_public_key,
-)
 
 from kws_core.errors import ErrorCode, UserError
 
@@ -36,6 +28,14 @@ class KeyPair:
 
 def generate(comment: str) -> KeyPair:
     """A new pair. ``comment`` goes behind the public half (it may hold no line break)."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+    )
+
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
@@ -67,11 +67,19 @@ def check_public_key(text: str) -> str:
         raise UserError(ErrorCode.KEY_INVALID, accepted=", ".join(sorted(ACCEPTED)))
     printable = "".join(c for c in (parts[2] if len(parts) > 2 else "") if c.isprintable())
     comment = " ".join(printable[:100].split())
+    _check_body(parts[0], parts[1])
+    return f"{parts[0]} {parts[1]} {comment}".strip()
+
+
+def _check_body(kind: str, body: str) -> None:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
     try:
-        base64.b64decode(parts[1], validate=True)  # cryptography skips what ssh-keygen refuses
-        key = load_ssh_public_key(f"{parts[0]} {parts[1]}".encode())
+        base64.b64decode(body, validate=True)  # cryptography skips what ssh-keygen refuses
+        key = load_ssh_public_key(f"{kind} {body}".encode())
     except (ValueError, UnsupportedAlgorithm) as error:
         raise UserError(ErrorCode.KEY_INVALID, accepted=", ".join(sorted(ACCEPTED))) from error
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < MIN_RSA_BITS:
         raise UserError(ErrorCode.KEY_TOO_SHORT, bits=key.key_size, minimum=MIN_RSA_BITS)
-    return f"{parts[0]} {parts[1]} {comment}".strip()

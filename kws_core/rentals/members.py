@@ -24,8 +24,8 @@ class Members:
 
     def person(self, user_id: str) -> Person | None:
         """What is remembered of a person, None when never seen."""
-        with self.context.store.read() as session:
-            return queries.person(session, user_id)
+        with self.context.store.look() as connection:
+            return queries.person(connection, user_id)
 
     def remember_person(self, user_id: str, *, locale: str | None, guest: bool, stranger: bool) -> Person:
         """Keep what Slack says of a person."""

@@ -2,57 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from kws_core.config import WebSection
 from kws_core.context import Context
 from kws_core.database import queries
-from kws_core.database.queries import keys_of
 from kws_core.errors import ErrorCode, FormError, UserError
 from kws_core.forms.ssh_keys import fingerprint as key_fingerprint
-from kws_core.nodes.values import Image
 from kws_core.people import Actor
 from kws_core.rentals.access import allowed
 from kws_core.rentals.admission import CUSTOM, RentForm, ValidatedRequest, examine
 from kws_core.rentals.asks import open_ask, within
+from kws_core.rentals.form_options import FormOptions, FormOptionsReader
 from kws_core.rentals.lifecycle import end, place
 from kws_core.rentals.web_names import claim, new_site
 from kws_core.scheduling import capacity
-from kws_core.scheduling.placement import NodeCapacity, PlacementRequest
+from kws_core.scheduling.placement import PlacementRequest
 from kws_core.scheduling.waiting_list import WaitingList
 from kws_core.tables.base import new_id
-from kws_core.tables.copy import Copy
 from kws_core.tables.details.asks import Allowance, AskedFor
 from kws_core.tables.details.events import Requested, Returned, WaitStarted
 from kws_core.tables.network import Network
 from kws_core.tables.rental import Rental
-from kws_core.tables.saved_key import SavedKey
 from kws_core.tables.states import Access, AskKind, Reason, Status
-from kws_core.values import Kind, Size
+from kws_core.values import Kind
 
 FORGET_AFTER = timedelta(days=7)
-
-
-@dataclass(frozen=True, slots=True)
-class FormOptions:
-    """What the form shows."""
-
-    images: Sequence[Image]
-    sizes: Sequence[Size]
-    rooms: Sequence[NodeCapacity]
-    today: date
-    default_end: date
-    last_end: date
-    mine: Sequence[Rental] = field(default_factory=tuple)
-    keys: Sequence[SavedKey] = field(default_factory=tuple)
-    networks: Sequence[Network] = field(default_factory=tuple)
-    copies: Sequence[Copy] = field(default_factory=tuple)
-    web: WebSection | None = None
 
 
 class RentalService:
@@ -60,25 +38,15 @@ class RentalService:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self._options = FormOptionsReader(context)
 
     def offer(self, who: Actor) -> FormOptions:
-        """What the form shows to this person, from what the nodes said last."""
-        today, choices = self.context.today(), self.context.expiry.choices
-        with self.context.store.read() as session:
-            known = queries.node_records(session)
-            return FormOptions(
-                images=capacity.images(session, self.context.config, known),
-                sizes=self.context.config.all_sizes(),
-                rooms=capacity.rooms(session, self.context.config, known),
-                today=today,
-                default_end=choices.default(today),
-                last_end=choices.latest(today),
-                mine=queries.rentals_of(session, who.id),
-                keys=keys_of(session, who.id),
-                networks=queries.networks_of(session, who.id),
-                copies=queries.kept_copies(session, who.id),
-                web=self.context.config.web,
-            )
+        """What the form shows to this person, from what the nodes said last.
+
+        Its rentals are as they were when one of them, or anything else in it, was changed last: good for what a form
+        says of them, but a rental's state on its node is to be read.
+        """
+        return self._options.remembered(who)
 
     def request(self, who: Actor, form: RentForm, request_key: str, *, via: str | None = None) -> Rental:
         """Accept the form: the rental is placed and its capacity reserved when this returns.

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from kws_core.context import Context
 from kws_core.nightly.cleanup import NIGHT, STUCK
+from kws_core.reports.past import BuildTimes, Past
 from kws_core.scheduling import capacity
 from kws_core.scheduling.capacity import NodeStatus
 from kws_core.tables.alert import AdminAlert
@@ -20,7 +21,7 @@ from kws_core.tables.job_run import JobRun
 from kws_core.tables.network import Site
 from kws_core.tables.orphan import OrphanCandidate
 from kws_core.tables.rental import Placement, Rental
-from kws_core.tables.states import LIVE, PlacementState, Status
+from kws_core.tables.states import LIVE, NOT_OVER, PlacementState, Status
 from kws_core.values import Kind
 
 
@@ -50,9 +51,7 @@ class Figures:
     at: datetime
     rentals: Mapping[tuple[Kind, Status], int]
     nodes: Sequence[NodeStatus]
-    builds: Mapping[
-        str, Sequence[float]
-    ]  # by node: seconds from asking for a machine to ready, of all rentals
+    builds: Mapping[str, BuildTimes]  # by node, of all rentals
     deleting: Mapping[str, int]  # by node: placements that are being deleted
     stuck: Mapping[str, int]  # by node: those that have been for longer than an hour
     leaks: Mapping[str, int]  # by node: marks that no rental explains
@@ -63,17 +62,21 @@ class Figures:
     waiting_since: datetime | None = None  # of the rental that has waited longest for room
 
 
-def figures(context: Context) -> Figures:
-    """Read them in one transaction; the database's own errors come through."""
+def figures(context: Context, past: Past | None = None) -> Figures:
+    """Read them in one transaction; the database's own errors come through.
+
+    ``past`` is kept from one reading to the next, so that each doesn't add up all rentals that there ever were.
+    """
     now = context.now()
     with context.store.read() as session:
+        over = (past or Past()).read(session, now)
         leaving = _leaving(session)
         stuck = Counter(node for node, since in leaving if since is not None and now - since > STUCK)
         return Figures(
             at=now,
-            rentals=_rentals(session),
+            rentals=_rentals(session) | {(kind, Status.ENDED): number for kind, number in over.ended.items()},
             nodes=capacity.statuses(session, context.config),
-            builds=_builds(session),
+            builds=over.builds,
             deleting=Counter(node for node, _ in leaving),
             stuck=stuck,
             leaks=_leaks(session),
@@ -86,29 +89,9 @@ def figures(context: Context) -> Figures:
 
 
 def _rentals(session: Session) -> dict[tuple[Kind, Status], int]:
-    query = select(Rental.kind, Rental.status, func.count()).group_by(Rental.kind, Rental.status)
+    query = select(Rental.kind, Rental.status, func.count()).where(Rental.status.in_(NOT_OVER))
+    query = query.group_by(Rental.kind, Rental.status)
     return {(kind, status): number for kind, status, number in session.execute(query)}
-
-
-def _builds(session: Session) -> dict[str, list[float]]:
-    """A refused placement has its refusal; the one that became ready has none."""
-    query = (
-        select(Placement.node, Placement.server_at, Rental.ready_at)
-        .join(Rental)
-        .where(
-            Rental.ready_at.is_not(None),
-            Rental.request_key.not_like("legacy:%"),  # nobody built those here
-            Placement.refusal.is_(None),
-            Placement.server_at.is_not(None),
-        )
-    )
-    found: dict[str, list[float]] = {}
-    for node, asked_at, ready_at in session.execute(query):
-        assert asked_at is not None
-        assert ready_at is not None
-        seconds: float = (ready_at - asked_at).total_seconds()
-        found.setdefault(node, []).append(max(0.0, seconds))
-    return found
 
 
 def _sites(session: Session) -> Mapping[str, int]:

@@ -31,4 +31,7 @@ class NodeRecord(Base):
     last_error: Mapped[str | None] = mapped_column(Text)  # kept when it answers again
     last_error_at: Mapped[datetime | None]
     no_resize_at: Mapped[datetime | None]  # when it last could not give a server another size
+    version: Mapped[int] = mapped_column(default=0)  # counts its changes, pings aside
     missed_at: Mapped[datetime | None]  # since when it is missing in nodes.toml although rentals are there
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own way

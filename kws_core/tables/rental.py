@@ -54,6 +54,8 @@ class Rental(Base):
         index_where("network_id IS NOT NULL", "ix_rentals_network", "network_id"),
         index_where("move_at IS NOT NULL", "ix_rentals_move_at", "move_at"),
         index_where("status = 'waiting'", "ix_rentals_waiting", "created_at"),
+        Index("ix_rentals_ready_at", "ready_at"),
+        Index("ix_rentals_ended_at", "ended_at"),
     )
 
     id: Mapped[str] = mapped_column(String(10), primary_key=True)

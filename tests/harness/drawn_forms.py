@@ -27,8 +27,8 @@ from kws_core.forms.cidr import PRIVATE
 from kws_core.forms.passwords import Secret
 from kws_core.people import Actor
 from kws_core.rentals.admission import CUSTOM, NEW_NETWORK, RentForm
+from kws_core.rentals.form_options import FormOptions
 from kws_core.rentals.saved_keys import KeyRing
-from kws_core.rentals.service import FormOptions
 from kws_core.tables.states import Access
 from kws_core.values import Kind
 

@@ -60,9 +60,9 @@ from kws_core.moves.service import SizeChoice
 from kws_core.nodes.values import Capacity, Image, StoredImage
 from kws_core.outbox.admin_queries import PAGE, Entry, Found, Search
 from kws_core.rentals.admission import CUSTOM
+from kws_core.rentals.form_options import FormOptions
 from kws_core.rentals.lab_calendar import Booking, DayPlan, FreeDay
 from kws_core.rentals.reset import ResetTerms
-from kws_core.rentals.service import FormOptions
 from kws_core.scheduling.capacity import AllocatedCapacity, NodeStatus
 from kws_core.scheduling.fair_queue import QueuePosition
 from kws_core.scheduling.placement import NodeCapacity

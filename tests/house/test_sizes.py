@@ -88,10 +88,9 @@ def test_classes_stay_small() -> None:
 
 
 def test_folders_stay_small() -> None:
-    modules = Counter(path.parent for path in SOURCES if path.name != "__init__.py")
-    modules.pop(
-        ROOT / "kws_core" / "database" / "migrations" / "versions", None
-    )  # grows with every change of a table
+    """Migrations aside: one is added with each change of the tables, and none ever goes."""
+    counted = (path.parent for path in SOURCES if path.name != "__init__.py")
+    modules = Counter(folder for folder in counted if folder.parent.name != "migrations")
     assert {str(folder): count for folder, count in modules.items() if count > MOST_MODULES} == {}
 
 

@@ -28,7 +28,7 @@ from kws_core.forms.passwords import check_password
 from kws_core.forms.ports import FORBIDDEN, format_ports, parse_ports
 from kws_core.images import urls
 from kws_core.nodes.values import Image
-from kws_core.rentals.service import FormOptions
+from kws_core.rentals.form_options import FormOptions
 from kws_core.reports import usage
 from kws_core.values import Size
 

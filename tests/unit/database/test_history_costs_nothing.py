@@ -16,6 +16,8 @@ from kws_core.database.job_ledger import maybe_overdue
 from kws_core.outbox.admin_queries import DeskQueries, Search
 from kws_core.outbox.home_state import HomeStates
 from kws_core.rentals.admission import NEW_NETWORK
+from kws_core.reports.metrics import figures
+from kws_core.reports.past import Past
 
 GROWING = ("rentals", "placements", "events", "deliveries", "acts", "job_runs", "notices")
 PARTIAL = ("ix_events_undelivered",)  # holds only what is still to be told
@@ -121,7 +123,13 @@ def unused(world: World) -> None:
     assert len(asked_about) == 3
 
 
-@pytest.mark.parametrize("act", [people, life, line, loops, night, homes, unused])
+def monitoring(world: World) -> None:
+    past = Past()
+    for _ in range(2):
+        figures(world.context, past)
+
+
+@pytest.mark.parametrize("act", [people, life, line, loops, night, homes, monitoring, unused])
 def test_no_table_that_grows_is_read_from_end_to_end(
     make_world: Callable[..., World], act: Callable[[World], None]
 ) -> None:

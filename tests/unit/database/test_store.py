@@ -53,8 +53,8 @@ def test_what_is_up_to_date_is_seen_without_alembic(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_second_start_does_not_load_alembic(tmp_path: Path) -> None:
-    """With what it loads it is 9 MiB, and a quarter of a second."""
+def test_a_second_start_loads_nothing_that_waits(tmp_path: Path) -> None:
+    """Alembic with what it loads is 9 MiB and a quarter of a second, cryptography 7."""
     url = f"sqlite:///{tmp_path / 'a.db'}"
     store = Store(url)
     store.upgrade()
@@ -64,7 +64,8 @@ import sys, bot.service
 from kws_core.database.store import Store
 store = Store({url!r})
 store.upgrade()
-loaded = {{"alembic", "mako", "pygments"}} & set(sys.modules)
+waits = {{"alembic", "mako", "pygments", "cryptography"}}
+loaded = waits & set(sys.modules)
 sys.exit(", ".join(sorted(loaded)) or 0)
 """
     subprocess.run([sys.executable, "-c", start], check=True, cwd=MIGRATIONS.parent.parent)

@@ -19,7 +19,7 @@ from bot.views import admin_form, admin_home, history, home, ids
 from kws_core.config import Policy
 from kws_core.nodes.values import Image
 from kws_core.outbox.admin_queries import PAGE, Entry, Found, Search
-from kws_core.rentals.service import FormOptions
+from kws_core.rentals.form_options import FormOptions
 from kws_core.scheduling.capacity import NodeStatus
 from kws_core.scheduling.placement import NodeCapacity
 from kws_core.tables.event_kinds import EventKind

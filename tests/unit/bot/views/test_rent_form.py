@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from bot.text.i18n import LOCALES, Texts
 from bot.views import form_fields, rent_form
 from kws_core.nodes.values import Image
-from kws_core.rentals.service import FormOptions
+from kws_core.rentals.form_options import FormOptions
 from kws_core.scheduling.placement import NodeCapacity
 from kws_core.values import Kind, Size
 from slack_workspace import check_view

@@ -11,7 +11,7 @@ from bot.text.i18n import Texts
 from bot.views import rent_form
 from kws_core.config import Policy
 from kws_core.nodes.values import Image
-from kws_core.rentals.service import FormOptions
+from kws_core.rentals.form_options import FormOptions
 from kws_core.values import Locale, Size
 
 
