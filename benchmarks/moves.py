@@ -106,7 +106,7 @@ class Turn:
 
     @contextmanager
     def act(self, name: str, memory_of: Callable[[], float] | None = None) -> Iterator[None]:
-        """Take the time of it, and the memory at its worst."""
+        """Take the time of it, and the memory at its worst; ``memory_of`` returns MiB."""
         begun, over = time.monotonic(), threading.Event()
         seen = [memory_of()] if memory_of else [0.0]
 
@@ -281,7 +281,7 @@ class Kws:
         return turn
 
     def memory(self) -> float:
-        """What the bot holds now, MiB."""
+        """What the bot holds now, in MiB."""
         assert self.bot.process
         words = Path(f"/proc/{self.bot.process.pid}/statm").read_text().split()
         return int(words[1]) * 4096 / 2**20

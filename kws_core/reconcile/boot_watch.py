@@ -59,7 +59,7 @@ class BootWatch:
     def watch(self, job: Job, machine: Machine | None, *, alone: bool = False) -> timedelta:
         """Watch a server that was requested: is it there, does it run, does it let its owner in?
 
-        ``alone``: nothing else is being built there, so a few more looks cost its node nothing that others wait for.
+        ``alone``: it is the only server that its node is creating, so a few more looks cost its node nothing that others wait for.
 
         Raises:
             NodeRefused: If the node says that it is broken.
