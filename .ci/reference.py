@@ -34,6 +34,7 @@ from bot.text.i18n import Texts  # noqa: E402
 from bot.views import ids  # noqa: E402
 from kws_core import config  # noqa: E402
 from kws_core.reports.metrics import Figures, Night, Undelivered  # noqa: E402
+from kws_core.reports.past import BuildTimes  # noqa: E402
 from kws_core.scheduling.capacity import NodeStatus  # noqa: E402
 from kws_core.scheduling.placement import NodeCapacity  # noqa: E402
 from kws_core.tables.states import TRANSITIONS, Status  # noqa: E402
@@ -222,7 +223,7 @@ def metrics() -> str:
     status = NodeStatus(capacity, now, None, None, None)
     none = Undelivered(0, None)
     figures = Figures(
-        now, {}, [status], {"node1": [1.0]}, {}, {}, {}, none, none, Night(None, now, 0, 0, None), {}
+        now, {}, [status], {"node1": BuildTimes()}, {}, {}, {}, none, none, Night(None, now, 0, 0, None), {}
     )
     subject = Metrics(lambda: figures, [_Loop()], lambda: (2, 2), lambda: True)  # type: ignore[list-item]
     subject.slack_failed("chat.update", "ratelimited")
