@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     Connection,
     Insert,
+    Select,
     bindparam,
     case,
     delete,
@@ -56,27 +57,51 @@ _HISTORY = select(Event).where(Event.rental_id == bindparam("rental")).order_by(
 
 
 _sized_at = func.coalesce(Placement.resized_at, Placement.server_at)  # when it was as large as it is
-_HELD = (
-    select(
-        Placement.node,
-        func.sum(Rental.vcpus),
-        func.sum(Rental.ram_mb),
-        func.sum(Rental.disk_gb),
-        func.max(_sized_at),
-        Rental.status,
-        Placement.state,
-        func.count(),
+
+
+def _with_rental(dialect: str) -> tuple[Any, Any]:
+    """What to join to placements for the columns of their rentals, and where to find these.
+
+    Each rental is looked up by its id, which costs the same with any history. SQLite does so by itself. PostgreSQL would
+    read all rentals where it has no statistics yet, or while the table is small, so the lookup is one that it can't take
+    apart: that is what the OFFSET is for.
+    """
+    if dialect == "sqlite":
+        return table_of(Rental), table_of(Rental).c
+    one = select(Rental).where(Rental.id == Placement.rental_id).correlate(Placement)
+    found = one.offset(0).lateral("rental")
+    return found, found.c
+
+
+@cache
+def _held(dialect: str, *, since: bool) -> Select[Any]:
+    rental, of = _with_rental(dialect)
+    query = (
+        select(
+            Placement.node,
+            func.sum(of.vcpus),
+            func.sum(of.ram_mb),
+            func.sum(of.disk_gb),
+            func.max(_sized_at),
+            of.status,
+            Placement.state,
+            func.count(),
+        )
+        .join_from(Placement, rental, of.id == Placement.rental_id)
+        .group_by(Placement.node, of.status, Placement.state)
+        .where(Placement.state.in_(HOLDING))
     )
-    .join(Rental)
-    .group_by(Placement.node, Rental.status, Placement.state)
-    .where(Placement.state.in_(HOLDING))
-)
-_HELD_SINCE = _HELD.group_by(case((_sized_at <= bindparam("since"), 0), else_=Placement.id))
-_RESIZING = (
-    select(Placement.node, Placement.resize_to, Placement.resize_taken_at, Rental.status, Placement.state)
-    .join(Rental)
-    .where(Placement.resize_at.is_not(None), Placement.state.in_(HOLDING))
-)
+    return query.group_by(case((_sized_at <= bindparam("since"), 0), else_=Placement.id)) if since else query
+
+
+@cache
+def _resizing(dialect: str) -> Select[Any]:
+    rental, of = _with_rental(dialect)
+    return (
+        select(Placement.node, Placement.resize_to, Placement.resize_taken_at, of.status, Placement.state)
+        .join_from(Placement, rental, of.id == Placement.rental_id)
+        .where(Placement.resize_at.is_not(None), Placement.state.in_(HOLDING))
+    )
 
 
 def keys_of(session: Session, owner: str) -> Sequence[SavedKey]:
@@ -168,10 +193,11 @@ def held_capacity(session: Session, since: datetime | None = None) -> list[HeldC
     What was asked for after ``since``, or not yet, comes one by one; ``server_at`` of a sum is the newest in it. A
     machine that gets another size holds that one too, and counts as no other rental.
     """
-    rows = session.execute(_HELD_SINCE, {"since": since}) if since else session.execute(_HELD)
+    dialect = session.get_bind().dialect.name
+    rows = session.execute(_held(dialect, since=since is not None), {"since": since} if since else {})
     return [HeldCapacity(*row) for row in rows] + [
         HeldCapacity(node, size["vcpus"], size["ram_mb"], size["disk_gb"], at, status, state, rentals=0)
-        for node, size, at, status, state in session.execute(_RESIZING)
+        for node, size, at, status, state in session.execute(_resizing(dialect))
     ]
 
 
