@@ -1,16 +1,15 @@
 """How long a copy, a server brought back elsewhere, a reset, and a move take, beside the bare calls that they need.
 
-    python -m benchmarks.moves --repeat 3                                          # fake hypervisor
-    python -m benchmarks.moves --nodes node9,node8 --image debian-12-quick --ssh --mib 500   # servers that boot
+    python -m benchmarks.moves --nodes node9,node8 --mib 500
 
-Needs two real nodes (`OS_CLIENT_CONFIG_FILE`). Both take turns in each repetition and do the same in the same order:
-a server is created on the first node, `--mib` of random bytes are written into it (with `--ssh`), a copy is kept,
-a second server is made from it on the other node, the second one is reset, and the first one moves.
+Needs two nodes whose servers boot (`OS_CLIENT_CONFIG_FILE`): copies of Nova's fake driver never become active. Both take
+turns in each repetition and do the same in the same order: a server is created on the first node, `--mib` of random bytes are written into it, a copy is kept,
+a second server is made from it on the other node, the second one is reset to its first image, and the first one moves.
 
-* KWS: `kws run`; each act is requested at the core and has ended when the database says so. With `--ssh` a server is
-  ready when its owner's login works, which is KWS's own check.
+* KWS: `kws run`; each act is requested at the core and has ended when the database says so. A server is ready when its
+  owner's login works, which is KWS's own check.
 * `floor`: openstacksdk's calls and nothing else, with a poll each second. Bytes go from node to node as they come,
-  never to a disk. With `--ssh` a server is ready when a login works, tried each second.
+  never to a disk. A server is ready when a login works, tried each second.
 
 The bot's memory is read ten times a second while it works.
 """
@@ -53,7 +52,7 @@ ACTS = (CREATE, COPY, BRING_BACK, RESET, MOVE)
 LIMIT = 2400  # seconds for one act
 POLL = 1.0
 LOGIN = 20  # seconds that one try to log in may take
-BOOTING = {"vcpus": 1, "ram_mb": 256, "disk_gb": 2}  # the guests of the lab are small
+SIZE = {"vcpus": 1, "ram_mb": 256, "disk_gb": 2}  # the guests of the lab are small
 
 
 @dataclass
@@ -129,10 +128,8 @@ class Turn:
 class Floor:
     """The least that each act can cost."""
 
-    def __init__(
-        self, clouds: dict[str, Any], image: str, size: dict[str, int], desk: Desk, ssh: bool
-    ) -> None:
-        self.clouds, self.image, self.size, self.desk, self.ssh = clouds, image, size, desk, ssh
+    def __init__(self, clouds: dict[str, Any], image: str, size: dict[str, int], desk: Desk) -> None:
+        self.clouds, self.image, self.size, self.desk = clouds, image, size, desk
         self.turn = 0
 
     def run(self, mib: int) -> Turn:
@@ -149,7 +146,7 @@ class Floor:
             there = self.carry(first, second, copy)
             other, address = self.make(second, "b", there)
         with turn.act(RESET):
-            self.rebuild(second, other, address, there)
+            self.rebuild(second, other, address, self.clouds[second].image.find_image(self.image).id)
         with turn.act(MOVE):
             self.move(first, second, server)
         self.clear()
@@ -237,8 +234,7 @@ class Floor:
 
     def answers(self, address: str) -> None:
         """Wait until a login works."""
-        if self.ssh:
-            lab.wait_until(lambda: self.desk.ssh(address, "true"), LIMIT, POLL)
+        lab.wait_until(lambda: self.desk.ssh(address, "true"), LIMIT, POLL)
 
     def clear(self) -> None:
         """Nothing of it is left."""
@@ -322,7 +318,6 @@ def main() -> None:
     options = arguments()
     report = Report("moves")
     clouds = lab.connect(options.nodes)
-    size = BOOTING if options.ssh else lab.SIZE
     with (
         tempfile.TemporaryDirectory(prefix="kws-bench-") as folder,
         lab.borrowed(clouds, report, Path(folder) / DATABASE),
@@ -330,13 +325,12 @@ def main() -> None:
         ExitStack() as stack,
     ):
         desk = Desk(Path(folder))
-        check = "ssh" if options.ssh else "active"
         bot = stack.enter_context(
-            Bot(Path(folder), workspace, options.nodes, 2, size=size, ready_check=check)
+            Bot(Path(folder), workspace, options.nodes, 2, size=SIZE, ready_check="ssh")
         )
         contestants: dict[str, Floor | Kws] = {
             KWS: Kws(bot, clouds, options.image, desk),
-            FLOOR: Floor(clouds, options.image, size, desk, options.ssh),
+            FLOOR: Floor(clouds, options.image, SIZE, desk),
         }
         turns: dict[str, list[Turn]] = defaultdict(list)
         for repetition in range(options.repeat):
@@ -351,13 +345,10 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     """What was typed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.moves")
-    parser.add_argument("--nodes", type=lambda text: text.split(","), default=["node1", "node2"])
-    parser.add_argument("--image", default=lab.IMAGE)
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--ssh", action="store_true", help="servers boot; ready is a login that works")
-    parser.add_argument(
-        "--mib", type=int, default=0, help="random bytes written into the first server; needs --ssh"
-    )
+    parser.add_argument("--nodes", type=lambda text: text.split(","), default=["node9", "node8"])
+    parser.add_argument("--image", default="debian-12-quick")
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--mib", type=int, default=0, help="random bytes written into the first server")
     return parser.parse_args()
 
 

@@ -14,7 +14,7 @@ from bot.text.i18n import N_
 from bot.views import event_lines, history, ids, rental_card
 from bot.views.usage import month
 from bot.views.waiting import queue_words
-from kws_core.rentals.idle import StillNeeded
+from kws_core.scheduling.idle import StillNeeded
 from kws_core.tables.event import Event
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import UNPLACED

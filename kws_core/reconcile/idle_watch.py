@@ -16,8 +16,8 @@ from kws_core.context import Context
 from kws_core.database import job_ledger, queries
 from kws_core.errors import NodeError
 from kws_core.nodes import Node
-from kws_core.rentals import idle
-from kws_core.rentals.idle import Unused
+from kws_core.scheduling import idle
+from kws_core.scheduling.idle import Unused
 from kws_core.scheduling.waiting_list import WaitingList, anybody_waits
 from kws_core.tables.details.idle_events import IdleAsked
 

@@ -12,8 +12,8 @@ from life.planted_asks import PAIRS
 
 from kws_core.database import job_ledger
 from kws_core.reconcile import idle_watch
-from kws_core.rentals import idle
 from kws_core.rentals.waiting import Waiting
+from kws_core.scheduling import idle
 from kws_core.scheduling.calendar import Calendar
 from kws_core.scheduling.waiting_list import WaitingList
 

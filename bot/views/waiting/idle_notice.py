@@ -9,7 +9,7 @@ from slack_sdk.models.blocks import ButtonElement, PlainTextObject
 from bot.text.i18n import N_, P_, Mrkdwn, Texts
 from bot.text.units import spoken
 from bot.views import ids
-from kws_core.rentals import idle
+from kws_core.scheduling import idle
 from kws_core.tables.details.idle_events import IdleAsked
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind

@@ -12,9 +12,9 @@ from harness.world import ADMIN, JOON, MINA, World
 from kws_core.errors import ErrorCode, UserError
 from kws_core.people import Actor
 from kws_core.reconcile.idle_watch import IdleWatch
-from kws_core.rentals import idle
 from kws_core.rentals.extension import Extensions
-from kws_core.rentals.idle import StillNeeded
+from kws_core.scheduling import idle
+from kws_core.scheduling.idle import StillNeeded
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import Status
