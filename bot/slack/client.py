@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable
+from functools import cache
 from http.client import HTTPException
 from typing import Any
 
@@ -42,8 +44,19 @@ def slack_client(environment: Environment, sleep: Callable[[float], None] = time
         token=environment.bot_token,
         base_url=environment.slack_api_url,
         timeout=SLACK_TIMEOUT,
+        ssl=_authorities(),
         retry_handlers=[SlackRetryHandler(sleep=sleep)],
     )
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Whom to trust, once for all calls.
+
+    Without a context, urllib reads all certificate authorities with each call. That is 43 ms of processor time, more than
+    the rest of a call: ``python -m timeit -s "import ssl" "ssl.create_default_context()"``.
+    """
+    return ssl.create_default_context()
 
 
 def _why(error: SlackApiError) -> str:
