@@ -86,6 +86,7 @@ def build_app(parts: AppParts) -> App:
 def _register(app: App, parts: AppParts) -> None:
     dispatcher, extensions, homes = parts.dispatcher, parts.extensions, parts.homes
     commands = Commands(dispatcher)
+    commands.register(app)  # first: Bolt asks all listeners in turn, and somebody waits for what is typed
     rent.register(app, dispatcher, commands)
     my_rentals.register(app, dispatcher, commands)
     extend.register(app, dispatcher, commands, extensions)
@@ -102,7 +103,6 @@ def _register(app: App, parts: AppParts) -> None:
     reset.register(app, dispatcher, commands)
     moves.register(app, dispatcher, commands)
     web.register(app, dispatcher, commands, admin)
-    commands.register(app)
 
 
 def _authorize(token: str) -> Any:

@@ -64,9 +64,8 @@ class Commands:
             app.action(action)(self._button(*_split(name)))
 
     def _button(self, name: str, rest: str) -> Callable[..., None]:
-        opens = self._opens_with(name, rest)
         return self.dispatcher.listener(
-            lambda request: self._table[name](request, rest), opens=lambda _: opens
+            lambda request: self._table[name](request, rest), opens=lambda _: self._opens_with(name, rest)
         )
 
     def _serve(self, request: RequestContext) -> None:

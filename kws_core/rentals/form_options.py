@@ -16,7 +16,6 @@ from kws_core.context import Context
 from kws_core.database import queries
 from kws_core.database.form_stamp import form_stamp
 from kws_core.nodes.values import Image
-from kws_core.people import Actor
 from kws_core.scheduling import capacity
 from kws_core.scheduling.placement import NodeCapacity
 from kws_core.tables.copy import Copy
@@ -73,20 +72,20 @@ class FormOptionsReader:
         self._lab: tuple[Any, _LabPart] | None = None
         self._people: LRUCache[str, tuple[Any, _PersonPart]] = LRUCache(MOST_PEOPLE)
 
-    def remembered(self, who: Actor) -> FormOptions:
+    def remembered(self, owner: str) -> FormOptions:
         """As it is in the database now, without reading what has not changed."""
-        stamp = form_stamp(self.context.store, who.id)
+        stamp = form_stamp(self.context.store, owner)
         lab_key = (self.context.config, stamp.lab)
         with self._lock:
-            lab, person = self._lab, self._people.get(who.id)
+            lab, person = self._lab, self._people.get(owner)
         if lab is None or lab[0] != lab_key or person is None or person[0] != stamp.person:
             with self.context.store.read() as session:
                 if lab is None or lab[0] != lab_key:
                     lab = lab_key, self._read_lab(session)
                 if person is None or person[0] != stamp.person:
-                    person = stamp.person, _read_person(session, who)
+                    person = stamp.person, _read_person(session, owner)
             with self._lock:
-                self._lab, self._people[who.id] = lab, person
+                self._lab, self._people[owner] = lab, person
         return self._options(lab[1], person[1])
 
     def _read_lab(self, session: Session) -> _LabPart:
@@ -110,10 +109,10 @@ class FormOptionsReader:
         )
 
 
-def _read_person(session: Session, who: Actor) -> _PersonPart:
+def _read_person(session: Session, owner: str) -> _PersonPart:
     return _PersonPart(
-        mine=queries.rentals_of(session, who.id),
-        keys=queries.keys_of(session, who.id),
-        networks=queries.networks_of(session, who.id),
-        copies=queries.kept_copies(session, who.id),
+        mine=queries.rentals_of(session, owner),
+        keys=queries.keys_of(session, owner),
+        networks=queries.networks_of(session, owner),
+        copies=queries.kept_copies(session, owner),
     )

@@ -46,7 +46,7 @@ class RentalService:
         Its rentals are as they were when one of them, or anything else in it, was changed last: good for what a form
         says of them, but a rental's state on its node is to be read.
         """
-        return self._options.remembered(who)
+        return self._options.remembered(who.id)
 
     def request(self, who: Actor, form: RentForm, request_key: str, *, via: str | None = None) -> Rental:
         """Accept the form: the rental is placed and its capacity reserved when this returns.
