@@ -48,7 +48,6 @@ from slack_workspace import Workspace
 
 KWS, FLOOR = "KWS", "floor"
 CREATE, COPY, BRING_BACK, RESET, MOVE = "create", "copy", "bring back elsewhere", "reset", "move"
-ACTS = (CREATE, COPY, BRING_BACK, RESET, MOVE)
 LIMIT = 2400  # seconds for one act
 POLL = 1.0
 LOGIN = 20  # seconds that one try to log in may take
@@ -132,8 +131,8 @@ class Floor:
         self.clouds, self.image, self.size, self.desk = clouds, image, size, desk
         self.turn = 0
 
-    def run(self, mib: int) -> Turn:
-        """All acts, one after the other; the nodes are empty at its end."""
+    def run(self, mib: int, until: str) -> Turn:
+        """The acts up to that one, one after the other; the nodes are empty at its end."""
         turn, (first, second) = Turn(), self.clouds
         self.turn += 1
         with turn.act(CREATE):
@@ -142,6 +141,9 @@ class Floor:
             self.desk.fill(address, mib)
         with turn.act(COPY):
             copy = self.copy(first, server, "copy")
+        if until == COPY:
+            self.clear()
+            return turn
         with turn.act(BRING_BACK):
             there = self.carry(first, second, copy)
             other, address = self.make(second, "b", there)
@@ -243,6 +245,9 @@ class Floor:
             for image in cloud.image.images():
                 if (image.name or "").startswith(lab.PREFIX):
                     cloud.image.delete_image(image.id)
+            for flavor in cloud.compute.flavors():
+                if flavor.name.startswith(lab.PREFIX):
+                    cloud.compute.delete_flavor(flavor.id)
 
 
 class Kws:
@@ -253,8 +258,8 @@ class Kws:
         self.context, self.turn = bot.context, 0
         self.who = Actor(people(1)[0].id, admin=True)
 
-    def run(self, mib: int) -> Turn:
-        """All acts, one after the other; the nodes are empty at its end."""
+    def run(self, mib: int, until: str) -> Turn:
+        """The acts up to that one, one after the other; the nodes are empty at its end."""
         turn, (first, second), memory = Turn(), self.clouds, self.memory
         self.turn += 1
         with turn.act(CREATE, memory):
@@ -264,6 +269,9 @@ class Kws:
         with turn.act(COPY, memory):
             copy = Copies(self.context).request(self.who, server)
             self.until(lambda: Copies(self.context).get(self.who, copy.id).state is CopyState.KEPT)
+        if until == COPY:
+            self.clear()
+            return turn
         with turn.act(BRING_BACK, memory):
             other = self.rent(f"b{self.turn}", second, copy=copy.id)
         with turn.act(RESET, memory):
@@ -337,7 +345,7 @@ def main() -> None:
             names = list(contestants)
             for name in names if repetition % 2 == 0 else reversed(names):
                 print(f"{name}, turn {repetition + 1}", flush=True)
-                turns[name].append(contestants[name].run(options.mib))
+                turns[name].append(contestants[name].run(options.mib, options.until))
     tell(report, turns, options)
     report.close()
 
@@ -349,6 +357,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--image", default="debian-12-quick")
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--mib", type=int, default=0, help="random bytes written into the first server")
+    parser.add_argument("--until", choices=(COPY, MOVE), default=MOVE, help="the last act of each turn")
     return parser.parse_args()
 
 
@@ -356,7 +365,7 @@ def tell(report: Report, turns: dict[str, list[Turn]], options: argparse.Namespa
     """The table and the ratios."""
     ratios = {
         act: spread(a.seconds[act] / b.seconds[act] for a, b in zip(turns[KWS], turns[FLOOR], strict=True))
-        for act in ACTS
+        for act in turns[KWS][0].seconds
     }
     rows = [
         [
@@ -365,11 +374,11 @@ def tell(report: Report, turns: dict[str, list[Turn]], options: argparse.Namespa
             ratios[act],
             statistics.median(turn.memory[act] for turn in turns[KWS]),
         ]
-        for act in ACTS
+        for act in ratios
     ]
     title = f"from {' to '.join(options.nodes)}, {options.mib} MiB written, {options.repeat} rounds"
     report.table(title, ["", "KWS, s", "floor, s", "KWS ÷ floor", "the bot's memory, MiB more"], rows)
-    for act in ACTS[1:]:
+    for act in list(ratios)[1:]:
         report.ratio(f"{act}: KWS to the floor", ratios[act], at_most=1.15)
     worst = max(max(turn.memory.values()) for turn in turns[KWS])
     report.ratio("the most memory that the bot took beyond rest, MiB", worst, at_most=50)

@@ -31,7 +31,7 @@ from kws_core.tables.states import CopyState, PlacementState, Status
 log = logging.getLogger(__name__)
 
 COPY = "copy:"  # the lease on a copy's next step, by its id
-POLL = timedelta(seconds=3)
+POLL = timedelta(seconds=1)
 RETRY = timedelta(seconds=20)
 KEPT_CHECK = timedelta(hours=1)
 MOVE_CHECK = timedelta(minutes=1)

@@ -27,7 +27,7 @@ from kws_core.tables.states import CopyState, PlacementState, Reason, Status
 log = logging.getLogger(__name__)
 
 AT_ONCE = timedelta(0)
-POLL_MOVE = timedelta(seconds=3)
+POLL_MOVE = timedelta(seconds=1)
 LONGEST = timedelta(hours=6)  # copy, travel and build; an old PC and a large disk need hours
 
 
