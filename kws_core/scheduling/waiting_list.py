@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, select
-from sqlalchemy.orm import Session, lazyload
+from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy.orm import Session, defer, lazyload
 
 from kws_core.config import Config
 from kws_core.errors import NO_ROOM
@@ -35,6 +35,7 @@ from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import HOLDING, PlacementState, Status
+from kws_core.values import Size
 
 USUAL_BUILD = timedelta(minutes=10)  # on a node that has built nothing yet
 LONGEST_LEAD = timedelta(hours=2)
@@ -44,7 +45,20 @@ PLENTY = 10**9
 PAUSE = timedelta(minutes=10)  # until a node that had no room for one who waited is asked again
 MOST_TURNS = 3  # then it ends like any other that no node takes
 
-_WAITING = select(Rental).where(Rental.status == Status.WAITING).order_by(Rental.created_at, Rental.id)
+_UNREAD = (
+    Rental.open_ports,
+    Rental.cloud_init,
+    Rental.command,
+    Rental.environment,
+    Rental.host_keys,
+    Rental.old_keys,
+)
+_WAITING = (
+    select(Rental)
+    .where(Rental.status == Status.WAITING)
+    .order_by(Rental.created_at, Rental.id)
+    .options(lazyload(Rental.network), lazyload(Rental.site), *map(defer, _UNREAD))
+)
 _TURNS = (
     select(func.count())
     .select_from(Event)
@@ -63,6 +77,14 @@ _HELD = (
     .where(Placement.state.in_(HOLDING))
     .options(lazyload(Rental.network), lazyload(Rental.site), lazyload(Rental.placements))
 )
+_LOADS = (  # for who plans, which is at every request for room: no more than that takes, and no objects
+    select(
+        Rental.id, Rental.kind, Rental.size, Rental.vcpus, Rental.ram_mb, Rental.disk_gb, Rental.ends_on,
+        Placement.node, Placement.state, Placement.resize_to,
+    )
+    .join(Rental, Placement.rental_id == Rental.id)
+    .where(Placement.state.in_(HOLDING))
+)  # fmt: skip
 
 
 def anybody_waits(session: Session) -> bool:
@@ -139,7 +161,7 @@ class WaitingList:
     @cached_property
     def _loads(self) -> list[Held]:
         """What they hold."""
-        return [self._held(placement, rental) for placement, rental in self.holding]
+        return [self._held(row) for row in self.session.execute(_LOADS)]
 
     @property
     def rooms(self) -> list[NodeCapacity]:
@@ -315,13 +337,14 @@ class WaitingList:
 
     # -- figures
 
-    def _held(self, placement: Placement, rental: Rental) -> Held:
-        leaving = placement.state is PlacementState.DELETING
-        free_from = None if leaving else self.ends.free_from(rental.ends_on)
-        load, new = Load.of(rental.kind, rental.wanted_size), placement.new_size
-        if new is not None:  # its node holds both sizes while it is resized
+    def _held(self, row: Row[Any]) -> Held:
+        leaving = row.state is PlacementState.DELETING
+        free_from = None if leaving else self.ends.free_from(row.ends_on)
+        load = Load.of(row.kind, Size(row.size, row.vcpus, row.ram_mb, row.disk_gb))
+        if row.resize_to:  # its node holds both sizes while it is resized
+            new = Size(**row.resize_to)
             load = load.plus(Load(new.vcpus, new.ram_mb, new.disk_gb, 0, 0))
-        return Held(rental.id, placement.node, load, free_from)
+        return Held(row.id, row.node, load, free_from)
 
     def _free(self, node: str) -> Load:
         """What is left now; less than nothing where more is lent than nodes.toml allows by now."""
