@@ -41,7 +41,7 @@ def told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Told:
     told = Told()
     for name in LISTENS:
         monkeypatch.setattr(App, name, _noting(told, name, getattr(App, name)))
-    monkeypatch.setattr(Commands, "register", _keeping(told.commands, Commands.register))
+    monkeypatch.setattr(Commands, "add", _adding(told.commands, Commands.add))
     monkeypatch.setattr(AdminCommands, "add", _adding(told.admin, AdminCommands.add))
     monkeypatch.setattr(ImagesHandler, "__init__", _keeping(told.images, ImagesHandler.__init__, "_words"))
     build_app(bench.service.app_parts)
@@ -71,8 +71,8 @@ def _keeping(words: set[str], real: Callable[..., Any], table: str = "_table") -
 
 
 def _adding(words: set[str], real: Callable[..., Any]) -> Callable[..., Any]:
-    def add(self: AdminCommands, name: str, serve: Any) -> None:
-        real(self, name, serve)
+    def add(self: Any, name: str, *args: Any, **more: Any) -> None:
+        real(self, name, *args, **more)
         words.update(self._table)
 
     return add

@@ -23,7 +23,6 @@ from kws_core.rentals import key_rotation, reset
 from kws_core.rentals.access import allowed
 from kws_core.rentals.admission import RentForm
 from kws_core.rentals.extension import Extensions
-from kws_core.rentals.form_options import FormOptionsReader
 from kws_core.rentals.key_files import KeyFiles
 from kws_core.rentals.lab_calendar import LabCalendar
 from kws_core.rentals.machine_actions import Operations
@@ -110,7 +109,6 @@ def _month(world: World, rental: Rental) -> int:
 
 USE_CASES: dict[str, tuple[set[str], Case]] = {
     "service.offer": (OWN, lambda w, who, r, k: w.rental_service.offer(who)),
-    "form_options.remembered": (OWN, lambda w, who, r, k: FormOptionsReader(w.context).remembered(who)),
     "service.request": (OWN, lambda w, who, r, k: w.rental_service.request(who, _form(w), "second")),
     "service.request, a chosen node": (
         ADMINS,
