@@ -96,10 +96,10 @@ class LabCalendar:
         """What is on the nodes, what is promised there, and what waits from the day on which it fits."""
         last_day = self.context.expiry.last_day
         found = []
-        for placement, rental in book.holding:
-            leaving = placement.state is PlacementState.DELETING
-            last = book.today if leaving else max(last_day(rental.ends_on), book.today)
-            found.append(Booking(placement.node, rental.name, rental.owner, None, last))
+        for held in book.holding:
+            leaving = held.state is PlacementState.DELETING
+            last = book.today if leaving else max(last_day(held.ends_on), book.today)
+            found.append(Booking(held.node, held.name, held.owner, None, last))
         for rental in book.promised:
             promise = calendar.promises.get(rental.id)
             if promise and promise.node:

@@ -7,7 +7,7 @@ behind all who wait before it (conservative backfill: a small wish goes first on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -71,16 +71,10 @@ _REFUSING = select(Placement.node).where(
     Placement.refusal.in_(NO_ROOM),
 )
 _ANY = select(Rental.id).where(Rental.status == Status.WAITING).limit(1)
-_HELD = (
-    select(Placement, Rental)
-    .join(Rental, Placement.rental_id == Rental.id)
-    .where(Placement.state.in_(HOLDING))
-    .options(lazyload(Rental.network), lazyload(Rental.site), lazyload(Rental.placements))
-)
-_LOADS = (  # for who plans, which is at every request for room: no more than that takes, and no objects
+_HELD = (  # for who plans, which is at every request for room: no more than is needed, and no objects
     select(
-        Rental.id, Rental.kind, Rental.size, Rental.vcpus, Rental.ram_mb, Rental.disk_gb, Rental.ends_on,
-        Placement.node, Placement.state, Placement.resize_to,
+        Rental.id, Rental.name, Rental.owner, Rental.kind, Rental.size, Rental.vcpus, Rental.ram_mb, Rental.disk_gb,
+        Rental.ends_on, Placement.node, Placement.state, Placement.resize_to,
     )
     .join(Rental, Placement.rental_id == Rental.id)
     .where(Placement.state.in_(HOLDING))
@@ -154,14 +148,14 @@ class WaitingList:
     # -- rows
 
     @cached_property
-    def holding(self) -> list[tuple[Placement, Rental]]:
-        """The rows of all that is on a node, also of what is being deleted there."""
-        return [(placement, rental) for placement, rental in self.session.execute(_HELD).unique()]
+    def holding(self) -> Sequence[Row[*tuple[Any, ...]]]:
+        """What is on the nodes, also what is being deleted there; figures of its rental and of its placement."""
+        return self.session.execute(_HELD).all()
 
     @cached_property
     def _loads(self) -> list[Held]:
         """What they hold."""
-        return [self._held(row) for row in self.session.execute(_LOADS)]
+        return [self._held(row) for row in self.holding]
 
     @property
     def rooms(self) -> list[NodeCapacity]:
@@ -337,7 +331,7 @@ class WaitingList:
 
     # -- figures
 
-    def _held(self, row: Row[Any]) -> Held:
+    def _held(self, row: Row[*tuple[Any, ...]]) -> Held:
         leaving = row.state is PlacementState.DELETING
         free_from = None if leaving else self.ends.free_from(row.ends_on)
         load = Load.of(row.kind, Size(row.size, row.vcpus, row.ram_mb, row.disk_gb))

@@ -62,11 +62,7 @@ def away(bench: Bench, when: str) -> None:
     if when == "decided":
         bench.until(lambda: requests_shown(bench), 60)
         approve(bench)
-    bench.workspace.down()
-    bench.strike()
-    bench.pass_time(AWAY)
-    bench.workspace.up()
-    bench.over()
+    bench.loses_slack(AWAY)
     if when == "asked":
         bench.workspace.wait_connected(2, timeout=60)
         bench.until(lambda: requests_shown(bench), 120)

@@ -182,6 +182,14 @@ class Bench:
         cloud.listen()
         self.over()
 
+    def loses_slack(self, seconds: float) -> None:
+        """Nothing of Slack answers from now on, for that many seconds; connections come back by themselves."""
+        self.workspace.down()
+        self.strike()
+        self.pass_time(seconds)
+        self.workspace.up()
+        self.over()
+
     def recovers(self, done: Callable[[], Any], within: float) -> None:
         """Time passes until ``done``; how much since the fault began (or ended) is what recovery took."""
         self.until(done, within)

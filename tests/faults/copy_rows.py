@@ -199,11 +199,7 @@ def untold(bench: Bench, seconds: int) -> None:
     """Nothing of Slack answers when it is kept."""
     one_ready(bench)
     keep_a_copy(bench)
-    bench.workspace.down()
-    bench.strike()
-    bench.pass_time(seconds)
-    bench.workspace.up()
-    bench.over()
+    bench.loses_slack(seconds)
     bench.recovers(lambda: kept(bench), 600)
     bench.workspace.wait_connected(2, timeout=60)
     says(bench, "Copy kept")

@@ -273,11 +273,7 @@ def _goes_to(bench: Bench, day: Any, hour: time) -> None:
 def untold(bench: Bench, seconds: int) -> None:
     """Nothing of Slack answers when it is ready."""
     begins(bench)
-    bench.workspace.down()
-    bench.strike()
-    bench.pass_time(seconds)
-    bench.workspace.up()
-    bench.over()
+    bench.loses_slack(seconds)
     bench.workspace.wait_connected(2, timeout=60)
     comes(bench, 900)
 

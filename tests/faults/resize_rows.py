@@ -207,11 +207,7 @@ def extended(bench: Bench, seconds: int) -> None:
 def untold(bench: Bench, seconds: int) -> None:
     """Nothing of Slack answers when it has its size."""
     address = begins(bench)
-    bench.workspace.down()
-    bench.strike()
-    bench.pass_time(seconds)
-    bench.workspace.up()
-    bench.over()
+    bench.loses_slack(seconds)
     bench.workspace.wait_connected(2, timeout=60)
     comes(bench, address, 900)
 

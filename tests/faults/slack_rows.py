@@ -75,11 +75,7 @@ def away(bench: Bench, seconds: int) -> None:
     """Nothing of Slack answers, after this number of seconds of creating."""
     bench.rent()
     bench.pass_time(seconds)
-    bench.workspace.down()
-    bench.strike()
-    bench.pass_time(DELETED)
-    bench.workspace.up()
-    bench.over()
+    bench.loses_slack(DELETED)
     ready(bench)
     bench.workspace.wait_connected(2, timeout=60)
 

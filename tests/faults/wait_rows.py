@@ -192,11 +192,7 @@ def untold(bench: Bench, seconds: int) -> None:
     waits(bench)
     make_room(bench)
     bench.until(lambda: placed(bench), 120)
-    bench.workspace.down()
-    bench.strike()
-    bench.pass_time(seconds)
-    bench.workspace.up()
-    bench.over()
+    bench.loses_slack(seconds)
     bench.workspace.wait_connected(2, timeout=60)
     comes(bench)
 

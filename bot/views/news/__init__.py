@@ -1,1 +1,1 @@
-"""What KWS tells people by itself of outages of their nodes."""
+"""What KWS tells people about outages of their nodes."""

@@ -59,8 +59,7 @@ class FakeNetwork:
 
     def ensure(self, spec: ServerSpec | ContainerSpec) -> Address:
         """The mark's group, port and address; what is missing is made."""
-        if spec.network:
-            self._one(spec.network.mark, NETWORK, spec.network.cidr)
+        self.ensure_port(spec)
         group = self._one(spec.mark, GROUP)
         always = () if isinstance(spec, ContainerSpec) else (_SSH,)
         opened = group.opened | {*spec.open_ports, *always}

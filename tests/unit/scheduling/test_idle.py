@@ -63,6 +63,14 @@ def later(world: World, days: float) -> None:
     world.clock.advance(days=days)
 
 
+def untouched(world: World, days: float) -> tuple[Rental, Rental]:
+    """Mina has done nothing with hers for so many days, and their node tells no CPU time."""
+    both = full(world)
+    world.nodes["node1"].diagnostics = False
+    later(world, days)
+    return both
+
+
 def test_an_unused_server_is_asked_about_once_cpu_time_was_read_twice(world: World) -> None:
     one, two = full(world)
     later(world, 7)
@@ -81,27 +89,21 @@ def test_an_unused_server_is_asked_about_once_cpu_time_was_read_twice(world: Wor
 
 
 def test_without_diagnostics_what_its_owner_did_counts_alone(world: World) -> None:
-    one, _ = full(world)
-    world.nodes["node1"].diagnostics = False
-    later(world, 7)
+    one, _ = untouched(world, 7)
     waits(world)
     hours(world, 1)
     assert asked(world, one) == 1
 
 
 def test_nobody_is_asked_while_nobody_waits(world: World) -> None:
-    one, _ = full(world)
-    world.nodes["node1"].diagnostics = False
-    later(world, 20)
+    one, _ = untouched(world, 20)
     hours(world, 3)
     assert asked(world, one) == 0
     assert "cpu_seconds" not in world.nodes["node1"].calls
 
 
 def test_a_day_to_come_is_no_wait_nor_is_ones_own(world: World) -> None:
-    one, _ = full(world)
-    world.nodes["node1"].diagnostics = False
-    later(world, 10)
+    one, _ = untouched(world, 10)
     waits(world, JOON, "booked", starts_on=world.day(45))
     waits(world, MINA, "mine")
     hours(world, 2)
@@ -171,9 +173,7 @@ def test_what_ends_soon_or_was_used_lately_is_left_alone(world: World) -> None:
 
 
 def test_an_owner_who_got_it_lately_is_left_alone(world: World) -> None:
-    one, _ = full(world)
-    world.nodes["node1"].diagnostics = False
-    later(world, 9)
+    one, _ = untouched(world, 9)
     Extensions(world.context).transfer(ADMIN, one.id, HANA.id)
     waits(world)
     hours(world, 3)
@@ -181,9 +181,7 @@ def test_an_owner_who_got_it_lately_is_left_alone(world: World) -> None:
 
 
 def test_one_question_a_week_with_an_answer_and_without(world: World) -> None:
-    one, two = full(world)
-    world.nodes["node1"].diagnostics = False
-    later(world, 8)
+    one, two = untouched(world, 8)
     waits(world)
     hours(world, 1)
     counts = {}
@@ -221,9 +219,7 @@ def test_three_questions_a_day_in_the_whole_lab(make_world: Callable[..., World]
 
 
 def test_nobody_is_asked_at_night(world: World) -> None:
-    one, _ = full(world)
-    world.nodes["node1"].diagnostics = False
-    later(world, 8)
+    one, _ = untouched(world, 8)
     waits(world)
     world.midnight(1)
     hours(world, 8)
@@ -245,9 +241,7 @@ def test_two_processes_and_a_restart_ask_once(world: World) -> None:
 
 
 def test_the_loop_looks_once_an_hour(world: World) -> None:
-    one, _ = full(world)
-    world.nodes["node1"].diagnostics = False
-    later(world, 8)
+    one, _ = untouched(world, 8)
     waits(world)
     world.settle(70)
     assert asked(world, one) == 1
@@ -255,9 +249,7 @@ def test_the_loop_looks_once_an_hour(world: World) -> None:
 
 def test_it_can_be_turned_off(make_world: Callable[..., World]) -> None:
     world = make_world(1, vcpus=2, ram_mb=1024, disk_gb=10, max_rentals=4, policy="ask_idle = false")
-    one, _ = full(world)
-    world.nodes["node1"].diagnostics = False
-    later(world, 8)
+    one, _ = untouched(world, 8)
     waits(world)
     hours(world, 3)
     assert asked(world, one) == 0
@@ -307,9 +299,7 @@ def test_a_stopped_server_uses_none() -> None:
 
 
 def test_the_first_answer_counts(world: World) -> None:
-    one, _ = full(world)
-    world.nodes["node1"].diagnostics = False
-    later(world, 8)
+    one, _ = untouched(world, 8)
     waits(world)
     hours(world, 1)
     history = world.rental_queries.history(one.id)
