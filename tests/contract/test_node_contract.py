@@ -17,6 +17,7 @@ from kws_core.errors import NodeRefused, Refusal
 from kws_core.forms import ssh_keys
 from kws_core.nodes.offered_images import copy_mark
 from kws_core.nodes.values import (
+    Address,
     CopySpec,
     Login,
     Machine,
@@ -175,6 +176,17 @@ def test_release_leaves_others_alone(kit: Kit) -> None:
     kit.until(lambda: not kit.node.release(goes.mark))
     assert kit.node.marked()[stays.mark] == before
     assert kit.node.machines()[stays.mark].id == server
+
+
+def test_who_needs_only_the_port_gets_it_before_the_rest(kit: Kit) -> None:
+    spec, servers = kit.spec(), list[str]()
+
+    def build(port_id: str) -> None:
+        servers.append(kit.node.ensure_server(spec, Address(port_id, "", "")))
+
+    address = kit.node.ensure_address(spec, build)
+    assert servers == [kit.node.ensure_server(spec, address)]
+    assert kit.count(spec.mark) == ONE_ADDRESS + Counter({"server": 1})
 
 
 def test_a_released_mark_can_be_made_anew(kit: Kit) -> None:

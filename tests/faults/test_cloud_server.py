@@ -13,7 +13,7 @@ from harness.world import Clock
 
 from kws_core.errors import NodeDown, NodeRefused, Refusal
 from kws_core.nodes import Node
-from kws_core.nodes.values import Machine, MachineState, Resize, ResizeState, ServerSpec
+from kws_core.nodes.values import Address, Machine, MachineState, Resize, ResizeState, ServerSpec
 from kws_core.values import Kind, PortRange, ResizeEnd, Size
 
 SPEC = ServerSpec(
@@ -55,6 +55,15 @@ def test_a_life(cloud: CloudServer, node: Node, clock: Clock) -> None:
         node.release("kws-1")
         clock.advance(seconds=3)
     assert cloud.resources() == {} and not node.marked() and node.tidy() == []
+
+
+def test_a_server_is_requested_on_its_port_beside_the_rest(cloud: CloudServer, node: Node) -> None:
+    servers: list[str] = []
+    address = node.ensure_address(
+        SPEC, lambda port_id: servers.append(node.ensure_server(SPEC, Address(port_id, "", "")))
+    )
+    assert servers == [node.ensure_server(SPEC, address)]
+    assert node.marked()["kws-1"].kinds() == WHOLE == cloud.resources()["kws-1"].kinds()
 
 
 def test_done_but_never_said(cloud: CloudServer, node: Node) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from harness.world import JOON, World
@@ -11,6 +12,9 @@ from harness.world import JOON, World
 from kws_core.errors import NodeRefused, Refusal
 from kws_core.nodes.fake.machines import host_key
 from kws_core.nodes.fake.node import FakeNode
+from kws_core.nodes.values import MachineState
+from kws_core.reconcile.boot_watch import POLL_BUILD, POLL_DUE
+from kws_core.reconcile.guarded_update import Job
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Access, HostKeySource, Reason, Status
 
@@ -138,3 +142,18 @@ def test_a_build_slot_is_held_while_the_node_builds_not_while_the_guest_boots(
 def test_a_password_server_is_ready_when_it_takes_passwords(world: World) -> None:
     rental = world.ready(access=Access.PASSWORD, password=PASSWORD)
     assert world.look(rental).public_key is None
+
+
+@pytest.mark.parametrize(
+    ("share", "alone", "wait"), [(0.5, True, POLL_BUILD), (0.9, True, POLL_DUE), (0.9, False, POLL_BUILD)]
+)
+def test_a_single_build_is_looked_at_more_often_as_it_nears_its_end(
+    world: World, share: float, alone: bool, wait: timedelta
+) -> None:
+    """``share``: of the time that the last build there took."""
+    rental = world.look(world.ready())
+    held = rental.placement
+    assert held and held.active_at and held.server_at
+    held.server_at = world.clock() - (held.active_at - held.server_at) * share
+    building = replace(node_of(world, rental).machines()[rental.mark], state=MachineState.BUILDING)
+    assert world.reconciler.steps.boots.watch(Job(held, rental), building, alone=alone) == wait
