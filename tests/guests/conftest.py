@@ -42,7 +42,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if rows := recorded(terminalreporter, DELAY):
         show(terminalreporter, DELAY, ("server", "image", "after that login began", "after it was in"), rows)
         for title, at in (("began", 2), ("was in", 3)):
-            delays = sorted(float(row[at]) for row in rows)
+            delays = sorted(float(str(row[at])) for row in rows)
             middle, worst = statistics.median(delays), delays[-1]
             terminalreporter.write_line(
                 f"after it {title}: median {middle:+.1f} s, worst {worst:+.1f} s, of {len(rows)}"

@@ -21,10 +21,11 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -172,7 +173,7 @@ class CloudServer(Stub):
 
     # -- answering
 
-    def serve(self, method: str, url: str, sent: bytes, headers: Mapping[str, str]) -> Answer:
+    def serve(self, method: str, url: str, sent: bytes, headers: Message) -> Answer:
         """One request: trouble that is ordered, else what the services say."""
         time.sleep(self.pause)
         parts = urlsplit(url)
@@ -201,7 +202,7 @@ class CloudServer(Stub):
                 return trouble
         return None
 
-    def _respond(self, method: str, path: str, query: str, sent: bytes, headers: Mapping[str, str]) -> Answer:
+    def _respond(self, method: str, path: str, query: str, sent: bytes, headers: Message) -> Answer:
         self.stock.pass_time()
         if path.endswith("/auth/tokens"):
             return self._issue()

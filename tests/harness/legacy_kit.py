@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Column, Date, ForeignKey, Integer, MetaData, Str
 
 # name and types as in the original's model; foreign keys are by name there
 OLD = MetaData()
-ID = {"primary_key": True, "autoincrement": True}
+ID: dict[str, Any] = {"primary_key": True, "autoincrement": True}
 NODE = Table(
     "node", OLD, Column("id", Integer, **ID), Column("name", String(45), unique=True), Column("vcpu", Integer),
     Column("ram", Integer), Column("disk", Integer), Column("auth_url", String(45), unique=True),

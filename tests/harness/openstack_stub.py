@@ -6,9 +6,9 @@ import json
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ class Stub:
         self._server.server_close()
         self._thread.join()
 
-    def serve(self, method: str, url: str, sent: bytes, headers: Mapping[str, str]) -> Answer:
+    def serve(self, method: str, url: str, sent: bytes, headers: Message) -> Answer:
         """What a request is answered."""
         path = urlsplit(url).path
         self.requests.append((method, path))

@@ -44,6 +44,12 @@ max_builds = {max_builds}
 """
 
 
+def settings(nodes: str, ready_check: str = "active", openstack: str = "", web: str = "") -> str:
+    """A nodes.toml with these tables of nodes, and these lines of ``[openstack]`` and ``[web]``."""
+    web = f"[web]\n{web}" if web else ""
+    return TOML.format(nodes=nodes, ready_check=ready_check, openstack=openstack, web=web)
+
+
 KINDS = {"node1": '["server", "container"]'}  # the lab's Zun is on node1
 
 
@@ -76,22 +82,17 @@ class BotProcess:
         self.process: subprocess.Popen[bytes] | None = None
         self.environment: dict[str, str] = {}
         self.program = ["-m", "bot", "run"]
-        toml = TOML.format(
-            ready_check=ready_check,
-            openstack=openstack,
-            web=f"[web]\n{web}" if web else "",
-            nodes="".join(
-                NODE.format(
-                    name=name,
-                    cloud=cloud,
-                    vcpus=vcpus,
-                    max_builds=max_builds,
-                    kinds=KINDS.get(name if containers else "", '["server"]'),
-                )
-                for name, cloud in nodes.items()
-            ),
+        sections = "".join(
+            NODE.format(
+                name=name,
+                cloud=cloud,
+                vcpus=vcpus,
+                max_builds=max_builds,
+                kinds=KINDS.get(name if containers else "", '["server"]'),
+            )
+            for name, cloud in nodes.items()
         )
-        (folder / "nodes.toml").write_text(toml)
+        (folder / "nodes.toml").write_text(settings(sections, ready_check, openstack, web))
 
     @property
     def log(self) -> Path:

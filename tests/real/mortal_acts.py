@@ -53,7 +53,7 @@ class Acts:
             self.bot.workspace.wait_for(lambda: self.joon.open_view, timeout=5)
             view = self.joon.open_view
             self.joon.close()
-            return bool(view.get("submit"))
+            return bool(view and view.get("submit"))
 
         self.bot.until(ready, "the images are known")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bot_process import NODE, TOML
+from bot_process import NODE, settings
 
 pytestmark = pytest.mark.openstack
 Json = dict[str, Any]
@@ -27,7 +27,7 @@ def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The demo in a process of its own, and the address of its page."""
     more = {"kinds": '["server"]', "vcpus": 6, "max_builds": 3}
     nodes = "".join(NODE.format(name=name, cloud=name, **more) for name in ("node1", "node2"))
-    (folder / "nodes.toml").write_text(TOML.format(nodes=nodes, ready_check="active", openstack=""))
+    (folder / "nodes.toml").write_text(settings(nodes))
     process = subprocess.Popen(
         [sys.executable, "-m", "bot", "demo", "--openstack", "--no-browser", "--port", "0"],
         cwd=folder, env={**os.environ, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -81,9 +81,9 @@ class Run:
             else:
                 self.calls[act] = self.bot.calls
 
-    def rows(self) -> list[list[object]]:
+    def rows(self) -> list[list[int | str]]:
         """The table's."""
-        found = []
+        found: list[list[int | str]] = []
         for act, took in self.took.items():
             calls = len(self.calls[act]) if act in self.calls else "-"
             found.append(

@@ -67,8 +67,9 @@ def reader(clouds: dict[str, Any], tmp_path: Path) -> Iterator[OpenStackNode]:
 
 def spec_of(size: Size, network: NetworkSpec | None = None) -> ServerSpec:
     mark = f"kws-{secrets.token_hex(5)}"
+    ports = (PortRange(80, 80),)
     return ServerSpec(
-        mark, "web", "debian-12", size, "#cloud-config\n{}\n", "U0T", (PortRange(80, 80),), network
+        mark, "web", "debian-12", size, "#cloud-config\n{}\n", "U0T", open_ports=ports, network=network
     )
 
 
@@ -110,6 +111,9 @@ def test_what_a_member_may_not(member: OpenStackNode, tmp_path: Path) -> None:
     cloud = member.cloud
     (tmp_path / "image").write_bytes(bytes(512))
     external = cloud.networks.find("public")
+    made = spec_of(TINY)
+    server = member.ensure_server(made, member.ensure_address(made))
+    until(lambda: member.machines()[made.mark].state is MachineState.ACTIVE)
     asked: dict[str, Callable[[], Any]] = {
         "flavors.create": lambda: cloud.flavors.create("kws-1c-640m-3g", 1, 640, 3),
         "flavors.delete": lambda: cloud.flavors.delete("none-such"),
@@ -117,6 +121,7 @@ def test_what_a_member_may_not(member: OpenStackNode, tmp_path: Path) -> None:
         "limits.hypervisors": cloud.limits.hypervisors,
         "limits.addresses": lambda: cloud.limits.addresses(external.id),
         "servers.list of all projects": lambda: cloud.servers.list(all_projects=True),
+        "servers.diagnostics": lambda: cloud.servers.cpu_seconds(server),
         "limits.compute_quota": cloud.limits.compute_quota,
         "limits.network_quota": cloud.limits.network_quota,
         "images.create for all projects": lambda: cloud.images.create(
@@ -134,6 +139,7 @@ def test_what_a_member_may_not(member: OpenStackNode, tmp_path: Path) -> None:
     not_allowed = {name for name, call in asked.items() if refused(call)}
     documented = set(re.findall(r"^\| `([a-z_. ]+)` \|", NODE_MD.read_text(), re.M))
     assert not_allowed == documented
+    until(lambda: not member.release(made.mark))
     capacity = member.capacity()
     assert capacity.vcpus is None and capacity.free_servers and capacity.free_addresses
     spec = spec_of(ODD)
