@@ -4,14 +4,18 @@ report = Report("growth")                       # takes the machine and its load
 report.table("kws list", ["nodes", "seconds"], [[1, spread(samples)], [100, spread(others)]])
 report.ratio("kws list, 100 nodes to 1", spread(pairs), at_most=1.1)
 report.close()                                  # prints the rest, writes benchmarks/results/growth.json
+
+`python -m benchmarks.report` writes what those files say into docs/explanation/performance.md: each page block
+between ``<!-- measured: growth -->`` and ``<!-- measured: end -->`` whose benchmark has a result.
 """
 
 import json
 import os
 import platform
+import re
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parent.parent / "docs/explanation/performance.md"
+BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n)(.*?)(<!-- measured: end -->)", re.S)
 PACKAGES = ("kws", "slack-bolt", "slack-sdk", "openstacksdk", "keystoneauth1", "sqlalchemy", "apscheduler")
 SKIPPED = 77  # exit code of a command that can't run here
 
@@ -66,16 +72,28 @@ class Report:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print a table and keep it; a cell may be a Spread, a number, a text or None."""
-        self.tables.append(
-            {"title": title, "columns": list(columns), "rows": [[plain(c) for c in row] for row in rows]}
-        )
-        print(f"\n{title}")
-        print_table(columns, [[cell_text(cell) for cell in row] for row in rows])
+        made = {"title": title, "columns": list(columns), "rows": [[plain(c) for c in row] for row in rows]}
+        self.tables.append(made)
+        print("\n" + table_text(made), flush=True)
 
     def ratio(
-        self, name: str, value: Spread | float, *, at_most: float | None = None, at_least: float | None = None
+        self,
+        name: str,
+        value: Spread | float,
+        *,
+        at_most: float | None = None,
+        at_least: float | None = None,
+        rounds: int = 1,
     ) -> None:
-        """Keep a ratio (or another figure that has a goal); it is met by its median."""
+        """Keep a ratio (or another figure that has a goal); it is met by its median.
+
+        Args:
+            name: What it compares.
+            value: The ratio of each round, or one figure for all rounds.
+            at_most: The goal.
+            at_least: The same.
+            rounds: How many rounds one figure stands for.
+        """
         figure = value.median if isinstance(value, Spread) else value
         met = (at_most is None or figure <= at_most) and (at_least is None or figure >= at_least)
         goals = [
@@ -87,6 +105,7 @@ class Report:
                 "name": name,
                 "value": plain(value),
                 "shown": cell_text(value),
+                "rounds": len(value.samples) if isinstance(value, Spread) else rounds,
                 "goal": " ".join(filter(None, goals)),
                 "met": met,
             }
@@ -99,8 +118,7 @@ class Report:
 
     def close(self) -> None:
         """Print the ratios, write the JSON file."""
-        print()
-        print_ratios(self.ratios)
+        print("\n" + ratios_text(self.ratios))
         RESULTS.mkdir(exist_ok=True)
         path = RESULTS / f"{self.name}.json"
         outcome = {
@@ -173,25 +191,79 @@ def plain(cell: object) -> object:
 
 
 def cell_text(cell: object) -> str:
-    """A cell as the table shows it."""
+    """A cell as the table shows it; JSON's is shown alike."""
     if cell is None:
         return "–"
+    if isinstance(cell, dict):
+        return str(Spread(**cell))
     return number(cell) if isinstance(cell, float) else str(cell)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """As Markdown, so that it can be pasted into docs/explanation/performance.md."""
+def rounds_text(count: int) -> str:
+    """How many rounds a figure comes from; one has no spread, and says so."""
+    return "one round" if count == 1 else f"{count} rounds"
+
+
+def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table as Markdown."""
     widths = [max(len(text) for text in column) for column in zip(columns, *rows, strict=True)]
     lines = [list(columns), ["-" * width for width in widths], *map(list, rows)]
-    for line in lines:
-        print(
-            "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |",
-            flush=True,
-        )
+    return "\n".join(
+        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |"
+        for line in lines
+    )
 
 
-def print_ratios(ratios: Sequence[dict[str, Any]]) -> None:
+def table_text(table: Mapping[str, Any]) -> str:
+    """A table below its title."""
+    rows = table["rows"]
+    counts = {len(c["samples"]) for row in rows for c in map(plain, row) if isinstance(c, dict)}
+    title = "; ".join([table["title"], *([rounds_text(max(counts))] if counts else [])])
+    return f"*{title}*\n\n" + markdown(table["columns"], [[cell_text(cell) for cell in row] for row in rows])
+
+
+def ratios_text(ratios: Sequence[Mapping[str, Any]]) -> str:
     """All ratios with their goals."""
-    words = {True: "met", False: "MISSED"}
-    rows = [[r["name"], r["shown"], r["goal"] or "–", words[r["met"]] if r["goal"] else "–"] for r in ratios]
-    print_table(["ratio", "value", "goal", ""], rows)
+    words = {True: "met", False: "**missed**"}
+    rows = [
+        [r["name"], r["shown"], str(r["rounds"]), r["goal"] or "–", words[r["met"]] if r["goal"] else "–"]
+        for r in ratios
+    ]
+    return markdown(["ratio", "value", "rounds", "goal", "result"], rows)
+
+
+def block(outcome: Mapping[str, Any]) -> str:
+    """What the page says of one result."""
+    before, after = outcome["load"]["before"][0], outcome["load"]["after"][0]
+    head = (
+        f"`{outcome['command']}` on {machine_line(outcome['machine'])}; load {before:.2f} before, {after:.2f} after:"
+    )
+    parts = [head, *map(table_text, outcome["tables"])]
+    if outcome["ratios"]:
+        parts.append(ratios_text(outcome["ratios"]))
+    return "\n\n".join([*parts, *outcome["notes"]])
+
+
+def fresh(page: str, results: Mapping[str, Mapping[str, Any]]) -> str:
+    """The page with the blocks of these results made again; the others stay."""
+
+    def made(found: re.Match[str]) -> str:
+        return f"{found[1]}\n{block(results[found[2]])}\n\n{found[4]}" if found[2] in results else found[0]
+
+    return BLOCK.sub(made, page)
+
+
+def results() -> dict[str, dict[str, Any]]:
+    """What the last runs left."""
+    return {file.stem: json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"))}
+
+
+def write_page() -> None:
+    """See above."""
+    found = results()
+    PAGE.write_text(fresh(PAGE.read_text(), found))
+    print(f"written: {', '.join(found) or 'nothing'} in {PAGE.name}")
+
+
+if __name__ == "__main__":
+    write_page()
