@@ -119,9 +119,14 @@ class Program:
 
     def memory(self) -> dict[str, float]:
         """RSS and PSS, MiB."""
-        lines = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines()
-        found = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith(("Rss", "Pss:"))}
-        return {name.upper(): int(kib) / 1024 for name, kib in found.items()}
+        return memory_of(self.process.pid)
+
+
+def memory_of(pid: int | str) -> dict[str, float]:
+    """RSS and PSS of a process, MiB."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    found = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith(("Rss", "Pss:"))}
+    return {name.upper(): int(kib) / 1024 for name, kib in found.items()}
 
 
 def processor_of(pid: int | str) -> float:

@@ -376,12 +376,14 @@ def tell(report: Report, turns: dict[str, list[Turn]], options: argparse.Namespa
         ]
         for act in ratios
     ]
-    title = f"from {' to '.join(options.nodes)}, {options.mib} MiB written, {options.repeat} rounds"
+    title = f"from {' to '.join(options.nodes)}, {options.mib} MiB written"
     report.table(title, ["", "KWS, s", "floor, s", "KWS ÷ floor", "the bot's memory, MiB more"], rows)
     for act in list(ratios)[1:]:
         report.ratio(f"{act}: KWS to the floor", ratios[act], at_most=1.15)
     worst = max(max(turn.memory.values()) for turn in turns[KWS])
-    report.ratio("the most memory that the bot took beyond rest, MiB", worst, at_most=50)
+    report.ratio(
+        "the most memory that the bot took beyond rest, MiB", worst, at_most=50, rounds=options.repeat
+    )
 
 
 if __name__ == "__main__":

@@ -205,7 +205,7 @@ def tell(report: Report, nights: dict[str, list[Night]], options: argparse.Names
     rows = [
         [name, s, s.median / number, *cost] for (name, s), cost in zip(seconds.items(), costs, strict=True)
     ]
-    title = f"{number} overdue rentals on {len(options.nodes)} nodes, {options.repeat} nights"
+    title = f"{number} overdue rentals on {len(options.nodes)} nodes"
     report.table(title, ["", "s until all are gone", "s each", "requests each", "processor, s each"], rows)
     report.note(
         f"marking them in the database took {statistics.median(n.marking for n in nights[KWS]):.1f} s of it"
@@ -215,7 +215,8 @@ def tell(report: Report, nights: dict[str, list[Night]], options: argparse.Names
     report.ratio(f"night of {number} to the floor", ratios, at_most=1.15)
     ratios = spread(a / b for a, b in zip(kws, extrapolated, strict=True))
     report.ratio(f"night of {number} to the original's", ratios)
-    report.ratio("the original's seconds for one", min(extrapolated) / number, at_least=EACH)
+    fastest = min(extrapolated) / number
+    report.ratio("the original's seconds for one", fastest, at_least=EACH, rounds=options.repeat)
 
 
 if __name__ == "__main__":

@@ -235,9 +235,7 @@ def ratios_text(ratios: Sequence[Mapping[str, Any]]) -> str:
 def block(outcome: Mapping[str, Any]) -> str:
     """What the page says of one result."""
     before, after = outcome["load"]["before"][0], outcome["load"]["after"][0]
-    head = (
-        f"`{outcome['command']}` on {machine_line(outcome['machine'])}; load {before:.2f} before, {after:.2f} after:"
-    )
+    head = f"`{outcome['command']}` on {machine_line(outcome['machine'])}; load {before:.2f} before, {after:.2f} after:"
     parts = [head, *map(table_text, outcome["tables"])]
     if outcome["ratios"]:
         parts.append(ratios_text(outcome["ratios"]))

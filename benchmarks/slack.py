@@ -182,11 +182,14 @@ def compare(report: Report, ours: Contestant, bare: Contestant) -> None:
                 f"{what}, {name}: KWS to bare", spread(pairs), at_most=1.5 if name == "p99" else None
             )
         worst = max(max(turn.times(what), default=0.0) for turn in ours.turns)
-        report.ratio(f"{what}: KWS, worst of all, seconds", worst, at_most=1.0)
-    report.ratio("forms and acks that KWS lost", float(sum(turn.lost for turn in ours.turns)), at_most=0)
+        report.ratio(f"{what}: KWS, worst of all, seconds", worst, at_most=1.0, rounds=len(ours.turns))
+    lost = float(sum(turn.lost for turn in ours.turns))
+    report.ratio("forms and acks that KWS lost", lost, at_most=0, rounds=len(ours.turns))
     workspace, whole = sum(t.here for t in ours.turns), sum(t.here + t.app for t in ours.turns)
     report.ratio(
-        "share of the workspace and its people in the processor time of KWS's turns", workspace / whole
+        "share of the workspace and its people in the processor time of KWS's turns",
+        workspace / whole,
+        rounds=len(ours.turns),
     )
 
 

@@ -92,12 +92,17 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.submit_to_ready")
     numbers, words = (lambda t: [int(n) for n in t.split(",")]), (lambda t: t.split(","))
     parser.add_argument("--rentals", type=numbers, default=[1, 10], help="at once, e.g. 1,10,40")
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--repeat", type=numbers, default=[3], help="for all, or of each, e.g. 5,2,1")
     parser.add_argument("--nodes", type=words, default=["node1", "node2"], help="entries of clouds.yaml")
     parser.add_argument("--builds", type=int, default=3, help="servers that a node builds at a time")
     parser.add_argument("--poll", type=float, default=1.0, help="seconds between two looks of the floor")
     parser.add_argument("--against", type=words, default=list(RIVALS), help="some of " + ",".join(RIVALS))
-    return parser.parse_args()
+    options = parser.parse_args()
+    if len(options.repeat) == 1:
+        options.repeat *= len(options.rentals)
+    if len(options.repeat) != len(options.rentals):
+        parser.error("--repeat: one number for all, or one for each of --rentals")
+    return options
 
 
 def people(number: int) -> list[User]:
@@ -118,13 +123,13 @@ class Field:
         self.turn = 0
         self.have_keys: set[str] = set()
 
-    def run(self, numbers: Sequence[int], repeat: int) -> dict[int, dict[str, list[Round]]]:
+    def run(self, numbers: Sequence[int], repeats: Sequence[int]) -> dict[int, dict[str, list[Round]]]:
         """The rounds by number of rentals and contestant, after one that does not count."""
         rounds: dict[int, dict[str, list[Round]]] = {number: defaultdict(list) for number in numbers}
         names = [OWN, GENERATED, *self.rivals]
         for name in names:
             self._round(name, 1)
-        for number in numbers:
+        for number, repeat in zip(numbers, repeats, strict=True):
             for repetition in range(repeat):
                 start = repetition % len(names)  # nobody is always the first
                 for name in names[start:] + names[:start]:
@@ -258,9 +263,7 @@ def tell(report: Report, rounds: dict[int, dict[str, list[Round]]], options: arg
             "processor, s each",
             "× floor",
         ]
-        report.table(
-            f"{number} at once, {options.repeat} rounds, {options.builds} builds a node", columns, rows
-        )
+        report.table(f"{number} at once, {options.builds} builds a node", columns, rows)
     if 1 in rounds:
         report.table(
             "Where the time of one goes: s after the start (medians)",
