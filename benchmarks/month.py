@@ -305,9 +305,9 @@ class Lab:
             node.calls.clear()
 
     def extend(self, day: date) -> None:
-        """Those who were reminded yesterday and end today have a day more, once."""
+        """Those of yesterday end today; they have a day more, once."""
         for rental in self.mine(EXTENDED):
-            if rental.ends_on == day and rental.created_at.date() < day:
+            if self.clock() - rental.created_at < timedelta(days=1):
                 until = ids.until_value(rental.id, day + timedelta(days=1))
                 self.click(rental, f"{ids.Action.EXTEND_TO}:1", until, ids.EXTENSION + rental.id)
 
