@@ -47,7 +47,7 @@ from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 from slack_workspace.block_kit.forms import values_of
 
-START = datetime(2026, 11, 30, 23, 0, tzinfo=UTC)  # 8 o'clock in Seoul, on the first of a month
+START = datetime(2026, 11, 16, 23, 0, tzinfo=UTC)  # 8 o'clock in Seoul, two weeks before the first of a month
 PEOPLE, NODES, BURST, HOMES = 200, 8, 50, 10
 WEEK = 7
 GOAL = 1.0  # MiB a week
