@@ -10,13 +10,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session, lazyload, load_only
 
 from kws_core.context import Context
 from kws_core.copies.lifecycle import takes_gb
@@ -33,6 +33,11 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet would run
 MONTH = re.compile(r"(20[0-9]{2})-(0?[1-9]|1[0-2])")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MIB = 1024
+AT_ONCE = 500  # rentals in memory
+COUNTED = (
+    Rental.owner, Rental.kind, Rental.vcpus, Rental.ram_mb, Rental.disk_gb, Rental.created_at, Rental.ready_at,
+    Rental.ended_at,
+)  # fmt: skip
 
 
 class Span(NamedTuple):
@@ -105,33 +110,40 @@ class UsageReport:
     def month(self, first: date) -> list[Used]:
         """A month of the lab's zone, up to now."""
         begin, end = self._midnight(first), self._midnight(month_after(first))
-        spans, copies = self.spans(begin, end), self.copies(begin, end)
-        return summary(spans, begin, end, self.context.now(), copies)
+        copies = self.copies(begin, end)
+        return summary(self.spans(begin, end), begin, end, self.context.now(), copies)
 
-    def spans(self, begin: datetime, end: datetime) -> list[Span]:
-        """Every rental that was there in that time, by its owners and sizes."""
+    def spans(self, begin: datetime, end: datetime) -> Iterator[Span]:
+        """Every rental that was there in that time, by its owners and sizes.
+
+        The rows come some at a time: a busy month's rentals at once are memory that a process doesn't get rid of.
+        """
         there = (Rental.created_at < end, or_(Rental.ended_at.is_(None), Rental.ended_at > begin))
+        rentals = select(Rental).where(*there).options(load_only(*COUNTED), lazyload("*"))
         with self.context.store.read() as session:
-            rentals = session.scalars(select(Rental).where(*there)).all()
-            changes = _changes(session, EventKind.TRANSFERRED, EventKind.RESIZE_DONE)
-        return [span for rental in rentals for span in spans_of(rental, changes.get(rental.id, ()))]
+            ids = select(Rental.id).where(*there)
+            changes = _changes(session, ids, EventKind.TRANSFERRED, EventKind.RESIZE_DONE)
+            for rental in session.scalars(rentals.execution_options(yield_per=AT_ONCE)):
+                yield from spans_of(rental, changes.get(rental.id, ()))
 
     def copies(self, begin: datetime, end: datetime) -> list[CopySpan]:
         """Every copy that was kept in that time, by its owners."""
         there = (Copy.kept_at < end, or_(Copy.gone_at.is_(None), Copy.gone_at > begin))
         with self.context.store.read() as session:
             found = session.scalars(select(Copy).where(*there, Copy.for_move.is_(False))).unique().all()
-            changes = _changes(session, EventKind.TRANSFERRED)
+            ids = select(Copy.rental_id).where(*there)
+            changes = _changes(session, ids, EventKind.TRANSFERRED)
         return [span for copy in found for span in copy_spans_of(copy, changes.get(copy.rental_id, ()))]
 
     def _midnight(self, day: date) -> datetime:
         return datetime.combine(day, time(0), tzinfo=self.context.config.kws.zone).astimezone(UTC)
 
 
-def _changes(session: Session, *kinds: EventKind) -> dict[str, list[Event]]:
-    """By rental, what changed of it, oldest first."""
+def _changes(session: Session, rentals: Select[str], *kinds: EventKind) -> dict[str, list[Event]]:
+    """By rental, of those with these ids, what changed of it, oldest first."""
     found: dict[str, list[Event]] = {}
-    for event in session.scalars(select(Event).where(Event.kind.in_(kinds)).order_by(Event.id)):
+    changed = select(Event).where(Event.rental_id.in_(rentals), Event.kind.in_(kinds))
+    for event in session.scalars(changed.order_by(Event.id)):
         found.setdefault(event.rental_id, []).append(event)
     return found
 

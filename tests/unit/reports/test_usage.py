@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tracemalloc
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from harness.world import ADMIN, JOON, MINA, START, World
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import insert, select
 
 from kws_core.copies.service import Copies
 from kws_core.errors import NodeRefused, Refusal
@@ -22,6 +24,7 @@ from kws_core.reports.usage import CopySpan, Span, UsageReport, Used
 from kws_core.tables.copy import Copy
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
+from kws_core.tables.rental import Rental
 from kws_core.values import Kind
 
 NOVEMBER = datetime(2026, 10, 31, 15, tzinfo=UTC), datetime(2026, 11, 30, 15, tzinfo=UTC)  # Seoul's
@@ -204,3 +207,23 @@ def test_no_name_is_run_by_a_spreadsheet(name: str) -> None:
 
 def test_an_empty_month_has_its_headings() -> None:
     assert usage.to_csv([]).strip("\ufeff\r\n").split(",")[:2] == ["month", "person"]
+
+
+def test_a_busy_month_is_not_in_memory_at_once(world: World) -> None:
+    rental = world.ready()
+    UsageReport(world.context).month(date(2026, 12, 1))  # what is imported and remembered once
+    with world.store.write() as session:
+        row = dict(session.execute(select(Rental.__table__).where(Rental.id == rental.id)).mappings().one())
+        more = [
+            {**row, "id": f"copy{n}", "request_key": f"copy:{n}", "name": f"copy{n}"} for n in range(3000)
+        ]
+        session.execute(insert(Rental.__table__), more)
+    del more
+    tracemalloc.start()
+    try:
+        (used,) = UsageReport(world.context).month(date(2026, 12, 1))
+        highest = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert used.rentals == 3001
+    assert highest < 6 * 2**20, "all at once take four times as much"
