@@ -233,7 +233,11 @@ class Lab:
     # -- people
 
     def rent(self, prefix: str, ends_on: date) -> None:
-        """The form is opened, filled in, and submitted."""
+        """Open the form, fill it in, and submit it.
+
+        Raises:
+            RuntimeError: If it is refused.
+        """
         number = next(self.numbers)
         person = f"U0P{number % PEOPLE:07d}"
         self._send({
@@ -373,8 +377,8 @@ def tell(report: Report, evenings: Sequence[Evening], daily: int) -> None:
     for number in range(0, len(evenings), WEEK):
         week, last = evenings[number : number + WEEK], evenings[number : number + WEEK][-1]
         days = f"{number + 1}–{number + len(week)}"
-        spans = [min(one.rss for one in week), max(one.rss for one in week)]
-        rows.append([days, last.rentals, last.rss, *spans, f"{last.blocks:,}", last.database])
+        spans = [last.rss, min(one.rss for one in week), max(one.rss for one in week)]
+        rows.append([days, last.rentals, *(f"{one:.2f}" for one in spans), f"{last.blocks:,}", last.database])
     columns = [
         "days",
         "rentals",
