@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from sqlalchemy import select
+
 from kws_core.context import Context
 from kws_core.expiry import A_DAY
 from kws_core.people import Actor
@@ -122,7 +124,7 @@ class LabCalendar:
         self, book: WaitingList, slots: Mapping[str, Slot | None]
     ) -> list[tuple[Rental, Place | None]]:
         places = book.places_of(slots)
-        queue: list[tuple[Rental, Place | None]] = [
-            (book.rentals[one], place) for one, place in places.items()
-        ]
-        return [*queue, *((rental, None) for rental in book.promised)]
+        rows = select(Rental).where(Rental.id.in_([*places, *(one.id for one in book.promised)]))
+        rentals = {rental.id: rental for rental in book.session.scalars(rows).unique()}
+        queue: list[tuple[Rental, Place | None]] = [(rentals[one], place) for one, place in places.items()]
+        return [*queue, *((rentals[one.id], None) for one in book.promised)]

@@ -200,7 +200,7 @@ class RentalService:
             rooms=[room for room in book.rooms if room.up and not room.drained],
             earliest=earliest,
             fitting=fitting,
-            until=book.longest(wish, grant.ends_on),
+            until=book.longest(who.id, wish, grant.ends_on),
         )
         return {"vcpus" if grant.size.name == CUSTOM else "size": error}
 

@@ -14,7 +14,7 @@ from kws_core.rentals.lifecycle import end, place
 from kws_core.scheduling import capacity
 from kws_core.scheduling.calendar import NOW
 from kws_core.scheduling.placement import decision_for
-from kws_core.scheduling.waiting_list import Place, WaitingList, anybody_waits, request_of
+from kws_core.scheduling.waiting_list import Place, Waiter, WaitingList, anybody_waits
 from kws_core.tables.details.events import WaitLapsed, WaitLate, WaitOver
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
@@ -58,29 +58,29 @@ class Waiting:
         return WaitingList(session, self.context.config, self.context.expiry, self.context.now())
 
     def _lapse(self, book: WaitingList) -> None:
-        for rental in list(book.rentals.values()):
-            if rental.waits_until < book.today:
-                end(rental, WaitLapsed(), self.context.now())
-                del book.rentals[rental.id]
+        for waiter in list(book.rentals.values()):
+            if waiter.waits_until < book.today:
+                end(book.session.get_one(Rental, waiter.id), WaitLapsed(), self.context.now())
+                del book.rentals[waiter.id]
 
     def _place(self, session: Session, book: WaitingList) -> list[str]:
         served = []
         calendar, slots = book.plan()
         for rental_id, slot in slots.items():
-            rental = book.rentals[rental_id]
-            if slot is not None and slot.first == NOW and self._fits(session, rental, slot.node):
-                self._begin(rental, slot.node)
+            waiter = book.rentals[rental_id]
+            if slot is not None and slot.first == NOW and self._fits(book, waiter, slot.node):
+                self._begin(session.get_one(Rental, rental_id), slot.node)
                 session.flush()
                 served.append(rental_id)
-            elif rental.starts_on is not None and book.today >= rental.starts_on:
-                self._tell_late(session, rental)
+            elif waiter.starts_on is not None and book.today >= waiter.starts_on:
+                self._tell_late(session, session.get_one(Rental, rental_id))
         book.keep_promises(calendar)
         return served
 
-    def _fits(self, session: Session, rental: Rental, node: str) -> bool:
+    def _fits(self, book: WaitingList, waiter: Waiter, node: str) -> bool:
         """Whether it still does, with those placed that came before it."""
-        wish = replace(request_of(rental), only=node)
-        rooms = capacity.rooms(session, self.context.config)
+        wish = replace(book.request_of(waiter), only=node)
+        rooms = capacity.rooms(book.session, self.context.config)
         return any(room.node == node and decision_for(room, wish) is None for room in rooms)
 
     def _begin(self, rental: Rental, node: str) -> None:

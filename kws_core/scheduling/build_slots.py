@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -43,6 +42,12 @@ _ORDER = (
     .join(Rental.placements)
     .where(_WAITS)
 )
+_UNBUILT = (
+    select(Rental.owner, func.count())
+    .join(Rental.placements)
+    .where(_WAITS, Rental.owner.in_(bindparam("owners", expanding=True)))
+    .group_by(Rental.owner)
+)
 _ended = func.coalesce(Rental.ready_at, Placement.left_at, type_=Rental.ready_at.type)
 _SERVED = (
     select(
@@ -67,22 +72,18 @@ _WAITS_ON = (
 
 def order(session: Session) -> list[BuildRequest]:
     """Everything that waits for a build slot anywhere, the next first."""
-    wishes = _unbuilt(session)
-    return fair_queue.in_order(wishes, served(session, wishes))
-
-
-def _unbuilt(session: Session) -> list[BuildRequest]:
     rows = session.execute(_ORDER).all()
-    return [BuildRequest(rental, owner, node, at, bool(can)) for rental, owner, node, at, can in rows]
+    wishes = [BuildRequest(rental, owner, node, at, bool(can)) for rental, owner, node, at, can in rows]
+    return fair_queue.in_order(wishes, served(session, wishes))
 
 
 def given(session: Session, wishes: Sequence[BuildRequest]) -> dict[str, Served]:
     """What was done for those who wait for room: what has some, and is still to be built, is under way, too."""
     found = served(session, wishes)
-    unbuilt = Counter(wish.owner for wish in _unbuilt(session))
-    for owner in {wish.owner for wish in wishes} & unbuilt.keys():
+    owners = list({wish.owner for wish in wishes})
+    for owner, unbuilt in session.execute(_UNBUILT, {"owners": owners}) if owners else ():
         past = found.get(owner, Served())
-        found[owner] = replace(past, under_way=past.under_way + unbuilt[owner])
+        found[owner] = replace(past, under_way=past.under_way + unbuilt)
     return found
 
 

@@ -8,7 +8,7 @@ begun, and what is taken here, stays where it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple, Self
 
@@ -19,7 +19,7 @@ FARTHEST = 800  # slots: what ends later is as good as never
 
 
 class Load(NamedTuple):
-    """What one machine takes of a node, or what a node has of it."""
+    """What one machine takes of a node, or what a node has of it. Added up thousands of times for one plan."""
 
     vcpus: int
     ram_mb: int
@@ -34,19 +34,21 @@ class Load(NamedTuple):
 
     def plus(self, other: Load) -> Load:
         """Both together."""
-        return Load(*(a + b for a, b in zip(self, other, strict=True)))
+        a, b, c, d, e = other
+        return Load(self[0] + a, self[1] + b, self[2] + c, self[3] + d, self[4] + e)
 
     def minus(self, other: Load) -> Load:
         """What is left; less than nothing where too much was promised."""
-        return Load(*(a - b for a, b in zip(self, other, strict=True)))
+        a, b, c, d, e = other
+        return Load(self[0] - a, self[1] - b, self[2] - c, self[3] - d, self[4] - e)
 
     def within(self, free: Load) -> bool:
         """Whether that much is there."""
-        return all(a <= b for a, b in zip(self, free, strict=True))
+        a, b, c, d, e = free
+        return self[0] <= a and self[1] <= b and self[2] <= c and self[3] <= d and self[4] <= e
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """A machine that is to be placed: from the first slot that it may begin in, until ``end``.
 
     ``nodes`` are those that can have it at all. A promise begins in ``first`` and in no other slot.
@@ -103,7 +105,12 @@ class Calendar:
 
     def fits(self, load: Load, node: str, first: int, end: int) -> bool:
         """Whether that node has room for it all the time."""
-        return all(load.within(free) for free in self._between(node, first, end))
+        last = None
+        for free in self._between(node, first, end):
+            if free is not last and not load.within(free):
+                return False
+            last = free
+        return True
 
     def earliest(self, wish: Wish) -> Slot | None:
         """The first slot from which it fits until its end, on whichever node; None if there is none."""
@@ -123,7 +130,7 @@ class Calendar:
             self.unmet[wish.rental] = wish
             return
         self.take(wish, Slot(node, wish.first))
-        self.promises[wish.rental] = replace(wish, node=node)
+        self.promises[wish.rental] = wish._replace(node=node)
 
     def keep(self, promises: Sequence[Wish]) -> None:
         """Keep room for all of them, as far as there is a way to: the next to begin first, or else the largest."""
@@ -207,9 +214,9 @@ class Calendar:
         slot = min(wish.end, self._length) - 1
         if wish.first > slot:  # beyond what is known everything stays as it is
             return wish.first if wish.load.within(self.free(node, slot)) else None
-        begins = None
-        while slot >= wish.first and wish.load.within(self._free[node][slot]):
-            begins, slot = slot, slot - 1
+        begins, last, free = None, None, self._free[node]
+        while slot >= wish.first and (free[slot] is last or wish.load.within(free[slot])):
+            begins, last, slot = slot, free[slot], slot - 1
         return begins
 
     def _tightness(self, wish: Wish, slot: Slot) -> float:
@@ -230,9 +237,11 @@ class Calendar:
                 slots.extend([slots[-1]] * more)
             self._length += more
         change = Load.plus if sign > 0 else Load.minus
-        free = self._free[node]
+        free, was, now = self._free[node], None, load
         for slot in range(first, min(end, self._length)):
-            free[slot] = change(free[slot], load)
+            if free[slot] is not was:  # slots that are alike stay one object, and are looked at once
+                was, now = free[slot], change(free[slot], load)
+            free[slot] = now
 
 
 def slot_of(day: date, today: date) -> int:

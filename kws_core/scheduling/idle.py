@@ -17,7 +17,7 @@ from kws_core.database import queries
 from kws_core.errors import ErrorCode, UserError
 from kws_core.expiry import ExpiryPolicy
 from kws_core.people import Actor
-from kws_core.scheduling.waiting_list import WaitingList, request_of
+from kws_core.scheduling.waiting_list import WaitingList
 from kws_core.tables.details.idle_events import IdleKept
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
@@ -88,7 +88,7 @@ def asked_since(session: Session, moment: datetime) -> int:
 def waiting_for(book: WaitingList, node: str, owner: str) -> int:
     """How many other people wait for room that could be on that node. Who has a day to come doesn't wait."""
     due = [rental for rental in book.rentals.values() if book.is_due(rental) and rental.owner != owner]
-    return len({rental.owner for rental in due if node in book.able(request_of(rental))})
+    return len({rental.owner for rental in due if node in book.able(book.request_of(rental))})
 
 
 def note_cpu(held: Placement, vcpus: int, seconds: float | None, now: datetime) -> bool:

@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, func, select
-from sqlalchemy.orm import Session, defer, lazyload
+from sqlalchemy.orm import Session
 
 from kws_core.config import Config
 from kws_core.errors import NO_ROOM
@@ -35,7 +35,7 @@ from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Placement, Rental
 from kws_core.tables.states import HOLDING, PlacementState, Status
-from kws_core.values import Size
+from kws_core.values import Kind, Size
 
 USUAL_BUILD = timedelta(minutes=10)  # on a node that has built nothing yet
 LONGEST_LEAD = timedelta(hours=2)
@@ -45,20 +45,15 @@ PLENTY = 10**9
 PAUSE = timedelta(minutes=10)  # until a node that had no room for one who waited is asked again
 MOST_TURNS = 3  # then it ends like any other that no node takes
 
-_UNREAD = (
-    Rental.open_ports,
-    Rental.cloud_init,
-    Rental.command,
-    Rental.environment,
-    Rental.host_keys,
-    Rental.old_keys,
-)
-_WAITING = (
-    select(Rental)
+_WAITING = (  # as _HELD below
+    select(
+        Rental.id, Rental.name, Rental.owner, Rental.kind, Rental.image, Rental.copy_id, Rental.size, Rental.vcpus,
+        Rental.ram_mb, Rental.disk_gb, Rental.created_at, Rental.starts_on, Rental.ends_on, Rental.wait_until,
+        Rental.planned_node, Rental.pinned,
+    )
     .where(Rental.status == Status.WAITING)
     .order_by(Rental.created_at, Rental.id)
-    .options(lazyload(Rental.network), lazyload(Rental.site), *map(defer, _UNREAD))
-)
+)  # fmt: skip
 _TURNS = (
     select(func.count())
     .select_from(Event)
@@ -98,6 +93,39 @@ class Held:
     def slot(self, today: date) -> int:
         """When it comes back. What should be gone already will be tomorrow."""
         return slot_of(today if self.free_from is None else max(self.free_from, today + A_DAY), today)
+
+
+class Waiter(NamedTuple):
+    """A rental that waits, as far as it matters to a plan."""
+
+    id: str
+    name: str
+    owner: str
+    kind: Kind
+    image: str
+    copy_id: str | None
+    size: str
+    vcpus: int
+    ram_mb: int
+    disk_gb: int
+    created_at: datetime
+    starts_on: date | None
+    ends_on: date
+    wait_until: date | None
+    planned_node: str | None
+    pinned: bool
+
+    @property
+    def waits_until(self) -> date:
+        """As Rental.waits_until."""
+        return min(self.wait_until or self.ends_on, self.ends_on)
+
+    def request(self, left: frozenset[str]) -> PlacementRequest:
+        """As request_of() a rental that still has something on the nodes that it ``left``."""
+        image = self.image if self.copy_id is None else ""
+        size = Size(self.size, self.vcpus, self.ram_mb, self.disk_gb)
+        only = self.planned_node if self.pinned else None
+        return PlacementRequest(self.kind, image, size, left, only)
 
 
 class _Nodes(NamedTuple):
@@ -143,7 +171,9 @@ class WaitingList:
         self.statuses = {status.room.node: status for status in capacity.statuses(session, config, known)}
         self._leads: dict[str | None, timedelta] = {}
         self._nodes: dict[PlacementRequest, _Nodes] = {}  # most who wait ask for the same
-        self.rentals = {rental.id: rental for rental in session.scalars(_WAITING).unique()}
+        self._wishes: dict[tuple[PlacementRequest, date, date | None], Wish] = {}
+        self._turns: dict[str, tuple[Calendar, list[str]]] = {}
+        self.rentals = {row.id: Waiter._make(row) for row in session.execute(_WAITING)}
 
     # -- rows
 
@@ -163,12 +193,12 @@ class WaitingList:
         return [status.room for status in self.statuses.values()]
 
     @property
-    def promised(self) -> list[Rental]:
+    def promised(self) -> list[Waiter]:
         """Those whose first day is still to come, the next first."""
         mine = [rental for rental in self.rentals.values() if not self.is_due(rental)]
         return sorted(mine, key=lambda rental: (rental.starts_on or self.today, rental.created_at, rental.id))
 
-    def is_due(self, rental: Rental) -> bool:
+    def is_due(self, rental: Waiter) -> bool:
         """Whether it is to be built now, so that it is ready at 00:00 of its first day."""
         if rental.starts_on is None:
             return True
@@ -202,19 +232,36 @@ class WaitingList:
 
         return lasting
 
-    def _wish_of(self, rental: Rental, until: date | None = None) -> Wish:
+    def request_of(self, rental: Waiter) -> PlacementRequest:
+        """What it asks of a node: of none where something of it is still being deleted."""
+        return rental.request(self._left_nodes.get(rental.id, frozenset()))
+
+    @cached_property
+    def _left_nodes(self) -> dict[str, frozenset[str]]:
+        """By rental that waits again, where something of it is still being deleted."""
+        found: dict[str, frozenset[str]] = {}
+        for row in self.holding:
+            if row.id in self.rentals:
+                found[row.id] = found.get(row.id, frozenset()) | {row.node}
+        return found
+
+    def _wish_of(self, rental: Waiter, until: date | None = None) -> Wish:
         """A rental that waits, as the calendar takes it; lasting until another day, if one is given."""
         first = None if self.is_due(rental) else rental.starts_on
-        wish = self.wish(rental.id, request_of(rental), until or rental.ends_on, first)
-        return replace(wish, node=rental.planned_node) if first else wish
+        wish = self.wish(rental.id, self.request_of(rental), until or rental.ends_on, first)
+        return wish._replace(node=rental.planned_node) if first else wish
 
     def wish(self, rental: str, request: PlacementRequest, ends_on: date, first: date | None = None) -> Wish:
         """What is to last to the end of a day; from the evening before its ``first`` day on, or at once."""
-        end = slot_of(self.ends.free_from(ends_on), self.today)
-        begins = NOW if first is None else slot_of(first - A_DAY, self.today)
-        nodes = self._nodes_of(request)
-        load = Load.of(request.kind, request.size)
-        return Wish(rental, load, nodes.able, end, begins, now=nodes.now)
+        alike = request, ends_on, first
+        known = self._wishes.get(alike)
+        if known is None:
+            end = slot_of(self.ends.free_from(ends_on), self.today)
+            begins = NOW if first is None else slot_of(first - A_DAY, self.today)
+            nodes = self._nodes_of(request)
+            load = Load.of(request.kind, request.size)
+            known = self._wishes[alike] = Wish("", load, nodes.able, end, begins, now=nodes.now)
+        return known._replace(rental=rental)
 
     def day_of(self, slot: Slot | None) -> date | None:
         """The day of a slot."""
@@ -222,20 +269,32 @@ class WaitingList:
 
     # -- planning
 
-    def plan(
-        self, newcomer: tuple[BuildRequest, Wish] | None = None
-    ) -> tuple[Calendar, dict[str, Slot | None]]:
+    def plan(self) -> tuple[Calendar, dict[str, Slot | None]]:
         """Give each who waits, in order, the first slot that delays nobody before it."""
         calendar = self.calendar()
-        wishes = {rental.id: self._wish_of(rental) for rental in self.rentals.values() if self.is_due(rental)}
-        if newcomer:
-            wishes[newcomer[1].rental] = newcomer[1]
+        return calendar, self._seat(calendar, self.queue())
+
+    def _seat(self, calendar: Calendar, queue: Sequence[str]) -> dict[str, Slot | None]:
         slots: dict[str, Slot | None] = {}
-        for rental in self.queue(newcomer[0] if newcomer else None):
-            slots[rental] = slot = self._slot(calendar, wishes[rental])
+        for rental in queue:
+            wish = self._wish_of(self.rentals[rental])
+            slots[rental] = slot = self._slot(calendar, wish)
             if slot is not None:
-                calendar.take(wishes[rental], slot)
-        return calendar, slots
+                calendar.take(wish, slot)
+        return slots
+
+    def _turn(self, owner: str) -> tuple[Calendar, list[str]]:
+        """What is left for one who asks now by those who go first, and who of those that wait comes after that.
+
+        Nobody's size matters to it: it is planned once for all that is looked for in one transaction.
+        """
+        if owner not in self._turns:
+            queue = self.queue(BuildRequest("", owner, "", self.now))
+            turn, calendar = queue.index(""), self.calendar()
+            self._seat(calendar, queue[:turn])
+            self._turns[owner] = calendar, queue[turn + 1 :]
+        calendar, later = self._turns[owner]
+        return calendar.copy(), later
 
     def places(self) -> dict[str, Place]:
         """By rental, of all that wait for room now."""
@@ -256,9 +315,8 @@ class WaitingList:
         ruling = choose(self.rooms, request)
         if ruling.node is not None and not self.rentals:
             return ruling, Slot(ruling.node, NOW)
-        newcomer = BuildRequest("", owner, "", self.now)
-        calendar, slots = self.plan((newcomer, self.wish("", request, ends_on)))
-        slot = slots[""]
+        calendar, _ = self._turn(owner)
+        slot = self._slot(calendar, self.wish("", request, ends_on))
         if slot is not None and slot.first == NOW:
             self.keep_promises(calendar)
             return PlacementDecision(slot.node, ruling.refused), slot
@@ -289,8 +347,8 @@ class WaitingList:
     def keep_promises(self, calendar: Calendar) -> None:
         """Write down where each promise is kept now."""
         for rental, promise in calendar.promises.items():
-            if rental in self.rentals:
-                self.rentals[rental].planned_node = promise.node
+            if rental in self.rentals and self.rentals[rental].planned_node != promise.node:
+                self.session.get_one(Rental, rental).planned_node = promise.node
 
     def next_first_day(self, request: PlacementRequest, first: date, days: int, most: int) -> date | None:
         """The first day after ``first``, at most ``most`` days later, from which it fits for ``days`` days."""
@@ -302,9 +360,10 @@ class WaitingList:
                 return day
         return None
 
-    def longest(self, request: PlacementRequest, ends_on: date) -> date | None:
-        """The last day, at most that one, until which it fits from now on."""
-        calendar, _ = self.plan()
+    def longest(self, owner: str, request: PlacementRequest, ends_on: date) -> date | None:
+        """The last day, at most that one, until which it fits from now on and delays nobody who waits."""
+        calendar, later = self._turn(owner)
+        self._seat(calendar, later)
         day = ends_on
         while day >= self.today:
             wish = self.wish("", request, day)
@@ -384,7 +443,7 @@ class WaitingList:
         return self._slot_now(calendar, wish) or calendar.earliest(_later(wish))
 
     def _slot_now(self, calendar: Calendar, wish: Wish) -> Slot | None:
-        wish = replace(wish, first=NOW, nodes=wish.now)
+        wish = wish._replace(first=NOW, nodes=wish.now)
         if node := next(iter(self._nodes_for(calendar, wish)), None):
             return Slot(node, NOW)
         return calendar.make_room(wish, NOW)
@@ -433,7 +492,7 @@ def _emptied(room: NodeCapacity) -> NodeCapacity:
 
 
 def _later(wish: Wish) -> Wish:
-    return replace(wish, first=NOW + 1)
+    return wish._replace(first=NOW + 1)
 
 
 def _or(much: int | None, otherwise: int) -> int:
