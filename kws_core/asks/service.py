@@ -178,8 +178,7 @@ class Asks:
             raise UserError(ErrorCode.ADMINS_ONLY)
         check_length(note)
         now = self.context.now()
-        with self.context.store.write() as session:
-            queries.lock_capacity(session)
+        with queries.capacity_turn(self.context.store) as session:
             ask = self._undecided(session, self._locked(session, ask_id))
             self._check_owner(session, ask)
             granted = self._granted(session, ask, less)

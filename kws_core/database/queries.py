@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -205,6 +206,14 @@ def lock_capacity(session: Session) -> None:
     """Make requests take turns from here to the commit (PostgreSQL; SQLite writers do anyway)."""
     if _locks_rows(session):
         session.execute(_LOCK_NODES)
+
+
+@contextmanager
+def capacity_turn(store: Store, *, first: bool = False) -> Iterator[Session]:
+    """One transaction that gives or takes room: of those there is one at a time. ``first``: a person waits for it."""
+    with store.write(alone=True, first=first) as session:
+        lock_capacity(session)
+        yield session
 
 
 def networks_of(session: Session, owner: str) -> Sequence[Network]:

@@ -6,7 +6,6 @@ SQLite serves one process on one host; PostgreSQL serves several replicas.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from kws_core.database.engine import driver_of, make_engine
 from kws_core.database.schema import MIGRATIONS, up_to_date
+from kws_core.database.turns import Turns
 from kws_core.errors import StoreDown
 
 
@@ -32,19 +32,21 @@ class Store:
         self._single = self.engine.execution_options(**alone)
         self._lone = self.engine.execution_options(hasty=True) if self.single_process else self._single
         self._hasty = sessionmaker(self.engine.execution_options(hasty=True), expire_on_commit=False)
-        self._writers = threading.RLock() if self.single_process else nullcontext()
+        self._turns = Turns()
 
     @contextmanager
-    def write(self, *, hasty: bool = False) -> Iterator[Session]:
+    def write(self, *, hasty: bool = False, alone: bool = False, first: bool = False) -> Iterator[Session]:
         """One transaction, committed at the end of the block; on SQLite it is alone from its start.
 
         SQLite's own waiting is a poll every 0.1 s without any order, in which a form may be overtaken for seconds;
-        so this process's writers take turns by a lock before they come to it.
+        so this process's writers take turns before they come to it. On PostgreSQL those do that are to be ``alone``,
+        so that only one of them needs a connection to wait for other replicas. ``first``: a person waits for it.
 
         ``hasty`` is for what a power cut may undo: SQLite does not wait for the disk, nor do the writers behind it.
         A process that is killed loses nothing by it (https://sqlite.org/pragma.html#pragma_synchronous).
         """
-        with self._writers, (self._hasty if hasty else self._write).begin() as session:
+        turn = self._turns.turn(first=first) if alone or self.single_process else nullcontext()
+        with turn, (self._hasty if hasty else self._write).begin() as session:
             yield session
 
     @contextmanager
@@ -62,7 +64,8 @@ class Store:
     @contextmanager
     def note(self) -> Iterator[Connection]:
         """For one statement that writes a row with every request: hasty, and without a session."""
-        with self._writers, self._lone.begin() as connection:
+        turn = self._turns.turn() if self.single_process else nullcontext()
+        with turn, self._lone.begin() as connection:
             yield connection
 
     def ask(self) -> None:

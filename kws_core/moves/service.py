@@ -96,8 +96,7 @@ class Moves:
         """
         if beyond_policy and not who.admin:
             raise UserError(ErrorCode.ADMINS_ONLY)
-        with self.context.store.write() as session:
-            queries.lock_capacity(session)
+        with queries.capacity_turn(self.context.store) as session:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.moving and not (rental.resizing and size):
                 now, terms = (
@@ -119,8 +118,7 @@ class Moves:
         Raises:
             UserError: If it can't be done, with why.
         """
-        with self.context.store.write() as session:
-            queries.lock_capacity(session)
+        with queries.capacity_turn(self.context.store) as session:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.moving:
                 held = self._check(rental)

@@ -43,9 +43,8 @@ class Rows:
         False when the placement is no longer what it was, or when ``change`` itself says False. ``capacity``: it
         places something, and takes its turn with requests.
         """
-        with self.context.store.write() as session:
-            if capacity:
-                queries.lock_capacity(session)
+        store = self.context.store
+        with queries.capacity_turn(store) if capacity else store.write() as session:
             rental = queries.rental(session, job.rental.id, lock=True)
             fresh = next((p for p in rental.placements if p.id == job.placement.id), None) if rental else None
             same = fresh is not None and fresh.state is job.placement.state and fresh.leased_by == self.who

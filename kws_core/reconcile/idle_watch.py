@@ -48,8 +48,7 @@ class IdleWatch:
             self._note(name, one, seconds)
 
     def _note(self, name: str, seen: Unused, seconds: float | None) -> None:
-        with self.context.store.write() as session:
-            queries.lock_capacity(session)
+        with queries.capacity_turn(self.context.store) as session:
             now = self.context.now()
             if queries.rental(session, seen.rental.id, lock=True) is None:
                 return

@@ -207,8 +207,7 @@ class Reconciler:
                 wanted = build_slots.wanted(session, self.context.config, node)
             if not wanted:
                 return
-            with self.context.store.write() as session:
-                queries.lock_capacity(session)
+            with queries.capacity_turn(self.context.store) as session:
                 called = build_slots.call_next(session, self.context.config, node, self.context.now())
         except Exception:
             log.exception("node %s: can't start the next builds", node)  # they look by themselves soon

@@ -52,8 +52,7 @@ class Extensions:
         beyond_policy = beyond_policy or note is not None
         if beyond_policy and not who.admin:
             raise UserError(ErrorCode.ADMINS_ONLY)
-        with self.context.store.write() as session:
-            queries.lock_capacity(session)
+        with queries.capacity_turn(self.context.store, first=True) as session:
             rental = allowed(queries.rental(session, rental_id, lock=True), who)
             if not rental.live:
                 raise UserError(ErrorCode.TOO_LATE_TO_EXTEND, name=rental.name)

@@ -21,7 +21,7 @@ from kws_core.rentals.lifecycle import end, place
 from kws_core.rentals.web_names import claim, new_site
 from kws_core.scheduling import capacity
 from kws_core.scheduling.placement import PlacementRequest
-from kws_core.scheduling.waiting_list import WaitingList
+from kws_core.scheduling.waiting_list import WaitingList, anybody_waits
 from kws_core.tables.base import new_id
 from kws_core.tables.details.asks import Allowance, AskedFor
 from kws_core.tables.details.events import Requested, Returned, WaitStarted
@@ -54,8 +54,10 @@ class RentalService:
         ``request_key`` names the form: sent twice it makes one rental. FormError has every field's error.
         ``via`` says in the audit trail where it was asked for, here and everywhere.
         """
+        if not form.wait:
+            self._refuse_early(who, form, request_key)
         try:
-            with self.context.store.write() as session:
+            with queries.capacity_turn(self.context.store, first=True) as session:
                 rental = self._request(session, who, form, request_key, via)
         except IntegrityError as error:
             rental = self._who_won(form, request_key, error)
@@ -63,23 +65,24 @@ class RentalService:
         self.context.mail.set()
         return rental
 
+    def _refuse_early(self, who: Actor, form: RentForm, request_key: str) -> None:
+        """Raise what the form is refused with while others wait: to say no, nobody's turn need be waited for.
+
+        Raises:
+            FormError: With every field's error.
+        """
+        with self.context.store.read() as session:
+            if anybody_waits(session) and queries.rental_by_request(session, request_key) is None:
+                self._decide(session, who, form)
+
     def _request(
         self, session: Session, who: Actor, form: RentForm, request_key: str, via: str | None
     ) -> Rental:
-        queries.lock_capacity(session)
         done = queries.rental_by_request(session, request_key)
         if done is not None:
             return done
-        known = queries.node_records(session)
-        images = {image.name: image for image in capacity.images(session, self.context.config, known)}
-        today, now = self.context.today(), self.context.now()
-        book = WaitingList(session, self.context.config, self.context.expiry, now, known)
-        grant = examine(session, self.context.config, who, form, images, today, now, book.rooms)
-        auto = within(self.context.config.policy.auto_approve, grant.beyond)
-        asks = bool(grant.beyond) and not auto
-        image = grant.image if grant.copy is None else ""
-        wish = PlacementRequest(form.kind, image, grant.size, only=form.node)
-        node, waits = self._room(book, who, replace(form, wait=form.wait or asks), grant, wish)
+        book, grant, node, waits = self._decide(session, who, form)
+        now, asks = book.now, self._asks(grant)
         rental = self._new_rental(who, form, grant, request_key)
         if grant.new_network:
             name, cidr = grant.new_network
@@ -100,6 +103,28 @@ class RentalService:
             self._ask(session, who, rental, form, grant, book, via)
         session.flush()
         return rental
+
+    def _decide(
+        self, session: Session, who: Actor, form: RentForm
+    ) -> tuple[WaitingList, ValidatedRequest, str | None, WaitStarted | None]:
+        """What is granted, and where, or what is to be said while it waits.
+
+        Raises:
+            FormError: With every field's error.
+        """
+        known = queries.node_records(session)
+        images = {image.name: image for image in capacity.images(session, self.context.config, known)}
+        today, now = self.context.today(), self.context.now()
+        book = WaitingList(session, self.context.config, self.context.expiry, now, known)
+        grant = examine(session, self.context.config, who, form, images, today, now, book.rooms)
+        image = grant.image if grant.copy is None else ""
+        wish = PlacementRequest(form.kind, image, grant.size, only=form.node)
+        wait = form.wait or self._asks(grant)
+        return book, grant, *self._room(book, who, replace(form, wait=wait), grant, wish)
+
+    def _asks(self, grant: ValidatedRequest) -> bool:
+        """Whether an admin is to allow it first."""
+        return bool(grant.beyond) and not within(self.context.config.policy.auto_approve, grant.beyond)
 
     def _ask(
         self,
@@ -192,7 +217,7 @@ class RentalService:
             for size in smaller
             if size != wish.size
             and size.disk_gb >= (grant.copy.rental.disk_gb if grant.copy else 0)
-            and book.admit(who.id, replace(wish, size=size), grant.ends_on)[0].node
+            and book.has_room(who.id, replace(wish, size=size), grant.ends_on)
         ]
         error = UserError(
             ErrorCode.NO_ROOM,

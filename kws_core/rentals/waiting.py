@@ -38,8 +38,7 @@ class Waiting:
         with self.context.store.read() as session:
             if not anybody_waits(session):
                 return []
-        with self.context.store.write() as session:
-            queries.lock_capacity(session)
+        with queries.capacity_turn(self.context.store) as session:
             book = self._list(session)
             self._lapse(book)
             served = self._place(session, book)

@@ -323,6 +323,13 @@ class WaitingList:
         promised = {node: RejectReason.PROMISED for node in self.statuses if node not in ruling.refused}
         return PlacementDecision(None, ruling.refused | promised), slot
 
+    def has_room(self, owner: str, request: PlacementRequest, ends_on: date) -> bool:
+        """Whether admit() would find a node; nothing is written down."""
+        if not self.rentals:
+            return choose(self.rooms, request).node is not None
+        calendar, _ = self._turn(owner)
+        return self._slot_now(calendar, self.wish("", request, ends_on)) is not None
+
     def room_for(self, request: PlacementRequest, ends_on: date) -> str | None:
         """The node for what KWS itself has to place now: it goes before those who wait, and takes no promise."""
         if not self.promised:

@@ -1,0 +1,48 @@
+"""Threads take turns: those first for whom somebody waits, the others in the order in which they came."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from kws_core.database.turns import Turns
+
+PATIENCE = 10.0  # seconds, of a test that would fail otherwise
+
+
+def come(pool: ThreadPoolExecutor, turns: Turns, had: list[str], name: str) -> Future[None]:
+    """Somebody comes while another one has the turn, and waits behind those who came before. Capitals go first."""
+
+    def have() -> None:
+        with turns.turn(first=name.isupper()):
+            had.append(name)
+
+    before, coming = len(turns), pool.submit(have)
+    while len(turns) == before:
+        threading.Event().wait(0.001)
+    return coming
+
+
+def test_who_is_waited_for_goes_first_and_the_others_as_they_came() -> None:
+    turns, had = Turns(), list[str]()
+    with ThreadPoolExecutor(5) as pool:
+        with turns.turn():
+            coming = [come(pool, turns, had, name) for name in "abAcB"]
+            assert had == []
+        for one in coming:
+            one.result(PATIENCE)
+    assert had == ["A", "B", "a", "b", "c"]
+    assert len(turns) == 0
+
+
+def test_a_turn_that_ends_in_an_error_is_passed_on() -> None:
+    turns, had = Turns(), list[str]()
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(KeyError), turns.turn():
+            coming = come(pool, turns, had, "a")
+            raise KeyError
+        coming.result(PATIENCE)
+    with turns.turn():
+        assert had == ["a"]
