@@ -37,7 +37,8 @@ from kws_core.rentals.quota import beyond_quota
 from kws_core.rentals.waiting import Waiting
 from kws_core.scheduling import capacity
 from kws_core.scheduling.placement import largest
-from kws_core.scheduling.waiting_list import WaitingList, request_of
+from kws_core.scheduling.waiters import request_of
+from kws_core.scheduling.waiting_list import WaitingList
 from kws_core.tables.details.ask_events import (
     AskApproved,
     AskDeclined,

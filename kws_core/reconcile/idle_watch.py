@@ -18,7 +18,8 @@ from kws_core.errors import NodeError
 from kws_core.nodes import Node
 from kws_core.scheduling import idle
 from kws_core.scheduling.idle import Unused
-from kws_core.scheduling.waiting_list import WaitingList, anybody_waits
+from kws_core.scheduling.waiters import anybody_waits
+from kws_core.scheduling.waiting_list import WaitingList
 from kws_core.tables.details.idle_events import IdleAsked
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,8 @@ from kws_core.rentals.lifecycle import end, place
 from kws_core.rentals.web_names import claim, new_site
 from kws_core.scheduling import capacity
 from kws_core.scheduling.placement import PlacementRequest
-from kws_core.scheduling.waiting_list import WaitingList, anybody_waits
+from kws_core.scheduling.waiters import anybody_waits
+from kws_core.scheduling.waiting_list import WaitingList
 from kws_core.tables.base import new_id
 from kws_core.tables.details.asks import Allowance, AskedFor
 from kws_core.tables.details.events import Requested, Returned, WaitStarted
@@ -54,34 +55,40 @@ class RentalService:
         ``request_key`` names the form: sent twice it makes one rental. FormError has every field's error.
         ``via`` says in the audit trail where it was asked for, here and everywhere.
         """
-        if not form.wait:
-            self._refuse_early(who, form, request_key)
+        told = self._foresee(who, form, request_key)
         try:
             with queries.capacity_turn(self.context.store, first=True) as session:
-                rental = self._request(session, who, form, request_key, via)
+                rental = self._request(session, who, form, request_key, via, told)
         except IntegrityError as error:
             rental = self._who_won(form, request_key, error)
         self.context.work.set()
         self.context.mail.set()
         return rental
 
-    def _refuse_early(self, who: Actor, form: RentForm, request_key: str) -> None:
-        """Raise what the form is refused with while others wait: to say no, nobody's turn need be waited for.
+    def _foresee(self, who: Actor, form: RentForm, request_key: str) -> WaitStarted | None:
+        """Where others wait, plan before anything is locked: to say no needs no lock, nor does what is only said.
 
         Raises:
             FormError: With every field's error.
         """
         with self.context.store.read() as session:
-            if anybody_waits(session) and queries.rental_by_request(session, request_key) is None:
-                self._decide(session, who, form)
+            if not anybody_waits(session) or queries.rental_by_request(session, request_key):
+                return None
+            return self._decide(session, who, form)[-1]
 
     def _request(
-        self, session: Session, who: Actor, form: RentForm, request_key: str, via: str | None
+        self,
+        session: Session,
+        who: Actor,
+        form: RentForm,
+        request_key: str,
+        via: str | None,
+        told: WaitStarted | None,
     ) -> Rental:
         done = queries.rental_by_request(session, request_key)
         if done is not None:
             return done
-        book, grant, node, waits = self._decide(session, who, form)
+        book, grant, node, waits = self._decide(session, who, form, told)
         now, asks = book.now, self._asks(grant)
         rental = self._new_rental(who, form, grant, request_key)
         if grant.new_network:
@@ -105,9 +112,9 @@ class RentalService:
         return rental
 
     def _decide(
-        self, session: Session, who: Actor, form: RentForm
+        self, session: Session, who: Actor, form: RentForm, told: WaitStarted | None = None
     ) -> tuple[WaitingList, ValidatedRequest, str | None, WaitStarted | None]:
-        """What is granted, and where, or what is to be said while it waits.
+        """What is granted, and where, or what is to be said while it waits: ``told``, if that is known by now.
 
         Raises:
             FormError: With every field's error.
@@ -120,7 +127,7 @@ class RentalService:
         image = grant.image if grant.copy is None else ""
         wish = PlacementRequest(form.kind, image, grant.size, only=form.node)
         wait = form.wait or self._asks(grant)
-        return book, grant, *self._room(book, who, replace(form, wait=wait), grant, wish)
+        return book, grant, *self._room(book, who, replace(form, wait=wait), grant, wish, told)
 
     def _asks(self, grant: ValidatedRequest) -> bool:
         """Whether an admin is to allow it first."""
@@ -160,6 +167,7 @@ class RentalService:
         form: RentForm,
         grant: ValidatedRequest,
         wish: PlacementRequest,
+        told: WaitStarted | None,
     ) -> tuple[str | None, WaitStarted | None]:
         """The node that has room for it now or from its first day on, or what is to be said while it waits.
 
@@ -171,6 +179,8 @@ class RentalService:
             if node is None:
                 raise FormError({"starts_on": self._not_free(book, grant, wish)})
             return node, WaitStarted(starts_on=grant.starts_on, node=node)
+        if told is not None and form.wait and book.is_full(wish):
+            return None, told
         ruling, slot = book.admit(who.id, wish, grant.ends_on)
         if ruling.node is not None:
             return ruling.node, None

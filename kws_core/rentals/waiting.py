@@ -12,9 +12,9 @@ from kws_core.context import Context
 from kws_core.database import job_ledger, queries
 from kws_core.rentals.lifecycle import end, place
 from kws_core.scheduling import capacity
-from kws_core.scheduling.calendar import NOW
 from kws_core.scheduling.placement import decision_for
-from kws_core.scheduling.waiting_list import Place, Waiter, WaitingList, anybody_waits
+from kws_core.scheduling.waiters import Waiter, anybody_waits
+from kws_core.scheduling.waiting_list import Place, WaitingList
 from kws_core.tables.details.events import WaitLapsed, WaitLate, WaitOver
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
@@ -64,15 +64,15 @@ class Waiting:
 
     def _place(self, session: Session, book: WaitingList) -> list[str]:
         served = []
-        calendar, slots = book.plan()
+        calendar, slots = book.ready()
         for rental_id, slot in slots.items():
-            waiter = book.rentals[rental_id]
-            if slot is not None and slot.first == NOW and self._fits(book, waiter, slot.node):
+            if self._fits(book, book.rentals[rental_id], slot.node):
                 self._begin(session.get_one(Rental, rental_id), slot.node)
                 session.flush()
                 served.append(rental_id)
-            elif waiter.starts_on is not None and book.today >= waiter.starts_on:
-                self._tell_late(session, session.get_one(Rental, rental_id))
+        for waiter in book.rentals.values():
+            if waiter.id not in served and waiter.starts_on is not None and book.today >= waiter.starts_on:
+                self._tell_late(session, session.get_one(Rental, waiter.id))
         book.keep_promises(calendar)
         return served
 

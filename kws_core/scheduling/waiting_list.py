@@ -31,10 +31,11 @@ from kws_core.scheduling.placement import (
     choose,
     decision_for,
 )
+from kws_core.scheduling.waiters import Waiter, waiters
 from kws_core.tables.event import Event
 from kws_core.tables.event_kinds import EventKind
 from kws_core.tables.rental import Placement, Rental
-from kws_core.tables.states import HOLDING, PlacementState, Status
+from kws_core.tables.states import HOLDING, PlacementState
 from kws_core.values import Kind, Size
 
 USUAL_BUILD = timedelta(minutes=10)  # on a node that has built nothing yet
@@ -45,15 +46,6 @@ PLENTY = 10**9
 PAUSE = timedelta(minutes=10)  # until a node that had no room for one who waited is asked again
 MOST_TURNS = 3  # then it ends like any other that no node takes
 
-_WAITING = (  # as _HELD below
-    select(
-        Rental.id, Rental.name, Rental.owner, Rental.kind, Rental.image, Rental.copy_id, Rental.size, Rental.vcpus,
-        Rental.ram_mb, Rental.disk_gb, Rental.created_at, Rental.starts_on, Rental.ends_on, Rental.wait_until,
-        Rental.planned_node, Rental.pinned,
-    )
-    .where(Rental.status == Status.WAITING)
-    .order_by(Rental.created_at, Rental.id)
-)  # fmt: skip
 _TURNS = (
     select(func.count())
     .select_from(Event)
@@ -65,24 +57,17 @@ _REFUSING = select(Placement.node).where(
     Placement.left_at > bindparam("since"),
     Placement.refusal.in_(NO_ROOM),
 )
-_ANY = select(Rental.id).where(Rental.status == Status.WAITING).limit(1)
 _HELD = (  # for who plans, which is at every request for room: no more than is needed, and no objects
     select(
-        Rental.id, Rental.name, Rental.owner, Rental.kind, Rental.size, Rental.vcpus, Rental.ram_mb, Rental.disk_gb,
-        Rental.ends_on, Placement.node, Placement.state, Placement.resize_to,
+        Rental.id, Rental.name, Rental.owner, Rental.kind, Rental.vcpus, Rental.ram_mb, Rental.disk_gb, Rental.ends_on,
+        Placement.node, Placement.state, Placement.resize_to,
     )
     .join(Rental, Placement.rental_id == Rental.id)
     .where(Placement.state.in_(HOLDING))
 )  # fmt: skip
 
 
-def anybody_waits(session: Session) -> bool:
-    """Whether there is anything to plan for."""
-    return session.scalar(_ANY) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """What one placement holds on its node, and from which day others can have it."""
 
     rental: str
@@ -93,39 +78,6 @@ class Held:
     def slot(self, today: date) -> int:
         """When it comes back. What should be gone already will be tomorrow."""
         return slot_of(today if self.free_from is None else max(self.free_from, today + A_DAY), today)
-
-
-class Waiter(NamedTuple):
-    """A rental that waits, as far as it matters to a plan."""
-
-    id: str
-    name: str
-    owner: str
-    kind: Kind
-    image: str
-    copy_id: str | None
-    size: str
-    vcpus: int
-    ram_mb: int
-    disk_gb: int
-    created_at: datetime
-    starts_on: date | None
-    ends_on: date
-    wait_until: date | None
-    planned_node: str | None
-    pinned: bool
-
-    @property
-    def waits_until(self) -> date:
-        """As Rental.waits_until."""
-        return min(self.wait_until or self.ends_on, self.ends_on)
-
-    def request(self, left: frozenset[str]) -> PlacementRequest:
-        """As request_of() a rental that still has something on the nodes that it ``left``."""
-        image = self.image if self.copy_id is None else ""
-        size = Size(self.size, self.vcpus, self.ram_mb, self.disk_gb)
-        only = self.planned_node if self.pinned else None
-        return PlacementRequest(self.kind, image, size, left, only)
 
 
 class _Nodes(NamedTuple):
@@ -173,9 +125,13 @@ class WaitingList:
         self._nodes: dict[PlacementRequest, _Nodes] = {}  # most who wait ask for the same
         self._wishes: dict[tuple[PlacementRequest, date, date | None], Wish] = {}
         self._turns: dict[str, tuple[Calendar, list[str]]] = {}
-        self.rentals = {row.id: Waiter._make(row) for row in session.execute(_WAITING)}
 
     # -- rows
+
+    @cached_property
+    def rentals(self) -> dict[str, Waiter]:
+        """All that wait, by id."""
+        return waiters(self.session)
 
     @cached_property
     def holding(self) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -228,7 +184,7 @@ class WaitingList:
         def lasting(one: Held) -> Held:
             if one.rental not in until or one.free_from is None:
                 return one
-            return replace(one, free_from=self.ends.free_from(until[one.rental]))
+            return one._replace(free_from=self.ends.free_from(until[one.rental]))
 
         return lasting
 
@@ -283,6 +239,26 @@ class WaitingList:
                 calendar.take(wish, slot)
         return slots
 
+    def ready(self) -> tuple[Calendar, dict[str, Slot]]:
+        """Where those can begin now for whom there is room, in order, as plan() says.
+
+        It ends with the last of them: who is behind is not looked at.
+        """
+        calendar, slots = self.calendar(), dict[str, Slot]()
+        wishes = {rental.id: self._wish_of(rental) for rental in self.rentals.values() if self.is_due(rental)}
+        wanted = {(wish.load, wish.now) for wish in wishes.values()}
+        queue = iter(self.queue() if any(nodes for _, nodes in wanted) else ())
+        while any(load.within(calendar.free(node, NOW)) for load, nodes in wanted for node in nodes):
+            rental = next(queue, None)
+            if rental is None:
+                break
+            slot = self._slot(calendar, wishes[rental])
+            if slot is not None:
+                calendar.take(wishes[rental], slot)
+            if slot is not None and slot.first == NOW:
+                slots[rental] = slot
+        return calendar, slots
+
     def _turn(self, owner: str) -> tuple[Calendar, list[str]]:
         """What is left for one who asks now by those who go first, and who of those that wait comes after that.
 
@@ -322,6 +298,10 @@ class WaitingList:
             return PlacementDecision(slot.node, ruling.refused), slot
         promised = {node: RejectReason.PROMISED for node in self.statuses if node not in ruling.refused}
         return PlacementDecision(None, ruling.refused | promised), slot
+
+    def is_full(self, request: PlacementRequest) -> bool:
+        """Whether no node has room for it now, whoever waits; one that is only full might later."""
+        return choose(self.rooms, request).full
 
     def has_room(self, owner: str, request: PlacementRequest, ends_on: date) -> bool:
         """Whether admit() would find a node; nothing is written down."""
@@ -400,7 +380,7 @@ class WaitingList:
     def _held(self, row: Row[*tuple[Any, ...]]) -> Held:
         leaving = row.state is PlacementState.DELETING
         free_from = None if leaving else self.ends.free_from(row.ends_on)
-        load = Load.of(row.kind, Size(row.size, row.vcpus, row.ram_mb, row.disk_gb))
+        load = Load(row.vcpus, row.ram_mb, row.disk_gb, 1, 1 if row.kind is Kind.SERVER else 0)
         if row.resize_to:  # its node holds both sizes while it is resized
             new = Size(**row.resize_to)
             load = load.plus(Load(new.vcpus, new.ram_mb, new.disk_gb, 0, 0))
@@ -468,13 +448,6 @@ class WaitingList:
         took = [(ready - begun).total_seconds() for ready, begun in rows if ready and begun]
         usual = timedelta(seconds=median(took)) if took else USUAL_BUILD
         return min(LONGEST_LEAD, usual * 2 + SPARE)
-
-
-def request_of(rental: Rental) -> PlacementRequest:
-    """What a rental that waits asks of a node: of none where something of it is still being deleted."""
-    only = rental.planned_node if rental.pinned else None
-    left = frozenset(p.node for p in rental.placements if p.state is not PlacementState.DELETED)
-    return PlacementRequest(rental.kind, rental.wanted_image, rental.wanted_size, left, only)
 
 
 def may_wait_again(session: Session, rental: Rental, refusal: str) -> bool:

@@ -39,10 +39,13 @@ def test_who_is_waited_for_goes_first_and_the_others_as_they_came() -> None:
 
 def test_a_turn_that_ends_in_an_error_is_passed_on() -> None:
     turns, had = Turns(), list[str]()
-    with ThreadPoolExecutor(1) as pool:
-        with pytest.raises(KeyError), turns.turn():
-            coming = come(pool, turns, had, "a")
+
+    def fail(pool: ThreadPoolExecutor) -> None:
+        with turns.turn():
+            come(pool, turns, had, "a")
             raise KeyError
-        coming.result(PATIENCE)
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(KeyError):
+        fail(pool)
     with turns.turn():
         assert had == ["a"]

@@ -398,10 +398,10 @@ class Fate:
         real = self.world.store.write
 
         @contextmanager
-        def write() -> Iterator[Any]:
+        def write(**how: Any) -> Iterator[Any]:
             if self.die_at is not None and self.points >= self.die_at:
                 raise Killed
-            with real() as session:
+            with real(**how) as session:
                 yield session
                 self.point()
             self.point()
