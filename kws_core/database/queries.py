@@ -52,6 +52,7 @@ _NOT_OVER = RENTALS.where(Rental.status.in_(NOT_OVER)).order_by(Rental.ends_on, 
 _OF_OWNER = _NOT_OVER.where(Rental.owner == bindparam("person"), Rental.replaces.is_(None))
 _NODES = select(NodeRecord).order_by(NodeRecord.name)
 _LOCK_NODES = select(NodeRecord.name).order_by(NodeRecord.name).with_for_update()
+_LOCKED_NODES = _NODES.with_for_update()
 _PERSON = table_of(Person).select().where(table_of(Person).c.id == bindparam("person"))
 _DELIVERY = table_of(Delivery).insert()
 _HISTORY = select(Event).where(Event.rental_id == bindparam("rental")).order_by(Event.id)
@@ -294,9 +295,9 @@ def person(database: Session | Connection, user_id: str) -> Person | None:
     return Person(**row) if row else None
 
 
-def node_records(session: Session) -> Sequence[NodeRecord]:
-    """What every node said last, by name."""
-    return session.scalars(_NODES).all()
+def node_records(session: Session, *, lock: bool = False) -> Sequence[NodeRecord]:
+    """What every node said last, by name; ``lock`` is lock_capacity() in the same statement."""
+    return session.scalars(_LOCKED_NODES if lock and _locks_rows(session) else _NODES).all()
 
 
 def first_delivery(store: Store, key: str, now: datetime) -> bool:

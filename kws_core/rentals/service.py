@@ -57,7 +57,7 @@ class RentalService:
         """
         told = self._foresee(who, form, request_key)
         try:
-            with queries.capacity_turn(self.context.store, first=True) as session:
+            with self.context.store.write(alone=True, first=True) as session:
                 rental = self._request(session, who, form, request_key, via, told)
         except IntegrityError as error:
             rental = self._who_won(form, request_key, error)
@@ -74,7 +74,7 @@ class RentalService:
         with self.context.store.read() as session:
             if not anybody_waits(session) or queries.rental_by_request(session, request_key):
                 return None
-            return self._decide(session, who, form)[-1]
+            return self._decide(session, who, form, queries.node_records(session))[-1]
 
     def _request(
         self,
@@ -85,10 +85,11 @@ class RentalService:
         via: str | None,
         told: WaitStarted | None,
     ) -> Rental:
+        known = queries.node_records(session, lock=True)
         done = queries.rental_by_request(session, request_key)
         if done is not None:
             return done
-        book, grant, node, waits = self._decide(session, who, form, told)
+        book, grant, node, waits = self._decide(session, who, form, known, told)
         now, asks = book.now, self._asks(grant)
         rental = self._new_rental(who, form, grant, request_key)
         if grant.new_network:
@@ -112,14 +113,18 @@ class RentalService:
         return rental
 
     def _decide(
-        self, session: Session, who: Actor, form: RentForm, told: WaitStarted | None = None
+        self,
+        session: Session,
+        who: Actor,
+        form: RentForm,
+        known: capacity.Records,
+        told: WaitStarted | None = None,
     ) -> tuple[WaitingList, ValidatedRequest, str | None, WaitStarted | None]:
         """What is granted, and where, or what is to be said while it waits: ``told``, if that is known by now.
 
         Raises:
             FormError: With every field's error.
         """
-        known = queries.node_records(session)
         images = {image.name: image for image in capacity.images(session, self.context.config, known)}
         today, now = self.context.today(), self.context.now()
         book = WaitingList(session, self.context.config, self.context.expiry, now, known)

@@ -333,9 +333,15 @@ class WaitingList:
 
     def keep_promises(self, calendar: Calendar) -> None:
         """Write down where each promise is kept now."""
-        for rental, promise in calendar.promises.items():
-            if rental in self.rentals and self.rentals[rental].planned_node != promise.node:
-                self.session.get_one(Rental, rental).planned_node = promise.node
+        moved = {
+            rental: promise.node
+            for rental, promise in calendar.promises.items()
+            if rental in self.rentals and self.rentals[rental].planned_node != promise.node
+        }
+        rows = select(Rental).where(Rental.id.in_(moved))
+        for rental in self.session.scalars(rows).unique().all() if moved else ():
+            rental.planned_node = moved[rental.id]
+            self.rentals[rental.id] = self.rentals[rental.id]._replace(planned_node=moved[rental.id])
 
     def next_first_day(self, request: PlacementRequest, first: date, days: int, most: int) -> date | None:
         """The first day after ``first``, at most ``most`` days later, from which it fits for ``days`` days."""
