@@ -6,7 +6,7 @@ import pytest
 from harness.tables import recorded, show
 
 COLUMNS = (
-    "database", "people", "`/kws rent`", "acknowledged: median / 99 % / worst", "form open",
+    "database", "people", "`/kws rent`", "acknowledged: median / 99 % / worst", "forms alone", "form open",
     "submitted to ready", "ready to notified", "asked to type again", "rejected", "waited", "violations", "Jain", "worst wait: one, first of 3, third of 3 (s)",
     "429s", "calls in the busiest minute", "system load",
 )  # fmt: skip

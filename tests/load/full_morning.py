@@ -52,8 +52,7 @@ class FullMorning(Morning):
                 seen.again += 1
                 seen.trouble = f"{field} is to be typed again: it shows {shown.get(field)}"
         person.fill(question, "wait")
-        outcome = person.submit()
-        seen.acks.append(outcome.seconds)
+        outcome = self._submit(person, seen)
         if outcome.error or outcome.errors or person.open_view is not None:
             seen.trouble = f"it can't wait: {outcome.error or outcome.errors}"
             person.close()

@@ -31,7 +31,7 @@ from slack_workspace.people import User, default_users
 TESTS = Path(__file__).parent.parent
 NODES = 4
 LOOK = 0.05  # seconds between two looks of a person
-WORST_ACK = 1.0  # seconds
+WORST_ACK = 0.5  # seconds
 TYPED = {"image": "debian-12", "size": "small"}
 UNDER_WAY = (Status.WAITING, Status.REQUESTED, Status.BUILDING, Status.ENDING)
 READY = ":large_green_circle:"  # what the message begins with that says so
@@ -58,7 +58,10 @@ class Noticed:
 
     name: str
     owner: str
-    acks: list[float] = field(default_factory=list)  # of commands and of the form, seconds
+    acks: list[float] = field(default_factory=list)  # of commands, clicks, and forms, seconds
+    sent: list[float] = field(
+        default_factory=list
+    )  # of those: of forms, which are decided before they are acknowledged
     form: float | None = None  # seconds until it was open
     again: int = 0  # times that the person was asked to type the command again
     refused: str = ""
@@ -83,8 +86,13 @@ class Outcome:
 
     @property
     def acks(self) -> list[float]:
-        """Of all commands and forms, seconds."""
+        """Of all commands, clicks, and forms, seconds."""
         return [ack for one in self.noticed for ack in one.acks]
+
+    @property
+    def sent(self) -> list[float]:
+        """Of the forms alone."""
+        return [ack for one in self.noticed for ack in one.sent]
 
     def row(self) -> list[object]:
         """As in docs/explanation/reliability.md."""
@@ -94,6 +102,7 @@ class Outcome:
             self.setting.people,
             len(self.noticed),
             spread(self.acks),
+            spread(self.sent),
             spread([n.form for n in self.noticed if n.form is not None]),
             spread(ready, "{:.0f}"),
             spread(self.told, "{:.0f}"),
@@ -163,6 +172,9 @@ class Morning:
             self._jain(rentals),
         )
         self.store.close()
+        print(
+            f"{kind}: {len(outcome.acks)} acknowledged: {spread(outcome.acks)}; forms: {spread(outcome.sent)}"
+        )
         return outcome
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -232,8 +244,7 @@ class Morning:
             time.sleep(think)
         time.sleep(think)
         person.fill_form({**TYPED, "name": seen.name})
-        outcome = person.submit()
-        seen.acks.append(outcome.seconds)
+        outcome = self._submit(person, seen)
         if outcome.error:
             seen.trouble = f"form: {outcome.error}"
         elif outcome.errors:
@@ -242,6 +253,12 @@ class Morning:
         elif question := asked(person.open_view):
             time.sleep(think)
             self._answer(person, seen, question)
+
+    def _submit(self, person: Any, seen: Noticed) -> Any:
+        outcome = person.submit()
+        seen.acks.append(outcome.seconds)
+        seen.sent.append(outcome.seconds)
+        return outcome
 
     def _answer(self, person: Any, seen: Noticed, question: str) -> None:
         """There is no room: this person goes."""
