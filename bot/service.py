@@ -258,6 +258,7 @@ class Service:
             loop.stop(max(0.1, deadline - time.monotonic()))
         self.health.close()
         self.pulse.stop()
+        self.client.close()
         self.store.close()
         self.sole.release()
         log.info("stopped")

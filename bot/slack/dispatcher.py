@@ -216,11 +216,15 @@ class Dispatcher:
         self.executor = executor
 
     def dispatch(
-        self, serve: Serve, payload: Payload, client: WebClient, respond: Respond, *, opens: bool = False
+        self, serve: Serve, payload: Payload, respond: Respond, *, opens: bool = False
     ) -> None:
-        """Serve the request soon, on a thread of ours; a repeated delivery is dropped."""
+        """Serve the request soon, on a thread of ours; a repeated delivery is dropped.
+
+        With our client, not with the one that Bolt makes for each request: that counts no failures, and keeps no
+        connection open.
+        """
         once = self._open_once if opens and payload.trigger_id else self._serve
-        self.executor.submit(once, serve, payload, client, respond)
+        self.executor.submit(once, serve, payload, self.directory.client, respond)
 
     def run(self, serve: Serve, request: RequestContext) -> None:
         """Serve on this thread somebody who was let in; what goes wrong ends as in ``dispatch``."""
@@ -232,10 +236,10 @@ class Dispatcher:
     def listener(self, serve: Serve, opens: Opens = lambda _: False) -> Callable[..., None]:
         """A listener for Bolt that acknowledges, and serves on a thread of ours."""
 
-        def listen(ack: Ack, client: WebClient, context: BoltContext) -> None:
+        def listen(ack: Ack, context: BoltContext) -> None:
             ack()
             payload = context[payloads.KEY]
-            self.dispatch(serve, payload, client, context["respond"], opens=opens(payload))
+            self.dispatch(serve, payload, context["respond"], opens=opens(payload))
 
         return listen
 
@@ -259,7 +263,7 @@ class Dispatcher:
             at: The field for errors that name none, or one that this form does not show.
         """
 
-        def listen(ack: Ack, client: WebClient, context: BoltContext) -> None:
+        def listen(ack: Ack, context: BoltContext) -> None:
             payload = context[payloads.KEY]
             try:
                 later = submit(Submission(payload, self.directory))
@@ -271,7 +275,7 @@ class Dispatcher:
                 return
             ack()
             if later is not None:
-                self.dispatch(later.serve, payload, client, self._way_back(later.response_url))
+                self.dispatch(later.serve, payload, self._way_back(later.response_url))
 
         return listen
 

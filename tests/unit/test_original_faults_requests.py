@@ -185,6 +185,7 @@ def test_fault_15_any_exception_is_shown_to_the_student(
         texts_of=lambda user: Texts("en"),
         authorize_known=lambda user: (MINA, Texts("en")),
         authorize=lambda *_: fails(),
+        client=None,
     )
     desk = Dispatcher(world.context, directory, Inline())  # type: ignore[arg-type]
     respond = Respond(response_url="https://hooks.slack.com/commands/1")
@@ -192,11 +193,11 @@ def test_fault_15_any_exception_is_shown_to_the_student(
     command = SlashCommand(
         command="/kws", user_id=MINA.id, team_id="T1", trigger_id="t", response_url=str(respond.response_url)
     )
-    desk.dispatch(lambda request: None, command, None, respond)  # type: ignore[arg-type]
+    desk.dispatch(lambda request: None, command, respond)  # type: ignore[arg-type]
     monkeypatch.setattr(RentalService, "request", fails)
     form = ViewSubmission(type="view_submission", user=SentUser(id=MINA.id), view=sent_view())
     submit = desk.form(Rent(desk).submitted, at=ids.Field.NAME)
-    submit(lambda **said: told.append(str(said)), None, {payloads.KEY: form})
+    submit(lambda **said: told.append(str(said)), {payloads.KEY: form})
     monkeypatch.undo()
     for one in world.nodes.values():
         one.fail_next("ensure_address", NodeDown(one.name, Refusal.DOWN, SECRET))

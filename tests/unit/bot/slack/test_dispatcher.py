@@ -44,7 +44,7 @@ def payload(**more: Any) -> Payload:
 def answered(dispatcher: Dispatcher, submit: Submit) -> list[dict[str, Any]]:
     """What the form was acknowledged with."""
     said: list[dict[str, Any]] = []
-    dispatcher.form(submit, at=NAME)(lambda **kinds: said.append(kinds), None, {payloads.KEY: payload()})
+    dispatcher.form(submit, at=NAME)(lambda **kinds: said.append(kinds), {payloads.KEY: payload()})
     return said
 
 
@@ -115,7 +115,7 @@ def test_a_form_may_stay_open_and_be_drawn_again(dispatcher: Dispatcher) -> None
 def test_a_form_that_comes_twice_is_served_once(dispatcher: Dispatcher) -> None:
     served: list[RequestContext] = []
     for _ in range(2):
-        dispatcher.dispatch(served.append, payload(trigger_id="1.a"), None, Respond(response_url=None))  # type: ignore[arg-type]
+        dispatcher.dispatch(served.append, payload(trigger_id="1.a"), Respond(response_url=None))  # type: ignore[arg-type]
     assert len(served) == 1
 
 

@@ -86,7 +86,7 @@ class Replica:
             trigger_id=trigger,
             response_url="https://hooks.slack.com/x",
         )
-        self.listen(ack=nothing, client=self.slack, context={payloads.KEY: payload, "respond": self.slack})
+        self.listen(ack=nothing, context={payloads.KEY: payload, "respond": self.slack})
 
     @property
     def noted(self) -> bool:

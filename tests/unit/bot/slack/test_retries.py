@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
-from slack_sdk import WebClient
+from harness.slack_api import SlackApi
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry import HttpRequest, HttpResponse, RetryState
 
+from bot.slack.client import CountingClient
 from bot.slack.retries import LONGEST_PAUSE, REPEATABLE, SlackRetryHandler
 
 ONCE_ONLY = [
@@ -112,47 +110,10 @@ def test_a_retry_after_that_is_no_number_does_not_raise(value: str) -> None:
     )
 
 
-class Slack(ThreadingHTTPServer):
-    """Answers as it is told to, one answer a request; None: it hangs up."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
-        self.answers: list[int | None] = []
-        self.asked: list[str] = []
-
-
-class Answers(BaseHTTPRequestHandler):
-    """One request."""
-
-    server: Slack
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.asked.append(self.path.rsplit("/", 1)[-1])
-        status = self.server.answers.pop(0) if self.server.answers else 200
-        if status is None:
-            self.close_connection = True
-            return
-        body = json.dumps({"ok": status == 200, "error": "no"}).encode()
-        self.send_response(status)
-        self.send_header("Retry-After", "2")
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
-
-
 @pytest.fixture
-def slack() -> Iterator[Slack]:
-    with Slack() as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def slack() -> Iterator[SlackApi]:
+    with SlackApi.running() as api:
+        yield api
 
 
 @pytest.fixture
@@ -161,13 +122,13 @@ def pauses() -> Pauses:
 
 
 @pytest.fixture
-def client(slack: Slack, pauses: Pauses) -> WebClient:
-    return WebClient(
-        "xoxb-1", f"http://127.0.0.1:{slack.server_port}/api/", retry_handlers=[pauses.handler()]
-    )
+def client(slack: SlackApi, pauses: Pauses) -> Iterator[CountingClient]:
+    client = CountingClient("xoxb-1", slack.url, retry_handlers=[pauses.handler()])
+    yield client
+    client.close()
 
 
-def test_a_message_that_slack_put_off_is_posted_once(slack: Slack, client: WebClient, pauses: Pauses) -> None:
+def test_a_message_that_slack_put_off_is_posted_once(slack: SlackApi, client: CountingClient, pauses: Pauses) -> None:
     slack.answers = [429, 429]
     client.chat_postMessage(channel="D1", text="x")
     assert (slack.asked, pauses) == (["chat.postMessage"] * 3, [2, 2])
@@ -175,7 +136,7 @@ def test_a_message_that_slack_put_off_is_posted_once(slack: Slack, client: WebCl
 
 @pytest.mark.parametrize("status", [500, 503, None])
 def test_a_message_that_may_have_been_posted_is_not_sent_again(
-    slack: Slack, client: WebClient, status: int | None
+    slack: SlackApi, client: CountingClient, status: int | None
 ) -> None:
     slack.answers = [status] * 5
     with pytest.raises((SlackApiError, OSError)):
@@ -184,7 +145,7 @@ def test_a_message_that_may_have_been_posted_is_not_sent_again(
 
 
 @pytest.mark.parametrize("status", [500, 503, None])
-def test_a_question_is_asked_again_three_times(slack: Slack, client: WebClient, status: int | None) -> None:
+def test_a_question_is_asked_again_three_times(slack: SlackApi, client: CountingClient, status: int | None) -> None:
     slack.answers = [status] * 3
     assert client.conversations_history(channel="D1")["ok"]
     assert len(slack.asked) == 4
