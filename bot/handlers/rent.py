@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from typing import cast
+from threading import Lock
+from typing import Any, cast
 
+from cachetools import LRUCache, cachedmethod
 from slack_bolt import App
 from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, PlainTextObject
@@ -17,7 +19,7 @@ from bot.handlers import rent_words
 from bot.handlers.commands import Commands
 from bot.slack.dispatcher import Dispatcher, Redraw, RequestContext, Submission, paragraph
 from bot.text import error_messages
-from bot.text.i18n import N_, Mrkdwn, Texts
+from bot.text.i18n import N_, Locale, Mrkdwn, Texts
 from bot.text.units import clip
 from bot.views import ids, rent_form
 from bot.views.asks import ask_form
@@ -31,6 +33,7 @@ from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 from kws_core.values import Kind
 
+MOST_FORMS = 50  # remembered, 30 KiB each
 MOST_VALUE = 2000  # characters; Slack's limit for a button
 CHANGED = frozenset({"hash_conflict", "not_found"})  # the person typed on, or closed the form
 KINDS = {"": Kind.SERVER, "server": Kind.SERVER, "서버": Kind.SERVER, "container": Kind.CONTAINER, "컨테이너": Kind.CONTAINER}  # fmt: skip
@@ -59,6 +62,8 @@ class Rent:
         self.dispatcher = dispatcher
         self.context = dispatcher.context
         self.rental_service = dispatcher.rental_service
+        self._forms: LRUCache[Any, dict[str, Any]] = LRUCache(MOST_FORMS)
+        self._lock = Lock()
 
     def asked(self, request: RequestContext, rest: str) -> None:
         """``rent``, ``rent container``, or ``rent web01 ubuntu small 14d``."""
@@ -83,11 +88,14 @@ class Rent:
         """Open the form from the last known catalog, whatever the nodes are doing."""
         if not any(kind in room.kinds for room in offer.rooms):
             raise UserError(ErrorCode.KIND_UNKNOWN)
-        shown = rent_form.Shown(kind=kind)
-        view = rent_form.build(
-            offer, self.context.config.policy, request.texts, shown, admin=request.who.admin, copy=copy
-        )
+        view = self._drawn(offer, request.texts.locale, kind, copy)
         request.open_form(view, "/kws rent" if copy is None else "/kws copies")
+
+    @cachedmethod(lambda self: self._forms, lock=lambda self: self._lock)
+    def _drawn(self, offer: FormOptions, locale: Locale, kind: Kind, copy: str | None) -> dict[str, Any]:
+        """The form as it opens, made once for all who see the same: JSON of it takes as long as all else they wait for."""
+        shown, policy = rent_form.Shown(kind=kind), self.context.config.policy
+        return rent_form.build(offer, policy, Texts(locale), shown, copy=copy).to_dict()
 
     def _rent_words(self, request: RequestContext, words: str, *, wait: bool = False) -> None:
         form = replace(rent_words.parse(words, self.rental_service.offer(request.who)), wait=wait)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import select
 import ssl
 import time
@@ -22,6 +23,8 @@ from bot.slack.retries import SlackRetryHandler
 from kws_core.config import Environment
 
 SLACK_TIMEOUT = 15  # seconds
+LOG = logging.getLogger(__name__)
+LOG.setLevel(logging.WARNING)  # of its own: slack_sdk looks at no other one before it writes each call out, view and all
 IDLE = 30.0  # seconds that a connection is kept unused: servers and what is between close theirs after a minute or more
 NETWORK, NO_JSON = "network", "no_json"
 Failed = Callable[[str, str], None]  # method, what went wrong
@@ -103,6 +106,7 @@ def slack_client(environment: Environment, sleep: Callable[[float], None] = time
         base_url=environment.slack_api_url,
         timeout=SLACK_TIMEOUT,
         ssl=_authorities(),
+        logger=LOG,
         retry_handlers=[SlackRetryHandler(sleep=sleep)],
     )
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Any
 
 from slack_bolt import Ack, BoltContext, Respond
 from slack_sdk import WebClient
@@ -143,7 +144,7 @@ class RequestContext:
         """Answers where the person asked, to them alone."""
         answer(self.payload, self.client, self.respond, text, blocks or [paragraph(text)], replace=replace)
 
-    def open_form(self, view: View, again: str) -> None:
+    def open_form(self, view: View | dict[str, Any], again: str) -> None:
         """Open a modal; where that came too late for Slack, the person is asked to type ``again`` again.
 
         A delivery that was repeated opens none, and says nothing: its first one has done that.

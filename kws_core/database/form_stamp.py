@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, ScalarSelect, String, bindparam, cast, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, String, bindparam, cast, func, literal_column, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from kws_core.database.store import Store
@@ -33,12 +33,17 @@ _newest = select(Event.id).order_by(Event.id.desc()).limit(LATE).subquery()
 _person: Any = bindparam("person")
 
 
+def _words(words: str) -> Any:
+    """As text in the statement: what is a parameter in a list of values SQLAlchemy writes out at each execution."""
+    return literal_column(f"'{words}'", String)
+
+
 def _listed(*columns: InstrumentedAttribute[Any]) -> Any:
     """These columns of all rows as one text, NULL without rows."""
     text: ColumnElement[str] = cast(columns[0], String)
     for column in columns[1:]:
         text = text + ":" + cast(column, String)
-    return func.aggregate_strings(text, ",")
+    return func.aggregate_strings(text, _words(","))
 
 
 def _of(owner: InstrumentedAttribute[str], *columns: InstrumentedAttribute[Any]) -> Any:
@@ -50,13 +55,14 @@ def _scalar(query: Any) -> ScalarSelect[Any]:
     return found
 
 
+_NOT_OVER = [_words(status.value) for status in sorted(NOT_OVER)]
 _LAB = (  # rows of nodes are only added; their version counts every change but a ping's
     _scalar(select(func.sum(NodeRecord.version))),
     # of many, as the highest one alone doesn't tell of a lower one that is committed later
     _scalar(select(func.sum(_newest.c.id))),
 )
 _PERSON = (
-    _scalar(_of(Rental.owner, Rental.id, Rental.version).where(Rental.status.in_(NOT_OVER))),
+    _scalar(_of(Rental.owner, Rental.id, Rental.version).where(Rental.status.in_(_NOT_OVER))),
     _scalar(
         select(_listed(Placement.rental_id, Placement.resize_at)).where(Placement.resize_at.is_not(None))
     ),

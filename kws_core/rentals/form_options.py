@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 from cachetools import LRUCache
-from sqlalchemy.orm import Session
 
 from kws_core.config import WebSection
 from kws_core.context import Context
@@ -27,9 +26,9 @@ from kws_core.values import Size
 MOST_PEOPLE = 200  # remembered: those who have asked for a form lately
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FormOptions:
-    """What the form shows."""
+    """What the form shows. While nothing in it changes it is the same object, so what is made of it can be remembered."""
 
     images: Sequence[Image]
     sizes: Sequence[Size]
@@ -44,20 +43,28 @@ class FormOptions:
     web: WebSection | None = None
 
 
-class _LabPart(NamedTuple):
-    """The same for everybody."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _LabPart:
+    """The same for everybody; ``offers`` are what was made of it."""
 
     images: Sequence[Image]
     rooms: Sequence[NodeCapacity]
+    offers: LRUCache[tuple[_PersonPart, date], FormOptions] = field(
+        default_factory=lambda: LRUCache(MOST_PEOPLE)
+    )
 
 
-class _PersonPart(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class _PersonPart:
     """What is the person's."""
 
-    mine: Sequence[Rental]
-    keys: Sequence[SavedKey]
-    networks: Sequence[Network]
-    copies: Sequence[Copy]
+    mine: Sequence[Rental] = ()
+    keys: Sequence[SavedKey] = ()
+    networks: Sequence[Network] = ()
+    copies: Sequence[Copy] = ()
+
+
+_NOTHING = _PersonPart()  # of everybody who has nothing: they share their form
 
 
 class FormOptionsReader:
@@ -78,22 +85,35 @@ class FormOptionsReader:
         lab_key = (self.context.config, stamp.lab)
         with self._lock:
             lab, person = self._lab, self._people.get(owner)
-        if lab is None or lab[0] != lab_key or person is None or person[0] != stamp.person:
-            with self.context.store.read() as session:
-                if lab is None or lab[0] != lab_key:
-                    lab = lab_key, self._read_lab(session)
-                if person is None or person[0] != stamp.person:
-                    person = stamp.person, _read_person(session, owner)
-            with self._lock:
-                self._lab, self._people[owner] = lab, person
-        return self._options(lab[1], person[1])
+        if lab is None or lab[0] != lab_key:
+            lab = lab_key, self._read_lab()
+        if person is None or person[0] != stamp.person:
+            person = stamp.person, self._read_person(owner)
+        offers, key = lab[1].offers, (person[1], self.context.today())
+        with self._lock:
+            self._lab, self._people[owner] = lab, person
+            if key not in offers:
+                offers[key] = self._options(lab[1], *key)
+            return offers[key]
 
-    def _read_lab(self, session: Session) -> _LabPart:
-        config, known = self.context.config, queries.node_records(session)
-        return _LabPart(capacity.images(session, config, known), capacity.rooms(session, config, known))
+    def _read_lab(self) -> _LabPart:
+        config = self.context.config
+        with self.context.store.read() as session:
+            known = queries.node_records(session)
+            return _LabPart(capacity.images(session, config, known), capacity.rooms(session, config, known))
 
-    def _options(self, lab: _LabPart, person: _PersonPart) -> FormOptions:
-        today, choices = self.context.today(), self.context.expiry.choices
+    def _read_person(self, owner: str) -> _PersonPart:
+        with self.context.store.read() as session:
+            found = (
+                queries.rentals_of(session, owner),
+                queries.keys_of(session, owner),
+                queries.networks_of(session, owner),
+                queries.kept_copies(session, owner),
+            )
+        return _PersonPart(*found) if any(found) else _NOTHING
+
+    def _options(self, lab: _LabPart, person: _PersonPart, today: date) -> FormOptions:
+        choices = self.context.expiry.choices
         return FormOptions(
             images=lab.images,
             sizes=self.context.config.all_sizes(),
@@ -107,12 +127,3 @@ class FormOptionsReader:
             copies=person.copies,
             web=self.context.config.web,
         )
-
-
-def _read_person(session: Session, owner: str) -> _PersonPart:
-    return _PersonPart(
-        mine=queries.rentals_of(session, owner),
-        keys=queries.keys_of(session, owner),
-        networks=queries.networks_of(session, owner),
-        copies=queries.kept_copies(session, owner),
-    )

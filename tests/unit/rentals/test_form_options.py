@@ -192,6 +192,16 @@ def test_where_nothing_has_changed_one_statement_is_asked(world: World) -> None:
     assert len(asked) == 1
 
 
+def test_while_nothing_changes_it_is_the_same_for_all_who_have_nothing(world: World) -> None:
+    service = world.rental_service
+    first = service.offer(MINA)
+    assert service.offer(JOON) is service.offer(MINA) is first
+    world.rent("web01", JOON)
+    joons = service.offer(JOON)
+    assert joons is service.offer(JOON)
+    assert joons is not service.offer(MINA) is not first
+
+
 def test_an_event_that_is_committed_late_is_seen(world: World) -> None:
     """PostgreSQL gives ids when rows are written, not when they are committed."""
     rental = world.rent("web01")

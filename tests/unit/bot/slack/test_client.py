@@ -47,6 +47,15 @@ def test_all_threads_share_the_connections_that_are_open(slack: SlackApi, client
     assert (len(slack.asked), len(slack.connections)) == (4, 1)
 
 
+def test_no_call_is_written_out_for_a_log_that_nobody_reads(slack: SlackApi, client: CountingClient) -> None:
+    class Word(str):
+        def __repr__(self) -> str:
+            raise AssertionError("a whole view, with each call")
+
+    client.views_open(trigger_id="1.a", view={"type": Word("modal")})
+    assert slack.asked == ["views.open"]
+
+
 def test_a_connection_that_slack_has_closed_is_not_tried(slack: SlackApi, client: CountingClient) -> None:
     failures: list[Any] = []
     client.failed = lambda *what: failures.append(what)  # type: ignore[method-assign]

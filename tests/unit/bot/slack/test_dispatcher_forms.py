@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
-from harness.world import MINA, Inline, World
+from harness.world import JOON, MINA, Inline, World
 from slack_sdk.errors import SlackApiError
 from sqlalchemy import event
 
@@ -33,6 +33,7 @@ class SharedSlack:
     """Opens one form for a trigger, whichever replica asks."""
 
     opened: list[str] = field(default_factory=list)
+    views: list[Any] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     refuse: str | None = None
     meanwhile: Callable[[], None] = nothing  # while a form is being opened
@@ -42,6 +43,7 @@ class SharedSlack:
         if self.refuse or trigger_id in self.opened:
             raise SlackApiError("no", cast(Any, {"error": self.refuse or "exchanged_trigger_id"}))
         self.opened.append(trigger_id)
+        self.views.append(view)
         self.meanwhile()
 
     def respond(self, *, text: str, **_: Any) -> None:
@@ -120,6 +122,23 @@ def test_nothing_is_written_before_the_form_is_open(world: World, slack: SharedS
     assert len(before) == 2  # who it is, and whether anything has changed since the last form
     assert all(statement.startswith("SELECT") for statement in before)
     assert first.noted
+
+
+def test_a_form_is_drawn_once_while_it_is_the_same(world: World, slack: SharedSlack, first: Replica) -> None:
+    def change_language() -> None:
+        world.members.remember_person(MINA.id, locale="ko-KR", guest=False, stranger=False)
+
+    def rent_of_another() -> None:
+        world.rent("web01", JOON)
+
+    for number, change in enumerate((nothing, nothing, change_language, rent_of_another)):
+        change()
+        first.type("rent", f"1.{number}")
+    first.type("rent container", "1.9")
+    drawn = [id(view) for view in slack.views]
+    assert drawn[0] == drawn[1]
+    assert len({*drawn}) == 4
+    assert len({str(view) for view in slack.views}) == 4
 
 
 @pytest.mark.parametrize("words", ["rent", "대여 서버", "rent container"])
