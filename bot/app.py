@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +49,7 @@ SLACK_LOG.addFilter(lambda record: "will be ignored" not in record.getMessage())
 
 @dataclass(frozen=True, slots=True)
 class AppParts:
-    """What the listeners work with. ``listeners``: Bolt's threads, which only acknowledge."""
+    """What the listeners work with."""
 
     dispatcher: Dispatcher
     operations: Operations
@@ -61,12 +60,15 @@ class AppParts:
     image_jobs: ImageJobs
     homes: Homes
     client: WebClient
-    listeners: Executor
     signing_secret: str = ""
 
 
 def build_app(parts: AppParts) -> App:
-    """The app with all its listeners. It needs no network: Slack may be away when it is built."""
+    """The app with all its listeners. It needs no network: Slack may be away when it is built.
+
+    Listeners acknowledge, and leave the rest to the dispatcher's threads. So they need none of Bolt's: it would look for
+    the acknowledgement only every 10 ms.
+    """
     app = App(
         name="kws",  # else Bolt looks for it in the sources of everybody on the stack
         client=parts.client,
@@ -74,7 +76,7 @@ def build_app(parts: AppParts) -> App:
         signing_secret=parts.signing_secret or "unused in Socket Mode",
         token_verification_enabled=False,
         before_authorize=payloads.checker(parts.client.base_url),
-        listener_executor=parts.listeners,
+        process_before_response=True,  # on the thread that took the request
         raise_error_for_unhandled_request=False,
         logger=SLACK_LOG,
     )
@@ -114,16 +116,12 @@ def _authorize(token: str) -> Any:
 
 
 def _error_listener(dispatcher: Dispatcher) -> Any:
-    def on_error(
-        error: Exception, context: BoltContext, response: BoltResponse | None
-    ) -> BoltResponse | None:
-        """A 200 keeps Slack from showing its own error; the person gets ours. None: it was acknowledged already."""
+    def on_error(error: Exception, context: BoltContext) -> BoltResponse:
+        """A 200 keeps Slack from showing its own error; the person gets ours."""
         payload: Payload | None = context.get(payloads.KEY)  # None: it failed before that was read
         user_id = payload.asker[0] if payload else ""
         texts = dispatcher.directory.texts_of(user_id)
         reference = error_messages.new_reference(error, f"listener for {user_id}")
-        if response is None:
-            return None
         command = isinstance(payload, SlashCommand)
         return BoltResponse(status=200, body=texts(error_messages.BUG, ref=reference) if command else "")
 

@@ -144,7 +144,6 @@ class Service:
             self.image_jobs,
             self.homes,
             self.client,
-            self.threads.listeners,
             self.environment.signing_secret,
         )
 
@@ -251,7 +250,7 @@ class Service:
         self.notifier.stop()
         self.homes.stop()
         self.image_jobs.stop()
-        self.threads.shutdown(deadline)
+        self.threads.shutdown(deadline, [socket.client.message_workers for socket in self.sockets])
         for closer in closers:
             closer.join(self._goodbye)
         for loop in self.loops:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from kws_core.config import Config
 
-LISTENERS = 32
+LISTENERS = 32  # of each Socket Mode connection
 WORKERS = 16
 NOTIFIERS = 8
 IMAGES = 3
@@ -41,10 +41,9 @@ class NodeExecutors:
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """``listeners`` acknowledge what Slack sends, ``workers`` serve it, ``notifiers`` tell people."""
+    """``workers`` serve what Slack sends, ``notifiers`` tell people."""
 
     nodes: NodeExecutors
-    listeners: Executor
     workers: Executor
     notifiers: Executor
     pictures: Executor
@@ -55,18 +54,20 @@ class Threads:
         """As many as a lab needs."""
         return cls(
             NodeExecutors(config),
-            ThreadPoolExecutor(LISTENERS, thread_name_prefix="bolt"),
             ThreadPoolExecutor(WORKERS, thread_name_prefix="worker"),
             ThreadPoolExecutor(NOTIFIERS, thread_name_prefix="notify"),
             ThreadPoolExecutor(1, thread_name_prefix="picture"),
             ThreadPoolExecutor(IMAGES, thread_name_prefix="images"),
         )
 
-    def shutdown(self, deadline: float) -> None:
-        """Wait until ``deadline`` (seconds of time.monotonic): what was acknowledged is served, no picture is begun."""
+    def shutdown(self, deadline: float, listeners: Sequence[Executor]) -> None:
+        """Wait until ``deadline`` (seconds of time.monotonic): what was acknowledged is served, no picture is begun.
+
+        ``listeners`` acknowledge what Slack sends, and come first: they give the workers more to do.
+        """
         self.pictures.shutdown(wait=False, cancel_futures=True)
-        pools = [self.listeners, self.workers, self.pictures, self.images, self.notifiers]
-        _drain(pools, deadline)
+        _drain(listeners, deadline)
+        _drain([self.workers, self.pictures, self.images, self.notifiers], deadline)
         self.nodes.shutdown(deadline)
 
 

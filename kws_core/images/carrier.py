@@ -65,8 +65,8 @@ class Carrier:
 
     def tick(self) -> None:
         """Look for rentals that wait for a copy."""
-        with self.context.store.read() as session:
-            waiting = session.execute(_WAITING).all()
+        with self.context.store.look() as connection:
+            waiting = connection.execute(_WAITING).all()
         for placement, target, copy, source in waiting:
             if (copy, target) not in self._under_way and target in self.nodes:
                 self._under_way.add((copy, target))

@@ -72,8 +72,8 @@ class HomeStates:
         """Whose may have to be drawn again now, the longest waiting first."""
         now = self.context.now()
         known = {"now": now, "who": self.context.who, "opened": now - KEPT_FRESH, "most": most}
-        with self.context.store.read() as session:
-            return session.scalars(_DUE, known).all()
+        with self.context.store.look() as connection:
+            return connection.scalars(_DUE, known).all()
 
     def acquire(self, person: str) -> AbstractContextManager[bool]:
         """For the length of the block nobody else draws it: what was drawn last is then what Slack shows."""

@@ -32,7 +32,7 @@ def threads_by_hand(config: Config) -> Threads:
 
 def no_threads(config: Config) -> Threads:
     """Everything is done by who asks for it."""
-    return Threads(NodesByHand(config), *(Inline() for _ in range(5)))
+    return Threads(NodesByHand(config), *(Inline() for _ in range(4)))
 
 
 def parts_by_hand(sleep: Callable[[float], None] = lambda seconds: None, **others: Any) -> Parts:
