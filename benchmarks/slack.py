@@ -1,6 +1,6 @@
 """How fast KWS answers a crowd while one node is a black hole, beside a bare Bolt app that opens the same modal.
 
-    python -m benchmarks.slack [--people 100] [--seconds 22] [--rounds 3] [--think 6] [--silent 1]
+    python -m benchmarks.slack [--people 100] [--seconds 22] [--rounds 3] [--think 6] [--unresponsive 1]
 
 `kws run` is a process of its own, on the real OpenStack pool: two local stand-ins answer it, a third node takes
 connections and says nothing. The bare app (bare_app.py) is another process. Each has a local workspace, in this
@@ -138,7 +138,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=22, help="of one turn")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--think", type=float, default=6, help="seconds between two commands of a person")
-    parser.add_argument("--silent", type=int, default=1, help="nodes that are black holes")
+    parser.add_argument("--unresponsive", type=int, default=1, help="nodes that are black holes")
     return parser.parse_args()
 
 
@@ -148,7 +148,7 @@ def start(folder: Path, options: argparse.Namespace, stack: ExitStack) -> list[C
         *default_users(),
         *(User(f"U0B{n:07d}", f"p{n}", locale="ko-KR") for n in range(options.people)),
     ]
-    clouds = stack.enter_context(cloud_nodes(folder, ANSWERING, options.silent))
+    clouds = stack.enter_context(cloud_nodes(folder, ANSWERING, options.unresponsive))
     spaces = [stack.enter_context(Workspace(users=users)) for _ in range(2)]
     ours = Contestant(KWS, spaces[0], stack.enter_context(kws(folder, spaces[0], clouds)))
     spaces[0].wait_connected(2, 60)
@@ -183,7 +183,13 @@ def tell(report: Report, one: Contestant) -> None:
     app = spread(turn.app / n * 1000 for turn, n in turns)
     own = spread((turn.app - one.idle * turn.seconds) / n * 1000 for turn, n in turns)
     here = spread(turn.here / n * 1000 for turn, n in turns)
-    columns = ["forms", "lost", "processor ms per form: the bot", "without what it takes idle", "workspace and people"]
+    columns = [
+        "forms",
+        "lost",
+        "processor ms per form: the bot",
+        "without what it takes idle",
+        "workspace and people",
+    ]
     row = [sum(forms), sum(t.lost for t in one.turns), app, own, here]
     report.table(f"{one.name}: work", [*columns, "processor ms per idle second"], [[*row, one.idle * 1000]])
 

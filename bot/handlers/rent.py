@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from datetime import date
 from threading import Lock
-from typing import Any, cast
+from typing import cast
 
 from cachetools import LRUCache, cachedmethod
 from slack_bolt import App
@@ -62,7 +62,7 @@ class Rent:
         self.dispatcher = dispatcher
         self.context = dispatcher.context
         self.rental_service = dispatcher.rental_service
-        self._forms: LRUCache[Any, dict[str, Any]] = LRUCache(MOST_FORMS)
+        self._forms: LRUCache[Hashable, dict[str, object]] = LRUCache(MOST_FORMS)
         self._lock = Lock()
 
     def asked(self, request: RequestContext, rest: str) -> None:
@@ -92,7 +92,7 @@ class Rent:
         request.open_form(view, "/kws rent" if copy is None else "/kws copies")
 
     @cachedmethod(lambda self: self._forms, lock=lambda self: self._lock)
-    def _drawn(self, offer: FormOptions, locale: Locale, kind: Kind, copy: str | None) -> dict[str, Any]:
+    def _drawn(self, offer: FormOptions, locale: Locale, kind: Kind, copy: str | None) -> dict[str, object]:
         """The form as it opens, made once for all who see the same: JSON of it takes as long as all else they wait for."""
         shown, policy = rent_form.Shown(kind=kind), self.context.config.policy
         return rent_form.build(offer, policy, Texts(locale), shown, copy=copy).to_dict()

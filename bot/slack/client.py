@@ -24,7 +24,8 @@ from kws_core.config import Environment
 
 SLACK_TIMEOUT = 15  # seconds
 LOG = logging.getLogger(__name__)
-LOG.setLevel(logging.WARNING)  # of its own: slack_sdk looks at no other one before it writes each call out, view and all
+# a level of its own: slack_sdk looks at no other one before it writes each call out, view and all
+LOG.setLevel(logging.WARNING)
 IDLE = 30.0  # seconds that a connection is kept unused: servers and what is between close theirs after a minute or more
 NETWORK, NO_JSON = "network", "no_json"
 Failed = Callable[[str, str], None]  # method, what went wrong
@@ -42,7 +43,8 @@ class CountingClient(WebClient):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._kept: deque[tuple[HTTPConnection, float]] = deque()  # and since when; the last one used is at the end
+        # and since when; the last one used is at the end
+        self._kept: deque[tuple[HTTPConnection, float]] = deque()
 
     def api_call(self, api_method: str, **options: Any) -> SlackResponse:
         """As WebClient's."""
@@ -61,7 +63,7 @@ class CountingClient(WebClient):
             self._kept.pop()[0].close()
 
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
-        """One try of a call: slack_sdk asks its retry handlers what an error means, here as ever."""
+        """One try of a call: slack_sdk asks its retry handlers what an error means."""
         if self.proxy is not None:
             found: dict[str, Any] = super()._perform_urllib_http_request_internal(url, req)
             return found

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
 
 from slack_bolt import Ack, BoltContext, Respond
 from slack_sdk import WebClient
@@ -144,7 +143,7 @@ class RequestContext:
         """Answers where the person asked, to them alone."""
         answer(self.payload, self.client, self.respond, text, blocks or [paragraph(text)], replace=replace)
 
-    def open_form(self, view: View | dict[str, Any], again: str) -> None:
+    def open_form(self, view: View | dict[str, object], again: str) -> None:
         """Open a modal; where that came too late for Slack, the person is asked to type ``again`` again.
 
         A delivery that was repeated opens none, and says nothing: its first one has done that.
@@ -216,9 +215,7 @@ class Dispatcher:
         self.directory = directory
         self.executor = executor
 
-    def dispatch(
-        self, serve: Serve, payload: Payload, respond: Respond, *, opens: bool = False
-    ) -> None:
+    def dispatch(self, serve: Serve, payload: Payload, respond: Respond, *, opens: bool = False) -> None:
         """Serve the request soon, on a thread of ours; a repeated delivery is dropped.
 
         With our client, not with the one that Bolt makes for each request: that counts no failures, and keeps no

@@ -52,6 +52,7 @@ class _Connection(BaseHTTPRequestHandler):
     """Stays open for the next request."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits 40 ms for the acknowledgement of its headers
     server: SlackApi
 
     def setup(self) -> None:

@@ -128,7 +128,9 @@ def client(slack: SlackApi, pauses: Pauses) -> Iterator[CountingClient]:
     client.close()
 
 
-def test_a_message_that_slack_put_off_is_posted_once(slack: SlackApi, client: CountingClient, pauses: Pauses) -> None:
+def test_a_message_that_slack_put_off_is_posted_once(
+    slack: SlackApi, client: CountingClient, pauses: Pauses
+) -> None:
     slack.answers = [429, 429]
     client.chat_postMessage(channel="D1", text="x")
     assert (slack.asked, pauses) == (["chat.postMessage"] * 3, [2, 2])
@@ -145,7 +147,9 @@ def test_a_message_that_may_have_been_posted_is_not_sent_again(
 
 
 @pytest.mark.parametrize("status", [500, 503, None])
-def test_a_question_is_asked_again_three_times(slack: SlackApi, client: CountingClient, status: int | None) -> None:
+def test_a_question_is_asked_again_three_times(
+    slack: SlackApi, client: CountingClient, status: int | None
+) -> None:
     slack.answers = [status] * 3
     assert client.conversations_history(channel="D1")["ok"]
     assert len(slack.asked) == 4
