@@ -151,7 +151,7 @@ class NodesHere(NodeExecutors):
 
 def threads_here(config: Config) -> Threads:
     """Everything is done by who asks for it."""
-    return Threads(NodesHere(config), *(Inline() for _ in range(5)))
+    return Threads(NodesHere(config), *(Inline() for _ in range(4)))
 
 
 def spawn_here(target: Callable[[], object], name: str) -> Thread:

@@ -103,7 +103,9 @@ def test_what_is_left_is_done_once_it_is_closed(
     assert answered(dispatcher, lambda form: Later(served.append, url)) == [{}]
     (request,) = served
     assert (request.who, request.via, request.respond.response_url) == (MINA, "form", back)
-    assert request.client is dispatcher.directory.client  # whose failures are counted, and whose connections are kept
+    assert (
+        request.client is dispatcher.directory.client
+    )  # whose failures are counted, and whose connections are kept
 
 
 def test_a_form_may_stay_open_and_be_drawn_again(dispatcher: Dispatcher) -> None:
