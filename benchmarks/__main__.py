@@ -50,7 +50,7 @@ RUNS = (
     Run("slack", 3, "", 1, "--people 50 --seconds 8 --rounds 2"),
     Run("growth", 4, "", 1, "--quick --rounds 3"),
     Run("growth_postgresql", 2, f"{POSTGRESQL} 5 --most 10000", 0.5, f"{POSTGRESQL} 3 --quick", "growth"),
-    Run("month", 7, "--rentals 100", 1, "--rentals 20 --days 14"),
+    Run("month", 8, "--rentals 100", 1, "--rentals 20 --days 14"),
     Run("start_up", 4, "", 1, "--rounds 3 --starts 1 --rest 20"),
     Run("web", 0.5, "", 0.5, "--requests 100"),
 )  # fmt: skip

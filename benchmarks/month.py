@@ -1,13 +1,13 @@
 """Whether the memory of `kws run` grows: a simulated month with 1,000 rentals a day in one process.
 
-    python -m benchmarks.month [--days 30] [--rentals 1000] [--trace]
+    python -m benchmarks.month [--days 33] [--rentals 1000] [--trace]
 
 The whole service (`bot.service.Service`, its Bolt app and all that its loops and chores call) runs in this process on
 SQLite and simulated nodes. Slack answers from memory and keeps nothing. Every thread is this one, and the clock jumps to
 what is due next, so that a day takes seconds. Each day, people open the form and submit it, have their card, key, and
 "ready" message, open their Home tabs, extend, and return; what is overdue ends in the nightly cleanup. RSS is read at the
 end of each day, after a garbage collection. The slope is that of a line through all days after the first week: in that
-week, caches that have a limit fill up.
+week, caches that have a limit fill up, and everything has run once, the message of the 1st too. The last day is the next 1st.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 from slack_workspace.block_kit.forms import values_of
 
-START = datetime(2026, 11, 16, 23, 0, tzinfo=UTC)  # 8 o'clock in Seoul, two weeks before the first of a month
+START = datetime(2026, 11, 29, 23, 0, tzinfo=UTC)  # 8 o'clock in Seoul, on the day before the 1st
+DAYS = 33  # until the next 1st, which looks back at a whole month
 PEOPLE, NODES, BURST, HOMES = 200, 8, 50, 10
 WEEK = 7
 GOAL = 1.0  # MiB a week
@@ -356,7 +357,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.month", description=__doc__)
-    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--days", type=int, default=DAYS)
     parser.add_argument("--rentals", type=int, default=1000, help="a day")
     parser.add_argument(
         "--trace", action="store_true", help="show which lines keep what was allocated after two weeks"
