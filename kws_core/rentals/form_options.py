@@ -58,13 +58,13 @@ class _LabPart:
 class _PersonPart:
     """What is the person's."""
 
-    mine: Sequence[Rental] = ()
-    keys: Sequence[SavedKey] = ()
-    networks: Sequence[Network] = ()
-    copies: Sequence[Copy] = ()
+    mine: Sequence[Rental]
+    keys: Sequence[SavedKey]
+    networks: Sequence[Network]
+    copies: Sequence[Copy]
 
 
-_NOTHING = _PersonPart()  # of everybody who has nothing: they share their form
+_NOTHING = _PersonPart([], [], [], [])  # of everybody who has nothing: they share their form
 
 
 class FormOptionsReader:
