@@ -82,7 +82,7 @@ class Heartbeat:
 
     def _beat(self) -> bool:
         """Whether the beat before this one was in time."""
-        with self.context.store.write() as session:
+        with self.context.store.write(first=True) as session:
             row, now = session.get(Replica, self.context.who, with_for_update=True), self._now(session)
             if row is None:
                 session.add(Replica(who=self.context.who, started_at=now, seen_at=now))

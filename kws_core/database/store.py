@@ -7,7 +7,7 @@ SQLite serves one process on one host; PostgreSQL serves several replicas.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -18,6 +18,10 @@ from kws_core.database.engine import driver_of, make_engine
 from kws_core.database.schema import MIGRATIONS, up_to_date
 from kws_core.database.turns import Turns
 from kws_core.errors import StoreDown
+
+WRITERS = (
+    8  # threads of one process on PostgreSQL: they leave some of its 15 connections to those who can't wait
+)
 
 
 class Store:
@@ -32,22 +36,28 @@ class Store:
         self._single = self.engine.execution_options(**alone)
         self._lone = self.engine.execution_options(hasty=True) if self.single_process else self._single
         self._hasty = sessionmaker(self.engine.execution_options(hasty=True), expire_on_commit=False)
-        self._turns = Turns()
+        self._turns = Turns(1 if self.single_process else WRITERS)
+        self._alone = self._turns if self.single_process else Turns()
 
     @contextmanager
     def write(self, *, hasty: bool = False, alone: bool = False, first: bool = False) -> Iterator[Session]:
         """One transaction, committed at the end of the block; on SQLite it is alone from its start.
 
         SQLite's own waiting is a poll every 0.1 s without any order, in which a form may be overtaken for seconds;
-        so this process's writers take turns before they come to it. On PostgreSQL those do that are to be ``alone``,
-        so that only one of them needs a connection to wait for other replicas. ``first``: a person waits for it.
+        so this process's writers take turns before they come to it. On PostgreSQL ``WRITERS`` have theirs at a time,
+        and of those that are to be ``alone`` one, so that the others need no connection to wait for one lock.
+        ``first``: before all others; on PostgreSQL, what isn't to be alone then waits for nobody.
 
         ``hasty`` is for what a power cut may undo: SQLite does not wait for the disk, nor do the writers behind it.
         A process that is killed loses nothing by it (https://sqlite.org/pragma.html#pragma_synchronous).
         """
-        turn = self._turns.turn(first=first) if alone or self.single_process else nullcontext()
-        with turn, (self._hasty if hasty else self._write).begin() as session:
+        with self._turn(alone, first), (self._hasty if hasty else self._write).begin() as session:
             yield session
+
+    def _turn(self, alone: bool, first: bool) -> AbstractContextManager[None]:
+        if first and not alone and not self.single_process:
+            return nullcontext()
+        return (self._alone if alone else self._turns).turn(first=first)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -64,8 +74,7 @@ class Store:
     @contextmanager
     def note(self) -> Iterator[Connection]:
         """For one statement that writes a row with every request: hasty, and without a session."""
-        turn = self._turns.turn() if self.single_process else nullcontext()
-        with turn, self._lone.begin() as connection:
+        with self._turns.turn(), self._lone.begin() as connection:
             yield connection
 
     def ask(self) -> None:

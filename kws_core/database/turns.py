@@ -9,11 +9,11 @@ from threading import Lock
 
 
 class Turns:
-    """One thread at a time. A plain lock has no order: under load it lets some wait for seconds."""
+    """So many threads at a time. A plain lock has no order: under load it lets some wait for seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: int = 1) -> None:
         self._guard = Lock()
-        self._taken = False
+        self._free = places
         self._first: deque[Lock] = deque()
         self._others: deque[Lock] = deque()
 
@@ -35,8 +35,8 @@ class Turns:
 
     def _take(self, first: bool) -> None:
         with self._guard:
-            if not self._taken:
-                self._taken = True
+            if self._free:
+                self._free -= 1
                 return
             mine = Lock()
             mine.acquire()
@@ -49,4 +49,4 @@ class Turns:
             if waiting:
                 waiting.popleft().release()
             else:
-                self._taken = False
+                self._free += 1

@@ -21,6 +21,7 @@ from kws_core.tables.states import Status
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 3  # who are placed in one transaction
 LATE = "late"  # key of the event that a first day could not be kept
 
 
@@ -38,15 +39,22 @@ class Waiting:
         with self.context.store.read() as session:
             if not anybody_waits(session):
                 return []
-        with queries.capacity_turn(self.context.store) as session:
-            book = self._list(session)
-            self._lapse(book)
-            served = self._place(session, book)
+        served = some = self._serve_some()
+        while len(some) == AT_ONCE:
+            some = self._serve_some()
+            served += some
         if served:
             log.info("placed %s that waited", len(served))
             self.context.work.set()
         self.context.mail.set()
         return served
+
+    def _serve_some(self) -> list[str]:
+        """So many that people whose forms wait for the same lock don't notice."""
+        with queries.capacity_turn(self.context.store) as session:
+            book = self._list(session)
+            self._lapse(book)
+            return self._place(session, book)
 
     def places(self) -> Mapping[str, Place]:
         """By rental, where each stands that waits for room."""
@@ -63,15 +71,18 @@ class Waiting:
                 del book.rentals[waiter.id]
 
     def _place(self, session: Session, book: WaitingList) -> list[str]:
-        served = []
+        served: list[str] = []
         calendar, slots = book.ready()
-        for rental_id, slot in slots.items():
+        while slots and len(served) < AT_ONCE:
+            rental_id = next(iter(slots))
+            slot = slots.pop(rental_id)
             if self._fits(book, book.rentals[rental_id], slot.node):
                 self._begin(session.get_one(Rental, rental_id), slot.node)
                 session.flush()
                 served.append(rental_id)
+        settled = served + list(slots)  # the others have their turn in the next transaction
         for waiter in book.rentals.values():
-            if waiter.id not in served and waiter.starts_on is not None and book.today >= waiter.starts_on:
+            if waiter.id not in settled and waiter.starts_on is not None and book.today >= waiter.starts_on:
                 self._tell_late(session, session.get_one(Rental, waiter.id))
         book.keep_promises(calendar)
         return served

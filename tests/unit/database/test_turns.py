@@ -37,6 +37,16 @@ def test_who_is_waited_for_goes_first_and_the_others_as_they_came() -> None:
     assert len(turns) == 0
 
 
+def test_as_many_as_there_are_places_have_theirs_at_the_same_time() -> None:
+    turns, had = Turns(2), list[str]()
+    with ThreadPoolExecutor(1) as pool:
+        with turns.turn(), turns.turn():
+            coming = come(pool, turns, had, "a")
+            assert had == []
+        coming.result(PATIENCE)
+    assert had == ["a"]
+
+
 def test_a_turn_that_ends_in_an_error_is_passed_on() -> None:
     turns, had = Turns(), list[str]()
 
