@@ -10,12 +10,10 @@ import shutil
 import subprocess
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from io import StringIO
 
 import pytest
 import zxcvbn
 from passlib.hash import sha512_crypt
-from structlog.dev import RichTracebackFormatter
 
 from kws_core.errors import UserError
 from kws_core.forms import passwords
@@ -109,12 +107,9 @@ def test_a_secret_does_not_show_itself() -> None:
 
 
 def everything_said_of(error: BaseException) -> str:
-    """Plain traceback, the pretty log's one with all local variables, and the message."""
-    pretty = StringIO()
-    RichTracebackFormatter(show_locals=True, color_system=None)(
-        pretty, (type(error), error, error.__traceback__)
-    )
-    return repr(error) + "".join(traceback.format_exception(error)) + pretty.getvalue()
+    """Plain traceback, one with all local variables, and the message."""
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    return repr(error) + "".join(traceback.format_exception(error)) + "".join(told.format())
 
 
 @pytest.mark.parametrize("use", ["check", "hash"])
