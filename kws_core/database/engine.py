@@ -6,13 +6,17 @@ Every write says for itself whether it waits for the disk (``hasty``), as connec
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, Table, create_engine, event
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from kws_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 SYNCHRONOUS = {False: "FULL", True: "NORMAL"}  # by whether the write is hasty
 
@@ -38,6 +42,15 @@ def make_engine(url: str) -> Engine:
             event.listen(engine, "connect", _sqlite_keep_log)
         event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+def insert_into(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT that can be told what to do about a row that is already there."""
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # 2 MiB, which a bot on SQLite never needs
+
+    return postgresql.insert(table)
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:

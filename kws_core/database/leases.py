@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from sqlalchemy import ColumnElement, Insert, bindparam, delete, exists, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from kws_core.database.engine import insert_into
 from kws_core.database.store import Store
 from kws_core.errors import KwsError
 from kws_core.tables.base import table_of
@@ -35,8 +35,7 @@ _RELEASE = delete(_TABLE).where(_TABLE.c.what == bindparam("what"), _TABLE.c.who
 
 @cache
 def _turn(dialect: str) -> Insert:
-    insert = (sqlite if dialect == "sqlite" else postgresql).insert
-    made = insert(_TABLE)
+    made = insert_into(_TABLE, dialect)
     turn: Insert = made.on_conflict_do_update(
         index_elements=[_TABLE.c.what],
         set_={"who": made.excluded.who, "until": made.excluded.until},

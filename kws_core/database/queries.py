@@ -19,10 +19,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
+from kws_core.database.engine import insert_into
 from kws_core.database.store import Store
 from kws_core.errors import ErrorCode, UserError
 from kws_core.tables.base import SYSTEM, Base, table_of
@@ -267,7 +267,7 @@ def insert_once(session: Session, table: type[Base], values: Mapping[str, Any]) 
 
 @cache
 def _once(dialect: str, table: type[Base]) -> Insert:
-    made = (sqlite if dialect == "sqlite" else postgresql).insert(table_of(table))
+    made = insert_into(table_of(table), dialect)
     once: Insert = made.on_conflict_do_nothing().returning(*table_of(table).primary_key)
     return once
 

@@ -69,9 +69,11 @@ def words(enum: type[StrEnum], length: int) -> Enum:
 
 
 def index_where(condition: str, name: str, *columns: str, unique: bool = False) -> Index:
-    """An index of only those rows for which ``condition`` holds."""
-    where = text(condition)
-    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+    """An index of only those rows for which ``condition`` holds.
+
+    On PostgreSQL as well: migrations/env.py says so, as naming it here would load that dialect at every start.
+    """
+    return Index(name, *columns, unique=unique, sqlite_where=text(condition))
 
 
 class Base(DeclarativeBase):
