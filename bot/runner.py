@@ -19,6 +19,8 @@ from kws_core.errors import ConfigError, ListenError
 from kws_core.nodes import Node
 from kws_core.web.service import Sites
 
+HEAD_START = 1.0  # seconds in which Slack's connection need not share the processor with the loops
+
 
 @dataclass(frozen=True, slots=True)
 class Listen:
@@ -62,7 +64,7 @@ def run(
     if watch is not None:
         pages = WatchPages(service.health, service.metrics)
         servers.append(_listening(watch, lambda: watch_server.serve(pages, watch.port, watch.host)))
-    service.start()
+    service.open()
     if config.web is not None and config.web.tls == "acme":
         asked, page = (
             Listen.of("web.ask", config.web.ask),
@@ -72,7 +74,8 @@ def run(
     if http is not None:
         secret = environment.signing_secret
         servers.append(_listening(http, lambda: serve(service.app, secret, http.port, http.host)))
-    service.connect()
+    service.connect(HEAD_START)
+    service.start()
     supervisor.ready(
         "started"
     )  # not when Slack answers: it may be away for hours, and that is no failed start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -173,25 +174,37 @@ class Service:
         """Ask Slack who has left; their rentals are listed to the admins."""
         departures.look(self.context, self.directory)
 
-    def start(self) -> None:
-        """Brings the database up to date and begins to work; Slack and the nodes may still be away.
+    def open(self) -> None:
+        """Bring the database up to date, after which commands can be answered.
 
-        StoreDown when the database can't be used, or another process has it for itself.
+        Raises:
+            StoreDown: If the database can't be used, or another process has it for itself.
         """
         self.sole.claim()
         self.store.upgrade()
         self.pulse.start()
+
+    def start(self) -> None:
+        """Begin to work; Slack and the nodes may still be away."""
         self.scheduler.start()
         self.reconciler.start()
         for loop in self.loops:
             loop.start()
 
-    def connect(self) -> None:
-        """Open the Socket Mode connections, each as soon as Slack answers."""
-        for number, socket in enumerate(self.sockets, 1):
-            threading.Thread(
-                target=self._connect, args=(socket, number), name=f"connect-{number}", daemon=True
-            ).start()
+    def connect(self, head_start: float = 0.0) -> None:
+        """Open the Socket Mode connections, each as soon as Slack answers.
+
+        Args:
+            head_start: How many seconds to wait for the first of them.
+        """
+        connecting = [
+            threading.Thread(target=self._connect, args=args, name=f"connect-{args[1]}", daemon=True)
+            for args in zip(self.sockets, itertools.count(1))
+        ]
+        for thread in connecting:
+            thread.start()
+        for first in connecting[:1]:
+            first.join(head_start)
 
     def _connect(self, socket: SocketModeHandler, number: int) -> None:
         pause = 0.5

@@ -127,6 +127,7 @@ def joining(workspace: Workspace, database_url: str) -> Environment:
 @contextmanager
 def on_stage(workspace: Workspace, service: Service, stage: DemoStage) -> Iterator[None]:
     """The bot at work in the workspace."""
+    service.open()
     service.start()
     workspace.stage = stage
     service.connect()

@@ -13,7 +13,6 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from babel.dates import format_skeleton, format_time
-from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 from kws_core.values import LOCALES, Locale
@@ -93,21 +92,23 @@ def catalogue(locale: Locale) -> dict[str, tuple[str, ...]]:
     """Message id → translation, or its plural forms; empty for English."""
     if locale == ENGLISH:
         return {}
-    return {_id(m.id): _forms(m.string) for m in _read(locale) if m.id and m.string}
+    return _read(locale)[0]
 
 
 @functools.cache
 def _rule(locale: Locale) -> Callable[[int], int]:
     """Which plural form goes with a number."""
-    expression = "n != 1" if locale == ENGLISH else _read(locale).plural_expr
+    expression = "n != 1" if locale == ENGLISH else _read(locale)[1]
     return gettext.c2py(expression)
 
 
 @functools.cache
-def _read(locale: Locale) -> Catalog:
+def _read(locale: Locale) -> tuple[dict[str, tuple[str, ...]], str]:
+    """Return the translations and the plural rule; Babel's own catalog of them is a MiB larger."""
     path = files("bot.text").joinpath("locale", locale, "LC_MESSAGES", "kws.po")
     with path.open("rb") as file:
-        return read_po(file, locale=locale)
+        found = read_po(file, locale=locale)
+    return {_id(m.id): _forms(m.string) for m in found if m.id and m.string}, found.plural_expr
 
 
 def _id(message: str | list[str] | tuple[str, ...]) -> str:

@@ -364,6 +364,7 @@ class RealBench(Bench):
 
     def _animate(self) -> None:
         self.service.reconciler.steps.releaser.linger = LINGER
+        self.service.open()
         self.service.start()
         self.until(lambda: all(status.seen_at for status in self.service.rental_queries.nodes()), 30)
 

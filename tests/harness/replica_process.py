@@ -69,6 +69,7 @@ def live(order: dict[str, Any]) -> None:
     for section in config.nodes:
         nodes[section.name] = FarNode(section.name, order["line"], os.getpid(), service.context.who)
     nodes[config.nodes[0].name].ping()  # makes its name known before it does anything
+    service.open()
     service.start()
     chores = Loop("chores", lambda: _chores(service), threading.Event())
     chores.start()

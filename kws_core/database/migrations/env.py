@@ -14,7 +14,9 @@ def run() -> None:
     """Run the migrations in the caller's transaction."""
     connection = context.config.attributes["connection"]
     for table in Base.metadata.tables.values():
-        for index in table.indexes:  # what index_where() leaves to here; only a revision's autogeneration reads it
+        for (
+            index
+        ) in table.indexes:  # what index_where() leaves to here; only a revision's autogeneration reads it
             index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
