@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import signal
 import socket
@@ -148,6 +149,16 @@ def kws(folder: Path, workspace: Workspace, clouds: dict[str, str]) -> Program:
     """`kws run` as its users run it."""
     database = {"KWS_DATABASE_URL": f"sqlite:///{folder / 'kws.db'}"}
     return Program(folder, ["bot", "run"], clouds | slack_of(workspace) | database)
+
+
+def libraries(folder: Path, workspace: Workspace, clouds: dict[str, str]) -> Program:
+    """The bare app, which also uses all libraries of KWS."""
+    view = folder / "view.json"
+    title = {"type": "plain_text", "text": "KWS"}
+    view.write_text(json.dumps({"type": "modal", "title": title, "blocks": [{"type": "divider"}]}))
+    own = {"KWS_DATABASE_URL": f"sqlite:///{folder / 'bare.db'}", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
+    arguments = ["benchmarks.bare_app", str(view), "--libraries"]
+    return Program(folder, arguments, clouds | slack_of(workspace) | own)
 
 
 def wait_for_nodes(folder: Path, clouds: dict[str, str], count: int, seconds: float = 60) -> None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.commands import GOOD, TOKENS, kws, kws_process
+from harness.world import make_config
+
+from bot import runner
+from bot.service import Service
+from kws_core.config import Environment
 
 
 def test_help(tmp_path: Path) -> None:
@@ -122,3 +132,46 @@ def test_the_demo_plays_the_main_job(tmp_path: Path) -> None:
     assert "ssh -i ~/.ssh/kws-web01" in result.stdout
     assert ":white_circle:" in result.stdout
     assert list(tmp_path.glob("*.db")) == [], "everything is thrown away"
+
+
+@pytest.fixture
+def signals_as_they_were() -> Iterator[None]:
+    held = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in held.items():
+        signal.signal(number, handler)
+
+
+def test_objects_are_collected_again_after_a_mistake(tmp_path: Path) -> None:
+    assert kws(tmp_path, "run", toml="[nonsense]").returncode == 2
+    assert gc.isenabled()
+
+
+@pytest.mark.usefixtures("signals_as_they_were")
+def test_slack_is_connected_before_the_loops_take_the_processor(tmp_path: Path) -> None:
+    done: list[str] = []
+
+    class Noting(Service):
+        def open(self) -> None:
+            done.append("open")
+            super().open()
+
+        def connect(self, head_start: float = 0.0) -> None:
+            done.append(f"connect {head_start:g}")
+
+        def start(self) -> None:
+            done.append("start")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        def stop(self) -> None:
+            done.append("stop")
+            super().stop()
+
+    values: dict[str, Any] = {
+        "bot_token": "xoxb-1",
+        "app_token": "xapp-1",
+        "slack_api_url": "http://127.0.0.1:9/api/",
+    }
+    environment = Environment(**values, database_url=f"sqlite:///{tmp_path / 'kws.db'}")
+    runner.run(make_config(1), environment, {}, None, None, build=Noting)
+    assert done == ["open", f"connect {runner.HEAD_START:g}", "start", "stop"]
