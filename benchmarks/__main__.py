@@ -10,6 +10,7 @@ docs/explanation/performance.md, is refused. Not in the list: `benchmarks.moves`
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 import time
@@ -38,13 +39,13 @@ class Run:
         return [
             "-m",
             f"benchmarks.{self.module or self.name}",
-            *(self.quick if quick else self.options).split(),
+            *shlex.split(self.quick if quick else self.options),
         ]
 
 
 POSTGRESQL = "--database postgresql --series history --rounds"
 RUNS = (
-    Run("submit_to_ready", 24, "--rentals 1,10,40 --repeat 5,2,1 --against floor,layer",
+    Run("submit_to_ready", 24, "--rentals 1,10,40 --repeat 5,2,1 --against 'floor,floor with group'",
         2, "--rentals 1 --repeat 1 --against floor"),
     Run("night_pass", 10, "--rentals 40 --repeat 2", 2, "--rentals 6 --sample 1"),
     Run("slack", 3, "", 1, "--people 50 --seconds 8 --rounds 2"),
@@ -88,7 +89,7 @@ def announce(runs: Sequence[Run], *, quick: bool) -> None:
     """What is to come, and how long it takes."""
     minutes = {run.name: run.quick_minutes if quick else run.minutes for run in runs}
     rows = [
-        [run.name, f"{minutes[run.name]:g}", "python " + " ".join(run.command(quick=quick))] for run in runs
+        [run.name, f"{minutes[run.name]:g}", "python " + shlex.join(run.command(quick=quick))] for run in runs
     ]
     print(markdown(["benchmark", "minutes", "command"], rows))
     print(f"\nabout {sum(minutes.values()):g} minutes; less where one can't run", flush=True)
