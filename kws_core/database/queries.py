@@ -211,7 +211,7 @@ def lock_capacity(session: Session) -> None:
 
 @contextmanager
 def capacity_turn(store: Store, *, first: bool = False) -> Iterator[Session]:
-    """One transaction that gives or takes room: of those there is one at a time. ``first``: a person waits for it."""
+    """One transaction that gives or takes room: of those there is one at a time. ``first``: people wait for it."""
     with store.write(alone=True, first=first) as session:
         lock_capacity(session)
         yield session

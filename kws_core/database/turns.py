@@ -8,12 +8,16 @@ from contextlib import contextmanager
 from threading import Lock
 
 
+IN_A_ROW = 3  # of the first, while others wait: they must come to their turn, too
+
+
 class Turns:
     """So many threads at a time. A plain lock has no order: under load it lets some wait for seconds."""
 
     def __init__(self, places: int = 1) -> None:
         self._guard = Lock()
         self._free = places
+        self._row = 0  # of the first, since another one had a turn
         self._first: deque[Lock] = deque()
         self._others: deque[Lock] = deque()
 
@@ -23,7 +27,7 @@ class Turns:
 
     @contextmanager
     def turn(self, *, first: bool = False) -> Iterator[None]:
-        """Wait for a turn, and have it for the length of the block. ``first``: before all that aren't.
+        """Wait for a turn, and have it for the length of the block. ``first``: before those that aren't.
 
         A thread that has a turn must not ask for another one.
         """
@@ -45,8 +49,9 @@ class Turns:
 
     def _pass_on(self) -> None:
         with self._guard:
-            waiting = self._first or self._others
-            if waiting:
-                waiting.popleft().release()
-            else:
+            if not len(self):
                 self._free += 1
+                return
+            first = bool(self._first) and (self._row < IN_A_ROW or not self._others)
+            self._row = self._row + 1 if first else 0
+            (self._first if first else self._others).popleft().release()

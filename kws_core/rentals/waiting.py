@@ -50,8 +50,8 @@ class Waiting:
         return served
 
     def _serve_some(self) -> list[str]:
-        """So many that people whose forms wait for the same lock don't notice."""
-        with queries.capacity_turn(self.context.store) as session:
+        """So many that people whose forms wait for the same lock don't notice; these have waited longer."""
+        with queries.capacity_turn(self.context.store, first=True) as session:
             book = self._list(session)
             self._lapse(book)
             return self._place(session, book)

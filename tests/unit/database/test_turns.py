@@ -37,6 +37,16 @@ def test_who_is_waited_for_goes_first_and_the_others_as_they_came() -> None:
     assert len(turns) == 0
 
 
+def test_the_others_come_to_their_turn_while_the_first_keep_coming() -> None:
+    turns, had = Turns(), list[str]()
+    with ThreadPoolExecutor(8) as pool:
+        with turns.turn():
+            coming = [come(pool, turns, had, name) for name in "abABCDEF"]
+        for one in coming:
+            one.result(PATIENCE)
+    assert "".join(had) == "ABCaDEFb"
+
+
 def test_as_many_as_there_are_places_have_theirs_at_the_same_time() -> None:
     turns, had = Turns(2), list[str]()
     with ThreadPoolExecutor(1) as pool:
