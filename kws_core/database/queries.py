@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from sqlalchemy import (
     Connection,
@@ -52,6 +53,8 @@ _NOT_OVER = RENTALS.where(Rental.status.in_(NOT_OVER)).order_by(Rental.ends_on, 
 _OF_OWNER = _NOT_OVER.where(Rental.owner == bindparam("person"), Rental.replaces.is_(None))
 _NODES = select(NodeRecord).order_by(NodeRecord.name)
 _LOCK_NODES = select(NodeRecord.name).order_by(NodeRecord.name).with_for_update()
+BUILD_SLOTS = 1  # of the advisory locks: those by node
+_LOCK_SLOTS = select(func.pg_advisory_xact_lock(BUILD_SLOTS, bindparam("key")))
 _LOCKED_NODES = _NODES.with_for_update()
 _PERSON = table_of(Person).select().where(table_of(Person).c.id == bindparam("person"))
 _DELIVERY = table_of(Delivery).insert()
@@ -207,6 +210,12 @@ def lock_capacity(session: Session) -> None:
     """Make requests take turns from here to the commit (PostgreSQL; SQLite writers do anyway)."""
     if _locks_rows(session):
         session.execute(_LOCK_NODES)
+
+
+def lock_build_slots(session: Session, node: str) -> None:
+    """Make builds on one node take turns from here to the commit, and nobody else (PostgreSQL; SQLite as above)."""
+    if _locks_rows(session):
+        session.execute(_LOCK_SLOTS, {"key": crc32(node.encode()) - 2**31})
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-
 IN_A_ROW = 3  # of the first, while others wait: they must come to their turn, too
 
 

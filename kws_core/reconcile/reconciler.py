@@ -207,7 +207,8 @@ class Reconciler:
                 wanted = build_slots.wanted(session, self.context.config, node)
             if not wanted:
                 return
-            with queries.capacity_turn(self.context.store) as session:
+            with self.context.store.write() as session:
+                queries.lock_build_slots(session, node)
                 called = build_slots.call_next(session, self.context.config, node, self.context.now())
         except Exception:
             log.exception("node %s: can't start the next builds", node)  # they look by themselves soon

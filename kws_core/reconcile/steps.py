@@ -184,7 +184,7 @@ class Steps:
 
     def _build(self, job: Job, address: Address) -> timedelta:
         """Ask for the server when it is its turn: a node builds ``max_builds`` at a time."""
-        if not self._may_have_slot(job) or not self.rows.apply(job, self._take_slot, capacity=True):
+        if not self._may_have_slot(job) or not self.rows.apply(job, self._take_slot):
             return POLL_TURN
         server_id = _ensure_machine(self._node(job), spec_of(job.rental, self.context.config.web), address)
         self.rows.apply(job, lambda s, r, p: setattr(p, "server_id", server_id))
@@ -200,6 +200,7 @@ class Steps:
     def _take_slot(self, session: Session, rental: Rental, placement: Placement) -> bool:
         if placement.server_at is not None:
             return True
+        queries.lock_build_slots(session, placement.node)
         now = self.context.now()
         if not build_slots.may_start(session, self.context.config, rental, placement.node, now):
             return False

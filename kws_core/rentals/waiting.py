@@ -37,7 +37,7 @@ class Waiting:
         To be called whenever there may be room; it costs one look while nobody waits.
         """
         with self.context.store.read() as session:
-            if not anybody_waits(session):
+            if not anybody_waits(session) or self._is_idle(self._list(session)):
                 return []
         served = some = self._serve_some()
         while len(some) == AT_ONCE:
@@ -48,6 +48,12 @@ class Waiting:
             self.context.work.set()
         self.context.mail.set()
         return served
+
+    def _is_idle(self, book: WaitingList) -> bool:
+        """Whether nothing comes of it; seen without the lock that people's forms wait for."""
+        lapsed = any(waiter.waits_until < book.today for waiter in book.rentals.values())
+        dated = any(waiter.starts_on for waiter in book.rentals.values())
+        return not lapsed and not dated and not book.ready()[1]
 
     def _serve_some(self) -> list[str]:
         """So many that people whose forms wait for the same lock don't notice; these have waited longer."""

@@ -113,7 +113,7 @@ def free_slots(session: Session, config: Config, node: str) -> int:
 
 
 def may_start(session: Session, config: Config, rental: Rental, node: str, now: datetime) -> bool:
-    """Whether a free slot is this rental's; if it is another's, that one is made due. Under lock_capacity()."""
+    """Whether a free slot is this rental's; if it is another's, that one is made due. Under lock_build_slots()."""
     free = free_slots(session, config, node)
     if not free:
         return False
@@ -130,7 +130,7 @@ def wanted(session: Session, config: Config, node: str) -> bool:
 
 
 def call_next(session: Session, config: Config, node: str, now: datetime) -> bool:
-    """Make those due whose turn it is; False if there are none. Under lock_capacity()."""
+    """Make those due whose turn it is; False if there are none. Under lock_build_slots()."""
     free = free_slots(session, config, node)
     first = fair_queue.called(fair_queue.queue_for(node, order(session)), free) if free else []
     _make_due(session, node, first, now)
