@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kws_core.context import Context
 from kws_core.database import job_ledger, queries
 from kws_core.rentals.lifecycle import end, place
 from kws_core.scheduling import capacity
-from kws_core.scheduling.placement import decision_for
+from kws_core.scheduling.placement import NodeCapacity, decision_for
 from kws_core.scheduling.waiters import Waiter, anybody_waits
 from kws_core.scheduling.waiting_list import Place, WaitingList
 from kws_core.tables.details.events import WaitLapsed, WaitLate, WaitOver
@@ -79,13 +80,17 @@ class Waiting:
     def _place(self, session: Session, book: WaitingList) -> list[str]:
         served: list[str] = []
         calendar, slots = book.ready()
+        likely = select(Rental).where(Rental.id.in_(list(slots)[:AT_ONCE]))
+        rentals = {rental.id: rental for rental in session.scalars(likely).unique()} if slots else {}
+        rooms = book.rooms
         while slots and len(served) < AT_ONCE:
             rental_id = next(iter(slots))
             slot = slots.pop(rental_id)
-            if self._fits(book, book.rentals[rental_id], slot.node):
-                self._begin(session.get_one(Rental, rental_id), slot.node)
+            if self._fits(book, rooms, book.rentals[rental_id], slot.node):
+                self._begin(rentals.get(rental_id) or session.get_one(Rental, rental_id), slot.node)
                 session.flush()
                 served.append(rental_id)
+                rooms = capacity.rooms(session, self.context.config) if slots else rooms
         settled = served + list(slots)  # the others have their turn in the next transaction
         for waiter in book.rentals.values():
             if waiter.id not in settled and waiter.starts_on is not None and book.today >= waiter.starts_on:
@@ -93,10 +98,9 @@ class Waiting:
         book.keep_promises(calendar)
         return served
 
-    def _fits(self, book: WaitingList, waiter: Waiter, node: str) -> bool:
+    def _fits(self, book: WaitingList, rooms: Sequence[NodeCapacity], waiter: Waiter, node: str) -> bool:
         """Whether it still does, with those placed that came before it."""
         wish = replace(book.request_of(waiter), only=node)
-        rooms = capacity.rooms(book.session, self.context.config)
         return any(room.node == node and decision_for(room, wish) is None for room in rooms)
 
     def _begin(self, rental: Rental, node: str) -> None:
