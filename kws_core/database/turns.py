@@ -11,7 +11,7 @@ IN_A_ROW = 3  # of the first, while others wait: they must come to their turn, t
 
 
 class Turns:
-    """So many threads at a time. A plain lock has no order: under load it lets some wait for seconds."""
+    """One thread at a time, or as many as there are ``places``. A plain lock has no order: under load it lets some wait for seconds."""
 
     def __init__(self, places: int = 1) -> None:
         self._guard = Lock()

@@ -13,7 +13,7 @@ from kws_core.expiry import A_DAY
 from kws_core.people import Actor
 from kws_core.scheduling.calendar import NOW, Calendar, Load, Slot, slot_of
 from kws_core.scheduling.placement import PlacementRequest, decision_for
-from kws_core.scheduling.waiting_list import Place, WaitingList
+from kws_core.scheduling.waiting_list import Place, WaitingList, places_of
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import PlacementState
 from kws_core.values import Kind, Size
@@ -123,7 +123,7 @@ class LabCalendar:
     def _waiting(
         self, book: WaitingList, slots: Mapping[str, Slot | None]
     ) -> list[tuple[Rental, Place | None]]:
-        places = book.places_of(slots)
+        places = places_of(book, slots)
         rows = select(Rental).where(Rental.id.in_([*places, *(one.id for one in book.promised)]))
         rentals = {rental.id: rental for rental in book.session.scalars(rows).unique()}
         queue: list[tuple[Rental, Place | None]] = [(rentals[one], place) for one, place in places.items()]

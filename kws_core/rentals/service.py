@@ -20,7 +20,7 @@ from kws_core.rentals.form_options import FormOptions, FormOptionsReader
 from kws_core.rentals.lifecycle import end, place
 from kws_core.rentals.web_names import claim, new_site
 from kws_core.scheduling import capacity
-from kws_core.scheduling.placement import PlacementRequest
+from kws_core.scheduling.placement import PlacementRequest, choose
 from kws_core.scheduling.waiters import anybody_waits
 from kws_core.scheduling.waiting_list import WaitingList
 from kws_core.tables.base import new_id
@@ -184,7 +184,7 @@ class RentalService:
             if node is None:
                 raise FormError({"starts_on": self._not_free(book, grant, wish)})
             return node, WaitStarted(starts_on=grant.starts_on, node=node)
-        if told is not None and form.wait and book.is_full(wish):
+        if told is not None and form.wait and choose(book.rooms, wish).full:
             return None, told
         ruling, slot = book.admit(who.id, wish, grant.ends_on)
         if ruling.node is not None:

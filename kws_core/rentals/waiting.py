@@ -57,7 +57,7 @@ class Waiting:
         return not lapsed and not dated and not book.ready()[1]
 
     def _serve_some(self) -> list[str]:
-        """So many that people whose forms wait for the same lock don't notice; these have waited longer."""
+        """Place a few, in one short transaction: people's forms wait for the same lock."""
         with queries.capacity_turn(self.context.store, first=True) as session:
             book = self._list(session)
             self._lapse(book)

@@ -160,7 +160,7 @@ class WaitingList:
             return True
         return self.now >= self.ends.midnight(rental.starts_on) - self._lead(rental.planned_node)
 
-    def queue(self, newcomer: BuildRequest | None = None) -> list[str]:
+    def _queue(self, newcomer: BuildRequest | None = None) -> list[str]:
         """Ids of those that wait for room, the next first: broken promises, then the fair order."""
         late = [rental for rental in self.rentals.values() if rental.starts_on and self.is_due(rental)]
         late.sort(key=lambda rental: (rental.starts_on, rental.created_at, rental.id))
@@ -173,7 +173,7 @@ class WaitingList:
         order = fair_queue.in_order(wishes, build_slots.given(self.session, wishes))
         return [rental.id for rental in late] + [wish.rental for wish in order]
 
-    def calendar(self, until: Mapping[str, date] | None = None) -> Calendar:
+    def _calendar(self, until: Mapping[str, date] | None = None) -> Calendar:
         """What is held and promised; with other end dates for some rentals, by id."""
         until = until or {}
         back = [(one.node, one.slot(self.today), one.load) for one in map(self._lasting(until), self._loads)]
@@ -204,10 +204,10 @@ class WaitingList:
     def _wish_of(self, rental: Waiter, until: date | None = None) -> Wish:
         """A rental that waits, as the calendar takes it; lasting until another day, if one is given."""
         first = None if self.is_due(rental) else rental.starts_on
-        wish = self.wish(rental.id, self.request_of(rental), until or rental.ends_on, first)
+        wish = self._wish(rental.id, self.request_of(rental), until or rental.ends_on, first)
         return wish._replace(node=rental.planned_node) if first else wish
 
-    def wish(self, rental: str, request: PlacementRequest, ends_on: date, first: date | None = None) -> Wish:
+    def _wish(self, rental: str, request: PlacementRequest, ends_on: date, first: date | None = None) -> Wish:
         """What is to last to the end of a day; from the evening before its ``first`` day on, or at once."""
         alike = request, ends_on, first
         known = self._wishes.get(alike)
@@ -227,8 +227,8 @@ class WaitingList:
 
     def plan(self) -> tuple[Calendar, dict[str, Slot | None]]:
         """Give each who waits, in order, the first slot that delays nobody before it."""
-        calendar = self.calendar()
-        return calendar, self._seat(calendar, self.queue())
+        calendar = self._calendar()
+        return calendar, self._seat(calendar, self._queue())
 
     def _seat(self, calendar: Calendar, queue: Sequence[str]) -> dict[str, Slot | None]:
         slots: dict[str, Slot | None] = {}
@@ -244,10 +244,10 @@ class WaitingList:
 
         It ends with the last of them: who is behind is not looked at.
         """
-        calendar, slots = self.calendar(), dict[str, Slot]()
+        calendar, slots = self._calendar(), dict[str, Slot]()
         wishes = {rental.id: self._wish_of(rental) for rental in self.rentals.values() if self.is_due(rental)}
         wanted = {(wish.load, wish.now) for wish in wishes.values()}
-        queue = iter(self.queue() if any(nodes for _, nodes in wanted) else ())
+        queue = iter(self._queue() if any(nodes for _, nodes in wanted) else ())
         while any(load.within(calendar.free(node, NOW)) for load, nodes in wanted for node in nodes):
             rental = next(queue, None)
             if rental is None:
@@ -262,11 +262,11 @@ class WaitingList:
     def _turn(self, owner: str) -> tuple[Calendar, list[str]]:
         """What is left for one who asks now by those who go first, and who of those that wait comes after that.
 
-        Nobody's size matters to it: it is planned once for all that is looked for in one transaction.
+        The size that is asked for doesn't matter to it: it is planned once for all that one form looks for.
         """
         if owner not in self._turns:
-            queue = self.queue(BuildRequest("", owner, "", self.now))
-            turn, calendar = queue.index(""), self.calendar()
+            queue = self._queue(BuildRequest("", owner, "", self.now))
+            turn, calendar = queue.index(""), self._calendar()
             self._seat(calendar, queue[:turn])
             self._turns[owner] = calendar, queue[turn + 1 :]
         calendar, later = self._turns[owner]
@@ -275,14 +275,7 @@ class WaitingList:
     def places(self) -> dict[str, Place]:
         """By rental, of all that wait for room now."""
         _, slots = self.plan()
-        return self.places_of(slots)
-
-    def places_of(self, slots: Mapping[str, Slot | None]) -> dict[str, Place]:
-        """By rental, in the order of the queue, where it stands by that plan."""
-        return {
-            rental: Place(number, len(slots), self.day_of(slot))
-            for number, (rental, slot) in enumerate(slots.items(), 1)
-        }
+        return places_of(self, slots)
 
     def admit(
         self, owner: str, request: PlacementRequest, ends_on: date
@@ -292,30 +285,26 @@ class WaitingList:
         if ruling.node is not None and not self.rentals:
             return ruling, Slot(ruling.node, NOW)
         calendar, _ = self._turn(owner)
-        slot = self._slot(calendar, self.wish("", request, ends_on))
+        slot = self._slot(calendar, self._wish("", request, ends_on))
         if slot is not None and slot.first == NOW:
             self.keep_promises(calendar)
             return PlacementDecision(slot.node, ruling.refused), slot
         promised = {node: RejectReason.PROMISED for node in self.statuses if node not in ruling.refused}
         return PlacementDecision(None, ruling.refused | promised), slot
 
-    def is_full(self, request: PlacementRequest) -> bool:
-        """Whether no node has room for it now, whoever waits; one that is only full might later."""
-        return choose(self.rooms, request).full
-
     def has_room(self, owner: str, request: PlacementRequest, ends_on: date) -> bool:
         """Whether admit() would find a node; nothing is written down."""
         if not self.rentals:
             return choose(self.rooms, request).node is not None
         calendar, _ = self._turn(owner)
-        return self._slot_now(calendar, self.wish("", request, ends_on)) is not None
+        return self._slot_now(calendar, self._wish("", request, ends_on)) is not None
 
     def room_for(self, request: PlacementRequest, ends_on: date) -> str | None:
         """The node for what KWS itself has to place now: it goes before those who wait, and takes no promise."""
         if not self.promised:
             return choose(self.rooms, request).node
-        calendar = self.calendar()
-        slot = self._slot_now(calendar, self.wish("", request, ends_on))
+        calendar = self._calendar()
+        slot = self._slot_now(calendar, self._wish("", request, ends_on))
         if slot is not None:
             self.keep_promises(calendar)
         return slot.node if slot else None
@@ -323,7 +312,7 @@ class WaitingList:
     def promise(self, request: PlacementRequest, first: date, ends_on: date) -> str | None:
         """The node on which room is kept from that day on, None if it would cost somebody else theirs."""
         calendar, _ = self.plan()
-        wish = self.wish("", request, ends_on, first)
+        wish = self._wish("", request, ends_on, first)
         slot = next((Slot(node, wish.first) for node in self._nodes_for(calendar, wish)), None)
         slot = slot or calendar.make_room(wish, wish.first)
         if slot is None:
@@ -348,7 +337,7 @@ class WaitingList:
         calendar, _ = self.plan()
         for later in range(1, most + 1):
             day = first + later * A_DAY
-            wish = self.wish("", request, day + (days - 1) * A_DAY, day)
+            wish = self._wish("", request, day + (days - 1) * A_DAY, day)
             if self._nodes_for(calendar, wish) or calendar.make_room(wish, wish.first):
                 return day
         return None
@@ -359,7 +348,7 @@ class WaitingList:
         self._seat(calendar, later)
         day = ends_on
         while day >= self.today:
-            wish = self.wish("", request, day)
+            wish = self._wish("", request, day)
             if self._slot_now(calendar, wish):
                 return day
             day -= A_DAY
@@ -369,15 +358,15 @@ class WaitingList:
         """Keep the promises with that rental lasting to that day; those that can't be kept then."""
         if not self.promised:
             return []
-        before, after = self.calendar(), self.calendar({rental.id: until})
+        before, after = self._calendar(), self._calendar({rental.id: until})
         self.keep_promises(after)
         lost = [self.rentals[one] for one in after.unmet if one not in before.unmet]
         return [Promised(one.name, one.owner, one.starts_on or self.today) for one in lost]
 
     def longest_of(self, rental: Rental, until: date) -> date:
         """The last day, at most that one, to which it may last with every promise kept."""
-        before, day = self.calendar(), until
-        while day > rental.ends_on and len(self.calendar({rental.id: day}).unmet) > len(before.unmet):
+        before, day = self._calendar(), until
+        while day > rental.ends_on and len(self._calendar({rental.id: day}).unmet) > len(before.unmet):
             day -= A_DAY
         return day
 
@@ -454,6 +443,14 @@ class WaitingList:
         took = [(ready - begun).total_seconds() for ready, begun in rows if ready and begun]
         usual = timedelta(seconds=median(took)) if took else USUAL_BUILD
         return min(LONGEST_LEAD, usual * 2 + SPARE)
+
+
+def places_of(book: WaitingList, slots: Mapping[str, Slot | None]) -> dict[str, Place]:
+    """By rental, in the order of the queue, where it stands by that plan."""
+    return {
+        rental: Place(number, len(slots), book.day_of(slot))
+        for number, (rental, slot) in enumerate(slots.items(), 1)
+    }
 
 
 def may_wait_again(session: Session, rental: Rental, refusal: str) -> bool:
