@@ -43,7 +43,7 @@ replicas: setup ## run two and four bots on one PostgreSQL, and kill them at ran
 faults: setup ## test every fault of nodes, Slack, and the database; writes the table in docs/explanation/reliability.md (about 10 minutes)
 	KWS_FAULTS=all $(BIN)/pytest -n 2 tests/faults
 
-load: setup ## 200 people rent within a minute on four simulated nodes (about 15 minutes)
+load: setup ## 200 people rent within a minute on four simulated nodes (about half an hour)
 	KWS_LOAD=all $(BIN)/pytest -s tests/load
 
 audit: setup ## check dependencies: pins, licenses, and known vulnerabilities if the service can be reached
