@@ -19,9 +19,7 @@ from kws_core.database.schema import MIGRATIONS, up_to_date
 from kws_core.database.turns import Turns
 from kws_core.errors import StoreDown
 
-WRITERS = (
-    8  # threads of one process on PostgreSQL: they leave some of its 15 connections to those who can't wait
-)
+WRITERS = 8  # threads of a process on PostgreSQL; the rest of its 15 connections is for those who can't wait
 
 
 class Store:
