@@ -35,7 +35,7 @@ class Store:
         self._lone = self.engine.execution_options(hasty=True) if self.single_process else self._single
         self._hasty = sessionmaker(self.engine.execution_options(hasty=True), expire_on_commit=False)
         self._turns = Turns(1 if self.single_process else WRITERS)
-        self._alone = self._turns if self.single_process else Turns()
+        self._lone_turns = self._turns if self.single_process else Turns()
 
     @contextmanager
     def write(self, *, hasty: bool = False, alone: bool = False, first: bool = False) -> Iterator[Session]:
@@ -55,7 +55,7 @@ class Store:
     def _turn(self, alone: bool, first: bool) -> AbstractContextManager[None]:
         if first and not alone and not self.single_process:
             return nullcontext()
-        return (self._alone if alone else self._turns).turn(first=first)
+        return (self._lone_turns if alone else self._turns).turn(first=first)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -394,7 +394,7 @@ def test_leaks_can_be_left_alone_after_a_restore(
     class Noting(Service):
         """Ends as soon as it would begin."""
 
-        def start(self) -> None:
+        def open(self) -> None:
             started.append(self.reconciler.sweeps)
             raise StoreDown("over")
 
