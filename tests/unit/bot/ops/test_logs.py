@@ -29,24 +29,24 @@ def log_a_failure() -> None:
     try:
         fail()
     except ValueError:
-        logging.getLogger("kws.test").exception("it %s", "failed")
+        logging.getLogger("lines").exception("it %s", "failed")
 
 
 def test_a_line_for_machines_has_what_monitoring_reads(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up("json", secrets=[KNOWN])
-    logging.getLogger("kws.test").warning("노드 %s\nuses %s", "node1", KNOWN)
+    logging.getLogger("lines").warning("노드 %s\nuses %s", "node1", KNOWN)
     line = json.loads(capsys.readouterr().err)
     moment = line.pop("timestamp")
-    assert line == {"event": "노드 node1\nuses [hidden]", "level": "warning", "logger": "kws.test"}
+    assert line == {"event": "노드 node1\nuses [hidden]", "level": "warning", "logger": "lines"}
     assert moment[10] == "T"
     assert moment.endswith("Z")
 
 
 def test_a_line_for_people_has_no_colors_outside_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up("pretty", secrets=[KNOWN])
-    logging.getLogger("kws.test").info("uses %s", KNOWN)
+    logging.getLogger("lines").info("uses %s", KNOWN)
     line = capsys.readouterr().err
-    assert line.split("Z ", 1)[1].split() == ["[info", "]", "uses", "[hidden]", "[kws.test]"]
+    assert line.split("Z ", 1)[1].split() == ["[info", "]", "uses", "[hidden]", "[lines]"]
 
 
 @pytest.mark.parametrize("log_format", ["json", "pretty"])
