@@ -45,7 +45,7 @@ class Run:
 
 POSTGRESQL = "--database postgresql --series history --rounds"
 RUNS = (
-    Run("submit_to_ready", 24, "--rentals 1,10,40 --repeat 5,2,1 --against 'floor,floor with group'",
+    Run("submit_to_ready", 26, "--rentals 1,10,40 --repeat 3,1,1 --against 'floor,floor with group'",
         2, "--rentals 1 --repeat 1 --against floor"),
     Run("night_pass", 10, "--rentals 40 --repeat 2", 2, "--rentals 6 --sample 1"),
     Run("slack", 3, "", 1, "--people 50 --seconds 8 --rounds 2"),
