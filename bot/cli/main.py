@@ -93,7 +93,7 @@ def run(
         assert settings
         assert pool
         for variable in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"):
-            os.environ.pop(variable, None)  # no library and no child process picks them up by itself
+            os.environ.pop(variable, None)  # so that no library and no child process finds them there
         logs.set_up(environment.log_format, secrets=environment.secrets())
     try:
         runner.run(
