@@ -35,6 +35,7 @@ from bot.slack.dispatcher import Dispatcher
 from bot.slack.files import Upload
 from bot.slack.messages import MessageClient
 from bot.text.web_pages import pages
+from kws_core.cluster.deliveries import WRITE_EVERY
 from kws_core.cluster.heartbeat import Heartbeat
 from kws_core.config import Config, Environment
 from kws_core.context import Context, Spawn, spawn, utcnow
@@ -166,6 +167,8 @@ class Service:
         scheduler.add_job(self.admin_notices.deliver_due, every(seconds=10), **CHORE)
         scheduler.add_job(self.key_files.remove_due, every(seconds=5), **CHORE)
         scheduler.add_job(self.carrier.tick, every(seconds=2), **CHORE)
+        noting = every(seconds=WRITE_EVERY.total_seconds())
+        scheduler.add_job(self.dispatcher.deliveries.write, noting, **CHORE)
         scheduler.add_job(self.image_jobs.close_broken, every(seconds=10), next_run_time=now, **CHORE)
         scheduler.add_job(self.look_for_departures, every(seconds=departures.EVERY.total_seconds()), **CHORE)
         return scheduler
@@ -269,6 +272,7 @@ class Service:
         for loop in self.loops:
             loop.stop(max(0.1, deadline - time.monotonic()))
         self.health.close()
+        self.dispatcher.deliveries.write()
         self.pulse.stop()
         self.client.close()
         self.store.close()

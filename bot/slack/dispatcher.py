@@ -324,7 +324,7 @@ class Dispatcher:
             if first():
                 self._apologise(error, payload, client, respond)
         else:
-            first()
+            self.deliveries.note(key)
 
     def _apologise(self, error: Exception, payload: Payload, client: WebClient, respond: Respond) -> None:
         user_id, _ = payload.asker

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import threading
+from datetime import datetime, timedelta
 
 from kws_core.context import Context
 from kws_core.database import queries
 
 FORGET_AFTER = timedelta(days=7)
+WRITE_EVERY = timedelta(seconds=2)  # Slack delivers again after three (docs.slack.dev/apis/events-api)
 
 
 class Deliveries:
@@ -15,10 +17,33 @@ class Deliveries:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self._guard = threading.Lock()
+        self._unwritten: dict[str, datetime] = {}
 
     def first_time(self, key: str) -> bool:
         """Whether this Slack delivery has not been acted on before, by any process."""
-        return queries.first_delivery(self.context.store, key, self.context.now())
+        with self._guard:
+            known = key in self._unwritten
+        return not known and queries.first_delivery(self.context.store, key, self.context.now())
+
+    def note(self, key: str) -> None:
+        """Remember a delivery that was acted on; other processes know it from the next ``write`` on.
+
+        Only for what does no harm twice: a process that dies before has forgotten it.
+        """
+        with self._guard:
+            self._unwritten.setdefault(key, self.context.now())
+
+    def write(self) -> None:
+        """Tell the other processes what was noted, all at once; to be called every ``WRITE_EVERY``."""
+        with self._guard:
+            batch = dict(self._unwritten)
+        if not batch:
+            return
+        queries.add_deliveries(self.context.store, batch)  # what fails is written with the next batch
+        with self._guard:
+            for key in batch:
+                del self._unwritten[key]
 
     def forget_old_deliveries(self) -> None:
         """Keep the table of deliveries short."""

@@ -322,6 +322,18 @@ def first_delivery(store: Store, key: str, now: datetime) -> bool:
     return True
 
 
+def add_deliveries(store: Store, noted: Mapping[str, datetime]) -> None:
+    """Write deliveries that were acted on, by key; some may be there already."""
+    with store.note() as connection:
+        rows = [{"key": key, "at": at} for key, at in noted.items()]
+        connection.execute(_add_delivery(connection.dialect.name), rows)
+
+
+@cache
+def _add_delivery(dialect: str) -> Insert:
+    return insert_into(table_of(Delivery), dialect).on_conflict_do_nothing()
+
+
 def forget_deliveries(session: Session, before: datetime) -> None:
     """Slack never redelivers what is that old."""
     session.execute(delete(Delivery).where(Delivery.at < before))

@@ -224,6 +224,7 @@ class Bench:
         for loop in self.service.loops[:2]:
             loop.turn()
         self._chore(self.service.carrier.tick)
+        self._chore(self.service.dispatcher.deliveries.write)
         self._chore(self.service.proxy.tick)
         if self.now() >= self._chores_at:
             self._chores_at = self.now() + CHORES

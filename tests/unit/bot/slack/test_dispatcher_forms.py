@@ -18,7 +18,6 @@ from bot.slack import payloads
 from bot.slack.directory import Directory
 from bot.slack.dispatcher import Dispatcher
 from bot.slack.payloads import SlashCommand
-from kws_core.cluster.deliveries import Deliveries
 from kws_core.context import Context
 
 KEY = "trigger:123.456"
@@ -73,6 +72,7 @@ class Replica:
         self.slack, app = slack, App()
         directory = Directory(self.context, cast(Any, slack))
         dispatcher = Dispatcher(self.context, directory, Inline())
+        self.deliveries = dispatcher.deliveries
         commands = Commands(dispatcher)
         register_rent(cast(Any, app), dispatcher, commands)
         commands.register(cast(Any, app))
@@ -89,11 +89,6 @@ class Replica:
             response_url="https://hooks.slack.com/x",
         )
         self.listen(ack=nothing, context={payloads.KEY: payload, "respond": self.slack})
-
-    @property
-    def noted(self) -> bool:
-        """Whether some replica has noted the delivery."""
-        return not Deliveries(self.context).first_time(KEY)
 
 
 @pytest.fixture
@@ -121,7 +116,36 @@ def test_nothing_is_written_before_the_form_is_open(world: World, slack: SharedS
     before = seen[: seen.index("the form")]
     assert len(before) == 2  # who it is, and whether anything has changed since the last form
     assert all(statement.startswith("SELECT") for statement in before)
-    assert first.noted
+
+
+def test_forms_are_noted_together(world: World, slack: SharedSlack, first: Replica, second: Replica) -> None:
+    written: list[str] = []
+    event.listen(
+        world.store.engine, "before_cursor_execute", lambda _c, _u, said, *_: written.append(said.split()[0])
+    )
+    for number in range(3):
+        first.type("rent", f"1.{number}")
+    assert "INSERT" not in written
+    first.deliveries.write()
+    first.deliveries.write()
+    assert written.count("INSERT") == 1
+    assert not any(second.deliveries.first_time(f"trigger:1.{number}") for number in range(3))
+
+
+def test_what_cannot_be_noted_is_noted_with_the_next(
+    slack: SharedSlack, first: Replica, second: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first.type("rent")
+    with monkeypatch.context() as broken:
+        broken.setattr(first.context.store, "note", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            first.deliveries.write()
+    first.type("rent", "100.1")
+    assert second.deliveries.first_time(
+        "trigger:100.1"
+    )  # and writes it: that is no reason not to write the others
+    first.deliveries.write()
+    assert not second.deliveries.first_time(KEY)
 
 
 def test_a_form_is_drawn_once_while_it_is_the_same(world: World, slack: SharedSlack, first: Replica) -> None:
@@ -162,6 +186,8 @@ def test_repeated_before_it_is_noted_to_another_replica(
 def test_repeated_when_its_trigger_is_old(slack: SharedSlack, first: Replica, second: Replica) -> None:
     first.type("rent")
     slack.refuse = "expired_trigger_id"
+    first.type("rent")
+    first.deliveries.write()
     second.type("rent")
     assert (len(slack.opened), slack.said) == (1, [])
 
