@@ -157,6 +157,14 @@ class Bot(Traced):
         self.workspace.wait_for(
             lambda: sum(node.room.up for node in self.rental_queries.nodes()) == nodes, 60
         )
+        self._empty = self._free()
+
+    def until_empty(self) -> None:
+        """Wait until KWS has seen that others' servers are gone; otherwise it would take the nodes for fuller than they are."""
+        self.until(lambda: self._free() == self._empty, 120)
+
+    def _free(self) -> list[int]:
+        return [node.room.free_vcpus for node in self.rental_queries.nodes()]
 
     def statuses(self) -> list[str]:
         """Of all rentals that have not ended."""

@@ -167,6 +167,8 @@ class Field:
         )
 
     def _kws(self, number: int, *, own_key: bool) -> Round:
+        if number > 1:
+            self.bot.until_empty()
         asked = {f"b{self.turn}-{i}": self.workspace.person(f"student{i}") for i in range(number)}
         for name, person in asked.items():
             self._open(person, name, own_key=own_key)
