@@ -66,7 +66,7 @@ class Context:
 
 
 class Executors(Protocol):
-    """Gives the threads that a node's work of one sort ("round", "work", "refresh") runs on."""
+    """Gives the threads that a node's work of one sort ("round", "list", "work", "refresh") runs on."""
 
     def __call__(self, node: str, sort: str) -> Executor:
         """The executor; the same one for the same arguments."""

@@ -25,7 +25,7 @@ class NodeExecutors:
         self._lock = threading.Lock()
 
     def __call__(self, node: str, sort: str) -> Executor:
-        """The node's executor for "round", "refresh" or "work"."""
+        """The node's executor for "round", "list", "refresh" or "work"."""
         with self._lock:
             if (node, sort) not in self._pools:
                 size = self._builds.get(node, 2) + 6 if sort == "work" else 1

@@ -88,6 +88,13 @@ class Node(Protocol):
         knows what it has: NodeDown; ask for the other one's ``kinds`` alone to see those at least.
         """
 
+    def new_servers(self, ids: Collection[str]) -> dict[str, Machine]:
+        """Some servers by id, and besides these all that the node is creating, no matter who asked for them.
+
+        Asked every second while somebody waits, so it costs a fraction of machines(), however many servers there
+        are. Of one that is being created nothing is told but its state. One that is gone is left out.
+        """
+
     def release(self, mark: str) -> RemainingResources:
         """One pass of deletion over everything that carries the mark; absent is fine.
 

@@ -144,6 +144,10 @@ class GuardedNode:
         """See Node."""
         return self._guard(lambda: self._node.machines(kinds))
 
+    def new_servers(self, ids: Collection[str]) -> dict[str, Machine]:
+        """See Node."""
+        return self._guard(lambda: self._node.new_servers(ids))
+
     def release(self, mark: str) -> RemainingResources:
         """See Node."""
         return self._guard(lambda: self._node.release(mark))

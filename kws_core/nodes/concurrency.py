@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from threading import Condition, Lock, RLock
 from typing import Any, TypeVar
 
@@ -73,6 +74,12 @@ def _loaded(key: Hashable, load: Callable[[], Any]) -> Any:
     return load()
 
 
+@dataclass(slots=True)
+class _Flight:
+    keys: set[str] = field(default_factory=set)
+    answer: Future[Any] = field(default_factory=Future)
+
+
 class SingleFlight:
     """One answer for all who ask at the same time, and never one that is older than its question.
 
@@ -82,25 +89,30 @@ class SingleFlight:
     def __init__(self) -> None:
         self._guard = Lock()
         self._one_at_a_time = Lock()
-        self._next: Future[Any] | None = None
+        self._next: _Flight | None = None
 
     def get(self, load: Callable[[], T]) -> T:
         """What ``load()`` of one of those who ask says, or raises; it begins after this was called."""
+        return self.get_for("", lambda _: load())
+
+    def get_for(self, key: str, load: Callable[[Sequence[str]], T]) -> T:
+        """The same for those who each ask about a key of their own: ``load`` is given the keys of all of them."""
         with self._guard:
             first = self._next is None
-            answer = self._next = self._next or Future()
+            flight = self._next = self._next or _Flight()
+            flight.keys.add(key)
         if first:
-            self._fetch(answer, load)
-        return answer.result()  # type: ignore[no-any-return]
+            self._fetch(flight, load)
+        return flight.answer.result()  # type: ignore[no-any-return]
 
-    def _fetch(self, answer: Future[Any], load: Callable[[], Any]) -> None:
+    def _fetch(self, flight: _Flight, load: Callable[[Sequence[str]], Any]) -> None:
         with self._one_at_a_time:
             with self._guard:
                 self._next = None  # who comes from now on is too late for this one
             try:
-                answer.set_result(load())
+                flight.answer.set_result(load(sorted(flight.keys)))
             except BaseException as error:
-                answer.set_exception(error)
+                flight.answer.set_exception(error)
 
 
 class Workers:

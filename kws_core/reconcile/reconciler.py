@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from kws_core.cluster import heartbeat
@@ -26,7 +26,7 @@ from kws_core.reconcile.guarded_update import Job
 from kws_core.reconcile.idle_watch import IdleWatch
 from kws_core.reconcile.orphan_sweep import EVERY, FIRST, SILENT_AGAIN, Sweep
 from kws_core.reconcile.resumption import OUTAGE
-from kws_core.reconcile.steps import Steps, waits_for_list
+from kws_core.reconcile.steps import Steps, is_new_server, waits_for_list
 from kws_core.rentals.waiting import Waiting
 from kws_core.scheduling import build_slots, node_alerts, outages, work_queue
 from kws_core.scheduling import capacity as catalogue
@@ -63,6 +63,7 @@ class Reconciler:
         self._guard = threading.Lock()
         self._busy: set[tuple[str, str]] = set()  # (node, sort) under way: one round at a time
         self._jobs: set[int] = set()  # placements whose step is under way here
+        self._listed: dict[str, list[Job]] = {}  # of them, by node, those that wait for its list
         self._refresh_at: dict[str, datetime] = {}
         self._ping_at: dict[str, datetime] = {}
         self._sweep_at: dict[str, datetime] = {}
@@ -139,22 +140,44 @@ class Reconciler:
             self.context.work.set()
 
     def _reconcile_pass(self, name: str) -> None:
-        """Read the node once for all that wait for it; then advance each placement."""
+        """Advance each placement that is due. Who is to be built doesn't wait for the node's list."""
         with self.context.store.write() as session:
             claimed = work_queue.claim_due(session, name, self.context.now(), self.who, LEASE)
-        jobs = [Job(p, p.rental) for p in claimed if self._begin(p.id)]
-        machines = self._look(name) if any(map(waits_for_list, jobs)) else {}
+        listed = []
+        for job in [Job(p, p.rental) for p in claimed if self._begin(p.id)]:
+            if waits_for_list(job):
+                listed.append(job)
+            else:
+                self.executors(name, "work").submit(self._advance, job, {})
+        if listed:
+            with self._guard:
+                self._listed.setdefault(name, []).extend(listed)
+            self.executors(name, "list").submit(self._run, name, "list", self._advance_listed)
+
+    def _advance_listed(self, name: str) -> None:
+        """Read the node once for all that wait for it by now."""
+        with self._guard:
+            jobs = self._listed.pop(name, [])
+        machines = self._look(name, jobs) if jobs else {}
         for job in jobs:
             self.executors(name, "work").submit(self._advance, job, machines)
 
-    def _look(self, name: str) -> dict[str, Machine] | NodeError:
+    def _look(self, name: str, jobs: Sequence[Job]) -> dict[str, Machine] | NodeError:
         try:
-            return self.nodes[name].machines()
+            if all(map(is_new_server, jobs)):
+                return self._new_servers(name, jobs)
+            return self.nodes[name].machines({job.rental.kind for job in jobs})
         except NodeError as error:
             return error
         except Exception as error:
             log.exception("node %s: can't list its machines", name)
             return NodeDown(name, Refusal.DOWN, repr(error))
+
+    def _new_servers(self, name: str, jobs: Sequence[Job]) -> dict[str, Machine]:
+        """These by mark; what else the node is creating is there by its id, as it counts, too."""
+        marks = {str(job.placement.server_id): job.rental.mark for job in jobs}
+        found = self.nodes[name].new_servers(marks.keys())
+        return {marks.get(server_id, server_id): machine for server_id, machine in found.items()}
 
     def _begin(self, placement_id: int) -> bool:
         """False when a step that outlived its lease is still under way here."""

@@ -78,6 +78,11 @@ def waits_for_list(job: Job) -> bool:
     )
 
 
+def is_new_server(job: Job) -> bool:
+    """Whether all that is of interest is how far a server is that was asked for lately."""
+    return job.building and job.rental.kind is Kind.SERVER
+
+
 class Steps:
     """The acts. Every one returns how long to wait before the next check, in seconds."""
 

@@ -125,6 +125,23 @@ def test_a_server_is_made_once_and_becomes_active(kit: Kit) -> None:
     assert kit.count(spec.mark) == ONE_ADDRESS + Counter({"server": 1})
 
 
+def test_a_new_server_is_shown_until_it_is_gone(kit: Kit) -> None:
+    spec = kit.spec()
+    server = kit.node.ensure_server(spec, kit.node.ensure_address(spec))
+    other = kit.spec()
+    being_created = kit.node.ensure_server(other, kit.node.ensure_address(other))
+    seen = kit.node.new_servers([server, "no-such-server"])
+    assert seen.keys() <= {server, being_created, *seen.keys() - {"no-such-server"}}
+    assert seen[server].state in (MachineState.BUILDING, MachineState.ACTIVE)
+    kit.until_state(spec.mark, MachineState.ACTIVE)
+    seen = kit.node.new_servers([server])
+    assert (seen[server].state, seen[server].mark) == (MachineState.ACTIVE, spec.mark)
+    kit.until_state(other.mark, MachineState.ACTIVE)
+    assert kit.node.new_servers([]).keys().isdisjoint({server, being_created})
+    kit.node.release(spec.mark)
+    kit.until(lambda: server not in kit.node.new_servers([server]))
+
+
 def test_a_server_is_made_once_by_four_threads(kit: Kit) -> None:
     spec = kit.spec()
     address = kit.node.ensure_address(spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +126,36 @@ def test_wrong_credentials_are_refused_after_one_try(stub: Stub, node: Node) -> 
     assert stub.count("POST", "/auth/tokens") == 1
 
 
+def test_what_was_seen_under_other_marks_is_not_listed_again(stub: Stub, node: Node) -> None:
+    assert node.ensure_server(SPEC, ADDRESS) == "s1"
+    stub.on("GET", "/servers", Answer(200, {"servers": [{"id": "s1"}]}))
+    node.ensure_server(replace(SPEC, mark="kws-2"), ADDRESS)
+    assert stub.count("GET", "/servers") == 2
+    assert stub.count("GET", "/servers/detail") == 0
+
+
+def test_what_was_seen_under_this_mark_is_not_made_again(stub: Stub, node: Node) -> None:
+    assert node.ensure_server(SPEC, ADDRESS) == "s1"
+    stub.on("GET", "/servers", Answer(200, {"servers": [{"id": "s1"}]}))
+    shown = {"id": "s1", "status": "ACTIVE", "metadata": {"kws_rental": "1"}}
+    stub.on("GET", "/servers/detail", Answer(200, {"servers": [shown]}))
+    assert node.ensure_server(SPEC, ADDRESS) == "s1"
+    assert stub.count("POST", "/servers") == 1
+
+
+def test_what_another_process_made_is_found(stub: Stub, node: Node) -> None:
+    node.machines()
+    stub.on("GET", "/servers", Answer(200, {"servers": [{"id": "s9"}]}))
+    shown = {"id": "s9", "status": "BUILD", "metadata": {"kws_rental": "1"}}
+    stub.on("GET", "/servers/detail", Answer(200, {"servers": [shown]}))
+    assert node.ensure_server(SPEC, ADDRESS) == "s9"
+    assert stub.count("POST", "/servers") == 0
+
+
 def test_a_listing_without_metadata_is_not_believed(stub: Stub, node: Node) -> None:
-    stub.on("GET", "/servers/detail", Answer(200, {"servers": [{"id": "s0", "status": "UNKNOWN"}]}))
+    unreadable = Answer(200, {"servers": [{"id": "s0", "status": "UNKNOWN"}]})
+    stub.on("GET", "/servers", unreadable)
+    stub.on("GET", "/servers/detail", unreadable)
     with pytest.raises(NodeDown):
         node.ensure_server(SPEC, ADDRESS)
     assert stub.count("POST", "/servers") == 0

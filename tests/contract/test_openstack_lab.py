@@ -86,6 +86,17 @@ def test_the_security_group_lets_in_what_was_asked_for(lab: Kit, node: OpenStack
     assert node.cloud.security_groups.list(spec.mark)[0].rules == asked
 
 
+def test_several_marks_are_looked_up_at_once(lab: Kit, node: OpenStackNode) -> None:
+    ours, theirs, nobodys = lab.spec(), lab.spec(), lab.spec()
+    made = [node.ensure_address(spec) for spec in (ours, theirs)]
+    cloud = node.cloud
+    marks = (ours.mark, theirs.mark, nobodys.mark)
+    assert {group.name for group in cloud.security_groups.list(*marks)} == {ours.mark, theirs.mark}
+    assert {one.id for one in cloud.addresses.list(*marks)} == {one.floating_ip_id for one in made}
+    assert not cloud.security_groups.list(nobodys.mark)
+    assert not cloud.addresses.list(nobodys.mark)
+
+
 def test_rules_that_lack_are_added(lab: Kit, node: OpenStackNode) -> None:
     spec = lab.spec()
     node.ensure_address(replace(spec, open_ports=()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock, Semaphore
 
@@ -58,6 +59,29 @@ def test_who_comes_meanwhile_shares_the_next_answer(counted: tuple[SingleFlight,
         assert first.result(SECONDS) == 1
         assert [asker.result(SECONDS) for asker in later] == [2] * 8
     assert shared.get(load) == 3
+
+
+def test_who_asks_about_one_of_many_shares_the_answer_about_all(
+    counted: tuple[SingleFlight, CountingLock],
+) -> None:
+    shared, guard = counted
+    go_on, asked = Event(), []
+
+    def load(keys: Sequence[str]) -> list[str]:
+        asked.append(keys)
+        if len(asked) == 1:
+            assert go_on.wait(SECONDS)
+        return [key.upper() for key in keys]
+
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(shared.get_for, "a", load)
+        guard.until(2)
+        later = [pool.submit(shared.get_for, key, load) for key in "cbc"]
+        guard.until(3)
+        go_on.set()
+        assert first.result(SECONDS) == ["A"]
+        assert [asker.result(SECONDS) for asker in later] == [["B", "C"]] * 3
+    assert asked == [["a"], ["b", "c"]]
 
 
 def test_all_who_share_it_hear_of_the_failure(counted: tuple[SingleFlight, CountingLock]) -> None:

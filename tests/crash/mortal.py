@@ -22,7 +22,7 @@ from kws_core.web.caddy import Json
 NODE_CALLS = frozenset(
     {
         "ping", "images", "cidrs", "capacity", "ensure_address", "ensure_server", "ensure_container", "machines",
-        "release", "marked", "tidy", "act", "console", "put_key", "rebuild", "check_login", "host_keys",
+        "new_servers", "release", "marked", "tidy", "act", "console", "put_key", "rebuild", "check_login", "host_keys",
         "cpu_seconds",
     }
 )  # fmt: skip

@@ -12,7 +12,9 @@ from faults.bench import Bench
 from faults.rows import Row
 from kws_core.tables.states import Status
 
-LOOKS = [("GET", "/security-groups$", False), ("GET", "/servers/detail$", False)]
+LOOKS = [
+    ("GET", path, False) for path in ("/security-groups$", "/servers/detail$", "/servers$", "/servers/[^/]+$")
+]
 MAKES = [
     ("POST", f"/{path}$")
     for path in ("servers", "floatingips", "ports", "security-groups", "security-group-rules")

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.cloud_stock import EXTERNAL, INTERNAL, ROUTER, SUBNET, Stock
 
-Respond = Callable[[Stock, tuple[str, ...], Mapping[str, str], Any], tuple[int, Any]]
+Respond = Callable[[Stock, tuple[str, ...], Mapping[str, list[str]], Any], tuple[int, Any]]
 NETWORKS = [
     {"id": EXTERNAL, "name": "public", "router:external": True, "subnets": ["s-public"]},
     {"id": INTERNAL, "name": "default", "router:external": False, "subnets": [SUBNET]},
@@ -23,15 +23,17 @@ WIRE = {
 }
 
 
-def _listed(stock: Stock, found: tuple[str, ...], asked: Mapping[str, str], body: Any) -> tuple[int, Any]:
+def _listed(
+    stock: Stock, found: tuple[str, ...], asked: Mapping[str, list[str]], body: Any
+) -> tuple[int, Any]:
     kind = found[0]
     things = [*stock.network[kind].values(), *([WIRE] if kind == "ports" else [])]
     wanted = {
-        key: value
-        for key, value in asked.items()
+        key: values
+        for key, values in asked.items()
         if key in ("name", "description", "device_id", "network_id")
     }
-    shown = [one for one in things if all(str(one.get(key, "")) == value for key, value in wanted.items())]
+    shown = [one for one in things if all(str(one.get(key, "")) in values for key, values in wanted.items())]
     return 200, {kind.replace("-", "_"): shown}
 
 
@@ -56,7 +58,9 @@ def _usages(stock: Stock) -> dict[str, Any]:
 
 
 def _gone(do: Callable[[Stock, tuple[str, ...]], object], status: int = 204) -> Respond:
-    def respond(stock: Stock, found: tuple[str, ...], asked: Mapping[str, str], body: Any) -> tuple[int, Any]:
+    def respond(
+        stock: Stock, found: tuple[str, ...], asked: Mapping[str, list[str]], body: Any
+    ) -> tuple[int, Any]:
         do(stock, found)
         return status, None
 
@@ -69,7 +73,8 @@ SINGULAR = {"ports": "port", "floatingips": "floatingip", "security-groups": "se
 SUBNETS = [{"id": SUBNET, "name": "default", "network_id": INTERNAL, "cidr": "10.0.0.0/16"}]
 GATE = {"id": ROUTER, "name": "router", "external_gateway_info": {"network_id": EXTERNAL}}
 ROUTES: list[tuple[str, str, Respond]] = [
-    ("GET", f"{NOVA}/servers(?:/detail)?", lambda s, f, a, b: (200, {"servers": [s.shown(x) for x in s.servers.values()]})),
+    ("GET", f"{NOVA}/servers(?:/detail)?", lambda s, f, a, b: (200, {"servers": [
+        shown for shown in map(s.shown, s.servers.values()) if shown["status"] in a.get("status", [shown["status"]])]})),
     ("POST", f"{NOVA}/servers", lambda s, f, a, b: (202, s.new_server(b["server"]))),
     ("GET", f"{NOVA}/servers/([^/]+)", lambda s, f, a, b: (200, {"server": s.shown(s.server(f[0]))})),
     ("DELETE", f"{NOVA}/servers/([^/]+)", _gone(lambda s, f: s.delete_server(f[0]))),
@@ -85,7 +90,7 @@ ROUTES: list[tuple[str, str, Respond]] = [
     ("GET", f"{PLACEMENT}/resource_providers/h1/inventories", lambda s, f, a, b: (200, _inventories(s))),
     ("GET", f"{PLACEMENT}/resource_providers/h1/usages", lambda s, f, a, b: (200, _usages(s))),
     ("GET", "/image/v2/images", lambda s, f, a, b: (
-        200, {"images": s.glance.listed(a.get("status", ""), a.get("os_hidden") == "true")})),
+        200, {"images": s.glance.listed("".join(a.get("status", [])), a.get("os_hidden") == ["true"])})),
     ("POST", "/image/v2/images", lambda s, f, a, b: (201, s.glance.create(b))),
     ("GET", "/image/v2/info/import", lambda s, f, a, b: (200, {"import-methods": {"value": []}})),
     ("GET", "/image/v2/images/([^/]+)", lambda s, f, a, b: (200, s.glance.image(f[0]))),

@@ -216,7 +216,7 @@ class CloudServer(Stub):
             return Answer(200, {"versions": [{**version, "links": [{"rel": "self", "href": ""}]}]})
         if versions:
             return self._usual(method, path)
-        asked = {name: values[0] for name, values in parse_qs(query).items()}
+        asked = parse_qs(query)
         body = sent if path.endswith("/file") else json.loads(sent) if sent else None
         for verb, pattern, respond in ROUTES:
             found = re.fullmatch(pattern, path) if verb == method else None

@@ -27,7 +27,16 @@ from kws_core.rentals.admission import RentForm
 from kws_core.tables.rental import Rental
 from kws_core.tables.states import Status
 
-BREAKABLE = ("ensure_address", "ensure_server", "machines", "release", "put_key", "act", "rebuild")
+BREAKABLE = (
+    "ensure_address",
+    "ensure_server",
+    "machines",
+    "new_servers",
+    "release",
+    "put_key",
+    "act",
+    "rebuild",
+)
 NAMES = [f"web0{number}" for number in range(6)]
 POINTS = (
     "committed",

@@ -30,6 +30,7 @@ CALLS = (
     "ensure_server",
     "ensure_address",
     "machines",
+    "new_servers",
     "release",
     *IMAGE_CALLS,
 )

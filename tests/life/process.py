@@ -33,7 +33,7 @@ from kws_core.web.caddy import Json
 from kws_core.web.proxy import Proxy
 
 NODE_CALLS = frozenset(
-    {"ping", "images", "capacity", "ensure_address", "ensure_server", "machines", "release", "check_login", "host_keys",
+    {"ping", "images", "capacity", "ensure_address", "ensure_server", "machines", "new_servers", "release", "check_login", "host_keys",
      "put_key", "act", "rebuild", "cpu_seconds"}
 )  # fmt: skip
 SHELF_CALLS = frozenset({"list", "look", "create", "fill", "change", "delete", "ensure_copy"})

@@ -40,6 +40,7 @@ LOOKS = {
     "cidrs",
     "capacity",
     "machines",
+    "new_servers",
     "check_login",
     "host_keys",
     "marked",

@@ -157,6 +157,10 @@ class FakeNode(FakeChecks):
         """See Node."""
         return self._call("machines", lambda: self._machines(kinds))
 
+    def new_servers(self, ids: Collection[str]) -> dict[str, Machine]:
+        """See Node."""
+        return self._call("new_servers", lambda: self._new_servers(ids))
+
     def release(self, mark: str) -> RemainingResources:
         """See Node."""
         return self._call("release", lambda: self._release(mark))
@@ -407,6 +411,10 @@ class FakeNode(FakeChecks):
     def _machines(self, kinds: Collection[Kind]) -> dict[str, Machine]:
         wanted = [one for one in self.servers.values() if one.kind in kinds]
         return {one.spec.mark: one.shown(self._now(), self.times) for one in wanted}
+
+    def _new_servers(self, ids: Collection[str]) -> dict[str, Machine]:
+        shown = self._machines((Kind.SERVER,)).values()
+        return {one.id: one for one in shown if one.id in ids or one.state is MachineState.BUILDING}
 
     def _find(self, kind: Kind, machine_id: str) -> FakeMachine:
         found = self.servers.get(machine_id)

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from typing import Any, TypeVar
 
 from kws_core.errors import Refusal
-from kws_core.nodes.concurrency import Workers
+from kws_core.nodes.concurrency import SingleFlight, Workers
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.types import FloatingIp, Port, Rule, SecurityGroup
 from kws_core.nodes.openstack.faults import OpenStackRefused, status_of
@@ -57,14 +57,37 @@ def _as_neutron(cidr: str) -> str:
     return str(ip_network(cidr, strict=False))
 
 
+class Lookups:
+    """What there is already of several rentals that begin together: one request of each kind for all of them."""
+
+    def __init__(self) -> None:
+        self._groups, self._addresses = SingleFlight(), SingleFlight()
+
+    def groups(self, cloud: Cloud, mark: str) -> Sequence[SecurityGroup]:
+        """The mark's security groups."""
+        found = self._groups.get_for(mark, lambda marks: cloud.security_groups.list(*marks))
+        return [group for group in found if group.name == mark]
+
+    def addresses(self, cloud: Cloud, mark: str) -> Sequence[FloatingIp]:
+        """The mark's floating IPs."""
+        found = self._addresses.get_for(mark, lambda marks: cloud.addresses.list(*marks))
+        return [address for address in found if mark in address.marks]
+
+
 class AddressSet:
     """One rental's set on one node. The caller holds the mark's lock."""
 
     def __init__(
-        self, cloud: Cloud, workers: Workers, wiring: Wiring, spec: ServerSpec | ContainerSpec
+        self,
+        cloud: Cloud,
+        workers: Workers,
+        lookups: Lookups,
+        wiring: Wiring,
+        spec: ServerSpec | ContainerSpec,
     ) -> None:
         self._cloud = cloud
         self._workers = workers
+        self._lookups = lookups
         self._wiring = wiring
         self._spec = spec
         self._mark = spec.mark
@@ -76,7 +99,7 @@ class AddressSet:
         """
         cloud, mark = self._cloud, self._mark
         groups, addresses = self._workers.gather(
-            lambda: cloud.security_groups.list(mark), lambda: cloud.addresses.list(mark)
+            lambda: self._lookups.groups(cloud, mark), lambda: self._lookups.addresses(cloud, mark)
         )
         # a port is made with its group, and Neutron keeps a group that a port has: without one no port is ours
         ports = cloud.ports.list(mark) if groups else []

@@ -8,7 +8,7 @@ next call. One lock per mark keeps two threads of this process from making a res
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
@@ -20,7 +20,7 @@ from kws_core.findings import Finding, Wanted
 from kws_core.nodes.concurrency import Locks, SingleFlight, TtlCache, Workers
 from kws_core.nodes.offered_images import bootable, copy_mark, offered_image
 from kws_core.nodes.openstack import actions
-from kws_core.nodes.openstack.address_set import AddressSet, Wiring, look_up_wiring
+from kws_core.nodes.openstack.address_set import AddressSet, Lookups, Wiring, look_up_wiring
 from kws_core.nodes.openstack.api import Cloud
 from kws_core.nodes.openstack.api.types import Container, Server
 from kws_core.nodes.openstack.capacity import Measure
@@ -66,6 +66,7 @@ from kws_core.values import TAG_PREFIX, Kind, ResizeEnd, Size
 REMEMBERED_SECONDS = 300.0
 PING_SECONDS = 5.0
 _WIRING, _IMAGES = "wiring", "images"
+ONE_BY_ONE = 3  # servers; more of them are cheaper in one list
 _STALE = (400, 404)  # what Nova and Neutron answer to an id that is no more
 
 
@@ -95,7 +96,10 @@ class OpenStackNode:
         self._flavors = FlavorCatalog(name, self._memory)
         self._dock = ContainerDriver(name)
         self._measure = Measure(self._workers)
-        self._listing, self._surveying, self._sweeping = SingleFlight(), SingleFlight(), SingleFlight()
+        self._listing, self._naming, self._building = SingleFlight(), SingleFlight(), SingleFlight()
+        self._lookups = Lookups()
+        self._seen: dict[str, str] = {}  # ids of servers to their marks, "" for those that aren't ours
+        self._surveying, self._sweeping = SingleFlight(), SingleFlight()
         self.shelf = GlanceImageStore(
             lambda: self.cloud, settings.read_timeout, lambda: self._memory.drop(_IMAGES)
         )
@@ -139,7 +143,7 @@ class OpenStackNode:
             try:
                 if spec.network:
                     wiring = replace(wiring, internal_id=self._own_network(spec.network))
-                return AddressSet(self.cloud, self._workers, wiring, spec).ensure(with_port)
+                return AddressSet(self.cloud, self._workers, self._lookups, wiring, spec).ensure(with_port)
             except OpenStackRefused as error:
                 if status_of(error) in _STALE:
                     self._memory.drop(_WIRING)
@@ -164,6 +168,18 @@ class OpenStackNode:
         wanted = [listings[kind] for kind in listings if kind in kinds]
         found = self._workers.gather(*wanted) if wanted else []
         return {mark: one for machines in found for mark, one in machines.items()}
+
+    def new_servers(self, ids: Collection[str]) -> dict[str, Machine]:
+        """See Node. With 24 servers there, the ids of those in BUILD take a tenth of the list's time, and one a third."""
+        building = self._building.get(lambda: self.cloud.servers.ids("BUILD"))
+        created = [one for one in ids if one not in building]
+        if len(created) > ONE_BY_ONE:
+            return {one.id: one for one in self._servers().values()}
+        found = {one: Machine(one, "", "", Kind.SERVER, MachineState.BUILDING) for one in building}
+        for one in created:
+            with _unless_missing():
+                found[one] = machine(self.cloud.servers.get(one))
+        return found
 
     def release(self, mark: str) -> RemainingResources:
         """See Node."""
@@ -259,13 +275,23 @@ class OpenStackNode:
         self._connection.close()
 
     def _found(self, mark: str) -> list[Server]:
-        """The mark's servers that are not deleted yet."""
-        listed = self._listing.get(self.cloud.servers.list)
-        return [one for one in listed if mark_of_server(one) == mark and one.status != "DELETED"]
+        """The mark's servers that are not deleted yet.
+
+        Where all that are there were seen before, under other marks, their ids are enough: a server keeps its mark.
+        """
+        seen = self._seen
+        if all(seen.get(one, mark) != mark for one in self._naming.get(self.cloud.servers.ids)):
+            return []
+        return [one for one in self._listed() if mark_of_server(one) == mark and one.status != "DELETED"]
+
+    def _listed(self) -> Sequence[Server]:
+        found: Sequence[Server] = self._listing.get(self.cloud.servers.list)
+        self._seen = {server.id: mark_of_server(server) for server in found}
+        return found
 
     def _servers(self) -> dict[str, Machine]:
         found: dict[str, list[Server]] = {}
-        for server in self._listing.get(self.cloud.servers.list):
+        for server in self._listed():
             mark = mark_of_server(server)
             if mark:
                 found.setdefault(mark, []).append(server)
@@ -343,9 +369,11 @@ class OpenStackNode:
 
     def _post(self, spec: ServerSpec, address: Address, image_id: str, flavor_id: str) -> str:
         metadata = {RENTAL_KEY: spec.mark.removeprefix(TAG_PREFIX), OWNER_KEY: spec.owner}
-        return self.cloud.servers.create_by_ids(
+        made = self.cloud.servers.create_by_ids(
             spec.name, image_id, flavor_id, [address.port_id], spec.user_data, metadata, description=spec.mark
         )
+        self._seen[made] = spec.mark
+        return made
 
     def _keep_one(self, found: Sequence[Server]) -> str:
         kept, *duplicates = _ranked(found)
@@ -360,6 +388,16 @@ def _ranked(servers: Sequence[Server]) -> list[Server]:
     dead = (MachineState.DELETING, MachineState.BROKEN)
     oldest = datetime.max.replace(tzinfo=UTC)
     return sorted(servers, key=lambda s: (machine_state(s) in dead, s.created_at or oldest, s.id))
+
+
+@contextmanager
+def _unless_missing() -> Iterator[None]:
+    """What isn't there is no failure."""
+    try:
+        yield
+    except OpenStackRefused as error:
+        if status_of(error) != 404:
+            raise
 
 
 def _check_mark(node: str, mark: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -283,11 +284,35 @@ def test_builds_of_a_node_are_polled_with_one_list_call(make_world: Callable[...
     for _ in range(4):
         world.tick()
         world.clock.advance(seconds=1)
-    before = node.calls.count("machines")
+    before = node.calls.count("new_servers")
     for _ in range(4):
         world.tick()
         world.clock.advance(seconds=1)
-    assert node.calls.count("machines") - before <= 4
+    assert 0 < node.calls.count("new_servers") - before <= 4
+
+
+def test_while_servers_are_created_the_node_lists_no_others(make_world: Callable[..., World]) -> None:
+    world = make_world(1, fakes={"build_seconds": 8})
+    node, old = world.nodes["node1"], world.ready("old")
+    world.clock.advance(minutes=1)
+    world.tick()
+    rentals = [world.rent(name, JOON) for name in ("a", "b")]
+    world.settle(3)
+    node.calls.clear()
+    world.settle(4)
+    assert node.calls.count("new_servers") >= 3
+    assert "machines" not in node.calls
+    world.settle(6)
+    assert {world.look(rental).status for rental in (old, *rentals)} == {Status.READY}
+
+
+def test_a_server_that_is_gone_while_it_is_created_fails(make_world: Callable[..., World]) -> None:
+    world = make_world(1, fakes={"build_seconds": 8})
+    rental, node = world.rent("a"), world.nodes["node1"]
+    world.settle(4)
+    node.servers.clear()  # deleted behind KWS's back
+    world.settle(60)
+    assert world.look(rental).reason is not None
 
 
 def test_only_listed_moves_are_possible(world: World) -> None:
@@ -315,10 +340,52 @@ class Hanging(Inline):
         return Future()
 
 
+class Late(Inline):
+    """Does what it is given when it is told to."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Callable[[], Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.tasks.append(partial(fn, *args, **kwargs))
+        return Future()
+
+    def go_on(self) -> None:
+        """All of it, in order."""
+        while self.tasks:
+            self.tasks.pop(0)()
+
+
+def test_who_is_to_be_built_does_not_wait_for_the_list_of_the_node(make_world: Callable[..., World]) -> None:
+    world, late = make_world(1), Late()
+    node = world.nodes["node1"]
+    first = world.rent("web01")
+    world.settle(2)
+    assert "ensure_server" in node.calls
+    world.reconciler.executors = lambda node, sort: late if sort == "list" else Inline()
+    node.calls.clear()
+    world.clock.advance(seconds=5)
+    world.tick()  # the first one waits for the list, which takes its time
+    second = world.rent("web02")
+    world.settle(3)
+    assert "ensure_server" in node.calls
+    assert "new_servers" not in node.calls
+    world.clock.advance(seconds=5)
+    world.tick()
+    assert len(late.tasks) == 2
+    late.go_on()
+    assert node.calls.count("new_servers") == 1  # all who wait for the node's answer share it
+    world.settle()
+    late.go_on()
+    assert {world.look(rental).status for rental in (first, second)} == {Status.READY}
+
+
 def test_what_hangs_in_a_silent_node_is_built_elsewhere(world: World) -> None:
     rental = world.rent()
     first = rental.placements[0].node
-    world.reconciler.executors = lambda node, sort: Hanging() if (node, sort) == (first, "work") else Inline()
+    world.reconciler.executors = lambda node, sort: (
+        Hanging() if node == first and sort != "ping" else Inline()
+    )
     world.tick()
     world.nodes[first].go_down()
     world.settle(25)

@@ -55,14 +55,14 @@ class FloatingIps:
         self._rest = rest
         self._networks = networks
 
-    def list(self, description: str = "") -> Sequence[FloatingIp]:
-        """All floating IPs that our project sees, or those with exactly this description."""
-        params = {"description": description} if description else {}
+    def list(self, *descriptions: str) -> Sequence[FloatingIp]:
+        """All floating IPs that our project sees, or those with exactly one of these descriptions."""
+        params = {"description": descriptions} if descriptions else {}
         found = self._rest.pages("network", "/floatingips", "floatingips", params)
         return [
             _floating_ip(entry)
             for entry in found
-            if not description or entry.get("description") == description
+            if not descriptions or entry.get("description") in descriptions
         ]
 
     def create(self, network: str, port_id: str, mark: str = "", network_id: str = "") -> FloatingIp:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
 
 Json = dict[str, Any]
-Params = Mapping[str, str | int]
+Params = Mapping[str, str | int | Sequence[str]]  # several values of a filter: any of them (Neutron)
 
 NOVA = "2.79"  # Train: description, tags, flavors inside servers, networks required
 _PAGE_LIMIT = 200  # pages of one listing: a guard against a node that links in circles

@@ -16,11 +16,11 @@ class SecurityGroups:
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
 
-    def list(self, name: str = "") -> Sequence[SecurityGroup]:
-        """All security groups that our project sees, or those called ``name``."""
-        params = {"name": name} if name else {}
+    def list(self, *names: str) -> Sequence[SecurityGroup]:
+        """All security groups that our project sees, or those with one of these names."""
+        params = {"name": names} if names else {}
         found = self._rest.pages("network", "/security-groups", "security_groups", params)
-        return [group for group in map(_group, found) if not name or group.name == name]
+        return [group for group in map(_group, found) if not names or group.name in names]
 
     def create(self, name: str, mark: str = "") -> SecurityGroup:
         """Make a group that lets everything out and nothing in."""

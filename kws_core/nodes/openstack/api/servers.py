@@ -34,6 +34,12 @@ class Servers:
             raise NodeDown(self._rest.node, Refusal.DOWN, "GET /servers/detail: the listing is incomplete")
         return [_server(entry) for entry in found]
 
+    def ids(self, status: str = "") -> frozenset[str]:
+        """Ids of all servers that our project sees, or those in that status; Nova asks no other service for these."""
+        params = {"status": status} if status else {}
+        found = self._rest.pages("compute", "/servers", "servers", params, NOVA)
+        return frozenset(str(entry["id"]) for entry in found)
+
     def ping(self, timeout: tuple[float, float]) -> None:
         """Ask for one server at most; ``timeout``: seconds to connect and to answer."""
         self._rest.get("compute", "/servers", {"limit": 1}, NOVA, timeout)
