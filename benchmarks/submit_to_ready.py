@@ -238,7 +238,8 @@ def of_a_rental(call: Call) -> bool:
     is one: those who begin within two seconds share it.
     """
     if call.method == "GET":
-        return "kws-" in call.path or ("-work" in call.thread and call.path.endswith("/servers/detail"))
+        look = call.path.endswith(("/servers", "/servers/detail"))  # before a server is created
+        return "kws-" in call.path or ("-work" in call.thread and look)
     return not call.is_login
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock, Semaphore
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from kws_core.nodes.concurrency import SingleFlight
+from kws_core.nodes.openstack.address_set import Lookups
+from kws_core.nodes.openstack.api import Cloud
 
 SECONDS = 10.0
 
@@ -82,6 +86,17 @@ def test_who_asks_about_one_of_many_shares_the_answer_about_all(
         assert first.result(SECONDS) == ["A"]
         assert [asker.result(SECONDS) for asker in later] == [["B", "C"]] * 3
     assert asked == [["a"], ["b", "c"]]
+
+
+def test_of_a_shared_lookup_each_rental_gets_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Found:
+        def list(self, *marks: str) -> list[Any]:
+            return [SimpleNamespace(name=mark, marks=(mark,)) for mark in marks]
+
+    monkeypatch.setattr(SingleFlight, "get_for", lambda _, mark, load: load(["kws-1", "kws-2"]))
+    lookups, cloud = Lookups(), cast(Cloud, SimpleNamespace(security_groups=Found(), addresses=Found()))
+    assert [group.name for group in lookups.groups(cloud, "kws-1")] == ["kws-1"]
+    assert [address.name for address in lookups.addresses(cloud, "kws-2")] == ["kws-2"]
 
 
 def test_all_who_share_it_hear_of_the_failure(counted: tuple[SingleFlight, CountingLock]) -> None:
