@@ -249,7 +249,7 @@ def test_calls_are_few(lab: Kit, node: OpenStackNode, monkeypatch: pytest.Monkey
     address = node.ensure_address(spec)
     assert len(counted.sent) == 6
     node.ensure_server(spec, address)
-    assert len(counted.sent) == 8  # one of them the listing of all servers
+    assert len(counted.sent) == 8  # one of them the ids of all servers
     counted.sent.clear()
     node.ensure_server(spec, node.ensure_address(spec))
     assert [line.split()[0] for line in counted.sent] == ["GET"] * 4

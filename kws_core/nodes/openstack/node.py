@@ -280,7 +280,7 @@ class OpenStackNode:
         Where all that are there were seen before, under other marks, their ids are enough: a server keeps its mark.
         """
         seen = self._seen
-        if all(seen.get(one, mark) != mark for one in self._naming.get(self.cloud.servers.ids)):
+        if seen and mark not in seen.values() and self._naming.get(self.cloud.servers.ids) <= seen.keys():
             return []
         return [one for one in self._listed() if mark_of_server(one) == mark and one.status != "DELETED"]
 
@@ -372,7 +372,7 @@ class OpenStackNode:
         made = self.cloud.servers.create_by_ids(
             spec.name, image_id, flavor_id, [address.port_id], spec.user_data, metadata, description=spec.mark
         )
-        self._seen[made] = spec.mark
+        self._seen = {**self._seen, made: spec.mark}  # never changed in place: other threads read it
         return made
 
     def _keep_one(self, found: Sequence[Server]) -> str:
