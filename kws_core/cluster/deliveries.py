@@ -43,7 +43,7 @@ class Deliveries:
         queries.add_deliveries(self.context.store, batch)  # what fails is written with the next batch
         with self._guard:
             for key in batch:
-                del self._unwritten[key]
+                self._unwritten.pop(key, None)  # at a stop two threads may write
 
     def forget_old_deliveries(self) -> None:
         """Keep the table of deliveries short."""
