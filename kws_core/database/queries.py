@@ -20,7 +20,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
 from kws_core.database.engine import insert_into
@@ -57,7 +56,6 @@ BUILD_SLOTS = 1  # of the advisory locks: those by node
 _LOCK_SLOTS = select(func.pg_advisory_xact_lock(BUILD_SLOTS, bindparam("key")))
 _LOCKED_NODES = _NODES.with_for_update()
 _PERSON = table_of(Person).select().where(table_of(Person).c.id == bindparam("person"))
-_DELIVERY = table_of(Delivery).insert()
 _HISTORY = select(Event).where(Event.rental_id == bindparam("rental")).order_by(Event.id)
 
 
@@ -314,19 +312,14 @@ def first_delivery(store: Store, key: str, now: datetime) -> bool:
 
     It has been acknowledged, so after a power cut nobody delivers it again; rentals know their form besides.
     """
-    try:
-        with store.note() as connection:
-            connection.execute(_DELIVERY, {"key": key, "at": now})
-    except IntegrityError:
-        return False
-    return True
+    return add_deliveries(store, {key: now}) == 1
 
 
-def add_deliveries(store: Store, noted: Mapping[str, datetime]) -> None:
-    """Write deliveries that were acted on, by key; some may be there already."""
+def add_deliveries(store: Store, noted: Mapping[str, datetime]) -> int:
+    """Write deliveries that were acted on, by key; returns how many of them weren't there yet."""
     with store.note() as connection:
         rows = [{"key": key, "at": at} for key, at in noted.items()]
-        connection.execute(_add_delivery(connection.dialect.name), rows)
+        return connection.execute(_add_delivery(connection.dialect.name), rows).rowcount
 
 
 @cache

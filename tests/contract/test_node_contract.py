@@ -131,7 +131,7 @@ def test_a_new_server_is_shown_until_it_is_gone(kit: Kit) -> None:
     other = kit.spec()
     being_created = kit.node.ensure_server(other, kit.node.ensure_address(other))
     seen = kit.node.new_servers([server, "no-such-server"])
-    assert seen.keys() <= {server, being_created, *seen.keys() - {"no-such-server"}}
+    assert "no-such-server" not in seen
     assert seen[server].state in (MachineState.BUILDING, MachineState.ACTIVE)
     kit.until_state(spec.mark, MachineState.ACTIVE)
     seen = kit.node.new_servers([server])

@@ -126,6 +126,13 @@ def test_wrong_credentials_are_refused_after_one_try(stub: Stub, node: Node) -> 
     assert stub.count("POST", "/auth/tokens") == 1
 
 
+def show(stub: Stub, server_id: str, rental: str) -> None:
+    """The next lists have this server alone."""
+    stub.on("GET", "/servers", Answer(200, {"servers": [{"id": server_id}]}))
+    shown = {"id": server_id, "status": "ACTIVE", "metadata": {"kws_rental": rental}}
+    stub.on("GET", "/servers/detail", Answer(200, {"servers": [shown]}))
+
+
 def test_what_was_seen_under_other_marks_is_not_listed_again(stub: Stub, node: Node) -> None:
     assert node.ensure_server(SPEC, ADDRESS) == "s1"
     stub.on("GET", "/servers", Answer(200, {"servers": [{"id": "s1"}]}))
@@ -137,18 +144,14 @@ def test_what_was_seen_under_other_marks_is_not_listed_again(stub: Stub, node: N
 
 def test_what_was_seen_under_this_mark_is_not_made_again(stub: Stub, node: Node) -> None:
     assert node.ensure_server(SPEC, ADDRESS) == "s1"
-    stub.on("GET", "/servers", Answer(200, {"servers": [{"id": "s1"}]}))
-    shown = {"id": "s1", "status": "ACTIVE", "metadata": {"kws_rental": "1"}}
-    stub.on("GET", "/servers/detail", Answer(200, {"servers": [shown]}))
+    show(stub, "s1", "1")
     assert node.ensure_server(SPEC, ADDRESS) == "s1"
     assert stub.count("POST", "/servers") == 1
 
 
 def test_what_another_process_made_is_found(stub: Stub, node: Node) -> None:
     node.ensure_server(replace(SPEC, mark="kws-2"), ADDRESS)
-    stub.on("GET", "/servers", Answer(200, {"servers": [{"id": "s9"}]}))
-    shown = {"id": "s9", "status": "BUILD", "metadata": {"kws_rental": "1"}}
-    stub.on("GET", "/servers/detail", Answer(200, {"servers": [shown]}))
+    show(stub, "s9", "1")
     assert node.ensure_server(SPEC, ADDRESS) == "s9"
     assert stub.count("POST", "/servers") == 1
 

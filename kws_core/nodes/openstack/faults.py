@@ -48,6 +48,16 @@ def status_of(error: BaseException) -> int:
     return getattr(error, "status", 0)
 
 
+@contextmanager
+def unless_missing() -> Iterator[None]:
+    """What isn't there (404) is no failure: the block ends there."""
+    try:
+        yield
+    except OpenStackRefused as error:
+        if error.status != 404:
+            raise
+
+
 def from_status(node: str, status: int, message: str = "", error_type: str = "") -> NodeError:
     """The error for an HTTP answer of 400 and above."""
     detail = f"{status} {message}".strip()[:DETAIL_LENGTH]

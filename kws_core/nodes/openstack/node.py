@@ -8,7 +8,7 @@ next call. One lock per mark keeps two threads of this process from making a res
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
@@ -28,7 +28,7 @@ from kws_core.nodes.openstack.checks import Checks
 from kws_core.nodes.openstack.connection import Handle
 from kws_core.nodes.openstack.containers import ContainerDriver
 from kws_core.nodes.openstack.containers import ranked as ranked_containers
-from kws_core.nodes.openstack.faults import OpenStackRefused, status_of, translated
+from kws_core.nodes.openstack.faults import OpenStackRefused, status_of, translated, unless_missing
 from kws_core.nodes.openstack.flavor_catalog import FLAVORS, FlavorCatalog
 from kws_core.nodes.openstack.image_store import GlanceImageStore
 from kws_core.nodes.openstack.own_network import ensure_network
@@ -177,7 +177,7 @@ class OpenStackNode:
             return {one.id: one for one in self._servers().values()}
         found = {one: Machine(one, "", "", Kind.SERVER, MachineState.BUILDING) for one in building}
         for one in created:
-            with _unless_missing():
+            with unless_missing():
                 found[one] = machine(self.cloud.servers.get(one))
         return found
 
@@ -388,16 +388,6 @@ def _ranked(servers: Sequence[Server]) -> list[Server]:
     dead = (MachineState.DELETING, MachineState.BROKEN)
     oldest = datetime.max.replace(tzinfo=UTC)
     return sorted(servers, key=lambda s: (machine_state(s) in dead, s.created_at or oldest, s.id))
-
-
-@contextmanager
-def _unless_missing() -> Iterator[None]:
-    """What isn't there is no failure."""
-    try:
-        yield
-    except OpenStackRefused as error:
-        if status_of(error) != 404:
-            raise
 
 
 def _check_mark(node: str, mark: str) -> None:

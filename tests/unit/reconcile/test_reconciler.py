@@ -383,9 +383,7 @@ def test_who_is_to_be_built_does_not_wait_for_the_list_of_the_node(make_world: C
 def test_what_hangs_in_a_silent_node_is_built_elsewhere(world: World) -> None:
     rental = world.rent()
     first = rental.placements[0].node
-    world.reconciler.executors = lambda node, sort: (
-        Hanging() if node == first and sort != "ping" else Inline()
-    )
+    world.reconciler.executors = lambda node, sort: Hanging() if (node, sort) == (first, "work") else Inline()
     world.tick()
     world.nodes[first].go_down()
     world.settle(25)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from kws_core.errors import NodeDown, Refusal
 from kws_core.nodes.openstack.api.rest import Json, Rest, addresses_of, when
 from kws_core.nodes.openstack.api.types import Container
-from kws_core.nodes.openstack.faults import OpenStackRefused, status_of, translated
+from kws_core.nodes.openstack.faults import OpenStackRefused, translated, unless_missing
 
 T = TypeVar("T")
 
@@ -125,13 +125,10 @@ class Containers:
         admins (else 403), and on one that is being made it may leave the Docker container behind.
         """
         options = {key: True for key, wanted in (("stop", stop), ("force", force)) if wanted}
-        try:
+        with unless_missing():
             self._ask(lambda zun: zun.containers.delete(container_id, **options))
-        except OpenStackRefused as error:
-            if status_of(error) == 404:
-                return False
-            raise
-        return True
+            return True
+        return False
 
     def _page(self, path: str) -> tuple[Sequence[Json], str]:
         """Entries of one page, and the query of the next."""

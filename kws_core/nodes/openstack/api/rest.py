@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from kws_core.errors import NodeDown, Refusal
-from kws_core.nodes.openstack.faults import OpenStackRefused, from_answer, status_of, translated
+from kws_core.nodes.openstack.faults import OpenStackRefused, from_answer, translated, unless_missing
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -74,13 +74,10 @@ class Rest:
 
     def delete(self, service: str, path: str, version: str | None = None) -> bool:
         """False when it was not there (any longer)."""
-        try:
+        with unless_missing():
             self.send(service, "DELETE", path, microversion=version)
-        except OpenStackRefused as error:
-            if status_of(error) == 404:
-                return False
-            raise
-        return True
+            return True
+        return False
 
     def pages(
         self, service: str, path: str, key: str, params: Params | None = None, version: str | None = None

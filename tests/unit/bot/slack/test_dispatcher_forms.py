@@ -116,6 +116,7 @@ def test_nothing_is_written_before_the_form_is_open(world: World, slack: SharedS
     before = seen[: seen.index("the form")]
     assert len(before) == 2  # who it is, and whether anything has changed since the last form
     assert all(statement.startswith("SELECT") for statement in before)
+    assert not first.deliveries.first_time(KEY)
 
 
 def test_forms_are_noted_together(world: World, slack: SharedSlack, first: Replica, second: Replica) -> None:
