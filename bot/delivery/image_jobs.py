@@ -77,8 +77,9 @@ class ImageJobs:
             self._say_begun(request)
             with self._edited(channel, ts, progress):
                 problem = self._sync(by, name, progress, request)
-            if self._finish(channel, ts, progress.end(problem)):
-                self.syncs.told(sync)
+        # the next copy may begin before the message offers to begin it
+        if self._finish(channel, ts, progress.end(problem)):
+            self.syncs.told(sync)
 
     def _say_begun(self, request: RequestContext) -> None:
         try:

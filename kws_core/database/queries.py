@@ -319,12 +319,7 @@ def add_deliveries(store: Store, noted: Mapping[str, datetime]) -> int:
     """Write deliveries that were acted on, by key; returns how many of them weren't there yet."""
     with store.note() as connection:
         rows = [{"key": key, "at": at} for key, at in noted.items()]
-        return connection.execute(_add_delivery(connection.dialect.name), rows).rowcount
-
-
-@cache
-def _add_delivery(dialect: str) -> Insert:
-    return insert_into(table_of(Delivery), dialect).on_conflict_do_nothing()
+        return len(connection.execute(_once(connection.dialect.name, Delivery), rows).all())
 
 
 def forget_deliveries(session: Session, before: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from kws_core.reports.audit import Audit
 from kws_core.tables.image_sync import ImageSync
 
 DOWN = NodeDown("node2", Refusal.DOWN, "gone")
+WAIT = 10.0  # seconds at most, for what a test itself lets go on
 
 
 @pytest.fixture
@@ -127,7 +129,7 @@ def test_a_copy_is_one_message_that_is_edited(story: Story, admin: Any, tmp_path
     assert [(line.actor, line.where) for line in acts] == [(admin.id, "message")]
 
 
-def test_what_failed_is_named_and_the_button_goes_on(story: Story, admin: Any) -> None:
+def test_what_failed_is_named(story: Story, admin: Any) -> None:
     for name in ("alpine", "arch"):
         plant(story, "node1", name)
     story.nodes["node2"].fail_next("image_fill", DOWN)
@@ -140,8 +142,25 @@ def test_what_failed_is_named_and_the_button_goes_on(story: Story, admin: Any) -
         "2 images were already on all nodes",
     ):
         assert words in str(message), words
+
+
+def test_the_button_works_as_soon_as_it_is_shown(story: Story, admin: Any) -> None:
+    plant(story, "node1", "alpine")
+    story.nodes["node2"].fail_next("image_fill", DOWN)
+    syncs = story.service.image_jobs.syncs
+    note_told, again = syncs.told, Event()
+
+    def late(sync: int) -> None:
+        again.wait(WAIT)
+        note_told(sync)
+
+    syncs.told = late  # type: ignore[method-assign]
+    ask(story, admin, "admin images sync", "Copying started")
+    story.workspace.wait_for(lambda: told(admin, "Try again"))
+    (message,) = told(admin, "Copying images to all nodes")
     admin.click("image_sync", "*", message=message["ts"])
     story.workspace.wait_for(lambda: told(admin, "All nodes have it"))
+    again.set()
     assert copies(story, "alpine")["node2"] == ["active"]
 
 
