@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from kws_core.copies.lifecycle import takes_gb
 from kws_core.tables.base import table_of
@@ -31,7 +31,11 @@ _OF_OWNER = select(Copy).where(
 )
 _UNDER_WAY = select(Copy.id).where(Copy.rental_id == bindparam("rental"), Copy.state.in_(UNDER_WAY))
 _LOCK = select(Copy.id).where(Copy.id == bindparam("copy")).with_for_update()
-_ONE = select(Copy).where(Copy.id == bindparam("copy"))
+_ONE = (
+    select(Copy)
+    .where(Copy.id == bindparam("copy"))
+    .options(joinedload(Copy.rental, innerjoin=True).joinedload(Rental.placements))
+)
 _FRESH = _ONE.execution_options(populate_existing=True)
 
 

@@ -38,9 +38,7 @@ from kws_core.tables.saved_key import SavedKey
 from kws_core.tables.states import HOLDING, LIVE, NOT_OVER, CopyState, PlacementState, Status
 
 # asked at every step, or with every request: put together once
-RENTALS = select(Rental).options(
-    joinedload(Rental.placements), joinedload(Rental.network), joinedload(Rental.site)
-)
+RENTALS = select(Rental).options(joinedload(Rental.placements), joinedload(Rental.network))
 _RENTAL = RENTALS.where(Rental.id == bindparam("rental"))
 _FRESH_RENTAL = _RENTAL.execution_options(populate_existing=True)
 _LOCK_RENTAL = select(Rental.id).where(Rental.id == bindparam("rental")).with_for_update()

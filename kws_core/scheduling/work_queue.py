@@ -33,7 +33,7 @@ _DUE = (
     )
     .order_by(Placement.id)
     .with_for_update(skip_locked=True, of=Placement)
-    .options(joinedload(Placement.rental, innerjoin=True))
+    .options(joinedload(Placement.rental, innerjoin=True).joinedload(Rental.placements))
 )
 _LEASE = (
     update(_TABLE)
@@ -80,7 +80,7 @@ _BUILDING = (
 
 def claim_due(session: Session, node: str, now: datetime, who: str, lease: timedelta) -> Sequence[Placement]:
     """Leases the node's due placements to ``who``; a lease that ran out may be taken over."""
-    claimed = session.scalars(_DUE, {"node": node, "now": now}).all()
+    claimed = session.scalars(_DUE, {"node": node, "now": now}).unique().all()
     if claimed:
         ids = [placement.id for placement in claimed]
         session.execute(_LEASE, {"placements": ids, "who": who, "until": now + lease})

@@ -118,7 +118,7 @@ class Rental(Base):
 
     network: Mapped[Network | None] = relationship(lazy="selectin")
     site: Mapped[Site | None] = relationship(
-        lazy="selectin", cascade="all, delete-orphan", passive_deletes=True
+        lazy="joined", cascade="all, delete-orphan", passive_deletes=True
     )
     placements: Mapped[list[Placement]] = relationship(
         back_populates="rental", order_by="Placement.id", lazy="selectin", cascade="all, delete-orphan"
