@@ -1,7 +1,7 @@
 """Any form that is accepted comes back from Slack as it went in, and its server gets what the person asked for.
 
 Forms are drawn as people can fill them in: fields that a choice hides are empty, and a line has no blanks
-round it (the form takes them off). Six are drawn for each way to log in; ``KWS_LIFE=thorough`` draws a thousand.
+round it (the form takes them off). Ten are drawn for each way to log in; ``KWS_LIFE=thorough`` draws a thousand.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from kws_core.tables.states import Access
 from kws_core.values import Kind
 
 DRAWN = settings(
-    max_examples=1000 if THOROUGH else 6,
+    max_examples=1000 if THOROUGH else 10,
     deadline=None,
     derandomize=not THOROUGH,
     print_blob=True,

@@ -1,4 +1,4 @@
-"""Drawn lives break no rule: two of each sort. ``KWS_LIFE=thorough`` draws sixty, and ``KWS_DRAW=new`` others each time."""
+"""Drawn lives break no rule: three of each sort. ``KWS_LIFE=thorough`` draws sixty, and ``KWS_DRAW=new`` others each time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from life.building import Building
 from life.machine import Life
 
 QUICK = settings(
-    max_examples=60 if THOROUGH else 2,
+    max_examples=60 if THOROUGH else 3,
     stateful_step_count=60 if THOROUGH else 40,
     deadline=None,
     derandomize=os.environ.get("KWS_DRAW") != "new",

@@ -174,7 +174,7 @@ def test_with_one_wish_each_a_position_never_grows(
         lab.tick()
 
 
-@settings(max_examples=96 if THOROUGH else 10)
+@settings(max_examples=96 if THOROUGH else 25)
 @given(st.integers(1, 4), st.integers(1, 6), st.integers(1, 4))
 def test_nobody_starves_however_many_come(slots: int, build: int, wishes: int) -> None:
     """New people come for ever, as many as the node can build; ``KWS_LIFE=thorough`` draws nearly every such node."""

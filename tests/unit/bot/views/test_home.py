@@ -83,7 +83,7 @@ searches = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=100 if THOROUGH else 8, deadline=None)
+@settings(max_examples=100 if THOROUGH else 15, deadline=None)
 @given(
     rentals(25), rentals(PAGE), hostile, searches, st.sampled_from(LOCALES), st.booleans(), st.sampled_from(EventKind)
 )  # fmt: skip
