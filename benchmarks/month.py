@@ -215,6 +215,7 @@ class Lab:
         service.key_files.remove_due()
         service.carrier.tick()
         service.image_jobs.close_broken()
+        service.dispatcher.deliveries.write()
         return bool(service.notifier.outbox.due()) or self._unsettled()
 
     def _unsettled(self) -> bool:

@@ -88,7 +88,7 @@ class Reconciler:
         if self._stopping:
             return IDLE
         with self.context.store.look() as connection:
-            checks = work_queue.next_checks(connection, now)
+            checks = work_queue.next_checks(connection, now, now + IDLE)
             copies = next_checks(connection)
         for name in self.nodes:
             if name in copies and copies[name] <= now:

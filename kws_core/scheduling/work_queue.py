@@ -20,7 +20,7 @@ _TABLE = table_of(Placement)  # the row itself is told of faster than its object
 _UNLEASED = or_(_TABLE.c.leased_until.is_(None), _TABLE.c.leased_until < bindparam("now"))
 _NEXT_CHECKS = (
     select(_TABLE.c.node, func.min(_TABLE.c.next_look_at))
-    .where(_TABLE.c.state.in_(HOLDING), _UNLEASED)
+    .where(_TABLE.c.state.in_(HOLDING), _TABLE.c.next_look_at <= bindparam("until"), _UNLEASED)
     .group_by(_TABLE.c.node)
 )
 _DUE = (
@@ -157,9 +157,9 @@ def _held_on(node: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return Placement.node == node, Placement.state == PlacementState.ACTIVE
 
 
-def next_checks(session: Session | Connection, now: datetime) -> dict[str, datetime]:
-    """By node, when the first placement there is to be looked at that nobody works on."""
-    return {row[0]: row[1] for row in session.execute(_NEXT_CHECKS, {"now": now})}
+def next_checks(session: Session | Connection, now: datetime, until: datetime) -> dict[str, datetime]:
+    """By node, when the first placement there is to be looked at that nobody works on, if that is by ``until``."""
+    return {row[0]: row[1] for row in session.execute(_NEXT_CHECKS, {"now": now, "until": until})}
 
 
 def building_on(session: Session, node: str) -> int:

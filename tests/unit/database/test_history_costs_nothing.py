@@ -143,6 +143,15 @@ def test_no_table_that_grows_is_read_from_end_to_end(
     assert scans(world, statements) == []
 
 
+def test_a_second_of_the_loop_reads_what_is_due_in_it(world: World) -> None:
+    with asked(world) as statements:
+        world.tick()
+    (query,) = [one for one in statements if "min(placements.next_look_at)" in one[0]]
+    with world.store.engine.connect() as connection:
+        plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query[0]}", query[1]).all())
+    assert "next_look_at<?" in plan, plan
+
+
 def test_the_test_sees_a_scan(world: World) -> None:
     statement = ("SELECT id FROM placements WHERE state != ?", ("gone",))
     assert scans(world, [statement]) != []
