@@ -52,10 +52,11 @@ def tell_back(session: Session, node: str, now: datetime) -> int:
     """
     told: dict[str, NodeSilent] = {}  # by rental, the newest
     resuming, rentals = set(), {}
-    of_node = {"node": node, "first": _key_of("silent", node), "last": _key_of("silent", node) + "~"}
-    if session.scalar(_ANY_UNANSWERED, of_node) is None:
+    prefix = _key_of("silent", node)
+    of_node = {"node": node, "first": prefix, "last": f"{prefix}~"}
+    if session.scalar(_ANY_STILL_OPEN, of_node) is None:
         return 0
-    for event, rental, held in session.execute(_UNANSWERED, of_node).unique():
+    for event, rental, held in session.execute(_STILL_OPEN, of_node).unique():
         assert isinstance(event.details, NodeSilent)
         told[rental.id], rentals[rental.id] = event.details, rental
         if held.resume_at is not None:
@@ -87,24 +88,24 @@ def _has(key: str) -> ColumnElement[bool]:
     return select(Event.id).where(Event.rental_id == Rental.id, Event.key == key).exists()
 
 
-def _unanswered() -> Select[Event, Rental, Placement]:
+def _still_open() -> Select[Event, Rental, Placement]:
     """What is told of a node's outages, and not yet that they have ended; the newest of a rental last."""
     later = aliased(Event)
     turned = or_(later.of_outage(EventKind.POWERED_OFF), later.of_outage(EventKind.POWERED_ON))
-    answers = or_(later.kind == EventKind.NODE_BACK, turned)
-    answered = select(later.id).where(later.rental_id == Event.rental_id, later.id > Event.id, answers)
+    ends_it = or_(later.kind == EventKind.NODE_BACK, turned)
+    ended = select(later.id).where(later.rental_id == Event.rental_id, later.id > Event.id, ends_it)
     query = select(Event, Rental, Placement).join(Rental, Rental.id == Event.rental_id)
     query = query.join(Placement, Placement.rental_id == Rental.id)
     here = and_(Placement.node == bindparam("node"), Placement.state == PlacementState.ACTIVE)
     keys = and_(Event.key >= bindparam("first"), Event.key < bindparam("last"))
     told = and_(keys, Event.kind == EventKind.NODE_SILENT)
-    query = query.where(here, Rental.replaces.is_(None), told, ~answered.exists())
+    query = query.where(here, Rental.replaces.is_(None), told, ~ended.exists())
     return query.order_by(Rental.created_at, Rental.id, Event.id)
 
 
-# asked whenever a node answers: put together once
-_UNANSWERED = _unanswered()
-_ANY_UNANSWERED = _UNANSWERED.with_only_columns(Event.id).order_by(None).limit(1)
+# asked whenever a node responds: put together once
+_STILL_OPEN = _still_open()
+_ANY_STILL_OPEN = _STILL_OPEN.with_only_columns(Event.id).order_by(None).limit(1)
 
 
 def _copied_elsewhere(session: Session, node: str, rentals: Iterable[Rental]) -> set[str]:
