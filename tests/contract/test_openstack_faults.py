@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,14 @@ def test_what_another_process_made_is_found(stub: Stub, node: Node) -> None:
     show(stub, "s9", "1")
     assert node.ensure_server(SPEC, ADDRESS) == "s9"
     assert stub.count("POST", "/servers") == 1
+
+
+@pytest.mark.parametrize(("status", "gone"), [(404, True), (403, False)])
+def test_only_what_is_not_found_counts_as_gone(stub: Stub, node: Node, status: int, gone: bool) -> None:
+    stub.on("GET", "/servers", Answer(200, {"servers": []}))
+    stub.on("GET", "/servers/s1", Answer(status, {}))
+    with nullcontext() if gone else pytest.raises(NodeError):
+        assert node.new_servers(["s1"]) == {}
 
 
 def test_a_listing_without_metadata_is_not_believed(stub: Stub, node: Node) -> None:
