@@ -6,18 +6,21 @@ Every write says for itself whether it waits for the disk (``hasty``), as connec
 from __future__ import annotations
 
 import sqlite3
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, Table, create_engine, event
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.engine import Connection, Dialect, make_url
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from kws_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
+RESTED = 5.0  # seconds after which a connection may have broken unnoticed
 SYNCHRONOUS = {False: "FULL", True: "NORMAL"}  # by whether the write is hasty
 
 
@@ -32,8 +35,7 @@ def make_engine(url: str) -> Engine:
     except ArgumentError as error:
         raise ConfigError(["KWS_DATABASE_URL: isn't a database URL. Try sqlite:///kws.db."]) from error
     try:
-        pings = parsed.get_backend_name() != "sqlite"
-        engine = create_engine(parsed, pool_pre_ping=pings, hide_parameters=True)  # no rows in tracebacks
+        engine = create_engine(parsed, hide_parameters=True)  # no rows in tracebacks
     except (ImportError, ArgumentError) as error:
         raise ConfigError([f"KWS_DATABASE_URL: no driver for {parsed.drivername} is installed"]) from error
     if engine.dialect.name == "sqlite":
@@ -41,6 +43,11 @@ def make_engine(url: str) -> Engine:
         if parsed.query.get("mode") != "ro":
             event.listen(engine, "connect", _sqlite_keep_log)
         event.listen(engine, "begin", _sqlite_begin)
+    else:
+        event.listen(engine, "checkin", _note_rest)
+        event.listen(
+            engine, "checkout", lambda used, record, _: _ping_after_rest(engine.dialect, used, record)
+        )
     return engine
 
 
@@ -78,6 +85,24 @@ def _sqlite_begin(connection: Connection) -> None:
         driver_of(connection).execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:  # the driver spares each write the way through SQLAlchemy
         raise OperationalError("BEGIN IMMEDIATE", None, error) from error
+
+
+def _note_rest(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["rests_since"] = monotonic()
+
+
+def _ping_after_rest(dialect: Dialect, connection: Any, record: ConnectionPoolEntry) -> None:
+    """Check a connection before it is used again, unless it was in use a moment ago.
+
+    SQLAlchemy's own pre-ping asks each time, which is a fifth of a short transaction. What breaks within ``RESTED``
+    breaks in somebody's hands, and the pool then replaces all its connections.
+    """
+    if monotonic() - record.info.get("rests_since", monotonic()) < RESTED:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError from error  # it replaces them all, and this one is used then
 
 
 def driver_of(connection: Connection) -> Any:
