@@ -62,8 +62,8 @@ class Copies:
             UserError: If it can't be copied now, with why.
         """
         try:
-            with self.context.store.write() as session:
-                queries.lock_capacity(session)  # two at once must not share the last of the disk
+            # two at once must not share the last of the disk
+            with queries.capacity_turn(self.context.store, first=True) as session:
                 rental = allowed(queries.rental(session, rental_id, lock=True), who)
                 terms = self._terms(session, rental)
                 copy = begin(rental, self.context.now(), terms.keep_until, actor=who.id, via=via)

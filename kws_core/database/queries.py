@@ -202,12 +202,6 @@ def held_capacity(session: Session, since: datetime | None = None) -> list[HeldC
     ]
 
 
-def lock_capacity(session: Session) -> None:
-    """Make requests take turns from here to the commit (PostgreSQL; SQLite writers do anyway)."""
-    if _locks_rows(session):
-        session.execute(_LOCK_NODES)
-
-
 def lock_build_slots(session: Session, node: str) -> None:
     """Make builds on one node take turns from here to the commit, and nobody else (PostgreSQL; SQLite as above)."""
     if _locks_rows(session):
@@ -216,9 +210,14 @@ def lock_build_slots(session: Session, node: str) -> None:
 
 @contextmanager
 def capacity_turn(store: Store, *, first: bool = False) -> Iterator[Session]:
-    """One transaction that gives or takes room: of those there is one at a time. ``first``: people wait for it."""
+    """One transaction that gives or takes room: of those there is one at a time. ``first``: people wait for it.
+
+    Room is locked before anything else, by everybody: two who had locked a rental and room the other way round would
+    wait for each other (PostgreSQL; SQLite's writers are alone anyway).
+    """
     with store.write(alone=True, first=first) as session:
-        lock_capacity(session)
+        if _locks_rows(session):
+            session.execute(_LOCK_NODES)
         yield session
 
 
@@ -301,7 +300,7 @@ def person(database: Session | Connection, user_id: str) -> Person | None:
 
 
 def node_records(session: Session, *, lock: bool = False) -> Sequence[NodeRecord]:
-    """What every node said last, by name; ``lock`` is lock_capacity() in the same statement."""
+    """What every node said last, by name; ``lock`` is the lock of capacity_turn() in the same statement."""
     return session.scalars(_LOCKED_NODES if lock and _locks_rows(session) else _NODES).all()
 
 

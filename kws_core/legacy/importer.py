@@ -220,8 +220,7 @@ class LegacyImporter:
     def _insert(self, plan: _Plan) -> Rental:
         rental = self._rental(plan)
         try:
-            with self.context.store.write() as session:
-                queries.lock_capacity(session)
+            with queries.capacity_turn(self.context.store) as session:
                 held = select(Placement.rental_id).where(
                     Placement.node == plan.node,
                     Placement.server_id == plan.machine.id,

@@ -87,7 +87,7 @@ class Resumption:
             rental.record(PoweredOff(held.node, asked=False, outage=True), now)
         if held.act_at is not None:
             return True
-        queries.lock_capacity(session)
+        queries.lock_build_slots(session, held.node)
         if work_queue.resuming(session, held.node, now - BEGINS) < max_builds(self.context.config, held.node):
             held.act_at = now
         return held.act_at is not None
@@ -131,7 +131,7 @@ class Resumption:
 
     def _finish(self, session: Session, held: Placement) -> None:
         """The last one of its node tells the admins of all."""
-        queries.lock_capacity(session)
+        queries.lock_build_slots(session, held.node)
         since = held.resume_at
         held.resume_at = held.act_at = None
         session.flush()

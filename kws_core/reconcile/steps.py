@@ -310,15 +310,12 @@ class Steps:
             nonlocal wait
             wait = self._after_failure(session, rental, held, error)
 
-        self.rows.apply(job, change)
+        self.rows.apply(job, change, capacity=True)
         return wait
 
     def _after_failure(
         self, session: Session, rental: Rental, held: Placement, error: NodeError
     ) -> timedelta:
-        queries.lock_capacity(
-            session
-        )  # before any row of placements is written: everybody locks in this order
         now = self.context.now()
         held.down_since = held.down_since or now
         patient = isinstance(error, NodeDown) and held.server_id is not None
@@ -331,8 +328,7 @@ class Steps:
         return self._stay_or_fail(rental, held, error)
 
     def _move_on(self, session: Session, rental: Rental, held: Placement, error: NodeError) -> bool:
-        """Leaves this node for the next one that fits, if there is one."""
-        queries.lock_capacity(session)
+        """Leaves this node for the next one that fits, if there is one. Under capacity_turn()."""
         tried = frozenset(placement.node for placement in rental.placements) | left_by(session, rental)
         wish = PlacementRequest(
             rental.kind, rental.wanted_image, rental.wanted_size, tried, held.node if rental.pinned else None
@@ -377,11 +373,12 @@ class Steps:
         with self.context.store.read() as session:
             waiting = [p.rental_id for p in work_queue.unbuilt_on(session, node)]
         for rental_id in waiting:
-            with self.context.store.write() as session:
+            with queries.capacity_turn(self.context.store) as session:
                 rental = queries.rental(session, rental_id, lock=True)
                 held = rental.placement if rental else None
                 if rental and held and held.node == node and held.server_id is None:
                     self._move_on(session, rental, held, error)
+            self.context.work.set()
             self.context.mail.set()
 
     # -- shared

@@ -85,8 +85,8 @@ class Sites:
             UserError: If it has ended, was taken off the web, or isn't this person's.
         """
         try:
-            with self.context.store.write() as session:
-                queries.lock_capacity(session)  # who asks for a name at the same time waits here
+            # who asks for a name at the same time waits here
+            with queries.capacity_turn(self.context.store, first=True) as session:
                 rental = self._changeable(queries.rental(session, rental_id, lock=True), who)
                 self._change(session, rental, form, who, via)
         except IntegrityError as error:  # two transactions met (PostgreSQL)
