@@ -19,7 +19,7 @@ from kws_core.database.schema import MIGRATIONS, up_to_date
 from kws_core.database.turns import Turns
 from kws_core.errors import StoreDown
 
-WRITERS = 8  # threads of a process on PostgreSQL; the rest of its 15 connections is for those who can't wait
+WRITERS = 2  # threads of a process on PostgreSQL: more wait for the interpreter anyway, and forms with them
 
 
 class Store:
@@ -35,7 +35,6 @@ class Store:
         self._lone = self.engine.execution_options(hasty=True) if self.single_process else self._single
         self._hasty = sessionmaker(self.engine.execution_options(hasty=True), expire_on_commit=False)
         self._turns = Turns(1 if self.single_process else WRITERS)
-        self._lone_turns = self._turns if self.single_process else Turns()
 
     @contextmanager
     def write(self, *, hasty: bool = False, alone: bool = False, first: bool = False) -> Iterator[Session]:
@@ -43,8 +42,8 @@ class Store:
 
         SQLite's own waiting is a poll every 0.1 s without any order, in which a form may be overtaken for seconds;
         so this process's writers take turns before they come to it. On PostgreSQL ``WRITERS`` have theirs at a time,
-        and of those that are to be ``alone`` one, so that the others need no connection to wait for one lock.
-        ``first``: before all others; on PostgreSQL, what isn't to be alone then waits for nobody.
+        and of those that are to be ``alone`` one: the others would only wait for the same lock. ``first``: before all
+        others; on PostgreSQL, what isn't to be alone then waits for nobody.
 
         ``hasty`` is for what a power cut may undo: SQLite does not wait for the disk, nor do the writers behind it.
         A process that is killed loses nothing by it (https://sqlite.org/pragma.html#pragma_synchronous).
@@ -55,7 +54,7 @@ class Store:
     def _turn(self, alone: bool, first: bool) -> AbstractContextManager[None]:
         if first and not alone and not self.single_process:
             return nullcontext()
-        return (self._lone_turns if alone else self._turns).turn(first=first)
+        return self._turns.turn(first=first, alone=alone)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

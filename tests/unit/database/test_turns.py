@@ -13,10 +13,13 @@ PATIENCE = 10.0  # seconds, of a test that would fail otherwise
 
 
 def come(pool: ThreadPoolExecutor, turns: Turns, had: list[str], name: str) -> Future[None]:
-    """Somebody comes while another one has the turn, and waits behind those who came before. Capitals go first."""
+    """Somebody comes while another one has the turn, and waits behind those who came before.
+
+    Capitals go first; the letters up to "m" are to be alone.
+    """
 
     def have() -> None:
-        with turns.turn(first=name.isupper()):
+        with turns.turn(first=name.isupper(), alone=name.lower() <= "m"):
             had.append(name)
 
     before, coming = len(turns), pool.submit(have)
@@ -55,6 +58,23 @@ def test_as_many_as_there_are_places_have_theirs_at_the_same_time() -> None:
             assert had == []
         coming.result(PATIENCE)
     assert had == ["a"]
+
+
+def test_of_those_that_are_to_be_alone_one_has_a_turn_and_the_others_hold_nobody_up() -> None:
+    turns, had = Turns(3), list[str]()
+    with ThreadPoolExecutor(4) as pool:
+        with turns.turn(alone=True):
+            waiting = [come(pool, turns, had, name) for name in "aBc"]
+            with turns.turn(), turns.turn():
+                later = come(pool, turns, had, "x")
+                assert had == []
+            later.result(PATIENCE)
+            assert had == ["x"]
+        for one in waiting:
+            one.result(PATIENCE)
+    assert had == ["x", "B", "a", "c"]
+    with turns.turn(alone=True), turns.turn():
+        assert len(turns) == 0
 
 
 def test_a_turn_that_ends_in_an_error_is_passed_on() -> None:
