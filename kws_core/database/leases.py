@@ -85,9 +85,9 @@ class Leases:
     def turn(self, what: str, length: timedelta = LENGTH) -> bool:
         """Whether it is this process's turn, for that long: so no other has one before that."""
         now = self._now()
-        with self._store.write() as session:
-            wanted = {"what": what, "who": self.who, "until": now + length, "now": now}
-            return session.execute(_turn(session.get_bind().dialect.name), wanted).first() is not None
+        wanted = {"what": what, "who": self.who, "until": now + length, "now": now}
+        with self._store.note() as connection:
+            return connection.execute(_turn(connection.dialect.name), wanted).first() is not None
 
     def check(self, session: Session, what: str) -> None:
         """Check, and keep until the commit, a lease that this process believes to hold.
@@ -101,8 +101,8 @@ class Leases:
             raise LeaseLost(what)
 
     def _release(self, what: str) -> None:
-        with self._store.write() as session:
-            session.execute(_RELEASE, {"what": what, "who": self.who})
+        with self._store.note() as connection:
+            connection.execute(_RELEASE, {"what": what, "who": self.who})
 
 
 def free(what: ColumnElement[str]) -> ColumnElement[bool]:

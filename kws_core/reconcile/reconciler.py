@@ -42,6 +42,7 @@ PING = timedelta(seconds=10)
 SILENT = timedelta(seconds=4)  # without an answer for that long, what isn't created yet goes elsewhere
 REFRESH_DOWN = timedelta(seconds=5)
 IDLE = timedelta(seconds=1)
+REST = timedelta(milliseconds=100)  # between two ticks that nothing woke; what is due by then goes together
 
 
 class Reconciler:
@@ -61,7 +62,7 @@ class Reconciler:
         self.idle = IdleWatch(context, nodes)
         self.sweeps = True  # False: leave orphaned resources alone; another installation may use the nodes
         self._guard = threading.Lock()
-        self._busy: set[tuple[str, str]] = set()  # (node, sort) under way: one round at a time
+        self._busy: dict[tuple[str, str], bool] = {}  # (node, sort) under way: whether it is due again by now
         self._jobs: set[int] = set()  # placements whose step is under way here
         self._listed: dict[str, list[Job]] = {}  # of them, by node, those that wait for its list
         self._refresh_at: dict[str, datetime] = {}
@@ -83,7 +84,7 @@ class Reconciler:
         self._stopping = True
 
     def tick(self) -> timedelta:
-        """Start a round on each node with something due; returns how long nothing more is due."""
+        """Start a round on each node with something due; returns how long to wait for the next."""
         now = self.context.now()
         if self._stopping:
             return IDLE
@@ -108,7 +109,7 @@ class Reconciler:
                 self._idle_at[name] = now + EVERY
                 self._start(name, "idle", self.idle.look, on="refresh")
         following = min([*checks.values(), *copies.values(), self.next_refresh()])
-        return min(IDLE, following - now) if following > now else IDLE
+        return min(IDLE, max(REST, following - now))
 
     def next_refresh(self) -> datetime:
         """When the first node is to be asked what it has, or to be swept."""
@@ -120,8 +121,9 @@ class Reconciler:
     def _start(self, name: str, sort: str, act: Callable[[str], None], on: str | None = None) -> None:
         with self._guard:
             if (name, sort) in self._busy:
+                self._busy[name, sort] = True
                 return
-            self._busy.add((name, sort))
+            self._busy[name, sort] = False
         self.executors(name, on or sort).submit(self._run, name, sort, act)
 
     def _run(self, name: str, sort: str, act: Callable[[str], None]) -> None:
@@ -136,8 +138,9 @@ class Reconciler:
                 log.exception("node %s: %s failed", name, sort)
         finally:
             with self._guard:
-                self._busy.discard((name, sort))
-            self.context.work.set()
+                again = self._busy.pop((name, sort), False)
+            if again:
+                self.context.work.set()
 
     def _reconcile_pass(self, name: str) -> None:
         """Advance each placement that is due. Who is to be built doesn't wait for the node's list."""
@@ -198,7 +201,7 @@ class Reconciler:
             with self._guard:
                 self._jobs.discard(job.placement.id)
             if job.placement.state is PlacementState.DELETED:
-                self._refresh_at.pop(job.placement.node, None)  # there is room again
+                self.refresh_soon(job.placement.node)  # there is room again
             self._release_lease(job.placement.id, wait)
             if had_slot and (job.placement.active_at or not job.building):  # its slot is free again
                 self._call_next(job.placement.node)
@@ -213,14 +216,17 @@ class Reconciler:
             return self.steps.failed(job, error)
 
     def _release_lease(self, placement_id: int, wait: timedelta) -> None:
+        """The loop comes round by itself before what is due later; it is woken only for the rest."""
         for _ in range(GIVE_BACK_TRIES):
+            now = self.context.now()
             try:
-                with self.context.store.write() as session:
-                    work_queue.release_lease(session, placement_id, self.who, self.context.now() + wait)
-                break
+                due = work_queue.release_lease(self.context.store, placement_id, self.who, now + wait)
             except Exception:
                 log.exception("placement %s: can't release its lease", placement_id)
-        self.context.work.set()
+            else:
+                if due is not None and due < now + IDLE:
+                    self.context.work.set()
+                return
 
     def _call_next(self, node: str) -> None:
         """Wake those whose turn it is to be built."""
@@ -268,6 +274,7 @@ class Reconciler:
                     work_queue.resume_all(session, name, now)
                 work_queue.requeue_node(session, name, now)
             told = outages.tell_back(session, name, now)
+        self.context.work.set()
         if told:
             self.context.mail.set()
         self.waiting.serve()

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func,
 from sqlalchemy.orm import Session, joinedload
 from sqlalchemy.orm.attributes import set_committed_value
 
+from kws_core.database.store import Store
 from kws_core.nodes.values import Machine, MachineState
 from kws_core.tables.base import table_of
 from kws_core.tables.rental import Placement, Rental
@@ -53,6 +54,7 @@ _RELEASE = (
         leased_until=None,
         leased_by=None,
     )
+    .returning(_TABLE.c.next_look_at)
 )
 _IN_USE = (
     select(Placement.id, Placement.rental_id, Placement.powered_off)
@@ -91,9 +93,15 @@ def claim_due(session: Session, node: str, now: datetime, who: str, lease: timed
     return claimed
 
 
-def release_lease(session: Session, placement_id: int, who: str, next_check_at: datetime) -> None:
-    """End a lease; a requeue that came meanwhile stays due at once."""
-    session.execute(_RELEASE, {"placement": placement_id, "who": who, "next": next_check_at})
+def release_lease(store: Store, placement_id: int, who: str, next_check_at: datetime) -> datetime | None:
+    """End a lease; returns when the placement is due, at once where a requeue came meanwhile.
+
+    None if the lease has run out and another has it. A power cut may undo it: nobody has a lease after a start.
+    """
+    known = {"placement": placement_id, "who": who, "next": next_check_at}
+    with store.note() as connection:
+        due: datetime | None = connection.scalar(_RELEASE, known)
+    return due
 
 
 def requeue_node(session: Session, node: str, now: datetime) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from harness.caddy_kit import FakeCaddy
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from bot.slack.client import CountingClient
@@ -81,6 +82,12 @@ class MortalStore(Store):
         """As Store's: the call is the commit, and what went before it in the transaction."""
         with self.fate.call("commit"), super().write(**how) as session:
             yield session
+
+    @contextmanager
+    def note(self) -> Iterator[Connection]:
+        """As Store's: a commit, too."""
+        with self.fate.call("commit"), super().note() as connection:
+            yield connection
 
 
 class MortalClient(CountingClient):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -82,18 +82,20 @@ class Mortal:
     """Makes the world's process die at a commit, just before it or just after."""
 
     def __init__(self, world: World, patch: Any) -> None:
-        self.real = world.store.write
         self.points = 0
         self.die_at: int | None = None
-        patch.setattr(world.store, "write", self.write)
+        for kind in ("write", "note"):
+            patch.setattr(world.store, kind, self._mortal(getattr(world.store, kind)))
 
-    @contextmanager
-    def write(self, **how: Any) -> Iterator[Any]:
-        """As Store's."""
-        with self.real(**how) as session:
-            yield session
+    def _mortal(self, real: Callable[..., AbstractContextManager[Any]]) -> Callable[..., Any]:
+        @contextmanager
+        def transaction(**how: Any) -> Iterator[Any]:
+            with real(**how) as database:
+                yield database
+                self._point()
             self._point()
-        self._point()
+
+        return transaction
 
     def _point(self) -> None:
         self.points += 1

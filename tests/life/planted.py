@@ -18,6 +18,7 @@ from kws_core.cluster import heartbeat
 from kws_core.copies import lifecycle
 from kws_core.database import job_ledger, queries
 from kws_core.database.leases import Leases
+from kws_core.database.store import Store
 from kws_core.errors import NodeError
 from kws_core.expiry import CopyEnds, ExpiryPolicy
 from kws_core.nightly.cleanup import Nightly
@@ -140,9 +141,10 @@ def what_changed_meanwhile_is_overwritten(patch: pytest.MonkeyPatch) -> None:
 
 @mutant(scenarios.returned_while_it_is_looked_at)
 def a_wake_up_during_a_step_is_lost(patch: pytest.MonkeyPatch) -> None:
-    def release_lease(session: Any, placement_id: int, who: str, next_check_at: Any) -> None:
-        row = session.get(Placement, placement_id)
-        row.next_check_at, row.leased_until, row.leased_by = next_check_at, None, None
+    def release_lease(store: Store, placement_id: int, who: str, next_check_at: Any) -> None:
+        with store.write() as session:
+            row = session.get(Placement, placement_id)
+            row.next_check_at, row.leased_until, row.leased_by = next_check_at, None, None
 
     patch.setattr(work_queue, "release_lease", release_lease)
 

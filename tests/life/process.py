@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Thread
 from typing import Any
 
@@ -99,12 +99,23 @@ class MortalStore(Store):
     @contextmanager
     def write(self, **how: Any) -> Iterator[Any]:
         """As Store's."""
+        with self._committed(super().write(**how)) as session:
+            yield session
+
+    @contextmanager
+    def note(self) -> Iterator[Any]:
+        """As Store's."""
+        with self._committed(super().note()) as connection:
+            yield connection
+
+    @contextmanager
+    def _committed(self, transaction: AbstractContextManager[Any]) -> Iterator[Any]:
         if self.fate.dead:
             raise Killed
         self._transactions.open += 1
         try:
-            with super().write(**how) as session:
-                yield session
+            with transaction as database:
+                yield database
                 self.fate.point("commit?")
         finally:
             self._transactions.open -= 1

@@ -30,6 +30,7 @@ from bot.cli.main import main
 from bot.service import Parts, Service
 from kws_core.config import Config, Environment
 from kws_core.context import utcnow
+from kws_core.database.engine import driver_of
 from kws_core.database.store import Store
 from kws_core.nodes import Node
 
@@ -106,10 +107,19 @@ class MortalStore(Store):
             call = FATE.before("commit") if _changes(session) > begun else None
         FATE.after(call)
 
+    @contextmanager
+    def note(self) -> Iterator[Any]:
+        """As Store's."""
+        with super().note() as connection:
+            begun = driver_of(connection).total_changes
+            yield connection
+            call = FATE.before("commit") if driver_of(connection).total_changes > begun else None
+        FATE.after(call)
+
 
 def _changes(session: Any) -> int:
     """Rows that this connection has changed so far (SQLite)."""
-    changes: int = session.connection().connection.dbapi_connection.total_changes
+    changes: int = driver_of(session.connection()).total_changes
     return changes
 
 

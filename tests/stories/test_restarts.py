@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from harness.world import Clock, Inline, make_config
 from slack_sdk import WebClient
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from bot.delivery.owners import Notifier
@@ -79,6 +80,13 @@ class MortalStore(Store):
     def write(self, **how: Any) -> Iterator[Session]:
         with super().write(**how) as session:
             yield session
+            self.fate.pass_by("before a commit")
+        self.fate.pass_by("after a commit")
+
+    @contextmanager
+    def note(self) -> Iterator[Connection]:
+        with super().note() as connection:
+            yield connection
             self.fate.pass_by("before a commit")
         self.fate.pass_by("after a commit")
 

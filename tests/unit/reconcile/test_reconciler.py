@@ -13,8 +13,10 @@ import yaml
 from harness.world import ADMIN, JOON, MINA, Inline, World
 
 from kws_core.config import parse_config
+from kws_core.database import queries
 from kws_core.errors import NodeDown, NodeRefused, Refusal, UserError
 from kws_core.forms import ssh_keys
+from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.pool import Pool
 from kws_core.people import Actor
 from kws_core.tables.details.events import Ended
@@ -378,6 +380,47 @@ def test_who_is_to_be_built_does_not_wait_for_the_list_of_the_node(make_world: C
     world.settle()
     late.go_on()
     assert {world.look(rental).status for rental in (first, second)} == {Status.READY}
+
+
+def test_the_loop_is_woken_only_for_what_is_due_before_it_comes_round(world: World) -> None:
+    rental = world.ready()
+    world.settle(60)
+    node = world.nodes[world.look(rental).placements[0].node]
+    others = Late()  # what is asked of nodes besides may wake the loop as well
+    world.reconciler.executors = lambda _, sort: Inline() if sort in ("round", "list", "work") else others
+    for turned_off_meanwhile in (False, True):
+        world.clock.advance(minutes=5)
+        node.calls.clear()
+
+        def look(kinds: Any, turned_off_meanwhile: bool = turned_off_meanwhile) -> Any:
+            if turned_off_meanwhile:
+                with world.store.write() as session:
+                    queries.rental(session, rental.id).placements[0].next_check_at = world.clock()  # type: ignore[union-attr]
+            world.context.work.clear()  # whatever the round before it did
+            return FakeNode.machines(node, kinds)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(node, "machines", look)
+            world.reconciler.tick()
+        assert "machines" in node.calls
+        assert world.context.work.is_set() is turned_off_meanwhile
+
+
+def test_what_falls_due_during_a_round_wakes_the_loop_at_its_end(world: World) -> None:
+    late = Late()
+    world.settle(2)
+    world.reconciler.executors = lambda node, sort: late if sort == "round" else Inline()
+    for due_again in (False, True):
+        world.rent(f"web{due_again:d}")
+        world.reconciler.tick()
+        if due_again:
+            world.reconciler.tick()
+        world.reconciler.executors, work = lambda node, sort: late, world.context.work
+        assert len(late.tasks) == 1
+        work.clear()
+        late.tasks.pop(0)()
+        assert work.is_set() is due_again
+        late.go_on()
 
 
 def test_what_hangs_in_a_silent_node_is_built_elsewhere(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -395,18 +395,20 @@ class Fate:
         setattr(node, call, mortal)
 
     def _wrap_store(self) -> None:
-        real = self.world.store.write
+        for kind in ("write", "note"):
+            setattr(self.world.store, kind, self._mortal(getattr(self.world.store, kind)))
 
+    def _mortal(self, real: Callable[..., AbstractContextManager[Any]]) -> Callable[..., Any]:
         @contextmanager
-        def write(**how: Any) -> Iterator[Any]:
+        def transaction(**how: Any) -> Iterator[Any]:
             if self.die_at is not None and self.points >= self.die_at:
                 raise Killed
-            with real(**how) as session:
-                yield session
+            with real(**how) as database:
+                yield database
                 self.point()
             self.point()
 
-        self.world.store.write = write  # type: ignore[method-assign]
+        return transaction
 
     def live(self, act: Callable[[], object]) -> bool:
         """Does it until the process dies of it, and starts it again; False when it did not die."""
