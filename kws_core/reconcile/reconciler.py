@@ -108,8 +108,10 @@ class Reconciler:
             if self._idle_at.setdefault(name, now + FIRST) <= now:
                 self._idle_at[name] = now + EVERY
                 self._start(name, "idle", self.idle.look, on="refresh")
-        following = min([*checks.values(), *copies.values(), self.next_refresh()])
-        return min(IDLE, max(REST, following - now))
+        if any(at <= now for at in checks.values()):
+            return REST  # what falls due right behind them wakes nobody
+        later = [at - now for at in (*checks.values(), *copies.values(), self.next_refresh()) if at > now]
+        return max(REST, min([IDLE, *later]))
 
     def next_refresh(self) -> datetime:
         """When the first node is to be asked what it has, or to be swept."""

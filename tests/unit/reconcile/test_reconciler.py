@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from kws_core.forms import ssh_keys
 from kws_core.nodes.fake.node import FakeNode
 from kws_core.nodes.pool import Pool
 from kws_core.people import Actor
+from kws_core.reconcile.reconciler import IDLE, REST
 from kws_core.tables.details.events import Ended
 from kws_core.tables.states import TRANSITIONS, Access, IllegalMoveError, PlacementState, Reason, Status
 
@@ -404,6 +406,21 @@ def test_the_loop_is_woken_only_for_what_is_due_before_it_comes_round(world: Wor
             world.reconciler.tick()
         assert "machines" in node.calls
         assert world.context.work.is_set() is turned_off_meanwhile
+
+
+def test_the_loop_waits_for_what_is_due_next_and_rests_in_between(world: World) -> None:
+    world.settle(5)
+    assert world.reconciler.tick() == IDLE
+    rental = world.rent()
+    world.reconciler.executors = lambda node, sort: Late()
+    assert world.reconciler.tick() == REST  # more may fall due right behind what is claimed now
+    for due_in in (50, 300, 5000):
+        with world.store.write() as session:
+            found = queries.rental(session, rental.id)
+            assert found is not None
+            found.placements[0].next_check_at = world.clock() + timedelta(milliseconds=due_in)
+        wait = world.reconciler.tick()
+        assert wait == min(IDLE, max(REST, timedelta(milliseconds=due_in)))
 
 
 def test_what_falls_due_during_a_round_wakes_the_loop_at_its_end(world: World) -> None:
