@@ -10,14 +10,16 @@ import random
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Any
 
 from kws_core.errors import NodeDown, NodeError, NodeRefused
 from kws_core.nodes.fake.node import FakeNode
+from kws_core.nodes.values import Address, Machine
 
 ACTS = frozenset({"ensure_address", "ensure_server", "ensure_container", "release", "put_key"})
 ERRORS = {"NodeDown": NodeDown, "NodeRefused": NodeRefused}
@@ -102,16 +104,28 @@ class FarNode:
         self._hello = (pid, who)
         self._lines = threading.local()
 
-    def __getattr__(self, method: str) -> Any:
-        def call(*args: Any, **more: Any) -> Any:
-            line = self._line()
-            line.send((self.name, method, args, more))
-            kind, answer = line.recv()
-            if kind == "error":
-                raise ERRORS[answer[0]](*answer[1:])
-            return answer
+    def ensure_address(self, spec: Any, with_port: Callable[[str], None] | None = None) -> Address:
+        """As Node's. A function can't be sent to the nodes, so it is called here, when all is made."""
+        address: Address = self._ask("ensure_address", spec)
+        if with_port:
+            with_port(address.port_id)
+        return address
 
-        return call
+    def new_servers(self, server_ids: Iterable[str]) -> dict[str, Machine]:
+        """As Node's. A view of a dictionary can't be sent either."""
+        found: dict[str, Machine] = self._ask("new_servers", list(server_ids))
+        return found
+
+    def __getattr__(self, method: str) -> Any:
+        return partial(self._ask, method)
+
+    def _ask(self, method: str, *args: Any, **more: Any) -> Any:
+        line = self._line()
+        line.send((self.name, method, args, more))
+        kind, answer = line.recv()
+        if kind == "error":
+            raise ERRORS[answer[0]](*answer[1:])
+        return answer
 
     def _line(self) -> Connection[Any, Any]:
         if not hasattr(self._lines, "line"):
