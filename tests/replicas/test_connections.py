@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from kws_core.context import Context
 from kws_core.database import engine, queries
+from kws_core.database.leases import Leases
 from kws_core.database.store import Store
 from kws_core.errors import NodeDown, Refusal
 from kws_core.nodes.fake.node import FakeNode
@@ -60,6 +61,28 @@ def test_one_that_breaks_in_use_is_the_only_loss(store: Store, monkeypatch: pyte
     with store.read() as one, store.read() as other:
         one.execute(text("SELECT 1"))
         other.execute(text("SELECT 1"))
+
+
+def test_of_writers_that_are_to_be_alone_the_second_waits_and_others_do_not(store: Store) -> None:
+    def write() -> None:
+        with store.write(alone=True):
+            pass
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.write(alone=True):
+            second = pool.submit(write)
+            with store.write() as session:
+                session.execute(text("SELECT pg_sleep(0.1)"))
+            assert not second.done()
+        second.result(PATIENCE)
+
+
+def test_a_lease_is_free_at_the_end_of_its_block(store: Store) -> None:
+    one, other = (Leases(store, who, Clock()) for who in ("one", "other"))
+    with one.acquire("mail") as ours, other.acquire("mail") as theirs:
+        assert (ours, theirs) == (True, False)
+    with other.acquire("mail") as theirs:
+        assert theirs
 
 
 def test_who_leaves_a_silent_node_locks_capacity_before_the_rental(new_database: Callable[[], str]) -> None:
