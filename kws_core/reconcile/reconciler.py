@@ -218,7 +218,7 @@ class Reconciler:
             return self.steps.failed(job, error)
 
     def _release_lease(self, placement_id: int, wait: timedelta) -> None:
-        """The loop comes round by itself before what is due later; it is woken only for the rest."""
+        """Wake the loop only if the placement is due before the next tick."""
         for _ in range(GIVE_BACK_TRIES):
             now = self.context.now()
             try:

@@ -54,9 +54,9 @@ def tell_back(session: Session, node: str, now: datetime) -> int:
     resuming, rentals = set(), {}
     prefix = _key_of("silent", node)
     of_node = {"node": node, "first": prefix, "last": f"{prefix}~"}
-    if session.scalar(_ANY_STILL_OPEN, of_node) is None:
+    if session.scalar(_ONE_OPEN_OUTAGE, of_node) is None:
         return 0
-    for event, rental, held in session.execute(_STILL_OPEN, of_node).unique():
+    for event, rental, held in session.execute(_OPEN_OUTAGES, of_node).unique():
         assert isinstance(event.details, NodeSilent)
         told[rental.id], rentals[rental.id] = event.details, rental
         if held.resume_at is not None:
@@ -88,7 +88,7 @@ def _has(key: str) -> ColumnElement[bool]:
     return select(Event.id).where(Event.rental_id == Rental.id, Event.key == key).exists()
 
 
-def _still_open() -> Select[Event, Rental, Placement]:
+def _open_outages() -> Select[Event, Rental, Placement]:
     """What is told of a node's outages, and not yet that they have ended; the newest of a rental last."""
     later = aliased(Event)
     turned = or_(later.of_outage(EventKind.POWERED_OFF), later.of_outage(EventKind.POWERED_ON))
@@ -104,8 +104,8 @@ def _still_open() -> Select[Event, Rental, Placement]:
 
 
 # asked whenever a node responds: put together once
-_STILL_OPEN = _still_open()
-_ANY_STILL_OPEN = _STILL_OPEN.with_only_columns(Event.id).order_by(None).limit(1)
+_OPEN_OUTAGES = _open_outages()
+_ONE_OPEN_OUTAGE = _OPEN_OUTAGES.with_only_columns(Event.id).order_by(None).limit(1)
 
 
 def _copied_elsewhere(session: Session, node: str, rentals: Iterable[Rental]) -> set[str]:
